@@ -1,0 +1,36 @@
+"""What is read from carts."""
+
+from decimal import Decimal
+
+from django.contrib.sessions.backends.base import SessionBase
+from django.db.models import Sum
+
+from cart.models import Cart, CartLine
+
+SESSION_KEY = "cart"
+
+
+def cart_of(*, session: SessionBase) -> Cart | None:
+    """The session's cart; None for a visitor who never put anything into one."""
+    key = session.get(SESSION_KEY)
+    return None if key is None else Cart.objects.filter(pk=key).first()
+
+
+def cart_lines(*, cart: Cart | None) -> list[CartLine]:
+    """The cart's lines with their products, in the order in which they were added."""
+    if cart is None:
+        return []
+    return list(CartLine.objects.filter(cart=cart).select_related("product__category"))
+
+
+def cart_total(*, lines: list[CartLine]) -> Decimal:
+    """Price of all lines in euro."""
+    return sum((line.total for line in lines), Decimal("0.00"))
+
+
+def cart_units(*, session: SessionBase) -> int:
+    """Units in the session's cart; costs no query for a visitor without a cart."""
+    key = session.get(SESSION_KEY)
+    if key is None:
+        return 0
+    return CartLine.objects.filter(cart_id=key).aggregate(units=Sum("quantity"))["units"] or 0

@@ -1,0 +1,62 @@
+"""What changes carts. Each change locks its cart, so that two tabs of one visitor do not mix."""
+
+from django.db import transaction
+from product.models import Product
+from telemetry import business
+
+from cart.models import MOST_UNITS, Cart, CartLine
+
+
+class TooManyUnits(Exception):
+    """A cart takes at most MOST_UNITS of one product."""
+
+
+class NotInCart(Exception):
+    """The cart has no line with this product."""
+
+
+@transaction.atomic
+def cart_add(*, cart: Cart | None, product: Product, quantity: int) -> Cart:
+    """Put ``quantity`` more units of a product into the cart, a new one for a visitor without.
+
+    Raises TooManyUnits when there would be more of it than a cart takes.
+    """
+    if quantity > MOST_UNITS:
+        raise TooManyUnits
+    cart = Cart.objects.create() if cart is None else Cart.objects.select_for_update().get(pk=cart.pk)
+    line = CartLine.objects.filter(cart=cart, product=product).first()
+    if line is None:
+        CartLine.objects.create(cart=cart, product=product, quantity=quantity)
+    elif line.quantity + quantity > MOST_UNITS:
+        raise TooManyUnits
+    else:
+        line.quantity += quantity
+        line.save(update_fields=["quantity"])
+    transaction.on_commit(lambda: business.cart_added(units=quantity), robust=True)
+    return cart
+
+
+@transaction.atomic
+def cart_update(*, cart: Cart, product: Product, quantity: int) -> None:
+    """Set how many units of a product are in the cart; raises NotInCart when it has none."""
+    line = _locked_line(cart=cart, product=product)
+    difference = abs(quantity - line.quantity)
+    line.quantity = quantity
+    line.save(update_fields=["quantity"])
+    transaction.on_commit(lambda: business.cart_updated(units=difference), robust=True)
+
+
+@transaction.atomic
+def cart_remove(*, cart: Cart, product: Product) -> None:
+    """Take a product out of the cart; raises NotInCart when it has none."""
+    line = _locked_line(cart=cart, product=product)
+    line.delete()
+    transaction.on_commit(lambda: business.cart_removed(units=line.quantity), robust=True)
+
+
+def _locked_line(*, cart: Cart, product: Product) -> CartLine:
+    Cart.objects.select_for_update().filter(pk=cart.pk).first()
+    line = CartLine.objects.filter(cart=cart, product=product).first()
+    if line is None:
+        raise NotInCart
+    return line

@@ -1,0 +1,75 @@
+"""The cart's pages."""
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+from product.models import Product
+
+from cart import selectors, services
+from cart.forms import ProductForm, QuantityForm
+
+NOT_IN_CART = "{product} is no longer in your cart."
+
+
+@never_cache
+@require_safe
+def cart_summary(request: HttpRequest) -> HttpResponse:
+    """What is in the cart and what it comes to."""
+    return _cart_page(request)
+
+
+@require_POST
+def cart_update(request: HttpRequest) -> HttpResponse:
+    """Set the units of one product; 400 with the cart when the quantity makes no sense."""
+    product = _product_sent(request)
+    form = QuantityForm(request.POST)
+    if not form.is_valid():
+        return _cart_page(request, problem=form.errors["quantity"][0], product=product, status=400)
+    cart = selectors.cart_of(session=request.session)
+    try:
+        if cart is None:
+            raise services.NotInCart
+        services.cart_update(cart=cart, product=product, quantity=form.cleaned_data["quantity"])
+    except services.NotInCart:
+        return _cart_page(request, problem=NOT_IN_CART.format(product=product), status=400)
+    return redirect("cart:cart-summary")
+
+
+@require_POST
+def cart_remove(request: HttpRequest) -> HttpResponse:
+    """Take one product out; nothing happens when it is out already."""
+    product = _product_sent(request)
+    cart = selectors.cart_of(session=request.session)
+    try:
+        if cart is None:
+            raise services.NotInCart
+        services.cart_remove(cart=cart, product=product)
+    except services.NotInCart:
+        messages.info(request, NOT_IN_CART.format(product=product))
+    else:
+        messages.success(request, f"{product} was taken out of your cart.")
+    return redirect("cart:cart-summary")
+
+
+def _product_sent(request: HttpRequest) -> Product:
+    form = ProductForm(request.POST)
+    if not form.is_valid():
+        raise Http404("no such product")
+    return get_object_or_404(Product, slug=form.cleaned_data["product"])
+
+
+def _cart_page(
+    request: HttpRequest, *, problem: str = "", product: Product | None = None, status: int = 200
+) -> HttpResponse:
+    """The cart; ``problem`` is shown at the line of ``product``, or on top when there is none."""
+    lines = selectors.cart_lines(cart=selectors.cart_of(session=request.session))
+    context = {
+        "lines": lines,
+        "total": selectors.cart_total(lines=lines),
+        "problem": problem,
+        "problem_product": product if product in [line.product for line in lines] else None,
+        "typed_quantity": request.POST.get("quantity", ""),
+    }
+    return render(request, "cart/summary.html", context, status=status)

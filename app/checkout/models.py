@@ -1,0 +1,75 @@
+"""Orders."""
+
+import secrets
+from decimal import Decimal
+
+from cart.models import Cart
+from django.db import models
+from django.urls import reverse
+from django_prometheus.models import ExportModelOperationsMixin
+from product.models import Product
+
+REFERENCE_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
+REFERENCE_LENGTH = 16
+
+
+def new_reference() -> str:
+    """A name for an order that nobody can guess (79 bits), without letters that look alike."""
+    return "".join(secrets.choice(REFERENCE_LETTERS) for _ in range(REFERENCE_LENGTH))
+
+
+class Order(ExportModelOperationsMixin("order"), models.Model):
+    """A sale: what was sold is in its lines, what it cost is fixed in it."""
+
+    reference = models.CharField(max_length=REFERENCE_LENGTH, unique=True, default=new_reference, editable=False)
+    token = models.UUIDField(unique=True, editable=False, help_text="Came with the form: one token, one order.")
+    cart = models.ForeignKey(
+        Cart,
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="orders",
+        help_text="Where it came from: only the session of this cart may see the order.",
+    )
+    placed = models.DateTimeField(auto_now_add=True, db_index=True)
+    name = models.CharField(max_length=100)
+    email = models.EmailField()
+    street = models.CharField(max_length=120)
+    postal_code = models.CharField(max_length=12)
+    city = models.CharField(max_length=80)
+    total = models.DecimalField(max_digits=10, decimal_places=2, editable=False, help_text="Euro.")
+
+    class Meta:
+        ordering = ("-placed", "-pk")
+
+    def __str__(self) -> str:
+        return self.reference
+
+    def get_absolute_url(self) -> str:
+        """Its page in the shop."""
+        return reverse("checkout:order-detail", kwargs={"reference": self.reference})
+
+
+class OrderLine(ExportModelOperationsMixin("order_line"), models.Model):
+    """Units of one product as they were sold: name and price stay what they were then."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
+    product = models.ForeignKey(Product, on_delete=models.SET_NULL, null=True, related_name="order_lines")
+    name = models.CharField(max_length=120)
+    unit = models.CharField(max_length=40)
+    price = models.DecimalField(max_digits=7, decimal_places=2, help_text="Euro a unit.")
+    quantity = models.PositiveSmallIntegerField()
+
+    class Meta:
+        ordering = ("pk",)
+        constraints = (
+            models.CheckConstraint(condition=models.Q(quantity__gte=1), name="order_line_quantity_above_zero"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.quantity} x {self.name}"
+
+    @property
+    def total(self) -> Decimal:
+        """Price of the line in euro."""
+        return self.price * self.quantity

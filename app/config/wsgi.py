@@ -1,0 +1,13 @@
+"""What uWSGI loads. The metrics' worker slots come first: they must be set before any metric exists."""
+
+from telemetry import multiprocess
+
+multiprocess.use_worker_slots()
+
+import os  # noqa: E402
+
+from django.core.wsgi import get_wsgi_application  # noqa: E402
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+application = get_wsgi_application()

@@ -1,0 +1,12 @@
+"""Addresses at which NGINX, an orchestrator and a person ask whether the shop is well."""
+
+from django.urls import path
+
+from health import views
+
+app_name = "health"
+
+urlpatterns = [
+    path("live", views.live, name="live"),
+    path("ready", views.ready, name="ready"),
+]

@@ -1,0 +1,30 @@
+"""The catalogue, as the shopkeeper keeps it."""
+
+from django.contrib import admin
+
+from product.models import Category, Product
+
+admin.site.site_header = "Pomar"
+admin.site.site_title = "Pomar"
+admin.site.index_title = "The shop's back room"
+
+
+@admin.register(Category)
+class CategoryAdmin(admin.ModelAdmin):
+    """Shelves and their order."""
+
+    list_display = ("name", "slug", "position")
+    prepopulated_fields = {"slug": ("name",)}  # noqa: RUF012
+
+
+@admin.register(Product)
+class ProductAdmin(admin.ModelAdmin):
+    """Products; the stock can be changed in the list."""
+
+    list_display = ("name", "category", "price", "unit", "stock")
+    list_editable = ("stock",)
+    list_filter = ("category",)
+    list_select_related = ("category",)
+    list_per_page = 50
+    search_fields = ("name", "slug", "description")
+    prepopulated_fields = {"slug": ("name",)}  # noqa: RUF012

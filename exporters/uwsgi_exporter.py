@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+"""uWSGI's statistics as Prometheus metrics, with the names of timonwong/uwsgi_exporter 1.3.0.
+
+A stand-in for machines where that image cannot run: names, types, labels and HELP texts are its own, so that
+rules and dashboards need not know which of the two they read. Like it, this asks uWSGI at each scrape and
+keeps nothing: a failed fetch exposes ``uwsgi_up 0`` and no figure of uWSGI. Two differences: a key that uWSGI
+leaves out is left out (there: 0), and a document without ``workers`` counts as a failed fetch. Metrics of
+single cores and of uWSGI's caches are not here.
+
+    python exporters/uwsgi_exporter.py --stats.uri=http://localhost:1717 --web.listen-address=127.0.0.1:9117
+"""
+
+import argparse
+import html
+import re
+import signal
+import socket
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler
+from socketserver import TCPServer, ThreadingMixIn
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from uwsgi_stats.families import stats_families
+from uwsgi_stats.source import StatsError, StatsSource
+
+# Taken off the time that Prometheus grants a scrape, so that the answer is there before Prometheus gives up.
+SCRAPE_TIMEOUT_MARGIN = 0.25
+
+
+class UwsgiExporter:
+    """Fetches uWSGI's statistics once for each scrape and counts how that went."""
+
+    def __init__(self, source: StatsSource, timeout: float):
+        self._source = source
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._scrapes = 0
+        self._errors = 0
+        self._seconds = 0.0
+        self._reported = ""
+
+    def scrape(self, granted_seconds: float | None = None) -> bytes:
+        """Return all metrics as text, after at most the set timeout or, if less, the granted seconds."""
+        timeout = self._timeout
+        if granted_seconds is not None:
+            timeout = min(timeout, max(0.1, granted_seconds - SCRAPE_TIMEOUT_MARGIN))
+        started = time.monotonic()
+        families: list[Metric] = []
+        failure = ""
+        try:
+            families = stats_families(self._source.read(timeout), self._source.uri)
+        except StatsError as error:
+            failure = str(error)
+        registry = CollectorRegistry()
+        registry.register(_Ready(families + self._own_families(failure, time.monotonic() - started)))
+        return generate_latest(registry)
+
+    def _own_families(self, failure: str, seconds: float) -> list[Metric]:
+        with self._lock:
+            self._scrapes += 1
+            if failure:
+                self._errors += 1
+            else:
+                self._seconds += seconds
+            if failure != self._reported:
+                say(f"{self._source.uri}: {failure or 'uWSGI answers again'}.")
+                self._reported = failure
+            return [
+                GaugeMetricFamily("uwsgi_up", "Whether the uWSGI server is up.", value=int(not failure)),
+                GaugeMetricFamily(
+                    "uwsgi_exporter_last_scrape_error",
+                    "Whether the last scrape of metrics from uWSGI resulted in an error (1 for error, 0 for success).",
+                    value=int(bool(failure)),
+                ),
+                CounterMetricFamily(
+                    "uwsgi_exporter_scrapes_total",
+                    "Total number of times uWSGI was scraped for metrics.",
+                    value=self._scrapes,
+                ),
+                CounterMetricFamily(
+                    "uwsgi_exporter_scrape_errors_total",
+                    "Total number of times an error occurred scraping a uWSGI.",
+                    value=self._errors,
+                ),
+                SummaryMetricFamily(
+                    "uwsgi_exporter_scrape_duration_seconds",
+                    "Duration of uWSGI scrape job.",
+                    count_value=self._scrapes - self._errors,
+                    sum_value=self._seconds,
+                ),
+            ]
+
+
+class _Ready:
+    """Families that are complete already, in the form that a registry takes."""
+
+    def __init__(self, families: list[Metric]):
+        self._families = families
+
+    def collect(self) -> list[Metric]:
+        return self._families
+
+
+class Server(ThreadingMixIn, TCPServer):
+    """A thread for each request, so that one slow scrape does not hold up the health check."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, address: tuple[str, int], exporter: UwsgiExporter, metrics_path: str):
+        self.address_family, _, _, _, place = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)[0]
+        self.exporter = exporter
+        self.metrics_path = metrics_path
+        super().__init__(place, Handler)
+
+    def handle_error(self, request: socket.socket, client_address: tuple) -> None:
+        """Report a client that went away in one line, and anything else in full."""
+        if isinstance(error := sys.exception(), OSError):
+            say(f"the client at {client_address[0]} went away: {error}.")
+        else:
+            super().handle_error(request, client_address)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers the metrics, the health check and a landing page."""
+
+    server: Server
+    server_version = "uwsgi_exporter"
+    sys_version = ""
+    timeout = 10
+
+    def do_GET(self) -> None:
+        """Answer one request; the metrics are always in Prometheus's text format, as the original's."""
+        path = self.path.partition("?")[0]
+        if path == self.server.metrics_path:
+            self._answer(200, CONTENT_TYPE_PLAIN_0_0_4, self.server.exporter.scrape(self._granted_seconds()))
+        elif path == "/-/healthy":
+            self._answer(200, "text/plain; charset=utf-8", b"ok")
+        elif path == "/":
+            link = html.escape(self.server.metrics_path)
+            page = f'<!doctype html><title>uWSGI exporter</title><a href="{link}">Metrics of uWSGI</a>\n'
+            self._answer(200, "text/html; charset=utf-8", page.encode())
+        else:
+            self._answer(404, "text/plain; charset=utf-8", b"not found\n")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing about requests: Prometheus counts its scrapes itself."""
+
+    def _granted_seconds(self) -> float | None:
+        try:
+            return float(self.headers["X-Prometheus-Scrape-Timeout-Seconds"])
+        except (TypeError, ValueError):
+            return None
+
+    def _answer(self, status: int, content_type: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class Flags(argparse.ArgumentParser):
+    """A parser that refuses in one sentence, without the usage lines before it."""
+
+    def error(self, message: str) -> None:
+        """End the program with exit code 2."""
+        self.exit(2, f"uwsgi_exporter: {message}.\n")
+
+
+def duration(text: str) -> float:
+    """Read a duration as Go writes it (``500ms``, ``5s``, ``1m``), in seconds."""
+    units = {"ms": 0.001, "s": 1, "m": 60}
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)", text)
+    if not found or not float(found[1]):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration above zero such as 500ms, 5s or 1m")
+    return float(found[1]) * units[found[2]]
+
+
+def listen_address(text: str) -> tuple[str, int]:
+    """Read ``host:port``, ``[ipv6]:port`` or, for all IPv4 addresses, ``:port``."""
+    found = re.fullmatch(r"(?:\[([^\[\]]+)\]|([^:\[\]]*)):(\d{1,5})", text)
+    if not found or int(found[3]) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an address such as :9117 or 127.0.0.1:9117")
+    return found[1] or found[2] or "0.0.0.0", int(found[3])
+
+
+def metrics_path(text: str) -> str:
+    """Accept a path that nothing else is served under."""
+    if not text.startswith("/") or text in ("/", "/-/healthy"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a path such as /metrics")
+    return text
+
+
+def stats_source(text: str) -> StatsSource:
+    """Read uWSGI's address."""
+    try:
+        return StatsSource(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be used: {error}") from error
+
+
+def say(sentence: str) -> None:
+    """Write one line to stderr."""
+    print(f"uwsgi_exporter: {sentence}", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT; a bad flag or a taken address ends it with one sentence."""
+    flags = Flags(description="uWSGI's statistics as Prometheus metrics.", allow_abbrev=False)
+    flags.add_argument("--stats.uri", dest="source", type=stats_source, required=True, metavar="URI")
+    flags.add_argument("--stats.timeout", dest="timeout", type=duration, default="3s", metavar="DURATION")
+    flags.add_argument("--web.listen-address", dest="address", type=listen_address, default=":9117")
+    flags.add_argument("--web.telemetry-path", dest="path", type=metrics_path, default="/metrics")
+    options = flags.parse_args()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    exporter = UwsgiExporter(options.source, options.timeout)
+    host, port = options.address
+    try:
+        server = Server(options.address, exporter, options.path)
+    except (OSError, UnicodeError) as error:
+        sys.exit(f"uwsgi_exporter: {host}:{port} cannot be listened on: {getattr(error, 'strerror', error)}.")
+    with server:
+        say(f"serving {options.source.uri} on {host}:{server.server_address[1]}.")
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

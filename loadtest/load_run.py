@@ -1,0 +1,138 @@
+"""One run of the load, from its first user to its verdict: what is wired to Locust's events."""
+
+import itertools
+import json
+import os
+import ssl
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import gevent
+from locust.env import Environment
+from locust.stats import StatsEntry
+
+from loadtest import summary
+from loadtest.options import Options
+from loadtest.tally import Tally
+
+# After the last stage a user ends its request; no answer takes longer than a visitor waits for one.
+SECONDS_TO_FINISH = 60
+SECONDS_A_LINE_ON_A_TERMINAL = 1
+SECONDS_A_LINE_ELSEWHERE = 5
+
+
+class LoadRun:
+    """Counts what the visitors do, says how it goes, and judges it when the last of them is gone."""
+
+    def __init__(self, environment: Environment, options: Options, *, title: str):
+        self.options = options
+        self.tally = Tally()
+        self.ssl_context = ssl.create_default_context(cafile=options.ca_file) if options.ca_file else None
+        self._environment = environment
+        self._title = title
+        self._user_numbers = itertools.count(1)
+        self._started = self._ended = time.time()
+        self._most_users = 0
+        self._progress: gevent.Greenlet | None = None
+
+        environment.stop_timeout = SECONDS_TO_FINISH
+        events = environment.events
+        events.test_start.add_listener(self._start)
+        events.request.add_listener(self._count)
+        events.spawning_complete.add_listener(self._note_users)
+        events.user_error.add_listener(self._note_error)
+        events.test_stop.add_listener(self._judge)
+        events.quitting.add_listener(self._finish)
+
+    def next_user_number(self) -> int:
+        """Number the users of this run from 1."""
+        return next(self._user_numbers)
+
+    def _start(self, **_: Any) -> None:
+        self.tally = Tally()
+        self._user_numbers = itertools.count(1)
+        self._started = time.time()
+        self._most_users = 0
+        self._progress = gevent.spawn(self._say_how_it_goes)
+
+    def _count(
+        self, *, request_type: str, name: str, response: Any, exception: BaseException | None = None, **_: Any
+    ) -> None:
+        failure = None if exception is None else str(exception)
+        self.tally.request(name=name, method=request_type, status=response.status_code, failure=failure)
+
+    def _note_users(self, *, user_count: int, **_: Any) -> None:
+        self._most_users = max(self._most_users, user_count)
+
+    def _note_error(self, *, exception: BaseException, **_: Any) -> None:
+        self.tally.errors[repr(exception)] += 1
+
+    def _say_how_it_goes(self) -> None:
+        terminal = sys.stdout.isatty()
+        while True:
+            gevent.sleep(SECONDS_A_LINE_ON_A_TERMINAL if terminal else SECONDS_A_LINE_ELSEWHERE)
+            line = summary.progress(
+                self.tally,
+                title=self._title,
+                seconds=time.time() - self._started,
+                of_seconds=self.options.profile.seconds if self._environment.shape_class else None,
+                users=self._environment.runner.user_count,
+            )
+            print(f"\r\033[K{line}" if terminal else line, end="" if terminal else "\n", flush=True)
+
+    def _judge(self, **_: Any) -> None:
+        if self._progress is None:  # Locust's page was closed before a run
+            return
+        self._ended = time.time()
+        self._progress.kill(block=False)
+        self._progress = None
+        if self._environment.shape_class:
+            self.tally.cut_short = self._ended - self._started < self.options.profile.seconds
+        stats = self._environment.stats
+        rows = [_row(entry, entry.name) for entry in stats.entries.values()]
+        parts = [
+            "\r\033[K" if sys.stdout.isatty() else "",
+            summary.table(rows, _row(stats.total, "all")),
+            summary.failures(self.tally),
+            summary.verdict(self.tally, seconds=self._ended - self._started),
+        ]
+        print("\n\n".join(part for part in parts if part), flush=True)
+        self._environment.process_exit_code = 1 if self.tally.problems() else 0
+        if self.options.result_file:
+            self._write_result(self.options.result_file)
+
+    def _write_result(self, path: Path) -> None:
+        result = {
+            "profile": self._title,
+            "seed": self.options.seed,
+            "users": self._most_users,
+            "host": self._environment.host,
+            "start": self._started,
+            "end": self._ended,
+            **self.tally.as_json(),
+        }
+        unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+        try:
+            unfinished.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+            unfinished.replace(path)
+        except OSError as error:
+            print(f"load: {path} cannot be written: {error.strerror}.", file=sys.stderr)
+            self._environment.process_exit_code = 1
+
+    def _finish(self, **_: Any) -> None:
+        """Let the users finish when Locust is told to quit in the middle of a run, before it takes its exit code."""
+        self._environment.runner.quit()
+
+
+def _row(entry: StatsEntry, name: str) -> summary.Row:
+    return summary.Row(
+        name=name,
+        method=entry.method or "",
+        requests=entry.num_requests,
+        failures=entry.num_failures,
+        median=entry.median_response_time or 0,
+        p95=entry.get_response_time_percentile(0.95) or 0,
+        p99=entry.get_response_time_percentile(0.99) or 0,
+    )

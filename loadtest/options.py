@@ -1,0 +1,102 @@
+"""What the environment says about a run, read once and typed."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from loadtest.shapes import DEFAULT_PROFILE, PROFILES, Profile
+
+MOST_USERS = 1000
+LEAST_SECONDS = 5
+MOST_SECONDS = 24 * 3600
+UNIT_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+class BadOption(Exception):
+    """A variable has a value that cannot be used; the message is one sentence that names it."""
+
+
+class Options(NamedTuple):
+    """A run's options; ``profile_named`` is whether PROFILE was set at all."""
+
+    profile: Profile
+    profile_named: bool
+    seed: int
+    ca_file: Path | None
+    http_url: str | None
+    result_file: Path | None
+
+
+def read_options(environment: Mapping[str, str]) -> Options:
+    """Read PROFILE, USERS, DURATION, SEED, LAB_CA_FILE, SHOP_HTTP_URL and LAB_LOAD_RESULT; raises BadOption.
+
+    A variable that is set to nothing counts as not set.
+    """
+    given = {name: value.strip() for name, value in environment.items() if value.strip()}
+    name = given.get("PROFILE", DEFAULT_PROFILE)
+    if name not in PROFILES:
+        raise BadOption(f"PROFILE={name} is not known: choose one of {', '.join(PROFILES)}.")
+    return Options(
+        profile=PROFILES[name].scaled(users=_users(given.get("USERS")), seconds=_seconds(given.get("DURATION"))),
+        profile_named="PROFILE" in given,
+        seed=_seed(given.get("SEED", "1")),
+        ca_file=_ca_file(given.get("LAB_CA_FILE")),
+        http_url=_http_url(given.get("SHOP_HTTP_URL")),
+        result_file=_result_file(given.get("LAB_LOAD_RESULT")),
+    )
+
+
+def _users(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= MOST_USERS:
+        raise BadOption(f"USERS={text} is not a whole number from 1 to {MOST_USERS}.")
+    return int(text)
+
+
+def _seconds(text: str | None) -> int | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,9})([smh]?)", text)
+    seconds = int(found[1]) * UNIT_SECONDS[found[2]] if found else 0
+    if not LEAST_SECONDS <= seconds <= MOST_SECONDS:
+        raise BadOption(f"DURATION={text} is not a time from {LEAST_SECONDS}s to 24h, such as 90s, 5m or 1h.")
+    return seconds
+
+
+def _seed(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise BadOption(f"SEED={text} is not a whole number of at most 18 digits.")
+    return int(text)
+
+
+def _ca_file(text: str | None) -> Path | None:
+    if text is None:
+        return None
+    if not Path(text).is_file():
+        raise BadOption(f"LAB_CA_FILE={text} is not a file: it must be the certificate of the lab's CA.")
+    return Path(text)
+
+
+def _http_url(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme == "http" and parts.hostname and parts.port != 0 and not parts.path.strip("/")
+    except ValueError:
+        usable = False
+    if not usable:
+        raise BadOption(f"SHOP_HTTP_URL={text} is not an address such as http://localhost:8080.")
+    return text.rstrip("/")
+
+
+def _result_file(text: str | None) -> Path | None:
+    if text is None:
+        return None
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        raise BadOption(f"LAB_LOAD_RESULT={text} cannot be written: its folder must exist, and it must not be one.")
+    return path

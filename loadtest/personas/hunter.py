@@ -1,0 +1,36 @@
+"""Somebody after a bargain: in a flash sale all want the same few boxes, and there are fewer than buyers."""
+
+from loadtest.pages import Page
+from loadtest.shopper import Shopper
+
+SALE_SHELF = "/category/boxes/"
+PRODUCTS_ON_SALE = 3
+
+
+class Hunter(Shopper):
+    """Takes many at once, thinks at the checkout for too long, and then takes what is left."""
+
+    pause = (0.5, 2.0)
+
+    def shop(self) -> None:
+        """Try to get one of the products on sale."""
+        page = self.open(SALE_SHELF, name="product:list")
+        on_sale = list(page.products)[:PRODUCTS_ON_SALE]
+        self.load.tally.stock_seen({slug: page.products[slug] for slug in on_sale})
+        for slug in self.some(on_sale, 1):
+            self.wait()
+            page = self.look_at(slug)
+            if page.field("quantity"):
+                self._hunt(page, slug)
+
+    def _hunt(self, page: Page, slug: str) -> None:
+        cart_page = self.add(page, slug, self.random.randint(4, 12))
+        answer = self._try_to_order(cart_page)
+        if answer.status == 409 and (left := answer.products[slug]):
+            self._try_to_order(self.change(answer, slug, left))
+
+    def _try_to_order(self, cart_page: Page) -> Page:
+        self.wait()
+        form_page = self.go_to_checkout()
+        self.wait()
+        return self.order(form_page, self.delivery(form_page), cart_page=cart_page, refusable=True)

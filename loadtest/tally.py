@@ -1,0 +1,84 @@
+"""What was sent and what came of it: the figures that a run is judged by, and that others compare theirs with."""
+
+from collections import Counter, defaultdict
+from decimal import Decimal
+from typing import Any
+
+
+class Tally:
+    """Counts of requests by name, method and status, and what the shop sold to the visitors."""
+
+    def __init__(self) -> None:
+        self.counts: defaultdict[str, defaultdict[str, Counter[int]]] = defaultdict(lambda: defaultdict(Counter))
+        self.failures: Counter[tuple[str, str, str]] = Counter()
+        self.errors: Counter[str] = Counter()
+        self.orders_placed = 0
+        self.orders_refused = 0
+        self.orders_repeated = 0
+        self.revenue = Decimal("0.00")
+        self.cut_short = False
+        self.sold: Counter[str] = Counter()
+        self._most_stock_seen: Counter[str] = Counter()
+
+    @property
+    def requests(self) -> int:
+        """Requests of all kinds."""
+        return sum(statuses.total() for methods in self.counts.values() for statuses in methods.values())
+
+    @property
+    def units(self) -> int:
+        """Units in all orders."""
+        return self.sold.total()
+
+    def request(self, *, name: str, method: str, status: int, failure: str | None) -> None:
+        """Count one request; a status of 0 means that there was no answer."""
+        self.counts[name][method][status] += 1
+        if failure is not None:
+            self.failures[name, method, failure] += 1
+
+    def order_placed(self, *, cart: dict[str, int], total: Decimal) -> None:
+        """Count an order by its units and its value in euros."""
+        self.orders_placed += 1
+        self.revenue += total
+        self.sold.update(cart)
+
+    def stock_seen(self, products: dict[str, int]) -> None:
+        """Remember the most that there was of a product, to know whether more was sold."""
+        for slug, stock in products.items():
+            self._most_stock_seen[slug] = max(self._most_stock_seen[slug], stock)
+
+    def problems(self) -> list[str]:
+        """Say in sentences why this run was not well; none when it was."""
+        failed = self.failures.total()
+        problems = []
+        if not self.requests:
+            problems.append("no request was made")
+        if failed:
+            problems.append(f"{failed:,} of {self.requests:,} requests failed")
+        if self.errors:
+            problems.append(f"the load's own code failed {self.errors.total():,} times ({next(iter(self.errors))})")
+        if self.cut_short:
+            problems.append("the run was stopped before its end")
+        for slug, stock in self._most_stock_seen.items():
+            if self.sold[slug] > stock:
+                problems.append(f"{slug} was oversold: {self.sold[slug]} units of {stock}")
+        return problems
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the counts as plain types; ``revenue`` is text, so that no cent is lost."""
+        return {
+            "requests": self.requests,
+            "failures": self.failures.total(),
+            "counts": {
+                name: {
+                    method: {str(status): n for status, n in statuses.items()} for method, statuses in methods.items()
+                }
+                for name, methods in sorted(self.counts.items())
+            },
+            "orders_placed": self.orders_placed,
+            "orders_refused": self.orders_refused,
+            "orders_repeated": self.orders_repeated,
+            "units": self.units,
+            "revenue": str(self.revenue),
+            "problems": self.problems(),
+        }

@@ -1,0 +1,44 @@
+# The lab's face. Each verb is a command of lab/; `make` alone prints this help.
+
+PYTHON ?= python3
+LAB = @command -v $(PYTHON) >/dev/null || { echo "lab: $(PYTHON) is missing: install Python 3.11 or newer, with venv." >&2; exit 1; }; \
+	$(PYTHON) lab/bootstrap.py
+
+.PHONY: help up down status logs restart clean load load-ui test check generate
+.DEFAULT_GOAL := help
+
+help: ## Print this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+up: ## Start the lab and wait until all of it works
+	$(LAB) up
+
+down: ## Stop the lab; its data stays
+	$(LAB) down
+
+status: ## Show each part, its address and its trouble
+	$(LAB) status
+
+logs: ## Print what the parts said last: S=nginx for one, FOLLOW=1 to go on
+	$(LAB) logs
+
+restart: ## Restart one part: S=nginx
+	$(LAB) restart
+
+clean: ## Stop the lab and remove its data: FORCE=1 does not ask
+	$(LAB) clean
+
+load: ## Shop: PROFILE=smoke|steady|ramp|spike|flash-sale USERS=… DURATION=… SEED=…
+	$(LAB) load
+
+load-ui: ## Shop from Locust's own page
+	$(LAB) load-ui
+
+test: ## Run all tests; those that need the lab start it
+	$(LAB) test
+
+check: ## Run the tests that need no running lab, and the linter
+	$(LAB) check
+
+generate: ## Write what is generated: docs/metrics.md, nginx/routes.conf, the products' pictures
+	$(LAB) generate

@@ -1,0 +1,1 @@
+"""The lab's own command: ``python -m lab``, called by the Makefile."""

@@ -1,0 +1,123 @@
+"""From a bare Python to the lab's own environment: ``python3 lab/bootstrap.py COMMAND…``.
+
+Makes ``.lab/venv`` from the hashed requirements when they have changed since the last time, then becomes
+``python -m lab COMMAND…`` in it. Uses the standard library only.
+"""
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parent.parent
+REQUIREMENTS = ROOT / "requirements"
+STATE = ROOT / ".lab"
+VENV = STATE / "venv"
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / "requirements.sha256"
+PIP_LOG = STATE / "logs" / "pip.log"
+
+
+def fail(sentence: str) -> NoReturn:
+    """End with one sentence on stderr."""
+    sys.exit(f"lab: {sentence}")
+
+
+def wanted() -> str:
+    """Return the digest of all that the environment is made from: the locked requirements, this Python, its place."""
+    digest = hashlib.sha256(f"{sys.version} {VENV}".encode())
+    for path in sorted(REQUIREMENTS.glob("*.txt")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def is_current() -> bool:
+    """Say whether the environment stands and is made from today's requirements."""
+    try:
+        return STAMP.read_text() == wanted() and PYTHON.exists()
+    except OSError:
+        return False
+
+
+def install(*names: str) -> subprocess.Popen:
+    """Begin to install locked requirements files into the environment; pip's output goes to its log."""
+    command = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    files = [argument for name in names for argument in ("-r", str(REQUIREMENTS / f"{name}.txt"))]
+    with PIP_LOG.open("a") as log:
+        return subprocess.Popen([*command, *files], stdout=log, stderr=log)
+
+
+def last_error() -> str:
+    """Return pip's last line that says ERROR, or its last line."""
+    lines = [line.strip() for line in PIP_LOG.read_text(errors="replace").splitlines() if line.strip()]
+    errors = [line for line in lines if "ERROR" in line]
+    return (errors or lines or ["pip said nothing"])[-1]
+
+
+def lab_runs() -> bool:
+    """Say whether processes of the lab run in the environment."""
+    try:
+        os.kill(int((STATE / "run" / "supervisord.pid").read_text()), 0)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def make_environment() -> None:
+    """Make the virtual environment anew; on failure leave none behind."""
+    if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
+        fail("this Python has no venv module: install it (on Debian: apt install python3-venv).")
+    began = time.monotonic()
+    print("Making the lab's Python environment, once for these requirements …", flush=True)
+    shutil.rmtree(VENV, ignore_errors=True)
+    PIP_LOG.parent.mkdir(parents=True, exist_ok=True)
+    PIP_LOG.write_text("")
+    subprocess.run([sys.executable, "-m", "venv", VENV], check=True, stdout=subprocess.DEVNULL)
+    packages, uwsgi = install("lab"), install("uwsgi")
+    if uwsgi.wait() != 0:
+        print("uWSGI cannot be compiled here: taking the pyuwsgi wheel of the same program.", flush=True)
+        uwsgi = install("pyuwsgi")
+    if packages.wait() != 0 or uwsgi.wait() != 0:
+        reason = last_error()
+        shutil.rmtree(VENV, ignore_errors=True)
+        fail(
+            f"the Python packages cannot be installed: is the network there? pip said: {reason} (all of it: {PIP_LOG})"
+        )
+    STAMP.write_text(wanted())
+    print(f"Python environment ready in {time.monotonic() - began:.0f} s.", flush=True)
+
+
+def main() -> None:
+    """Make the environment when it is not current, then become the lab's command in it."""
+    if sys.version_info < (3, 11):  # noqa: UP036 (it runs on the machine's own Python, which may be older)
+        fail(
+            f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: install it, or make PYTHON=python3.12."
+        )
+    if not is_current() and lab_runs():
+        if sys.argv[1:2] != ["down"]:
+            fail("the lab that runs was started with other requirements or another Python: `make down` first.")
+    elif not is_current():
+        try:
+            STATE.mkdir(exist_ok=True)
+            with (STATE / "bootstrap.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if not is_current():
+                    make_environment()
+        except KeyboardInterrupt:
+            shutil.rmtree(VENV, ignore_errors=True)
+            fail("stopped while the Python environment was made; run the same command again.")
+        except (OSError, subprocess.CalledProcessError) as error:
+            shutil.rmtree(VENV, ignore_errors=True)
+            fail(f"{STATE} cannot hold the lab ({error}): free some space there, or make it writable.")
+    os.chdir(ROOT)
+    os.execv(PYTHON, [str(PYTHON), "-m", "lab", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""What the lab promises about its metrics: ``prometheus/contract.yaml``, and the page that is generated from it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import yaml
+
+from lab.errors import LabError
+from lab.paths import ROOT
+
+CONTRACT_FILE = ROOT / "prometheus" / "contract.yaml"
+PAGE = ROOT / "docs" / "metrics.md"
+TYPES = ("counter", "gauge", "histogram", "summary")
+#: What makes a series move: the shop's ordinary load, time alone, a fault or an operator; or it stays as it is.
+MOVES = ("load", "time", "fault", "constant")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One promised metric.
+
+    ``type`` is as in the exposition format; a histogram stands for its ``_bucket``, ``_sum`` and ``_count``.
+    ``labels`` are those that the exporter sets. ``job`` is the target's. ``documented`` is the name under which it has
+    been known. ``needs`` lists what a runtime must have for it.
+    """
+
+    name: str
+    type: str
+    help: str
+    unit: str
+    job: str
+    moves: str
+    labels: tuple[str, ...] = ()
+    documented: str = ""
+    needs: tuple[str, ...] = ()
+
+    @property
+    def samples(self) -> tuple[str, ...]:
+        """The names of its samples in Prometheus."""
+        suffixes = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("_sum", "_count")}.get(self.type, ("",))
+        return tuple(f"{self.name}{suffix}" for suffix in suffixes)
+
+
+def load(path: Path = CONTRACT_FILE) -> list[Entry]:
+    """Return the contract's entries in their order.
+
+    Raises LabError, naming the entry, when the file is no YAML list, or an entry lacks a field, has one too many, or
+    has a value that is not among those allowed.
+    """
+    try:
+        rows = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise LabError(f"{path.name} cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(rows, list) or not rows:
+        raise LabError(f"{path.name} must be a list of metrics, each with a name.")
+    entries = [_entry(row, path) for row in rows]
+    seen = set()
+    for entry in entries:
+        if entry.name in seen:
+            raise LabError(f"{path.name} has {entry.name} twice: remove one.")
+        seen.add(entry.name)
+    return entries
+
+
+def _entry(row: object, path: Path) -> Entry:
+    if not isinstance(row, dict) or "name" not in row:
+        raise LabError(f"{path.name}: {row!r} is no metric: each entry needs a name.")
+    known = {each.name: each for each in fields(Entry)}
+    required = {"name", "type", "help", "unit", "job", "moves"}
+    if missing := required - row.keys():
+        raise LabError(f"{path.name}: {row['name']} lacks {', '.join(sorted(missing))}.")
+    if unknown := row.keys() - known.keys():
+        raise LabError(f"{path.name}: {row['name']} has the unknown field {', '.join(sorted(unknown))}.")
+    for name, allowed in (("type", TYPES), ("moves", MOVES)):
+        if row[name] not in allowed:
+            raise LabError(
+                f"{path.name}: {row['name']} has {name} {row[name]!r}, which is none of {', '.join(allowed)}."
+            )
+    return Entry(**{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()})
+
+
+def page(entries: Iterable[Entry]) -> str:
+    """Return ``docs/metrics.md``."""
+    lines = [
+        "<!-- Made from prometheus/contract.yaml by `make generate`. -->",
+        "# Metrics",
+        "",
+        "Every metric that the lab promises. The live tests prove each: that it is there, with this type and these",
+        "labels, and that it moves when the last column says so.",
+        "",
+        "**Moves**: `load` under ordinary shopping, `time` by itself, `fault` when something goes wrong, is operated",
+        "or is overloaded, `constant` in no healthy lab.",
+    ]
+    job = None
+    for entry in entries:
+        if entry.job != job:
+            job = entry.job
+            lines += [
+                "",
+                f"## {job}",
+                "",
+                "| metric | type | unit | labels | meaning | moves |",
+                "|---|---|---|---|---|---|",
+            ]
+        labels = ", ".join(f"`{label}`" for label in entry.labels)
+        meaning = entry.help.replace("|", "\\|")
+        if entry.documented:
+            meaning += f" Documented as `{entry.documented}`."
+        if entry.needs:
+            meaning += f" Needs {', '.join(entry.needs)}."
+        lines.append(f"| `{entry.name}` | {entry.type} | {entry.unit} | {labels} | {meaning} | {entry.moves} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""The host runtime: the whole lab as processes of this machine, under supervisord."""

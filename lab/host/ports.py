@@ -1,0 +1,38 @@
+"""Refuse a port that another program holds, and name that program."""
+
+import errno
+import socket
+
+import psutil
+
+from lab.errors import LabError
+
+
+def refuse_taken(settings: dict[str, str], names: list[str]) -> None:
+    """Raise LabError, naming the holder and the setting that moves it, when one of these ports cannot be bound."""
+    for name in names:
+        port = int(settings[name])
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                if error.errno == errno.EACCES:
+                    raise LabError(
+                        f"port {port} may not be bound by this user: set {name} above 1023 in .env."
+                    ) from error
+                raise LabError(
+                    f"port {port} is taken by {holder(port)}: stop it, or set {name} to another port in .env."
+                ) from error
+
+
+def holder(port: int) -> str:
+    """Return the program that listens on ``port``, as well as this user may know it."""
+    try:
+        connections = psutil.net_connections("tcp")
+    except psutil.AccessDenied:
+        connections = []
+    for connection in connections:
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
+    return "a program of another user"

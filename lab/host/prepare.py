@@ -1,0 +1,163 @@
+"""What must stand before the first process of the host runtime starts: files, certificates, database, static files."""
+
+import hashlib
+import os
+import secrets
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from string import Template
+
+from lab import certificates, progress
+from lab.errors import LabError
+from lab.paths import LOGS, ROOT, STATE
+
+NGINX = STATE / "nginx"
+PROMETHEUS = STATE / "prometheus"
+SECRET_KEY_FILE = STATE / "secrets" / "django-secret-key"
+#: Passed on from the user's environment; the rest of it does not reach the lab's processes.
+INHERITED = ("HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+
+
+def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> dict[str, str]:
+    """Return the environment of every process of the lab.
+
+    ``LAB`` is in it with the path of this checkout's state, by which `make down` recognizes what is its own.
+    """
+    chosen = {name: value for name, value in settings.items() if value}
+    database = STATE / "data" / "shop.sqlite3"
+    return {
+        **{name: os.environ[name] for name in INHERITED if name in os.environ},
+        "PATH": f"{STATE / 'venv' / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "ROOT": str(ROOT),
+        "LAB": str(STATE),
+        # Prefixed, because NGINX takes a variable of its own name for a list of sockets to inherit.
+        **{f"PROGRAM_{name.upper().replace('-', '_')}": str(path) for name, path in programs.items()},
+        # As root NGINX would give its workers to nobody, who may not be let into the checkout's folder.
+        "NGINX_USER": "user root;" if os.getuid() == 0 else "",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "SECRET_KEY_FILE": str(SECRET_KEY_FILE),
+        "DATABASE_URL": f"sqlite:///{database}",
+        "STATIC_ROOT": str(NGINX / "static"),
+        # A browser keeps HSTS by name, for every port: on localhost it would break http://localhost:9090.
+        "HSTS_SECONDS": "0",
+        "PROMETHEUS_MULTIPROC_DIR": str(multiprocess_directory()),
+        **chosen,
+    }
+
+
+def multiprocess_directory() -> Path:
+    """Return the folder of the workers' metric files: on the memory file system where there is one."""
+    memory = Path("/dev/shm")
+    if os.access(memory, os.W_OK):
+        return memory / f"pomar-{hashlib.sha256(str(STATE).encode()).hexdigest()[:12]}"
+    return STATE / "run" / "metrics"
+
+
+def make_files(settings: Mapping[str, str]) -> None:
+    """Write or renew all that the processes read: directories, links, rendered files, the secret key, certificates."""
+    for directory in (
+        *(NGINX / name for name in ("conf", "logs", "run", "static", "tmp")),
+        *(STATE / name for name in ("alertmanager", "data", "pushgateway", "run")),
+        PROMETHEUS / "targets",
+        LOGS,
+    ):
+        directory.mkdir(parents=True, exist_ok=True)
+    make_secret_key()
+    hosts = settings["SHOP_HOSTS"].split(",")
+    for sentence in certificates.ensure(STATE / "tls", hosts).done:
+        progress.console.print(f"    {sentence}", soft_wrap=True)
+
+    _link_all(ROOT / "nginx", NGINX / "conf")
+    _link(STATE / "tls", NGINX / "conf" / "tls")
+    listen = {
+        **settings,
+        "LISTEN_ADDRESS": "127.0.0.1",
+        "SHOP_HTTPS_AUTHORITY_PORT": f":{settings['SHOP_HTTPS_PORT']}",
+        "SHOP_HOSTS": " ".join(hosts),
+    }
+    _render(ROOT / "nginx" / "listen.conf.template", NGINX / "conf" / "listen.conf", listen)
+
+    _link(ROOT / "prometheus" / "prometheus.yml", PROMETHEUS / "prometheus.yml")
+    _link(ROOT / "prometheus" / "rules", PROMETHEUS / "rules")
+    _render(ROOT / "prometheus" / "targets" / "host.yaml", PROMETHEUS / "targets" / "lab.yaml", settings)
+
+
+def make_secret_key() -> None:
+    """Make the shop's secret key, the first time."""
+    SECRET_KEY_FILE.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not SECRET_KEY_FILE.exists():
+        write_private(SECRET_KEY_FILE, secrets.token_urlsafe(64))
+
+
+def make_shop(environment: Mapping[str, str]) -> None:
+    """Migrate the database, seed the catalogue and collect the static files. All three change nothing when done before.
+
+    Raises LabError with the reason when one of them fails.
+    """
+    for command in (["migrate", "--no-input"], ["seed_catalogue"], ["collectstatic", "--no-input"]):
+        manage(environment, *command)
+
+
+def manage(environment: Mapping[str, str], *arguments: str) -> str:
+    """Run a management command of the shop and return what it printed; raises LabError with its last line."""
+    done = subprocess.run(
+        ["python", "manage.py", *arguments],
+        cwd=ROOT / "app",
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
+        raise LabError(f"`manage.py {' '.join(arguments)}` failed: {lines[-1]}")
+    return done.stdout.strip()
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    fresh = path.with_name(f"{path.name}.new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    fresh.replace(path)
+
+
+def remove_data() -> None:
+    """Remove all that the lab has gathered or made, but for what it downloaded."""
+    for name in (
+        "alertmanager",
+        "data",
+        "logs",
+        "nginx",
+        "prometheus",
+        "pushgateway",
+        "reports",
+        "run",
+        "secrets",
+        "tls",
+    ):
+        shutil.rmtree(STATE / name, ignore_errors=True)
+
+
+def _render(template: Path, target: Path, values: Mapping[str, str]) -> None:
+    target.write_text(Template(template.read_text()).substitute(values))
+
+
+def _link(source: Path, target: Path) -> None:
+    if target.is_symlink() and target.readlink() == source:
+        return
+    if target.is_symlink() or target.exists():
+        target.unlink()
+    target.symlink_to(source)
+
+
+def _link_all(source: Path, target: Path) -> None:
+    for stale in target.iterdir():
+        if stale.is_symlink():
+            stale.unlink()
+    for path in source.iterdir():
+        _link(path, target / path.name)

@@ -1,0 +1,85 @@
+"""What tests of the shop do over and over: shop like a visitor, read a page's marks, watch a counter."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import unescape
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+from product.models import Category, Product
+from prometheus_client import REGISTRY
+
+DELIVERY = {
+    "name": "Ana Pomar",
+    "email": "ana@pomar.example",
+    "street": "Rua das Macieiras 12",
+    "postal_code": "2560-123",
+    "city": "Torres Vedras",
+}
+_numbers = count(1)
+
+
+def make_product(**fields: Any) -> Product:
+    """A product of which 10 are left, in the category fruit unless another slug is given."""
+    number = next(_numbers)
+    slug = fields.pop("category", "fruit")
+    category, _ = Category.objects.get_or_create(slug=slug, defaults={"name": slug.title()})
+    defaults = {"slug": f"apple-{number}", "name": f"Apple {number}", "price": "2.50", "unit": "1 kg", "stock": 10}
+    return Product.objects.create(category=category, **defaults | {"description": "Crisp."} | fields)
+
+
+class Shopper(Client):
+    """A visitor with a browser of their own, who comes through NGINX and its TLS."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(headers={"host": "localhost:8443", "x-forwarded-proto": "https"}, **more)
+
+    def add(self, product: Product, quantity: object = 1) -> HttpResponse:
+        """Put a product into the cart."""
+        return self.post(reverse("product:add-to-cart", args=[product.slug]), {"quantity": quantity})
+
+    def update(self, product: Product, quantity: object) -> HttpResponse:
+        """Change how many of a product are in the cart."""
+        return self.post(reverse("cart:update"), {"product": product.slug, "quantity": quantity})
+
+    def remove(self, product: Product) -> HttpResponse:
+        """Take a product out of the cart."""
+        return self.post(reverse("cart:remove"), {"product": product.slug})
+
+    def checkout(self, **fields: object) -> HttpResponse:
+        """Send the checkout form, valid but for ``fields``."""
+        return self.post(reverse("checkout:checkout"), DELIVERY | {"token": str(uuid4())} | fields)
+
+    def units(self) -> int:
+        """Units in the cart as the header says."""
+        return int(mark(self.get(reverse("cart:cart-summary")), "data-cart-units"))
+
+
+def marks(response: HttpResponse, name: str) -> list[str]:
+    """Every value of a mark on a page."""
+    return [unescape(value) for value in re.findall(rf'{name}="([^"]*)"', response.content.decode())]
+
+
+def mark(response: HttpResponse, name: str) -> str:
+    """The value of a mark that is on the page once."""
+    (value,) = marks(response, name)
+    return value
+
+
+def counted(name: str, **labels: str) -> float:
+    """The value of a counter; 0 when it never moved."""
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+@contextmanager
+def growth(name: str, **labels: str) -> Iterator[list[float]]:
+    """Puts into the list by how much a counter grew inside of the block."""
+    result: list[float] = []
+    before = counted(name, **labels)
+    yield result
+    result.append(counted(name, **labels) - before)

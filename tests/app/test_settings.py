@@ -1,0 +1,168 @@
+"""Settings: safe with nothing set, and one clear sentence for what cannot be understood."""
+
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from config import environment
+from config.log import OneLineFormatter
+from django.core.exceptions import ImproperlyConfigured
+
+MANAGE = Path(__file__).parents[2] / "app" / "manage.py"
+MARIADB = "mysql://shop:secret@localhost/shop"
+
+
+def manage(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
+    """Run manage.py in an environment with nothing but ``variables``."""
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", str(MANAGE), *arguments],
+        env={"PATH": os.environ["PATH"]} | variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_the_check_for_production_finds_nothing_with_only_a_key_set():
+    done = manage("check", "--deploy", "--fail-level", "DEBUG", SECRET_KEY="kq3-" * 5 + "Xw9_" * 5 + "pZ7+" * 5)
+
+    assert (done.returncode, done.stdout) == (0, "System check identified no issues (0 silenced).\n"), done.stderr
+
+
+def test_the_models_have_their_migrations():
+    done = manage("makemigrations", "--check", "--dry-run", SECRET_KEY="x" * 50, DATABASE_URL="sqlite://:memory:")
+
+    assert (done.returncode, done.stdout) == (0, "No changes detected\n"), done.stderr
+
+
+def test_a_missing_key_ends_in_one_sentence():
+    done = manage("check")
+
+    assert done.returncode == 1
+    assert done.stderr == ("pomar: Pomar needs a secret key: set SECRET_KEY, or SECRET_KEY_FILE to a file with it.\n")
+
+
+def test_the_key_can_come_from_a_file(monkeypatch, tmp_path):
+    file = tmp_path / "key"
+    file.write_text("from a file\n")
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    monkeypatch.setenv("SECRET_KEY_FILE", str(file))
+
+    assert environment.secret_key() == "from a file"
+
+
+@pytest.mark.parametrize("content", [None, "", "\n", b"\xff\xfe"], ids=["missing", "empty", "blank", "not text"])
+def test_a_key_file_that_holds_no_key_is_named(monkeypatch, tmp_path, content):
+    file = tmp_path / "key"
+    if content is not None:
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    monkeypatch.setenv("SECRET_KEY_FILE", str(file))
+
+    with pytest.raises(ImproperlyConfigured, match=r"SECRET_KEY_FILE names .*key, which"):
+        environment.secret_key()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "postgres://",
+        "postgres://host:port/name",
+        "postgres://host/",
+        MARIADB,
+        "http://x/y",
+        "://",
+        "postgres://[::",
+    ],
+)
+def test_a_broken_database_address_is_one_sentence_without_the_address(monkeypatch, tmp_path, url):
+    monkeypatch.setenv("DATABASE_URL", url)
+
+    with pytest.raises(ImproperlyConfigured, match=r"^DATABASE_URL must look like [^\n]*$") as problem:
+        environment.database(default_file=tmp_path / "x")
+
+    assert "secret" not in str(problem.value)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "redis://", "redis://h:port", "memcached://h", "redis://[::", "", "://"])
+def test_a_broken_cache_address_is_one_sentence(monkeypatch, url):
+    monkeypatch.setenv("CACHE_URL", url)
+
+    with pytest.raises(ImproperlyConfigured, match=r"^CACHE_URL must look like [^\n]*$"):
+        environment.cache()
+
+
+def test_databases_go_through_the_metrics_wrappers(monkeypatch, tmp_path):
+    file = tmp_path / "data" / "shop.sqlite3"
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    default = environment.database(default_file=file)
+    monkeypatch.setenv("DATABASE_URL", "postgres://shop:p%40ss@db:5433/pomar")
+
+    server = environment.database(default_file=tmp_path / "unused" / "x")
+
+    assert (default["ENGINE"], default["NAME"]) == ("django_prometheus.db.backends.sqlite3", str(file))
+    assert default["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+    assert file.parent.is_dir()
+    assert not (tmp_path / "unused").exists()
+    assert server["ENGINE"] == "django_prometheus.db.backends.postgresql"
+    assert [server[part] for part in ("NAME", "USER", "PASSWORD", "HOST", "PORT")] == [
+        *("pomar", "shop", "p@ss", "db", 5433),
+    ]
+    assert (server["CONN_MAX_AGE"], server["CONN_HEALTH_CHECKS"]) == (60, True)
+
+
+def test_a_folder_that_cannot_be_made_is_named(monkeypatch, tmp_path):
+    (tmp_path / "data").write_text("a file is in the way")
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+
+    with pytest.raises(ImproperlyConfigured, match=r"The folder .*data for the database cannot be made"):
+        environment.database(default_file=tmp_path / "data" / "shop.sqlite3")
+
+
+@pytest.mark.parametrize(
+    ("url", "backend"),
+    [
+        ("locmem://", "django_prometheus.cache.backends.locmem.LocMemCache"),
+        ("redis://cache:6379/1", "django_prometheus.cache.backends.redis.RedisCache"),
+    ],
+)
+def test_caches_go_through_the_metrics_wrappers(monkeypatch, url, backend):
+    monkeypatch.setenv("CACHE_URL", url)
+
+    assert environment.cache()["BACKEND"] == backend
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5", "year", "٣"])
+def test_a_number_that_is_none_is_named(monkeypatch, text):
+    monkeypatch.setenv("HSTS_SECONDS", text)
+
+    with pytest.raises(ImproperlyConfigured, match=r"HSTS_SECONDS must be a whole number"):
+        environment.whole_number("HSTS_SECONDS", default=1)
+
+
+def test_hosts_are_a_comma_list_and_never_none(monkeypatch):
+    monkeypatch.setenv("SHOP_HOSTS", " shop.example , localhost,")
+    named = environment.hosts("SHOP_HOSTS", default="localhost")
+    monkeypatch.setenv("SHOP_HOSTS", " , ")
+
+    with pytest.raises(ImproperlyConfigured, match=r"SHOP_HOSTS must name at least one host"):
+        environment.hosts("SHOP_HOSTS", default="localhost")
+
+    assert named == ["shop.example", "localhost"]
+
+
+def test_a_log_record_is_one_line_even_with_a_traceback_or_a_visitors_line_breaks():
+    try:
+        raise ValueError("first\nsecond")
+    except ValueError:
+        record = logging.LogRecord("shop", logging.ERROR, "x", 1, "path /a\r\nFAKE", (), sys.exc_info())
+
+    line = OneLineFormatter("%(message)s").format(record)
+
+    assert len(line.splitlines()) == 1
+    assert line.startswith("path /a\\nFAKE")
+    assert "ValueError: first\\nsecond" in line

@@ -1,0 +1,197 @@
+"""Bad days and bad guests: the right 4xx, own pages, never a 500 that was not ours."""
+
+import pytest
+from cart.models import Cart
+from django.db import connection
+from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from product import selectors
+
+from tests.app.shopping import Shopper, make_product, mark
+
+pytestmark = pytest.mark.django_db
+
+GARBAGE = [
+    "%00",
+    "a%00b",
+    "%ED%A0%80",
+    "%FF%FE",
+    "%E2%80%AE",
+    "%0d%0aSet-Cookie:x=1",
+    "..%2f..%2f",
+    "%25%30%30",
+    "x" * 3000,
+]
+
+
+def test_an_unknown_page_is_the_shops_own_404(shopper):
+    make_product()
+
+    page = shopper.get("/nowhere/")
+
+    assert page.status_code == 404
+    assert b"Nothing grows here" in page.content
+    assert mark(page, "data-cart-units") == "0"
+
+
+@pytest.mark.parametrize("garbage", GARBAGE, ids=lambda text: text[:12])
+@pytest.mark.parametrize("prefix", ["/", "/category/", "/product/", "/orders/", "/health/", "/cart/", "/static/"])
+def test_garbage_in_a_path_is_404(shopper, prefix, garbage):
+    assert shopper.get(f"{prefix}{garbage}/").status_code == 404
+
+
+@pytest.mark.parametrize("garbage", GARBAGE, ids=lambda text: text[:12])
+def test_garbage_in_a_query_is_no_error_of_ours(shopper, garbage):
+    make_product()
+
+    addresses = [f"/?page={garbage}", f"/?{garbage}", f"/search/?q={garbage}", f"/cart/?{garbage}={garbage}"]
+
+    assert {shopper.get(address).status_code for address in addresses} <= {200, 400}
+
+
+def test_garbage_in_every_field_is_no_error_of_ours(shopper):
+    product = make_product()
+    shopper.add(product)
+    body = b"&".join(
+        field + b"=%ED%A0%80%00%FF"
+        for field in (b"product", b"quantity", b"name", b"email", b"token", b"city", b"\xff")
+    )
+    addresses = [reverse("product:add-to-cart", args=[product.slug]), "/cart/update/", "/cart/remove/", "/checkout/"]
+
+    answers = [shopper.post(a, body, content_type="application/x-www-form-urlencoded") for a in addresses]
+
+    assert [answer.status_code for answer in answers] == [400, 404, 404, 400]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"x=" + b"a" * 300_000, "application/x-www-form-urlencoded"),
+        (b"&".join(b"f%d=1" % n for n in range(600)), "application/x-www-form-urlencoded"),
+        (b"--x\r\nnonsense", "multipart/form-data; boundary=" + "x" * 300),
+        (b"--x\r\nnonsense", "multipart/form-data"),
+        (b"quantity=1", "application/x-www-form-urlencoded; charset=utf-16"),
+    ],
+    ids=["too long", "too many fields", "long boundary", "no boundary", "foreign charset"],
+)
+def test_a_body_that_cannot_be_read_is_400(shopper, body, content_type):
+    product = make_product()
+
+    answer = shopper.generic("POST", reverse("product:add-to-cart", args=[product.slug]), body, content_type)
+
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost:port", "a b", "[::", "%00", "localhost@evil"])
+def test_a_foreign_host_is_the_shops_own_400(shopper, host):
+    page = shopper.get("/", headers={"host": host})
+
+    assert page.status_code == 400
+    assert b"We did not understand that" in page.content
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    [
+        "sessionid=tampered",
+        "sessionid=" + "a" * 32,
+        "sessionid=" + "A" * 32,
+        "sessionid=../../etc/passwd",
+        'sessionid="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\\000"',
+        'sessionid="\\377\\376aaaaaaaaaaaa"',
+        "sessionid=" + "a" * 4000,
+        "sessionid",
+        "=;;==;sessionid=",
+        'messages="\\000[[x]]"; csrftoken="\\000"; sessionid="\\"',
+    ],
+    ids=lambda text: text[:24],
+)
+def test_a_tampered_session_is_a_new_visitor(cookie):
+    product, shopper = make_product(), Shopper()
+    headers = {"cookie": cookie}
+
+    empty = shopper.get("/cart/", headers=headers)
+    added = shopper.post(reverse("product:add-to-cart", args=[product.slug]), headers=headers)
+
+    assert mark(empty, "data-cart-units") == "0"
+    assert added.status_code == 302
+    assert len(added.cookies["sessionid"].value) == 32
+    assert added.cookies["sessionid"].value not in cookie
+
+
+def test_an_impossible_session_key_is_never_asked_for_in_the_database(shopper):
+    with CaptureQueriesContext(connection) as queries:
+        shopper.get("/cart/", headers={"cookie": 'sessionid="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\\000"'})
+
+    assert not [query for query in queries if "django_session" in query["sql"]]
+
+
+@pytest.mark.parametrize("address", ["/cart/update/", "/cart/remove/", "/checkout/", "/product/gala/add/"])
+def test_a_form_without_its_csrf_token_is_the_shops_own_403(address):
+    make_product(slug="gala")
+
+    page = Shopper(enforce_csrf_checks=True).post(address, {"quantity": "1"})
+
+    assert page.status_code == 403
+    assert b"Please send that again" in page.content
+    assert Cart.objects.count() == 0
+
+
+def test_a_form_with_its_csrf_token_is_taken():
+    product, shopper = make_product(), Shopper(enforce_csrf_checks=True)
+    token = shopper.get(product.get_absolute_url()).context["csrf_token"]
+
+    answer = shopper.post(
+        reverse("product:add-to-cart", args=[product.slug]),
+        {"csrfmiddlewaretoken": str(token)},
+        headers={"referer": "https://localhost:8443/"},
+    )
+
+    assert answer.status_code == 302
+
+
+def test_cookies_are_kept_to_tls_and_from_scripts(shopper):
+    shopper.add(make_product())
+
+    session = shopper.cookies["sessionid"]
+
+    assert session["secure"]
+    assert session["httponly"]
+
+
+def test_an_error_of_ours_is_a_500_page_that_asks_no_database(monkeypatch, django_assert_num_queries):
+    def fall(**_) -> None:
+        raise RuntimeError("a branch fell")
+
+    monkeypatch.setattr(selectors, "products", fall)
+    shopper = Shopper(raise_request_exception=False)
+
+    with django_assert_num_queries(0):
+        page = shopper.get("/")
+
+    assert page.status_code == 500
+    assert b"A branch broke off" in page.content
+    assert b"a branch fell" not in page.content
+
+
+def test_the_500_page_also_works_when_the_static_files_were_never_collected(tmp_path):
+    hashed = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+
+    with override_settings(STATIC_ROOT=tmp_path, STORAGES={"staticfiles": {"BACKEND": hashed}}):
+        page = Shopper(raise_request_exception=False).get("/")
+
+    assert page.status_code == 500
+    assert b"A branch broke off" in page.content
+
+
+def test_no_page_has_inline_styles_or_scripts(shopper):
+    product = make_product()
+    shopper.add(product)
+
+    pages = [shopper.get(address) for address in ("/", "/cart/", "/checkout/", "/search/", "/nowhere/")]
+    text = b"".join(page.content for page in pages)
+
+    assert b"<script" not in text
+    assert b"<style" not in text
+    assert b"style=" not in text

@@ -1,0 +1,226 @@
+"""A real NGINX with the lab's configuration, on free ports and in a folder of its own."""
+
+import json
+import os
+import re
+import socket
+import ssl
+import subprocess
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+from lab import certificates
+from tests.eventually import eventually
+from tests.programs import program
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+HOSTS = ["localhost", "127.0.0.1", "shop.example"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the metrics' log."""
+
+    route: str
+    method: str
+    status: str
+    seconds: str
+    upstream: str
+    size: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer as it came over the wire: header names in lower case, one entry a line of it.
+
+    ``line`` is what the metrics' log says of the request; on the status port, which has no log, nothing.
+    """
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+    line: Line | None
+
+    def all(self, name: str) -> list[str]:
+        """Return every value of a header."""
+        return [value for key, value in self.headers if key == name.lower()]
+
+    def json(self) -> dict:
+        """Return what the stand-in for the shop says that it saw."""
+        return json.loads(self.body)
+
+
+class Front:
+    """NGINX and how to talk to it. ``https``, ``http``, ``status`` and ``app`` are ports of 127.0.0.1."""
+
+    def __init__(self, prefix: Path) -> None:
+        """Make the folder that `nginx -p` is given, as the host runtime does."""
+        self.prefix = prefix
+        self.https, self.http, self.status, self.app = free_ports(4)
+        for name in ("conf", "logs", "run", "static/css", "tmp"):
+            (prefix / name).mkdir(parents=True)
+        for path in (ROOT / "nginx").iterdir():
+            (prefix / "conf" / path.name).symlink_to(path)
+        self.ca = certificates.ensure(prefix / "conf" / "tls", HOSTS).ca
+        self.write_listen_conf(f":{self.https}")
+        self._logged = 0
+
+    def write_listen_conf(self, authority_port: str, address: str = "127.0.0.1") -> None:
+        """Render the only generated part of the configuration."""
+        template = Template((ROOT / "nginx" / "listen.conf.template").read_text())
+        values = {
+            "LISTEN_ADDRESS": address,
+            "SHOP_HTTP_PORT": self.http,
+            "SHOP_HTTPS_PORT": self.https,
+            "SHOP_HTTPS_AUTHORITY_PORT": authority_port,
+            "NGINX_STATUS_PORT": self.status,
+            "APP_PORT": self.app,
+            "SHOP_HOSTS": " ".join(HOSTS),
+        }
+        (self.prefix / "conf" / "listen.conf").write_text(template.substitute(values))
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command that the host runtime runs."""
+        # Started by root, NGINX gives its workers to `nobody`, who cannot enter a test's folder.
+        user = " user root;" if os.geteuid() == 0 else ""
+        main = f"daemon off;{user}"
+        prefix = f"{self.prefix}/"
+        return [str(program("nginx")), "-e", "stderr", "-p", prefix, "-c", "conf/nginx.conf", "-g", main, *arguments]
+
+    @contextmanager
+    def running(self):
+        """Run NGINX until the end of the block; its error log is ``logs/error.log``."""
+        with (self.prefix / "logs" / "error.log").open("ab") as log, ending(self.command(), stderr=log) as process:
+            eventually(lambda: self.get("/", port=self.status, tls=False).status == 404, because="NGINX starts")
+            yield process
+
+    @contextmanager
+    def app_running(self, *, workers: int = 2):
+        """Run the stand-in for the shop under uWSGI until the end of the block."""
+        command = [program("uwsgi"), "--master", "--die-on-term", "--need-app", "--disable-logging", "--lazy-apps"]
+        command += ["--chdir", ROOT, "--module", "tests.config.app", "--workers", str(workers)]
+        command += ["--socket", f"127.0.0.1:{self.app}", "--buffer-size", "40960"]
+        # A worker that was just made anew may miss the signal to end: it is not waited for long.
+        command += ["--no-orphans", "--reload-mercy", "2", "--worker-reload-mercy", "2"]
+        with (self.prefix / "logs" / "app.log").open("ab") as log, ending(command, stdout=log, stderr=log) as process:
+            eventually(lambda: can_connect(self.app), because="uWSGI starts")
+            yield process
+
+    def get(self, path: str = "/", *, method: str = "GET", headers: str = "", **options) -> Answer:
+        """Send a request with the path as it stands, and ``headers`` as lines that end with CRLF."""
+        host = "" if "host:" in headers.lower() else "Host: localhost\r\n"
+        return self.send(f"{method} {path} HTTP/1.1\r\n{host}Connection: close\r\n{headers}\r\n".encode(), **options)
+
+    def send(self, request: bytes, *, port: int | None = None, tls: bool = True) -> Answer:
+        """Send bytes, and return the answer once the connection is closed and the request is in the log."""
+        with self.connection(port=port, tls=tls) as connection:
+            connection.sendall(request)
+            head, _, body = read_all(connection).partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        headers = [(name.lower(), value) for name, value in (line.split(": ", 1) for line in lines)]
+        if ("transfer-encoding", "chunked") in headers:
+            body = dechunked(body)
+        line = None if port == self.status else self.next_line()
+        return Answer(int(first.split()[1]), headers, body, line)
+
+    def connection(self, *, port: int | None = None, tls: bool = True) -> socket.socket:
+        """Open a connection, by default to the shop over TLS, whose certificate is verified."""
+        plain = socket.create_connection(("127.0.0.1", port or self.https), timeout=10)
+        if not tls:
+            return plain
+        return ssl.create_default_context(cafile=self.ca).wrap_socket(plain, server_hostname="localhost")
+
+    def next_line(self) -> Line:
+        """Wait for the next line of the metrics' log; there must be no more than that one."""
+        self._logged += 1
+        lines = eventually(
+            lambda: (self.prefix / "logs" / "metrics.writing.log").read_text().splitlines(),
+            because="each request is logged",
+            wanted=lambda seen: len(seen) >= self._logged,
+        )
+        assert len(lines) == self._logged, lines[self._logged - 1 :]
+        match = re.fullmatch(r'(\S+) (\S+) (\d{3}) (\d+\.\d{3}) "([^"]*)" (\d+)', lines[-1])
+        assert match, lines[-1]
+        return Line(*match.groups())
+
+    @contextmanager
+    def mtail_running(self):
+        """Run mtail over the metrics' log, and give its port; its own messages are in ``logs/mtail.log``."""
+        (port,) = free_ports(1)
+        command = [program("mtail"), "--progs", ROOT / "nginx" / "access_log.mtail", "--emit_prog_label=false"]
+        command += ["--logs", self.prefix / "logs" / "metrics.log", "--address", "127.0.0.1", "--port", str(port)]
+        folder = self.prefix / "mtail"
+        folder.mkdir()
+        options = {"cwd": folder, "env": {"TMPDIR": str(folder)}}
+        with (
+            (self.prefix / "logs" / "mtail.log").open("ab") as log,
+            ending([*command, "--logtostderr"], stdout=log, stderr=log, **options),
+        ):
+            eventually(lambda: can_connect(port), because="mtail starts")
+            yield port
+
+    @contextmanager
+    def rotation_running(self, *, max_bytes: int):
+        """Run the rotation of the logs, faster than in the lab, until the end of the block."""
+        settings = {
+            "LOG_MAX_BYTES": str(max_bytes),
+            "LOG_CHECK_SECONDS": "0.05",
+            "LOG_GRACE_SECONDS": "0.5",
+            "LOG_MIN_SECONDS": "1",
+        }
+        command = ["sh", ROOT / "nginx" / "rotate-logs.sh", self.prefix]
+        with ending(command, env={"PATH": os.defpath, **settings}) as process:
+            yield process
+
+    def visitors(self) -> list[dict]:
+        """Return the log for people."""
+        text = (self.prefix / "logs" / "access.log").read_text(errors="replace")
+        return [json.loads(line) for line in text.splitlines()]
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """Read until the other side ends."""
+    with connection.makefile("rb") as file:
+        return file.read()
+
+
+def dechunked(body: bytes) -> bytes:
+    """Put the chunks of a body together."""
+    whole = b""
+    while body:
+        size, _, rest = body.partition(b"\r\n")
+        whole, body = whole + rest[: int(size, 16)], rest[int(size, 16) + 2 :]
+    return whole
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports of 127.0.0.1 on which nobody listens."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def can_connect(port: int) -> bool:
+    """Say whether somebody listens."""
+    with socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+
+
+@contextmanager
+def ending(command, **options):
+    """Run a program until the end of the block, and fail if it does not end within 10 s of SIGTERM."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise

@@ -1,0 +1,329 @@
+"""NGINX's access log as metrics: each request under its right name, each counted once."""
+
+import math
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.http import HttpResponse
+from django.urls import Resolver404, URLResolver, get_resolver, path, re_path, resolve
+from telemetry.routes import nginx_routes
+
+from tests.config.front import ROOT, Front, ending
+from tests.config.samples import samples, series, total
+from tests.eventually import eventually
+
+#: The word that NGINX logs, in place of a Django URL name.
+WORDS = {"static", "redirect", "refused", "other"}
+
+
+def samples_of_every_url(resolver: URLResolver, prefix: str = "/") -> Iterator[str]:
+    """Make a path of every URL name, in the way in which Django's `reverse` does."""
+    for name in {key for key in resolver.reverse_dict if isinstance(key, str)}:
+        for possibilities, *_ in resolver.reverse_dict.getlist(name):
+            for form, parameters in possibilities:
+                candidates = (prefix + form % dict.fromkeys(parameters, value) for value in ("7", "product"))
+                yield next(path for path in candidates if resolves(path) and resolve(path).url_name == name)
+    for inner_prefix, inner in resolver.namespace_dict.values():
+        yield from samples_of_every_url(inner, prefix + inner_prefix)
+
+
+def resolves(path: str) -> bool:
+    try:
+        return bool(resolve(path))
+    except Resolver404:
+        return False
+
+
+def name_by_django(path: str) -> str:
+    return resolve(path).view_name if resolves(path) and resolve(path).url_name else "other"
+
+
+def names_of(resolver: URLResolver, namespace: str = "") -> set[str]:
+    """Return every URL name that Django knows."""
+    names = {namespace + key for key in resolver.reverse_dict if isinstance(key, str)}
+    for inner, (_, inner_resolver) in resolver.namespace_dict.items():
+        names |= names_of(inner_resolver, f"{namespace}{inner}:")
+    return names
+
+
+def garbage(count: int) -> list[str]:
+    chosen = random.Random(20)
+    words = ["product", "category", "cart", "orders", "admin", "add", "update", "7", "a-b", "%C3%A4", "%0a", "x/..", ""]
+    return ["/" + "/".join(chosen.choices(words, k=chosen.randint(1, 6))) for _ in range(count)]
+
+
+NEARLY = [
+    *("/search", "/product/apple", "/product/apple/add", "/product//add/", "/product/a/b/add/", "/category//"),
+    *("/PRODUCT/apple/", "/product/%C3%A4pfel/", "/product/a_b-c/", "/product/a.b/", "/cart/update", "/cart/x/"),
+    *("/orders/", "/orders/a/b/", "/orders/%2F/", "/orders/x%0a/", "/orders/x/%0a", "/orders/%C3%A4%FF/"),
+    *("/health", "/health/live/", "/health/live%0a", "/health/live?x=1", "/healthy", "/health/ready;x"),
+    *("/admin", "/admin/none/", "/admin/product", "/admin/product/product/1/2/change/", "/admin/%0a/x/"),
+    *("/admin/product/product/add/change/", "/admin/product/product/history/", "/admin/auth/user/7/password/x"),
+    *("/favicon.ico", "/static", "/statics/", "/%25", "/checkout/%20", "//cart//", "/./cart/", "/checkout%2F"),
+]
+
+
+def test_nginx_names_every_url_as_django_does(front):
+    sent = {*samples_of_every_url(get_resolver()), *NEARLY, *garbage(200)}
+
+    logged, expected = {}, {}
+    for sample in sorted(sent):
+        answer = front.get(sample)
+        reached = answer.json()["PATH_INFO"].encode("latin-1").decode(errors="replace")
+        logged[sample], expected[sample] = answer.line.route, name_by_django(reached)
+
+    assert logged == expected
+    assert set(logged.values()) == names_of(get_resolver()) | {"other"}
+
+
+def test_the_routes_are_fresh(capsys):
+    call_command("nginx_routes")
+
+    assert capsys.readouterr().out == (ROOT / "nginx" / "routes.conf").read_text()
+
+
+def test_the_routes_say_how_to_make_them_again():
+    first = (ROOT / "nginx" / "routes.conf").read_text().splitlines()[0]
+
+    assert first.endswith("python app/manage.py nginx_routes > nginx/routes.conf")
+
+
+def test_a_url_that_nginx_cannot_be_told_of_is_an_error_and_not_a_wrong_name(settings):
+    settings.ROOT_URLCONF = (re_path("anywhere/", HttpResponse, name="loose"),)
+    with pytest.raises(ImproperlyConfigured, match="begin it with"):
+        nginx_routes()
+
+
+def test_quotes_and_backslashes_of_a_url_reach_nginx_whole(settings):
+    settings.ROOT_URLCONF = (re_path(r'^a"\d\t\\$', HttpResponse, name="odd"), path("plain/", HttpResponse))
+
+    assert nginx_routes().splitlines()[1:] == [
+        r'"~^/(?:a\"\d\\t\\\)\z" odd;',
+        r'"~^/plain/\z" other;',
+    ]
+
+
+@pytest.fixture
+def lonely_front(tmp_path):
+    """NGINX with nobody behind it."""
+    front = Front(tmp_path)
+    with front.running():
+        yield front
+
+
+def test_a_request_that_uwsgi_cannot_answer_keeps_its_name(lonely_front):
+    names = {path: lonely_front.get(path).line for path in ("/", "/cart/", "/product/apple/add/", "/none", "/metrics")}
+
+    assert {path: (line.route, line.status) for path, line in names.items()} == {
+        "/": ("product:list", "502"),
+        "/cart/": ("cart:cart-summary", "502"),
+        "/product/apple/add/": ("product:add-to-cart", "502"),
+        "/none": ("other", "502"),
+        "/metrics": ("refused", "404"),
+    }
+
+
+def test_a_request_that_the_visitor_gave_up_keeps_its_name(front):
+    with front.connection() as connection:
+        connection.sendall(b"GET /checkout/?sleep=0.5 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+    line = front.next_line()
+    assert (line.route, line.status) == ("checkout:checkout", "499")
+
+
+def test_a_request_whose_body_never_comes_was_not_asked_of_django(front):
+    with front.connection() as connection:
+        connection.sendall(b"POST /checkout/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\na=b")
+
+    line = front.next_line()
+    assert (line.route, line.status, line.upstream) == ("refused", "400", "-")
+
+
+@pytest.fixture
+def mtail(tmp_path):
+    """mtail over a log that the test writes: a function that appends lines and returns what mtail then tells."""
+    front = Front(tmp_path)
+    log = front.prefix / "logs" / "metrics.log"
+    log.touch()
+    with front.mtail_running() as port:
+        read = 0
+
+        def after(*lines: str) -> dict:
+            nonlocal read
+            with log.open("a") as file:
+                file.writelines(f"{line}\n" for line in lines)
+            read += len(lines)
+            eventually(
+                lambda: total(port, "mtail_lines_total"), because="mtail reads", wanted=lambda seen: seen == read
+            )
+            return {key: value for key, value in samples(port).items() if key[0].startswith("nginx_")}
+
+        yield after
+
+
+def buckets(seen: dict, name: str, **labels: str) -> dict[float, float]:
+    found = {key: dict(all_labels) for key, all_labels in ((k, k[1]) for k in seen) if key[0] == f"{name}_bucket"}
+    return {
+        float(all_labels["le"]): seen[key]
+        for key, all_labels in found.items()
+        if {label: value for label, value in all_labels.items() if label != "le"} == labels
+    }
+
+
+REQUEST, UPSTREAM = "nginx_http_request_duration_seconds", "nginx_http_upstream_response_duration_seconds"
+LIST_GET = {"route": "product:list", "method": "GET"}
+
+
+def test_a_line_is_one_response_with_its_bytes_and_durations(mtail):
+    seen = mtail(
+        'product:list GET 200 0.240 "0.230" 5000',
+        'product:list GET 200 0.010 "0.009" 1000',
+        'cart:update POST 302 0.020 "0.020" 300',
+        'refused other 405 0.000 "-" 150',
+    )
+
+    responses = {key[1]: value for key, value in seen.items() if key[0] == "nginx_http_responses_total"}
+    assert responses == {
+        (("method", "GET"), ("route", "product:list"), ("status", "200")): 2,
+        (("method", "POST"), ("route", "cart:update"), ("status", "302")): 1,
+        (("method", "other"), ("route", "refused"), ("status", "405")): 1,
+    }
+    assert seen[series("nginx_http_response_bytes_total", route="product:list")] == 6000
+    assert seen[series(f"{REQUEST}_sum", **LIST_GET)] == pytest.approx(0.25)
+    assert seen[series(f"{UPSTREAM}_sum", **LIST_GET)] == pytest.approx(0.239)
+    assert seen[series(f"{REQUEST}_count", **LIST_GET)] == seen[series(f"{UPSTREAM}_count", **LIST_GET)] == 2
+    assert seen[series("nginx_access_log_unparsed_lines_total")] == 0
+
+
+def test_the_buckets_are_djangos_and_one_that_holds_only_zeros(mtail):
+    seen = mtail('product:list GET 200 0.300 "0.300" 1')
+
+    expected = {bound: float(bound >= 0.3) for bound in (0.0, *settings.PROMETHEUS_LATENCY_BUCKETS)}
+    assert math.inf in expected
+    assert buckets(seen, REQUEST, **LIST_GET) == expected
+    assert buckets(seen, UPSTREAM, **LIST_GET) == expected
+
+
+def test_a_duration_of_zero_is_in_every_bucket_of_djangos(mtail):
+    seen = mtail('product:list GET 200 0.000 "0.000" 1', 'product:list GET 200 0.000 "0.000" 1')
+
+    for name in (REQUEST, UPSTREAM):
+        found = buckets(seen, name, **LIST_GET)
+        assert {found[bound] for bound in settings.PROMETHEUS_LATENCY_BUCKETS} == {2.0}
+        assert seen[series(f"{name}_count", **LIST_GET)] == 2
+        assert seen[series(f"{name}_sum", **LIST_GET)] == 0
+
+
+@pytest.mark.parametrize(
+    ("logged", "observed"),
+    [("0.100", 0.1), ("0.100, 0.300", 0.3), ("0.100 : 0.300", 0.3), ("0.100, -", 0.1), ("-", None), ("", None)],
+)
+def test_the_upstreams_duration_is_that_of_the_attempt_that_answered(mtail, logged, observed):
+    seen = mtail(f'product:list GET 200 0.400 "{logged}" 1')
+
+    assert seen[series(f"{REQUEST}_sum", **LIST_GET)] == pytest.approx(0.4)
+    assert seen.get(series(f"{UPSTREAM}_sum", **LIST_GET)) == (observed and pytest.approx(observed))
+    assert seen.get(series(f"{UPSTREAM}_count", **LIST_GET)) == (observed and 1)
+
+
+def test_a_line_of_another_form_is_counted_as_such_and_makes_no_series(mtail):
+    broken = ("", "nonsense", "product:list GET", "a b c", 'x GET 200 - "-" 1', 'x FOOA 200 0.1 "-" 1', "ä" * 5000)
+    seen = mtail(*broken)
+
+    assert seen == {series("nginx_access_log_unparsed_lines_total"): len(broken)}
+
+
+def test_mtail_leaves_no_file_of_its_own(mtail, tmp_path):
+    mtail('product:list GET 200 0.100 "0.100" 1')
+
+    assert list((tmp_path / "mtail").iterdir()) == []
+
+
+def test_a_requests_way_ends_in_the_right_series(tmp_path):
+    front = Front(tmp_path)
+    with front.running(), front.app_running(), front.rotation_running(max_bytes=1_000_000):
+        eventually((front.prefix / "logs" / "metrics.log").exists, because="mtail's name is made at once")
+        with front.mtail_running() as port:
+            sent = Counter()
+            for path, route in [("/", "product:list"), ("/none", "other"), ("/metrics", "refused")] * 7:
+                sent[route, str(front.get(path).status)] += 1
+            sent["redirect", str(front.get("/", port=front.http, tls=False).status)] += 1
+            eventually(
+                lambda: total(port, "nginx_http_responses_total"),
+                because="mtail reads each line",
+                wanted=lambda seen: seen >= sent.total(),
+            )
+            seen = samples(port)
+
+    for (route, status), count in sent.items():
+        assert seen[series("nginx_http_responses_total", route=route, method="GET", status=status)] == count
+    assert sent == {("product:list", "200"): 7, ("other", "200"): 7, ("refused", "404"): 7, ("redirect", "308"): 1}
+
+
+def fetch_many(front: Front, count: int) -> int:
+    request = b"GET /health/none HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with front.connection(port=front.http, tls=False) as connection, connection.makefile("rb") as answers:
+        for _ in range(count):
+            connection.sendall(request)
+            assert answers.readline() == b"HTTP/1.1 308 Permanent Redirect\r\n"
+            while line := answers.readline().strip():
+                if line.lower().startswith(b"content-length:"):
+                    length = int(line.split(b":")[1])
+            answers.read(length)
+    return count
+
+
+def test_rotation_loses_no_line_and_keeps_the_logs_small(tmp_path):
+    front = Front(tmp_path)
+    logs = front.prefix / "logs"
+    files, sent = [], 0
+    with front.running(), front.rotation_running(max_bytes=10_000):
+        eventually((logs / "metrics.log").exists, because="mtail's name is made at once")
+        with front.mtail_running() as port, ThreadPoolExecutor(4) as pool:
+            end = time.monotonic() + 6
+            while time.monotonic() < end:
+                sent += sum(pool.map(lambda _: fetch_many(front, 50), range(4)))
+                file = (logs / "metrics.log").stat().st_ino
+                files += [file] if file not in files[-1:] else []
+            eventually(
+                lambda: total(port, "nginx_http_responses_total"),
+                because=f"each of {sent} requests is counted once",
+                wanted=lambda seen: seen == sent,
+            )
+
+            assert len(files) >= 4
+            eventually(
+                lambda: {
+                    log: (logs / log).stat().st_size for log in ("metrics.log", "metrics.writing.log", "access.log")
+                },
+                because="a quiet NGINX has small logs",
+                wanted=lambda sizes: max(sizes.values()) <= 10_000,
+            )
+            names = {path.name for path in logs.iterdir()} - {"error.log", "mtail.log"}
+            assert names == {"metrics.log", "metrics.writing.log", "metrics.log.1", "access.log", "access.log.1"}
+
+
+def test_rotation_waits_for_nginx_and_signals_nobody_else(tmp_path):
+    front = Front(tmp_path)
+    logs = front.prefix / "logs"
+    (logs / "metrics.writing.log").write_text('product:list GET 200 0.100 "0.100" 1\n' * 300)
+
+    with ending(["sleep", "60"]) as bystander, front.rotation_running(max_bytes=10_000):
+        (front.prefix / "run" / "nginx.pid").write_text(f"{bystander.pid}\n")
+        eventually((logs / "metrics.log.1").exists, because="the log is rotated without NGINX")
+        with front.running():
+            eventually(
+                lambda: (logs / "metrics.log").samefile(logs / "metrics.writing.log"),
+                because="mtail is given the file of an NGINX that started later",
+            )
+            assert front.get("/static/none").line.route == "static"
+
+        assert bystander.poll() is None
+        assert (logs / "metrics.log.1").stat().st_size == 300 * 37

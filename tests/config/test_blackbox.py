@@ -1,0 +1,107 @@
+"""The shop probed from outside: what the blackbox exporter calls well, and what not."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import requests
+from cryptography import x509
+from prometheus_client.parser import text_string_to_metric_families
+
+from lab import certificates
+from tests.config.front import HOSTS, ROOT, Front, can_connect, ending, free_ports
+from tests.eventually import eventually
+from tests.programs import program
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """A shop that is well."""
+    shop = Front(tmp_path_factory.mktemp("shop"))
+    with shop.running(), shop.app_running():
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def old_shop(tmp_path_factory):
+    """A shop whose certificate, of a trusted authority, has ended."""
+    old_shop = Front(tmp_path_factory.mktemp("old-shop"))
+    folder = old_shop.ca.parent
+    for path in folder.iterdir():
+        path.unlink()
+    certificates.ensure(folder, HOSTS, now=datetime.now(UTC) - timedelta(days=91))
+    with old_shop.running():
+        yield old_shop
+
+
+@pytest.fixture(scope="module")
+def probe(shop, old_shop, tmp_path_factory):
+    """Probe an address with a module of exporters/blackbox.yml, where the CAs of both shops are trusted."""
+    folder = tmp_path_factory.mktemp("blackbox")
+    (folder / "tls").mkdir()
+    (folder / "tls" / "ca.crt").write_bytes(shop.ca.read_bytes() + old_shop.ca.read_bytes())
+    (port,) = free_ports(1)
+    command = [program("prometheus-blackbox-exporter"), f"--config.file={ROOT / 'exporters' / 'blackbox.yml'}"]
+    command += [f"--web.listen-address=127.0.0.1:{port}"]
+
+    def ask(module: str, target: str) -> dict[str, float]:
+        parameters = {"module": module, "target": target}
+        text = requests.get(f"http://127.0.0.1:{port}/probe", params=parameters, timeout=10).text
+        return {one.name: one.value for family in text_string_to_metric_families(text) for one in family.samples}
+
+    with (folder / "log").open("ab") as log, ending(command, cwd=folder, stdout=log, stderr=log):
+        eventually(lambda: can_connect(port), because="the blackbox exporter starts")
+        yield ask
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_a_shop_that_is_well_passes_and_tells_its_certificates_end(shop, probe, host):
+    seen = probe("shop", f"https://{host}:{shop.https}/health/ready")
+
+    certificate = x509.load_pem_x509_certificate((shop.ca.parent / "shop.crt").read_bytes())
+    assert (seen["probe_success"], seen["probe_http_status_code"], seen["probe_http_ssl"]) == (1, 200, 1)
+    assert seen["probe_ssl_earliest_cert_expiry"] == certificate.not_valid_after_utc.timestamp()
+
+
+@pytest.mark.parametrize("status", [203, 302, 404, 500, 503])
+def test_a_shop_that_answers_otherwise_fails(shop, probe, status):
+    seen = probe("shop", f"https://localhost:{shop.https}/?status={status}")
+
+    assert (seen["probe_success"], seen["probe_http_status_code"]) == (0, status)
+
+
+def test_a_page_without_tls_is_not_the_shop(shop, probe):
+    seen = probe("shop", f"http://localhost:{shop.status}/nginx/status")
+
+    assert (seen["probe_success"], seen["probe_http_status_code"], seen["probe_http_ssl"]) == (0, 200, 0)
+
+
+def test_a_certificate_of_an_unknown_authority_fails(probe, tmp_path):
+    stranger = Front(tmp_path)
+    with stranger.running():
+        seen = probe("shop", f"https://localhost:{stranger.https}/")
+
+    assert (seen["probe_success"], seen["probe_http_status_code"]) == (0, 0)
+
+
+def test_a_certificate_that_has_ended_fails(old_shop, probe):
+    seen = probe("shop", f"https://localhost:{old_shop.https}/")
+
+    assert (seen["probe_success"], seen["probe_http_status_code"]) == (0, 0)
+
+
+def test_the_redirect_passes_and_is_not_followed(shop, probe):
+    seen = probe("redirect", f"http://localhost:{shop.http}/")
+
+    assert (seen["probe_success"], seen["probe_http_status_code"], seen["probe_http_ssl"]) == (1, 308, 0)
+
+
+def test_a_page_in_place_of_the_redirect_fails(shop, probe):
+    seen = probe("redirect", f"http://localhost:{shop.status}/nginx/status")
+
+    assert (seen["probe_success"], seen["probe_http_status_code"]) == (0, 200)
+
+
+def test_nobody_there_fails(probe):
+    (port,) = free_ports(1)
+
+    assert probe("shop", f"https://localhost:{port}/")["probe_success"] == 0

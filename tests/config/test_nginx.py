@@ -1,0 +1,233 @@
+"""NGINX in front of the shop: its configuration, and what it refuses."""
+
+import re
+import subprocess
+from string import Template
+
+import pytest
+
+from tests.config.front import HOSTS, ROOT, Front
+
+METHODS_OF_A_PAGE = "GET, HEAD, POST"
+
+
+@pytest.mark.parametrize("authority_port", [":8443", ""])
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
+def test_nginx_accepts_the_configuration_of_every_runtime_without_a_warning(tmp_path, address, authority_port):
+    front = Front(tmp_path)
+    front.write_listen_conf(authority_port, address)
+
+    done = subprocess.run(front.command("-t"), capture_output=True, text=True, timeout=10)
+
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stderr.splitlines() if not re.search(r"syntax is ok|is successful", line)] == []
+
+
+def test_the_configuration_needs_no_root_and_no_newer_nginx_than_debian_12():
+    directives = [
+        line.split()[0].rstrip(";")
+        for path in (ROOT / "nginx").glob("*.conf*")
+        for line in path.read_text().splitlines()
+        if re.match(r"\s*[a-z_0-9]+[ ;]", line)
+    ]
+
+    assert len(directives) > 100
+    assert set(directives) & {"user", "http2", "daemon", "worker_rlimit_nofile", "worker_priority"} == set()
+
+
+def test_only_the_rendered_part_knows_an_address_or_a_port():
+    fixed = list((ROOT / "nginx").glob("*.conf"))
+
+    found = {path.name: re.findall(r"\d+\.\d+\.\d+\.\d+|:\d{2,5}\b|^\s*listen\b", path.read_text()) for path in fixed}
+
+    assert len(fixed) > 6
+    assert {name: addresses for name, addresses in found.items() if addresses} == {}
+
+
+def test_the_template_names_exactly_the_values_that_a_runtime_must_give():
+    template = Template((ROOT / "nginx" / "listen.conf.template").read_text())
+
+    assert set(template.get_identifiers()) == {
+        *("LISTEN_ADDRESS", "SHOP_HTTPS_PORT", "SHOP_HTTP_PORT", "SHOP_HTTPS_AUTHORITY_PORT", "SHOP_HOSTS"),
+        *("NGINX_STATUS_PORT", "APP_PORT"),
+    }
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_the_shops_methods_reach_django(front, method):
+    answer = front.get("/", method=method)
+
+    assert (answer.status, answer.line.route, answer.line.method) == (200, "product:list", method)
+
+
+@pytest.mark.parametrize("port", ["https", "http"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "FOOA", "PROPFIND", "A" * 64])
+def test_another_method_is_refused(front, method, port):
+    answer = front.get("/", method=method, port=getattr(front, port), tls=port == "https")
+
+    assert (answer.status, answer.line.route, answer.line.method) == (405, "refused", "other")
+    assert answer.all("Allow") == [METHODS_OF_A_PAGE]
+
+
+@pytest.mark.parametrize("path", ["/", "/static/apple.svg"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_another_method_is_refused_everywhere(front, method, path):
+    assert front.get(path, method=method).status == 405
+
+
+def test_a_static_file_cannot_be_posted_to(front):
+    answer = front.get("/static/apple.svg", method="POST", headers="Content-Length: 0\r\n")
+
+    assert (answer.status, answer.all("Allow")) == (405, ["GET, HEAD"])
+
+
+def test_djangos_own_refusal_of_a_method_says_which_it_allows_itself(front):
+    assert front.get("/?status=405").all("Allow") == []
+
+
+SPELLINGS = {
+    "plain": "/{}",
+    "query": "/{}?x=1",
+    "trailing slash": "/{}/",
+    "beneath": "/{}/more",
+    "double slash": "//{}",
+    "dot": "/./{}",
+    "dots": "/cart/../{}",
+    "encoded dots": "/cart/%2e%2e/{}",
+    "encoded slash": "/%2f{}",
+    "path parameter": "/{};x=1",
+    "trailing dot": "/{}.",
+    "trailing blank": "/{}%20",
+    "line break": "/{}%0a",
+    "suffix": "/{}.json",
+    "whole address": "https://localhost/{}",
+    "from static": "/static/../{}",
+}
+WRITTEN = {
+    "lower case": str,
+    "upper case": str.upper,
+    "mixed case": str.title,
+    "encoded": lambda path: path.replace("t", "%74").replace("n", "%6E"),
+    "encoded slash inside": lambda path: path.replace("/", "%2F"),
+    "doubled slash inside": lambda path: path.replace("/", "///"),
+}
+
+
+@pytest.mark.parametrize("path", ["metrics", "nginx/status", "nginx", "nginx_status"])
+@pytest.mark.parametrize("written", WRITTEN.values(), ids=WRITTEN)
+def test_figures_are_not_at_the_shops_address_however_they_are_spelled(front, written, path):
+    answers = {name: front.get(spelling.format(written(path))) for name, spelling in SPELLINGS.items()}
+
+    # `refused` is said of what did not reach Django.
+    seen = {name: (answer.status, answer.line.route) for name, answer in answers.items()}
+    assert seen == dict.fromkeys(SPELLINGS, (404, "refused"))
+
+
+@pytest.mark.parametrize("path", ["/metrics%00", "/nginx/status%00", "/../metrics", "/%2e%2e/nginx/status"])
+def test_figures_cannot_be_reached_by_a_broken_path(front, path):
+    answer = front.get(path)
+
+    assert (answer.status, answer.line.route) == (400, "refused")
+
+
+def test_the_redirecting_port_has_no_figures(front):
+    answer = front.get("/nginx/status", port=front.http, tls=False)
+
+    assert (answer.status, answer.all("Location")) == (308, [f"https://localhost:{front.https}/nginx/status"])
+
+
+def test_the_status_port_tells_nginx_own_figures_and_nothing_else(front):
+    answers = [front.get(path, port=front.status, tls=False) for path in ("/nginx/status", "/", "/metrics", "/admin/")]
+
+    assert [answer.status for answer in answers] == [200, 404, 404, 404]
+    assert answers[0].body.startswith(b"Active connections: ")
+
+
+def test_a_page_of_the_status_port_is_in_no_log(front):
+    before = (front.prefix / "logs" / "access.log").read_bytes().count(b"\n")
+
+    front.get("/nginx/status", port=front.status, tls=False)
+    answer = front.get("/")
+
+    assert answer.line.route == "product:list"
+    assert (front.prefix / "logs" / "access.log").read_bytes().count(b"\n") == before + 1
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_each_host_of_the_shop_is_redirected_to_itself_over_tls(front, host):
+    headers = f"Host: {host}:{front.http}\r\n"
+    answer = front.get("/search/?q=red%20apple&page=2", headers=headers, port=front.http, tls=False)
+
+    assert (answer.status, answer.line.route) == (308, "redirect")
+    assert answer.all("Location") == [f"https://{host}:{front.https}/search/?q=red%20apple&page=2"]
+
+
+@pytest.mark.parametrize("port", ["https", "http"])
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "10.0.0.1", "-", "xn--80ak6aa92e.example"])
+def test_an_unknown_host_reaches_nothing_and_is_not_repeated(front, host, port):
+    answer = front.get("/", headers=f"Host: {host}\r\n", port=getattr(front, port), tls=port == "https")
+
+    assert (answer.status, answer.line.route) == (421, "refused")
+    assert answer.all("Location") == []
+    assert b"evil" not in answer.body
+
+
+def test_an_unknown_host_does_not_get_a_static_file(front):
+    answer = front.get("/static/apple.svg", headers="Host: evil.example\r\n")
+
+    assert (answer.status, answer.line.route) == (421, "refused")
+
+
+BROKEN = {
+    "no host": (b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n", 400),
+    "two hosts": (b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n", 400),
+    "not http": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n", 400),
+    "a method in lower case": (b"get / HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+    "no path": (b"GET HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+    "a control character in a header": (b"GET / HTTP/1.1\r\nHost: localhost\r\nX-A: a\0b\r\n\r\n", 400),
+    "a header of 10 kB": (b"GET / HTTP/1.1\r\nHost: localhost\r\nX-A: " + b"a" * 10_000 + b"\r\n\r\n", 400),
+    "a path of 10 kB": (b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414),
+    "length and chunks": (
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+    ),
+    "a length that is no number": (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n", 400),
+    "a version of the future": (b"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n", 505),
+    "an unknown transfer coding": (b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: x\r\n\r\n", 501),
+}
+
+
+@pytest.mark.parametrize(("request_bytes", "status"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_request_is_refused(front, request_bytes, status):
+    answer = front.send(request_bytes)
+
+    assert (answer.status, answer.line.route, answer.line.upstream) == (status, "refused", "-")
+
+
+def test_plain_http_at_the_tls_port_is_refused(front):
+    answer = front.get("/", tls=False)
+
+    assert (answer.status, answer.line.route) == (400, "refused")
+
+
+BODIES = {
+    "10 MB": ("Content-Length: 10485760", b"a" * 10_485_760),
+    "300 kB in chunks": ("Transfer-Encoding: chunked", b"493e0\r\n" + b"a" * 300_000 + b"\r\n0\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize(("header", "body"), BODIES.values(), ids=BODIES)
+def test_a_body_that_no_form_of_the_shop_has_is_refused(front, header, body):
+    head = f"POST /cart/update/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{header}\r\n\r\n".encode()
+    answer = front.send(head + body)
+
+    assert (answer.status, answer.line.route, answer.line.upstream) == (413, "refused", "-")
+
+
+def test_strangers_cannot_fill_the_error_log_with_warnings(tmp_path):
+    front = Front(tmp_path)
+    with front.running():
+        for path, headers in [("/metrics", ""), ("/", "Host: evil.example\r\n"), ("/static/apple.svg", "")]:
+            front.get(path, headers=headers)
+
+    assert (tmp_path / "logs" / "error.log").read_text() == ""

@@ -1,0 +1,206 @@
+"""NGINX in front of the shop: what it passes on, and what it says."""
+
+import base64
+import gzip
+import hashlib
+import re
+import socket
+import ssl
+
+import pytest
+
+from tests.config.front import ROOT
+
+
+@pytest.mark.parametrize(
+    ("header", "body"),
+    [("Content-Length: 262144\r\n", b"a" * 262_144), ("Transfer-Encoding: chunked\r\n", b"3\r\na=b\r\n0\r\n\r\n")],
+    ids=["as large as allowed", "in chunks"],
+)
+def test_a_body_reaches_django_whole(front, header, body):
+    head = f"POST /cart/update/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{header}\r\n".encode()
+    seen = front.send(head + body).json()
+
+    assert seen["body_length"] == (3 if "chunked" in header else 262_144)
+    assert int(seen["CONTENT_LENGTH"]) == seen["body_length"]
+
+
+FORGED = (
+    "X-Forwarded-Proto: http\r\nx-forwarded-proto: ftp\r\nX_Forwarded_Proto: http\r\n"
+    "X-Request-ID: mine\r\nProxy: http://evil.example\r\nHTTPS: off\r\n"
+)
+
+
+def test_what_nginx_says_of_a_request_cannot_be_forged(front):
+    answer = front.get("/", headers=FORGED)
+    seen = answer.json()
+
+    assert seen["HTTP_X_FORWARDED_PROTO"] == "https"
+    assert (seen["HTTPS"], seen["REQUEST_SCHEME"], seen["SERVER_PORT"]) == ("on", "https", str(front.https))
+    assert seen["HTTP_X_REQUEST_ID"] != "mine"
+    assert "HTTP_PROXY" not in seen
+    assert "evil" not in answer.body.decode()
+
+
+def test_each_request_has_an_id_that_the_visitor_the_app_and_the_log_know(front):
+    answers = [front.get("/") for _ in range(2)]
+    ids = [answer.all("X-Request-ID") for answer in answers]
+    logged = front.visitors()
+
+    assert ids[0] != ids[1]
+    assert [[answer.json()["HTTP_X_REQUEST_ID"]] for answer in answers] == ids
+    assert [[line["id"]] for line in logged[-2:]] == ids
+    assert all(re.fullmatch("[0-9a-f]{32}", one) for (one,) in ids)
+
+
+def test_the_visitors_log_is_json_whatever_is_sent(front):
+    front.get('/"\\%22%0a', headers='User-Agent: "\\\x7f\xff{}\r\n')
+    last = front.visitors()[-1]
+
+    assert last["request"] == 'GET /"\\%22%0a HTTP/1.1'
+    assert (last["client"], last["route"], last["status"]) == ("127.0.0.1", "other", 200)
+
+
+def test_the_app_is_told_the_path_decoded_and_as_it_was_sent(front):
+    seen = front.get("/search//../search/?q=%C3%A4").json()
+
+    assert (seen["PATH_INFO"], seen["QUERY_STRING"]) == ("/search/", "q=%C3%A4")
+    assert seen["REQUEST_URI"] == "/search//../search/?q=%C3%A4"
+    assert (seen["REQUEST_METHOD"], seen["REMOTE_ADDR"], seen["HTTP_HOST"]) == ("GET", "127.0.0.1", "localhost")
+
+
+EVERY_KIND = {
+    "django": ("/", ""),
+    "django's error": ("/?status=500", ""),
+    "static": ("/static/apple.svg", ""),
+    "no such static": ("/static/none.css", ""),
+    "metrics": ("/metrics", ""),
+    "no answer": ("/?die", ""),
+    "unknown host": ("/", "Host: evil.example\r\n"),
+}
+
+
+@pytest.mark.parametrize(("path", "headers"), EVERY_KIND.values(), ids=EVERY_KIND)
+def test_every_answer_has_each_security_header_once_and_no_version(front, path, headers):
+    answer = front.get(path, headers=headers)
+
+    assert answer.all("X-Content-Type-Options") == ["nosniff"]
+    assert answer.all("X-Frame-Options") == ["DENY"]
+    assert answer.all("Referrer-Policy") == ["same-origin"]
+    assert answer.all("Cross-Origin-Opener-Policy") == ["same-origin"]
+    assert answer.all("Permissions-Policy") == ["camera=(), geolocation=(), microphone=(), payment=(), usb=()"]
+    assert len(answer.all("Content-Security-Policy")) == 1
+    assert len(answer.all("X-Request-ID")) == 1
+    assert answer.all("Server") == ["nginx"]
+
+
+def test_the_content_policy_lets_in_nothing_inline_and_nothing_foreign(front):
+    (policy,) = front.get("/").all("Content-Security-Policy")
+    page = (ROOT / "nginx" / "pages" / "unavailable.html").read_text()
+    style = re.search("<style>(.*?)</style>", page, re.DOTALL).group(1)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+
+    assert dict(rule.split(" ", 1) for rule in policy.split("; ")) == {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": f"'self' 'sha256-{digest}'",
+        "img-src": "'self' data:",
+        "font-src": "'self'",
+        "form-action": "'self'",
+        "base-uri": "'none'",
+        "frame-ancestors": "'none'",
+    }
+
+
+def test_a_static_file_with_a_hash_in_its_name_may_be_kept_for_ever(front):
+    hashed, plain = front.get("/static/css/shop.0123456789ab.css"), front.get("/static/css/shop.css")
+
+    assert hashed.all("Cache-Control") == ["public, max-age=31536000, immutable"]
+    assert plain.all("Cache-Control") == ["no-cache"]
+    assert hashed.all("Content-Type") == ["text/css; charset=utf-8"]
+    assert front.get("/static/apple.svg").all("Content-Type") == ["image/svg+xml; charset=utf-8"]
+    assert (hashed.line.route, hashed.line.status, hashed.line.upstream) == ("static", "200", "-")
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/", "/static/css/", "/static/css", "/static/none.css", "/static/none.0123456789ab.css"]
+)
+def test_what_is_no_static_file_is_not_found_without_asking_django(front, path):
+    answer = front.get(path)
+
+    assert (answer.status, answer.line.route, answer.line.upstream) == (404, "static", "-")
+    assert answer.all("Cache-Control") == []
+
+
+def test_static_files_cannot_be_left(front):
+    answers = [front.get(path) for path in ("/static/../conf/tls/shop.key", "/static/%2e%2e/logs/access.log")]
+
+    assert [answer.line.route for answer in answers] == ["other", "other"]
+
+
+def test_long_text_is_compressed_for_who_can_read_that(front):
+    path = "/static/css/shop.0123456789ab.css"
+    plain, small = front.get(path), front.get(path, headers="Accept-Encoding: gzip\r\n")
+
+    assert (plain.all("Content-Encoding"), small.all("Content-Encoding")) == ([], ["gzip"])
+    assert plain.all("Vary") == small.all("Vary") == ["Accept-Encoding"]
+    assert len(small.body) < len(plain.body) / 5
+    assert gzip.decompress(small.body) == plain.body
+
+
+def test_a_connection_is_kept_for_the_next_request(front):
+    with front.connection() as connection:
+        for _ in range(2):
+            connection.sendall(b"GET /static/apple.svg HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
+            assert front.next_line().route == "static"
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("newest", "accepted"), [("TLSv1", False), ("TLSv1_1", False), ("TLSv1_2", True), ("TLSv1_3", True)]
+)
+def test_only_todays_tls_is_spoken(front, newest, accepted):
+    context = ssl.create_default_context(cafile=front.ca)
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context.maximum_version = getattr(ssl.TLSVersion, newest)
+    with socket.create_connection(("127.0.0.1", front.https), timeout=10) as plain:
+        try:
+            with context.wrap_socket(plain, server_hostname="localhost") as connection:
+                spoken = connection.version()
+        except (ssl.SSLError, OSError):
+            spoken = None
+
+    assert spoken == (newest.replace("_", ".") if accepted else None)
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_djangos_own_errors_are_passed_on(front, status):
+    answer = front.get(f"/?status={status}")
+
+    assert (answer.status, answer.json()["QUERY_STRING"]) == (status, f"status={status}")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "route"), [("GET", "/cart/", "cart:cart-summary"), ("POST", "/cart/update/", "cart:update")]
+)
+def test_a_worker_that_dies_shows_a_friendly_page(front, method, path, route):
+    answer = front.get(f"{path}?die", method=method)
+
+    assert (answer.status, answer.line.route, answer.line.method) == (502, route, method)
+    assert answer.body == (ROOT / "nginx" / "pages" / "unavailable.html").read_bytes()
+    assert answer.all("Content-Type") == ["text/html; charset=utf-8"]
+
+
+def test_the_friendly_page_is_no_address_of_the_shop(front):
+    answer = front.get("/unavailable.html")
+
+    assert (answer.status, answer.line.route) == (404, "refused")
+
+
+def test_harakiri_comes_before_nginx_loses_patience():
+    read_timeout = re.search(r"uwsgi_read_timeout (\d+)s;", (ROOT / "nginx" / "shop.conf").read_text()).group(1)
+    harakiri = re.search(r"harakiri = (\d+)", (ROOT / "app" / "uwsgi.ini").read_text()).group(1)
+
+    assert 0 < int(read_timeout) - int(harakiri) <= 10

@@ -1,0 +1,80 @@
+"""The exporter as a running program, and servers that answer it as a test wants; all on the loopback address."""
+
+import re
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+EXPORTER = Path(__file__).resolve().parents[2] / "exporters" / "uwsgi_exporter.py"
+
+
+class RunningExporter:
+    """A started exporter: its address, and what it has written to stderr when it ends."""
+
+    def __init__(self, process: subprocess.Popen, url: str):
+        self.process = process
+        self.url = url
+
+    def stop(self) -> str:
+        """End it with SIGTERM and return the rest of its stderr."""
+        self.process.terminate()
+        return self.process.communicate(timeout=2)[1]
+
+
+@contextmanager
+def running_exporter(uri: str, *flags: str) -> Iterator[RunningExporter]:
+    """Start an exporter on a free port; it ends with the context."""
+    command = [sys.executable, EXPORTER, f"--stats.uri={uri}", "--web.listen-address=127.0.0.1:0", *flags]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        first_line = process.stderr.readline()
+        port = re.search(r"on 127\.0\.0\.1:(\d+)\.$", first_line)[1]
+        yield RunningExporter(process, f"http://127.0.0.1:{port}")
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+@contextmanager
+def answering(answer: Callable[[socket.socket], None], unix: Path | None) -> Iterator[str]:
+    """Listen on a free port or the UNIX socket, hand each connection to ``answer``, and yield the address."""
+    if unix:
+        listener = socket.create_server(str(unix), family=socket.AF_UNIX)
+        address = str(unix)
+    else:
+        listener = socket.create_server(("127.0.0.1", 0))
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                try:
+                    answer(connection)
+                except OSError:
+                    continue
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield address
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(2)
+
+
+def send_all(connection: socket.socket, answer: bytes) -> None:
+    """Send the bytes, say that there are no more, and wait for the other side: closing early could reset it."""
+    connection.sendall(answer)
+    connection.shutdown(socket.SHUT_WR)
+    while connection.recv(1024):
+        pass

@@ -1,0 +1,76 @@
+"""A checkout of its own for each test of the lab's command, so that it never meets a lab that runs."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lab import settings
+from lab.paths import ROOT, STATE
+
+Command = Callable[..., subprocess.CompletedProcess]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of this checkout in a folder with a space in its name, with the environment and programs of this one."""
+    copy = tmp_path / "a checkout"
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0"):
+        if name and (ROOT / name).is_file() and not name.startswith(("tests/", "docs/")):
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy / name)
+    (copy / ".lab").mkdir()
+    for name in ("venv", "debian"):
+        if (STATE / name).exists():
+            (copy / ".lab" / name).symlink_to(STATE / name)
+    return copy
+
+
+@pytest.fixture
+def ports() -> dict[str, str]:
+    """A free port for each setting of one."""
+    with ExitStack() as stack:
+        names = [name for name in settings.CHECKS if name.endswith("_PORT")]
+        held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in names]
+        return {name: str(server.getsockname()[1]) for name, server in zip(names, held, strict=True)}
+
+
+@pytest.fixture
+def lab(checkout: Path, ports: dict[str, str]) -> Iterator[Command]:
+    """The lab's command in the checkout, on free ports; variables are given by name. Whatever it starts is ended."""
+
+    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-m", "lab", *arguments],
+            cwd=checkout,
+            env={**os.environ, **ports, **variables},
+            capture_output=True,
+            text=True,
+            timeout=90,
+            stdin=subprocess.DEVNULL,
+        )
+
+    yield run
+    run("down")
+
+
+def processes_of(checkout: Path) -> list[str]:
+    """Return the command lines of the processes that belong to a checkout's lab."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            # One that writes its title over its environment, as NGINX does, is known by the folder that it runs in.
+            in_checkout = Path(process.cwd()).is_relative_to(checkout)
+            if in_checkout or process.environ().get("LAB") == str(checkout / ".lab"):
+                found.append(" ".join(process.cmdline()))
+        except (psutil.Error, OSError):
+            continue
+    return found

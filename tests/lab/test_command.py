@@ -1,0 +1,185 @@
+"""The lab's command when something is in its way: one sentence, an exit code that is not 0, nothing left running."""
+
+import fcntl
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.lab.conftest import processes_of
+
+
+def sentence(done: subprocess.CompletedProcess) -> str:
+    """Return the one line that a refused command printed on stderr."""
+    assert done.returncode == 1, done.stdout + done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("lab: ")
+    return lines[0]
+
+
+def test_a_taken_port_is_refused_by_name_and_nothing_is_started(lab, checkout):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = str(server.getsockname()[1])
+
+        refusal = sentence(lab("up", PROMETHEUS_PORT=taken))
+
+    assert f"port {taken} is taken by " in refusal
+    assert f"(process {os.getpid()})" in refusal
+    assert "PROMETHEUS_PORT" in refusal
+    assert processes_of(checkout) == []
+
+
+def test_a_wrong_setting_is_refused_by_name(lab, checkout):
+    assert "UWSGI_WORKERS is 'many'" in sentence(lab("up", UWSGI_WORKERS="many"))
+    assert processes_of(checkout) == []
+
+
+def test_a_wrong_database_is_refused_and_nothing_stays_running(lab, checkout):
+    refusal = sentence(lab("up", DATABASE_URL="mysql://shop@localhost/shop"))
+
+    assert "DATABASE_URL" in refusal
+    assert processes_of(checkout) == []
+
+
+def test_missing_programs_are_named_where_there_is_no_apt(lab, checkout, tmp_path):
+    (checkout / ".lab" / "debian").unlink(missing_ok=True)
+
+    refusal = sentence(lab("up", PATH=str(tmp_path)))
+
+    assert "prometheus" in refusal
+    assert "Install them, or start a Docker engine" in refusal
+    assert processes_of(checkout) == []
+
+
+@pytest.mark.skipif(not shutil.which("apt-get"), reason="this machine has no apt-get to fail")
+def test_a_network_that_is_away_is_said_to_be(lab, checkout):
+    (checkout / ".lab" / "debian").unlink(missing_ok=True)
+    nowhere = "http://127.0.0.1:1"
+
+    refusal = sentence(lab("up", PATH="/usr/bin:/bin", http_proxy=nowhere, https_proxy=nowhere))
+
+    assert "Debian's packages cannot be unpacked" in refusal
+    assert "Is the network there?" in refusal
+    assert not (checkout / ".lab" / "debian").exists()
+    assert processes_of(checkout) == []
+
+
+def test_python_packages_that_cannot_be_had_are_said_so(checkout):
+    shutil.rmtree(checkout / ".lab")
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:1/simple", "PIP_RETRIES": "0", "PIP_CONFIG_FILE": os.devnull}
+    offline = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")} | nowhere
+
+    done = subprocess.run(
+        [sys.executable, "lab/bootstrap.py", "up"],
+        cwd=checkout,
+        env=offline,
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+
+    assert "the Python packages cannot be installed: is the network there?" in sentence(done)
+    assert not (checkout / ".lab" / "venv").exists()
+
+
+@pytest.mark.parametrize("command", [["lab/bootstrap.py", "up"], ["-m", "lab", "up"]], ids=["bootstrap", "lab"])
+def test_a_state_folder_that_cannot_be_written_is_said_so(checkout, command):
+    shutil.rmtree(checkout / ".lab")
+    (checkout / ".lab").write_text("in the way")
+
+    done = subprocess.run([sys.executable, *command], cwd=checkout, capture_output=True, text=True, timeout=60)
+
+    assert "cannot hold the lab" in sentence(done)
+
+
+def test_a_full_disk_is_said_so_and_nothing_stays_running(checkout, ports, tmp_path):
+    shutil.rmtree(checkout / ".lab" / "data", ignore_errors=True)
+    state = tmp_path / "state"
+    shutil.move(checkout / ".lab", state)
+    (checkout / ".lab").mkdir()
+    script = 'mount -t tmpfs -o size=64k tmpfs .lab && cp -a "$1"/. .lab && exec "$2" -m lab up'
+
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh", state, sys.executable],
+        cwd=checkout,
+        env={**os.environ, **ports},
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("lab: ")
+    assert "Traceback" not in done.stderr
+    assert any(words in done.stderr for words in ("No space left on device", "disk is full", "disk I/O error"))
+    assert processes_of(checkout) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["load"], "the lab is not running: start it with `make up`"),
+        (["restart", "nginx"], "the lab is not running: start it with `make up`"),
+        (["restart"], "'' is no part of the lab: give S= one of"),
+        (["restart", "apache"], "'apache' is no part of the lab: give S= one of"),
+        (["logs"], "nothing is logged yet"),
+        (["logs", "apache"], "'apache' is no part of the lab"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_command_that_cannot_be_done_says_why(lab, command, words):
+    assert words in sentence(lab(*command))
+
+
+def test_a_runtime_that_there_is_not_is_refused_by_name(lab):
+    assert "RUNTIME is 'kubernetes'" in sentence(lab("up", RUNTIME="kubernetes"))
+
+
+def test_a_second_start_at_the_same_time_is_refused(lab, checkout):
+    with (checkout / ".lab" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        assert "another `make` is starting or stopping this lab" in sentence(lab("up"))
+
+
+def test_a_broken_contract_ends_generate_with_the_name_of_the_entry(lab, checkout):
+    contract = checkout / "prometheus" / "contract.yaml"
+    contract.write_text(contract.read_text().replace("  type: counter\n", "", 1))
+
+    assert "contract.yaml: django_http_requests_before_middlewares_total lacks type" in sentence(lab("generate"))
+
+
+def test_status_of_a_lab_that_is_down_says_so_with_its_exit_code(lab):
+    done = lab("status")
+
+    assert done.returncode == 1
+    assert "stopped" in done.stdout
+
+
+def test_down_of_a_lab_that_is_down_is_no_error(lab):
+    assert lab("down").returncode == 0
+
+
+def test_clean_asks_before_it_removes(lab, checkout):
+    data = checkout / ".lab" / "data" / "shop.sqlite3"
+    data.parent.mkdir()
+    data.write_text("orders")
+
+    assert lab("clean").returncode == 1
+    assert data.exists()
+    assert lab("clean", FORCE="1").returncode == 0
+    assert not data.exists()
+
+
+def test_make_alone_prints_each_verb(checkout):
+    of_no_make = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    done = subprocess.run(["make"], cwd=checkout, env=of_no_make, capture_output=True, text=True, timeout=30)
+
+    printed = {line.split()[1] for line in done.stdout.splitlines() if line.strip()}
+    phony = Path(checkout / "Makefile").read_text().split(".PHONY:")[1].splitlines()[0].split()
+    assert printed == set(phony)

@@ -1,0 +1,125 @@
+"""The host runtime's life, in a checkout and on ports of its own: beside a lab that may run."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lab import local
+from tests.eventually import eventually
+from tests.lab.conftest import Command, processes_of
+
+
+@pytest.fixture
+def interrupted(checkout: Path, ports: dict[str, str]) -> Callable[[signal.Signals], int]:
+    """Start the lab, send the command a signal when the first part runs, and return its exit code."""
+
+    def start(number: signal.Signals) -> int:
+        command = [sys.executable, "-m", "lab", "up"]
+        starting = subprocess.Popen(
+            command, cwd=checkout, env={**os.environ, **ports}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        eventually(
+            lambda: any("--config.file" in command for command in processes_of(checkout)),
+            because="Prometheus is started first",
+        )
+        starting.send_signal(number)
+        return starting.wait(30)
+
+    return start
+
+
+@pytest.fixture
+def running(interrupted: Callable[[signal.Signals], int], lab: Command, checkout: Path) -> Command:
+    """A lab that is up, although a start before was killed half-way and left a part of it behind."""
+    interrupted(signal.SIGKILL)
+    assert processes_of(checkout) != []
+    done = lab("up")
+    assert "database, catalogue and static files" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
+    return lab
+
+
+def pids(checkout: Path) -> dict[str, int]:
+    """Return the processes that supervisord itself started, by their command lines."""
+    supervisord = next(process for process in psutil.process_iter() if is_supervisord(process, checkout))
+    return {" ".join(child.cmdline()): child.pid for child in supervisord.children()}
+
+
+def is_supervisord(process: psutil.Process, checkout: Path) -> bool:
+    """Say whether a process is the supervisord of a checkout's lab."""
+    try:
+        return process.environ().get("LAB") == str(checkout / ".lab") and "supervisord.conf" in str(process.cmdline())
+    except (psutil.Error, OSError):
+        return False
+
+
+def test_a_start_that_is_interrupted_leaves_nothing_running(interrupted, checkout):
+    assert interrupted(signal.SIGTERM) == 1
+
+    assert processes_of(checkout) == []
+
+
+def test_a_lab_starts_on_other_ports_heals_itself_and_ends_without_a_trace(running, checkout, ports):
+    ca_file = str(checkout / ".lab" / "tls" / "ca.crt")
+    shop = f"https://localhost:{ports['SHOP_HTTPS_PORT']}"
+
+    # It works, on the ports that it was given.
+    assert local.get(f"{shop}/health/ready", verify=ca_file, timeout=5).status_code == 200
+    redirect = local.get(f"http://localhost:{ports['SHOP_HTTP_PORT']}/cart/", allow_redirects=False, timeout=5)
+    assert redirect.headers["Location"] == f"{shop}/cart/"
+    query = f"http://localhost:{ports['PROMETHEUS_PORT']}/api/v1/query?query=uwsgi_workers"
+    (series,) = local.get(query, timeout=5).json()["data"]["result"]
+    assert series["metric"]["stats_uri"] == f"http://localhost:{ports['APP_STATS_PORT']}"
+    assert series["value"][1] == "4"
+
+    # A second start changes nothing.
+    before = pids(checkout)
+    again = running("up")
+    assert again.returncode == 0
+    assert "running already" in again.stdout
+    assert pids(checkout) == before
+
+    # It keeps the settings that it was started with.
+    other = running("up", UWSGI_WORKERS="2")
+    assert other.returncode == 1
+    assert "the lab runs with another UWSGI_WORKERS: `make down` first" in other.stderr
+    assert f"localhost:{ports['SHOP_HTTPS_PORT']}/" in running("status", SHOP_HTTPS_PORT="9").stdout
+    assert pids(checkout) == before
+
+    # A part that dies is started again.
+    victim = next(pid for command, pid in before.items() if "uwsgi_exporter" in command)
+    psutil.Process(victim).send_signal(signal.SIGKILL)
+    eventually(
+        lambda: (
+            local.get(f"http://localhost:{ports['EXPORTER_UWSGI_PORT']}/-/healthy", timeout=2).ok
+            and victim not in pids(checkout).values()
+        ),
+        because="supervisord starts a part that died",
+    )
+    assert running("status").returncode == 0
+
+    # A second uWSGI by mistake does not empty the directory that the first one's workers write to.
+    supervisord = next(process for process in psutil.process_iter() if is_supervisord(process, checkout))
+    directory = Path(supervisord.environ()["PROMETHEUS_MULTIPROC_DIR"])
+    files = {path.name for path in directory.iterdir()}
+    assert {f"counter_{slot}.db" for slot in range(1, 5)} < files
+    wipe = [sys.executable, checkout / "app" / "telemetry" / "wipe.py"]
+    second = subprocess.run(wipe, env={"PROMETHEUS_MULTIPROC_DIR": str(directory)}, capture_output=True, text=True)
+    assert second.returncode == 1
+    assert "is in use by process" in second.stderr
+    assert {path.name for path in directory.iterdir()} == files
+
+    # What a supervisord that is killed leaves behind is ended by `make down`.
+    supervisord.send_signal(signal.SIGKILL)
+    supervisord.wait(5)
+    assert len(processes_of(checkout)) >= 10
+    assert running("down").returncode == 0
+    assert processes_of(checkout) == []
+    assert (checkout / ".lab" / "data" / "shop.sqlite3").exists()
+    assert not directory.exists()

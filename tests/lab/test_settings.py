@@ -1,0 +1,81 @@
+"""``.env`` and the environment: what is taken, and the one sentence for what is not."""
+
+from pathlib import Path
+
+import pytest
+
+from lab import settings
+from lab.errors import LabError
+from lab.paths import ROOT
+
+
+def env_with(tmp_path: Path, line: str) -> Path:
+    """Return a copy of the checkout's ``.env`` with one line more."""
+    path = tmp_path / ".env"
+    path.write_text(f"{(ROOT / '.env').read_text()}{line}\n")
+    return path
+
+
+def test_the_committed_env_file_sets_what_it_must_and_nothing_unknown():
+    assert settings.load({})["SHOP_HTTPS_PORT"] == "8443"
+
+
+def test_the_environment_overrides_the_file(tmp_path):
+    path = env_with(tmp_path, "SHOP_HTTPS_PORT=9443")
+
+    assert settings.load({}, path)["SHOP_HTTPS_PORT"] == "9443"
+    assert settings.load({"SHOP_HTTPS_PORT": "9444"}, path)["SHOP_HTTPS_PORT"] == "9444"
+
+
+def test_an_empty_variable_of_the_environment_overrides_nothing():
+    assert settings.load({"UWSGI_WORKERS": ""})["UWSGI_WORKERS"] == "4"
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("SHOP_HTTPS_PORT=https", "SHOP_HTTPS_PORT is 'https', but must be a port from 1 to 65535"),
+        ("SHOP_HTTPS_PORT=0", "SHOP_HTTPS_PORT is '0'"),
+        ("SHOP_HTTPS_PORT=65536", "SHOP_HTTPS_PORT is '65536'"),
+        ("SHOP_HTTPS_PORT=", "SHOP_HTTPS_PORT is ''"),
+        ("PROMETHEUS_PORT=8443", "SHOP_HTTPS_PORT and PROMETHEUS_PORT are both 8443"),
+        ("UWSGI_WORKERS=0", "UWSGI_WORKERS is '0', but must be a whole number"),
+        ("UWSGI_WORKERS=-1", "UWSGI_WORKERS is '-1'"),
+        ("UWSGI_WORKERS=four", "UWSGI_WORKERS is 'four'"),
+        ("SHOP_HOSTS=shop example", "SHOP_HOSTS is 'shop example'"),
+        ("SHOP_HOSTS=a;b", "SHOP_HOSTS is 'a;b'"),
+        (
+            "DATABASE_URL=Postgres://shop:secret@localhost/shop",
+            "DATABASE_URL is not right, but must be empty",
+        ),
+        ("UWSGI_HARAKIRI=31", "UWSGI_HARAKIRI is '31', but must be a whole number from 1 to 30"),
+        ("PROMETHEUS_RETENTION_TIME=two weeks", "PROMETHEUS_RETENTION_TIME is 'two weeks'"),
+        ("PROMETHEUS_RETENTION_SIZE=1", "PROMETHEUS_RETENTION_SIZE is '1'"),
+        ("SHOP_PORT=1", "sets SHOP_PORT, which is no setting"),
+        ("just words", "is 'just words': write NAME=value"),
+    ],
+)
+def test_a_wrong_line_ends_in_a_sentence_that_names_it(tmp_path, line, sentence):
+    with pytest.raises(LabError) as error:
+        settings.load({}, env_with(tmp_path, line))
+
+    assert sentence in error.value.message
+    assert "\n" not in error.value.message
+    assert "secret" not in error.value.message
+
+
+def test_the_shop_always_answers_at_localhost_where_the_lab_asks_for_it(tmp_path):
+    assert settings.load({"SHOP_HOSTS": "shop.example"})["SHOP_HOSTS"] == "shop.example,localhost,127.0.0.1"
+
+
+def test_a_line_that_is_gone_is_missed_by_name(tmp_path):
+    path = tmp_path / ".env"
+    path.write_text((ROOT / ".env").read_text().replace("UWSGI_WORKERS=4\n", ""))
+
+    with pytest.raises(LabError, match="UWSGI_WORKERS is missing"):
+        settings.load({}, path)
+
+
+def test_a_missing_file_says_how_to_restore_it(tmp_path):
+    with pytest.raises(LabError, match=r"git checkout \.env"):
+        settings.load({}, tmp_path / ".env")

@@ -1,0 +1,130 @@
+"""How the live tests look at the lab: by its addresses only, so that they see every runtime alike."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from lab import local
+from lab.parts import part
+from lab.paths import CA_FILE
+from tests.eventually import eventually
+
+#: Longer than a scrape, a rule's evaluation and the next scrape together.
+SETTLED_SECONDS = 20
+
+
+class Observer:
+    """The lab's addresses, the exporters' own pages, and Prometheus's answers.
+
+    Addresses come from the lab's settings; ``LAB_URL_<PART>`` in the environment moves one, as in
+    ``LAB_URL_PROMETHEUS=http://localhost:9999``.
+    """
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        self.ca_file = os.environ.get("LAB_CA_FILE", str(CA_FILE))
+        self._settings = settings
+        self.shop = self._url("nginx")
+        self.prometheus = self._url("prometheus")
+        self.redirect = f"http://localhost:{settings['SHOP_HTTP_PORT']}"
+        self.status = f"http://localhost:{settings['NGINX_STATUS_PORT']}"
+        self.stats = f"http://localhost:{settings['APP_STATS_PORT']}"
+        self.pages = {
+            "django": f"{self._url('app')}/metrics",
+            "uwsgi": f"{self._url('uwsgi-exporter')}/metrics",
+            "nginx": f"{self._url('nginx-exporter')}/metrics",
+            "nginx-log": f"{self._url('access-log-exporter')}/metrics",
+        }
+
+    def _url(self, name: str) -> str:
+        variable = f"LAB_URL_{name.upper().replace('-', '_')}"
+        return os.environ.get(variable, part(name).url(self._settings, ""))
+
+    def samples(self, job: str) -> Iterator[Sample]:
+        """Yield the samples on an exporter's own page at this moment."""
+        answer = local.get(self.pages[job], timeout=5)
+        answer.raise_for_status()
+        for family in text_string_to_metric_families(answer.text):
+            yield from family.samples
+
+    def on_page(self, job: str, name: str, **labels: str) -> float:
+        """Return the sum of a metric's samples that have these labels, on the exporter's own page at this moment."""
+        return sum(
+            sample.value
+            for sample in self.samples(job)
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def workers(self) -> dict[int, dict]:
+        """Return uWSGI's own statistics of its workers, by slot."""
+        return {worker["id"]: worker for worker in local.get(self.stats, timeout=5).json()["workers"]}
+
+    def query(self, expression: str, at: float | None = None) -> list[dict]:
+        """Return the result of an instant query; fails the test with Prometheus's own words when it refuses."""
+        parameters = {"query": expression} | ({"time": at} if at else {})
+        answer = local.get(f"{self.prometheus}/api/v1/query", params=parameters, timeout=10).json()
+        assert answer["status"] == "success", f"{expression}: {answer.get('error')}"
+        return answer["data"]["result"]
+
+    def value(self, expression: str, at: float | None = None) -> float:
+        """Return the one value of an instant query; 0 when there is no series yet."""
+        result = self.query(expression, at)
+        assert len(result) <= 1, f"{expression} has {len(result)} series, not one"
+        return float(result[0]["value"][1]) if result else 0.0
+
+    def total(self, selector: str, at: float | None = None) -> float:
+        """Return the sum of the series that were scraped in the 15 s before.
+
+        Prometheus takes a series that it has not seen end for current for five minutes: after a restart of the lab
+        the counters of the lab before would be added to those of this one.
+        """
+        return self.value(f"sum(last_over_time({selector}[15s]))", at)
+
+    def becomes(self, figure: Callable[[], float], wanted: float, because: str) -> None:
+        """Wait until a growing figure of Prometheus is exactly ``wanted``; fail at once when it is more."""
+
+        def not_too_much() -> float:
+            seen = figure()
+            assert seen <= wanted, f"{because}: Prometheus says {seen}, which is more than {wanted}"
+            return seen
+
+        eventually(not_too_much, because=because, timeout=SETTLED_SECONDS, wanted=lambda seen: seen == wanted)
+
+    def settled_at(self) -> float:
+        """Wait until each target has been scraped since this call began, and each rule evaluated since.
+
+        Returns a unix time at which that is so.
+        """
+        began = self.now()
+        eventually(
+            lambda: self.value("min(timestamp(up))"),
+            because="each target is scraped within 5 s",
+            timeout=SETTLED_SECONDS,
+            wanted=lambda oldest: oldest > began,
+        )
+        scraped = self.now()
+        eventually(
+            self._oldest_evaluation,
+            because="each rule is evaluated within 5 s",
+            timeout=SETTLED_SECONDS,
+            wanted=lambda oldest: oldest > scraped,
+        )
+        return self.now()
+
+    def _oldest_evaluation(self) -> float:
+        answer = local.get(f"{self.prometheus}/api/v1/rules", timeout=5).json()
+        return min(datetime.fromisoformat(group["lastEvaluation"]).timestamp() for group in answer["data"]["groups"])
+
+    def now(self) -> float:
+        """Return Prometheus's unix time."""
+        return self.value("vector(time())")
+
+    def client(self) -> requests.Session:
+        """Return a client that trusts the lab's certificate authority, and no other that the environment names."""
+        session = requests.Session()
+        session.trust_env = False
+        session.verify = self.ca_file
+        return session

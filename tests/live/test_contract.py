@@ -1,0 +1,89 @@
+"""Every metric that the contract promises is there, with its type and labels, and moves when the contract says so."""
+
+import pytest
+
+from lab import contract, local
+
+ENTRIES = contract.load()
+#: Labels that Prometheus or a rule adds to what the exporter said.
+FROM_PROMETHEUS = {"__name__", "job", "instance", "namespace"}
+#: Jobs of which the contract names every metric; of the others, Prometheus itself and its kin, the useful ones.
+WHOLE = ("django", "uwsgi", "nginx", "nginx-log")
+#: What a language's runtime, the exporter's own process or its HTTP handler say about themselves.
+NOT_PROMISED = ("go_", "process_", "promhttp_", "mtail_")
+#: What Prometheus says of a scrape.
+OF_A_SCRAPE = {
+    "up",
+    "scrape_duration_seconds",
+    "scrape_samples_scraped",
+    "scrape_samples_post_metric_relabeling",
+    "scrape_series_added",
+}
+
+
+#: Labels that are empty in this lab, which for Prometheus is to be absent.
+EMPTY = {"mountpoint", "chdir", "commit", "date"}
+
+
+def selector(entry: contract.Entry, name: str) -> str:
+    return f'{name}{{job="{entry.job}"}}'
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_a_promised_metric_is_there_with_its_labels(observer, shopped, entry):
+    for name in entry.samples:
+        series = observer.query(selector(entry, name), at=shopped["after"])
+        if entry.moves == "fault" and not series:
+            continue
+        assert series, f"{name} of {entry.job} is not in Prometheus"
+        labels = set().union(*(each["metric"] for each in series)) - FROM_PROMETHEUS
+        expected = set(entry.labels) | ({"le"} if name.endswith("_bucket") else set())
+        assert labels | (EMPTY & expected) == expected
+
+
+@pytest.mark.parametrize(
+    "entry", [entry for entry in ENTRIES if entry.moves in ("load", "time")], ids=lambda entry: entry.name
+)
+def test_a_metric_that_moves_under_load_does(observer, shopped, entry):
+    series = selector(entry, entry.samples[-1])
+    before, after = (observer.total(series, at=shopped[moment]) for moment in ("before", "after"))
+
+    if entry.type == "gauge":
+        window = f"[{int(shopped['after'] - shopped['before']) + 1}s]"
+        assert observer.value(f"max(changes({series}{window}))", at=shopped["after"]) > 0
+    else:
+        assert after > before
+
+
+@pytest.mark.parametrize("job", sorted({entry.job for entry in ENTRIES}))
+def test_the_metrics_of_a_job_have_the_promised_types(observer, shopped, job):
+    answer = local.get(
+        f"{observer.prometheus}/api/v1/targets/metadata", params={"match_target": f'{{job="{job}"}}'}, timeout=5
+    )
+    types = {row["metric"]: row["type"] for row in answer.json()["data"]}
+
+    seen = {}
+    for entry in ENTRIES:
+        # In the newer exposition format a counter's family is named without _total.
+        known = types.get(entry.name) or types.get(entry.name.removesuffix("_total"))
+        if entry.job == job and (known or entry.moves != "fault"):
+            seen[entry.name] = known
+
+    assert seen == {entry.name: entry.type for entry in ENTRIES if entry.name in seen}
+
+
+@pytest.mark.parametrize("job", WHOLE)
+def test_nothing_is_exposed_that_the_contract_does_not_name(observer, shopped, job):
+    promised = {name for entry in ENTRIES if entry.job == job for name in entry.samples}
+    rules = {entry.documented.partition("{")[0] for entry in ENTRIES} | {
+        f"http_request_duration_microseconds{suffix}" for suffix in ("", "_sum", "_count")
+    }
+    answer = local.get(
+        f"{observer.prometheus}/api/v1/label/__name__/values",
+        params={"match[]": f'{{job="{job}"}}', "start": shopped["before"]},
+        timeout=5,
+    )
+
+    exposed = {name for name in answer.json()["data"] if not name.startswith(NOT_PROMISED)}
+
+    assert exposed - promised - rules - OF_A_SCRAPE == set()

@@ -1,0 +1,103 @@
+"""Watching does not depend on what is watched."""
+
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from lab import local
+from lab.parts import part
+from tests.eventually import eventually
+
+STUCK_SECONDS = 20
+
+
+@pytest.fixture
+def stuck_workers(observer, runtime):
+    """Stop every worker where it stands; yields how many there are, and what lets them go on."""
+
+    def send(number: signal.Signals, workers: dict[int, dict]) -> bool:
+        pids = [str(worker["pid"]) for worker in workers.values()]
+        return "0" not in pids and runtime.run(["kill", f"-{number.value}", *pids]).returncode == 0
+
+    def stop() -> dict[int, dict]:
+        """Stop all workers; nothing while one that has reached its max-requests is not yet followed by another."""
+        workers = observer.workers()
+        return workers if send(signal.SIGSTOP, workers) else {}
+
+    stopped = eventually(stop, because="every worker is there to be stopped")
+    yield len(stopped), lambda: send(signal.SIGCONT, stopped)
+    send(signal.SIGCONT, stopped)
+
+
+def test_django_is_scraped_within_250_ms_while_every_worker_is_stuck(observer, stuck_workers):
+    workers, go_on = stuck_workers
+
+    def visit(_: int) -> int:
+        return local.get(f"{observer.shop}/cart/", timeout=60, verify=observer.ca_file).status_code
+
+    began = observer.now()
+    with ThreadPoolExecutor(workers) as pool:
+        visits = [pool.submit(visit, number) for number in range(workers)]
+        eventually(lambda: observer.now() - began >= STUCK_SECONDS, because="time goes by", timeout=STUCK_SECONDS + 10)
+        assert not any(visit.done() for visit in visits), "a worker answered: they were not stuck"
+        window = f"[{STUCK_SECONDS}s]"
+        scrapes = observer.value(f'count_over_time(up{{job="django"}}{window})')
+        succeeded = observer.value(f'sum_over_time(up{{job="django"}}{window})')
+        slowest = observer.value(f'max_over_time(scrape_duration_seconds{{job="django"}}{window})')
+        go_on()
+        assert [visit.result() for visit in visits] == [200] * workers
+
+    assert scrapes >= STUCK_SECONDS / 5 - 1
+    assert succeeded == scrapes
+    assert slowest <= 0.25
+
+
+def test_a_scrape_is_no_request_of_the_shop(observer):
+    def requests_counted() -> float:
+        return observer.on_page("django", "django_http_requests_before_middlewares_total")
+
+    before = requests_counted()
+
+    for _ in range(200):
+        local.get(observer.pages["django"], timeout=5)
+
+    # Only the probe from outside asks meanwhile, once in five seconds.
+    assert requests_counted() - before < 20
+
+
+EXPORTERS = {"uwsgi-exporter": "uwsgi", "nginx-exporter": "nginx", "access-log-exporter": "nginx-log"}
+
+
+def test_exporters_that_are_away_are_told_from_a_shop_that_is_away(observer, runtime):
+    def up() -> dict[str, float]:
+        return {job: observer.value(f'up{{job="{job}"}}') for job in EXPORTERS.values()}
+
+    try:
+        for exporter in EXPORTERS:
+            runtime.stop(part(exporter))
+        eventually(up, because="they are stopped", timeout=15, wanted=lambda seen: set(seen.values()) == {0})
+        assert local.get(f"{observer.shop}/health/ready", timeout=5, verify=observer.ca_file).status_code == 200
+        assert observer.value('min(probe_success{job="blackbox"})') == 1
+        assert observer.value('up{job="django"}') == 1
+    finally:
+        for exporter in EXPORTERS:
+            runtime.start(part(exporter))
+    eventually(up, because="they run again", timeout=15, wanted=lambda seen: set(seen.values()) == {1})
+
+
+def test_uwsgi_that_is_away_is_told_from_its_exporter_that_is_away(observer, runtime):
+    runtime.stop(part("app"))
+    try:
+        eventually(
+            lambda: observer.value("uwsgi_up") == 0 and observer.value('up{job="uwsgi"}') == 1,
+            because="the exporter answers, and says that uWSGI is away",
+            timeout=15,
+        )
+        assert not observer.query("uwsgi_worker_requests_total"), "figures of a uWSGI that is gone"
+        answer = local.get(f"{observer.shop}/", timeout=5, verify=observer.ca_file)
+        assert answer.status_code == 502
+        assert "Pomar" in answer.text
+    finally:
+        runtime.start(part("app"))
+    eventually(lambda: observer.value("uwsgi_up") == 1, because="uWSGI runs again", timeout=20)

@@ -1,0 +1,114 @@
+"""What is read off the pages is what the shop put there: Django renders them here, with its own templates."""
+
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from django.core.cache import cache
+
+from loadtest.pages import Page
+from tests.app.shopping import DELIVERY, Shopper, make_product
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    """The navigation of another test's shop is not in the cache."""
+    cache.clear()
+
+
+@pytest.fixture
+def visitor() -> Shopper:
+    """A visitor."""
+    return Shopper()
+
+
+def _page(visitor: Shopper, url: str) -> Page:
+    return Page(visitor.get(url).content.decode())
+
+
+def test_a_list_shows_products_with_stock_shelves_and_pages(visitor):
+    stocks = {make_product(category=slug, stock=stock).slug: stock for stock in range(15) for slug in ("fruit", "jam")}
+
+    first, second = _page(visitor, "/"), _page(visitor, "/?page=2")
+
+    assert first.products | second.products == stocks
+    assert len(first.products) == 24
+    assert first.shelves == ["/category/fruit/", "/category/jam/"]
+    assert first.last_page == 2
+    assert first.cart_units == 0
+    assert first.has_products
+
+
+def test_a_page_names_its_stylesheet_its_icon_and_its_pictures_once(visitor):
+    make_product(slug="quinces")
+
+    files = _page(visitor, "/").static_files
+
+    assert files[:2] == ["/static/shop/favicon.svg", "/static/shop/pomar.css"]
+    assert len(files) == len(set(files)) == 3
+
+
+def test_a_search_for_nothing_shows_no_products(visitor):
+    make_product()
+
+    page = _page(visitor, "/search/?q=zebra")
+
+    assert page.products == {}
+    assert not page.has_products
+
+
+def test_a_product_can_be_bought_only_while_there_is_some(visitor):
+    available, sold_out = make_product(stock=7), make_product(stock=0)
+
+    page, empty_page = (_page(visitor, product.get_absolute_url()) for product in (available, sold_out))
+
+    assert page.products == {available.slug: 7}
+    assert page.field("quantity") == "1"
+    assert len(page.field("csrfmiddlewaretoken")) == 64
+    assert empty_page.products == {sold_out.slug: 0}
+    assert empty_page.field("quantity") is None
+
+
+def test_a_cart_shows_its_lines_its_units_and_its_total(visitor):
+    pears, plums = make_product(price="3.30"), make_product(price="1.25")
+    visitor.add(pears, 3)
+    visitor.add(plums, 2)
+
+    page = _page(visitor, "/cart/")
+
+    assert page.cart_lines == {pears.slug: 3, plums.slug: 2}
+    assert page.cart_units == 5
+    assert page.cart_total == Decimal("12.40")
+
+
+def test_checkout_and_order_show_the_same_receipt(visitor):
+    visitor.add(make_product(name="Pears & plums", price="3.30"), 3)
+    form_page = _page(visitor, "/checkout/")
+
+    answer = visitor.checkout(token=form_page.field("token"))
+    order_page = _page(visitor, answer["Location"])
+
+    assert form_page.receipt == order_page.receipt == {"Pears & plums": 3}
+    assert order_page.order_total == Decimal("9.90")
+    assert order_page.cart_units == 0
+
+
+def test_a_refusal_names_its_reason_and_what_is_left(visitor):
+    product = make_product(stock=2)
+    visitor.add(product, 5)
+
+    answer = visitor.post("/checkout/", DELIVERY | {"token": str(uuid4())})
+    page = Page(answer.content.decode(), status=answer.status_code)
+
+    assert (page.status, page.refusal) == (409, "out-of-stock")
+    assert page.products == {product.slug: 2}
+
+
+def test_marks_that_are_not_there_are_none():
+    page = Page("<html></html>")
+
+    marks = (page.cart_units, page.cart_total, page.order_total, page.refusal, page.field("token"))
+    assert marks == (None,) * 5
+    assert (page.products, page.cart_lines, page.receipt, page.static_files, page.last_page) == ({}, {}, {}, [], 1)

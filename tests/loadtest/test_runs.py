@@ -1,0 +1,185 @@
+"""Short runs of the real load against a real shop: uWSGI without NGINX, on free ports."""
+
+import json
+import os
+import re
+import secrets
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import requests
+
+from tests.eventually import eventually
+from tests.programs import program
+
+ROOT = Path(__file__).resolve().parents[2]
+APP = ROOT / "app"
+VARIABLES = ("PROFILE", "USERS", "DURATION", "SEED", "LAB_CA_FILE", "SHOP_HTTP_URL")
+
+
+class Shop(NamedTuple):
+    """A running shop: its ports, its request log, and the environment in which its commands run."""
+
+    port: int
+    stats_port: int
+    request_log: Path
+    environment: dict[str, str]
+
+    def restock(self, stock: int) -> None:
+        """Set the stock of every product."""
+        self.manage("seed_catalogue", "--restock", "--stock", str(stock))
+
+    def manage(self, *command: str) -> None:
+        """Run one of the shop's commands."""
+        manage_py = APP / "manage.py"
+        subprocess.run([sys.executable, manage_py, *command], env=self.environment, check=True, capture_output=True)
+
+    def requests_answered(self) -> int:
+        """Requests that uWSGI's workers have answered, static files included."""
+        stats = requests.get(f"http://127.0.0.1:{self.stats_port}", timeout=5).json()
+        return sum(worker["requests"] for worker in stats["workers"])
+
+
+class Run(NamedTuple):
+    """What a run of the load left behind."""
+
+    code: int
+    output: str
+    result: dict[str, Any]
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A shop with a full catalogue. In debug mode, because there is no NGINX to say that TLS was used."""
+    folder = tmp_path_factory.mktemp("shop")
+    (folder / "metrics").mkdir()
+    environment = {
+        **os.environ,
+        "SECRET_KEY": secrets.token_urlsafe(50),
+        "DEBUG": "true",
+        "DATABASE_URL": f"sqlite:///{folder}/shop.sqlite3",
+        "STATIC_ROOT": f"{folder}/static",
+        "PROMETHEUS_MULTIPROC_DIR": f"{folder}/metrics",
+    }
+    shop = Shop(_free_port(), _free_port(), folder / "requests.log", environment)
+    for command in ("migrate", "seed_catalogue", "collectstatic --noinput"):
+        shop.manage(*command.split())
+    command = [
+        *(program("uwsgi"), "--master", "--processes=2", "--need-app", "--lazy-apps", "--single-interpreter"),
+        *("--die-on-term", f"--chdir={APP}", "--module=config.wsgi:application"),
+        *(f"--http-socket=127.0.0.1:{shop.port}", "--add-header=Connection: close"),
+        *(f"--static-map=/static={folder}/static", f"--stats=127.0.0.1:{shop.stats_port}", "--stats-http"),
+        *(f"--req-logger=file:{shop.request_log}", "--log-format=%(host) %(method) %(uri)"),
+    ]
+    with (
+        (folder / "log").open("w") as log,
+        subprocess.Popen(command, env=environment, stderr=log, stdout=log) as process,
+    ):
+        try:
+            eventually(
+                lambda: requests.get(f"http://127.0.0.1:{shop.port}/health/live", timeout=5).status_code,
+                because="the shop answers",
+                wanted=lambda status: status == 200,
+            )
+            yield shop
+        finally:
+            process.terminate()
+
+
+def _start(host: str, result_file: Path, **variables: str) -> subprocess.Popen:
+    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    command = [program("locust"), "-f", ROOT / "loadtest" / "locustfile.py", "--headless", "--host", host]
+    return subprocess.Popen(
+        command,
+        env=environment | {"LAB_LOAD_RESULT": str(result_file)} | variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def _run(host: str, tmp_path: Path, **variables: str) -> Run:
+    result_file = tmp_path / "result.json"
+    process = _start(host, result_file, **variables)
+    output = process.communicate(timeout=60)[0]
+    return Run(process.returncode, output, json.loads(result_file.read_text()) if result_file.exists() else {})
+
+
+def test_a_run_visits_everything_and_the_shop_counts_what_it_counts(shop, tmp_path):
+    shop.restock(1000)
+    before = shop.requests_answered()
+
+    run = _run(f"http://127.0.0.1:{shop.port}", tmp_path, PROFILE="smoke", DURATION="8", SEED="3")
+
+    assert run.code == 0, run.output
+    assert run.result["requests"] == shop.requests_answered() - before
+    assert (run.result["failures"], run.result["problems"]) == (0, [])
+    assert (run.result["profile"], run.result["seed"], run.result["users"]) == ("smoke", 3, 8)
+    assert 8 <= run.result["end"] - run.result["start"] < 12
+    assert run.result["orders_placed"] > 0
+    assert set(run.result["counts"]) == {
+        *("product:list", "product:detail", "product:search", "product:add-to-cart"),
+        *("cart:cart-summary", "cart:update", "cart:remove", "checkout:checkout", "checkout:order-detail"),
+        *("admin:login", "static", "other"),
+    }
+    assert run.output.splitlines()[-1].startswith("PASSED: ")
+
+
+def test_a_flash_sale_sells_all_there_is_and_refuses_the_rest(shop, tmp_path):
+    shop.restock(8)
+
+    run = _run(f"http://127.0.0.1:{shop.port}", tmp_path, PROFILE="flash-sale", USERS="25", DURATION="10")
+
+    assert run.code == 0, run.output
+    assert run.result["units"] == 3 * 8
+    assert run.result["orders_refused"] == run.result["counts"]["checkout:checkout"]["POST"]["409"] > 0
+
+
+def test_one_seed_is_one_walk_through_the_shop(shop, tmp_path):
+    shop.restock(1000)
+    logged_before = len(shop.request_log.read_text())
+    hosts = [f"127.0.0.1:{shop.port}", f"localhost:{shop.port}"]
+    runs = [_start(f"http://{host}", tmp_path / f"{host}.json", USERS="1", DURATION="5", SEED="11") for host in hosts]
+    for run in runs:
+        assert run.wait(60) == 0, run.stdout.read()
+        run.stdout.close()
+
+    # Each worker writes for itself, so files that were fetched within a millisecond stand in any order; pages do not.
+    lines = [line.partition(" ") for line in shop.request_log.read_text()[logged_before:].splitlines()]
+    one, other = (
+        [request for host, _, request in lines if host == wanted and "/static/" not in request] for wanted in hosts
+    )
+
+    shorter = min(len(one), len(other))
+    assert shorter > 4
+    assert one[:shorter] == other[:shorter]
+
+
+@pytest.mark.parametrize(
+    ("host", "variables", "reason"),
+    [
+        ("http://127.0.0.1:1", {}, r"nobody answers at http://127\.0\.0\.1:1 \(Connection refused\): is the lab up\?"),
+        ("https://localhost:1", {"LAB_CA_FILE": ""}, r"LAB_CA_FILE is not set: .*"),
+        ("https://localhost:1", {"LAB_CA_FILE": __file__}, r"LAB_CA_FILE=.* holds no certificate\."),
+        ("localhost", {}, r"name the shop as in --host https://localhost:8443\."),
+        ("http://127.0.0.1:1", {"PROFILE": "storm"}, r"PROFILE=storm is not known: .*"),
+    ],
+    ids=["nobody there", "no CA", "a CA that is none", "no address", "bad option"],
+)
+def test_a_run_that_cannot_be_judged_does_not_begin(tmp_path, host, variables, reason):
+    run = _run(host, tmp_path, **variables)
+
+    assert run.code == 1
+    assert re.fullmatch(f"load: {reason}\n", run.output)
+    assert not run.result

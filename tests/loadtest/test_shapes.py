@@ -1,0 +1,59 @@
+"""The profiles: what each asks of the shop at each moment, and how they are scaled."""
+
+import pytest
+
+from loadtest.shapes import DEFAULT_PROFILE, MOST_SPAWNED_A_SECOND, PROFILES, Stage
+
+
+def test_the_profiles_are_those_that_the_lab_promises():
+    lengths = {name: profile.seconds for name, profile in PROFILES.items()}
+
+    assert lengths == {"smoke": 20, "steady": 60, "ramp": 75, "spike": 60, "flash-sale": 40}
+    assert DEFAULT_PROFILE == "steady"
+
+
+def test_only_the_flash_sale_sells_out():
+    assert [name for name, profile in PROFILES.items() if profile.sells_out] == ["flash-sale"]
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_every_stage_is_reached_before_it_ends(profile):
+    users = 0
+    for stage in profile.stages:
+        seconds_to_reach = abs(stage.users - users) / stage.spawn_rate
+        users = stage.users
+
+        assert 1 <= stage.spawn_rate <= MOST_SPAWNED_A_SECOND
+        assert seconds_to_reach <= stage.seconds / 2
+
+
+def test_stages_follow_each_other_and_then_the_profile_is_over():
+    spike = PROFILES["spike"]
+
+    users = [stage and stage.users for stage in map(spike.stage_at, (0, 19.9, 20, 39.9, 40, 59.9, 60, 1000))]
+
+    assert users == [8, 8, 50, 50, 8, 8, None, None]
+
+
+def test_users_set_the_highest_stage_and_the_others_keep_their_share():
+    ramp = PROFILES["ramp"].scaled(users=80)
+
+    assert [stage.users for stage in ramp.stages] == [10, 20, 40, 60, 80]
+    assert [stage.seconds for stage in ramp.stages] == [15] * 5
+    assert ramp.stages[0].spawn_rate == 10
+
+
+def test_a_duration_stretches_every_stage():
+    spike = PROFILES["spike"].scaled(seconds=600)
+
+    assert spike.stages == (Stage(8, 8, 200), Stage(50, 50, 200), Stage(8, 25, 200))
+
+
+@pytest.mark.parametrize("users", [1, 1000])
+def test_no_stage_is_empty_or_started_faster_than_locust_can(users):
+    for profile in PROFILES.values():
+        scaled = profile.scaled(users=users)
+
+        assert scaled.users == users
+        assert all(stage.users >= 1 for stage in scaled.stages)
+        assert all(1 <= stage.spawn_rate <= MOST_SPAWNED_A_SECOND for stage in scaled.stages)

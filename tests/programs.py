@@ -1,0 +1,17 @@
+"""The programs that a test runs: from the PATH, or from Debian's packages as `make up` unpacks them."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+STATE = Path(__file__).resolve().parent.parent / ".lab"
+FOLDERS = (STATE / "debian/usr/sbin", STATE / "debian/usr/bin", STATE / "venv/bin")
+
+
+def program(name: str) -> Path:
+    """Return the path of the program ``name``; fail the test with one sentence when it is nowhere."""
+    found = shutil.which(name) or next((str(folder / name) for folder in FOLDERS if (folder / name).is_file()), None)
+    if not found:
+        pytest.fail(f"{name} is not on the PATH and not under .lab/: `make up` gets it, or install it.", pytrace=False)
+    return Path(found)

@@ -31,17 +31,26 @@ CACHE_BACKENDS = {
 }
 
 
+def value_or_file(name: str) -> str:
+    """The variable ``name``, or what is in the file that ``<name>_FILE`` names; nothing when neither is set.
+
+    What is secret is handed over in a file, which no listing of processes or containers shows.
+    """
+    value, file = env.str(name, default=""), env.str(f"{name}_FILE", default="")
+    if value or not file:
+        return value
+    try:
+        value = Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImproperlyConfigured(f"{name}_FILE names {file}, which cannot be read: {error}.") from error
+    if not value:
+        raise ImproperlyConfigured(f"{name}_FILE names {file}, which is empty: put the value in it.")
+    return value
+
+
 def secret_key() -> str:
     """The key from SECRET_KEY, or from the file that SECRET_KEY_FILE names."""
-    key = env.str("SECRET_KEY", default="")
-    key_file = env.str("SECRET_KEY_FILE", default="")
-    if not key and key_file:
-        try:
-            key = Path(key_file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ImproperlyConfigured(f"SECRET_KEY_FILE names {key_file}, which cannot be read: {error}.") from error
-        if not key:
-            raise ImproperlyConfigured(f"SECRET_KEY_FILE names {key_file}, which is empty: put the key in it.")
+    key = value_or_file("SECRET_KEY")
     if not key:
         raise ImproperlyConfigured("Pomar needs a secret key: set SECRET_KEY, or SECRET_KEY_FILE to a file with it.")
     return key
@@ -64,11 +73,11 @@ def hosts(name: str, *, default: str) -> list[str]:
 
 
 def database(*, default_file: Path) -> dict[str, Any]:
-    """Django's description of the database that DATABASE_URL names, with django-prometheus's engine.
+    """Django's description of the database that DATABASE_URL names (or the file that DATABASE_URL_FILE names).
 
-    Without DATABASE_URL it is SQLite in ``default_file``, whose folder is made.
+    The engine is django-prometheus's. Without DATABASE_URL it is SQLite in ``default_file``, whose folder is made.
     """
-    url = env.str("DATABASE_URL", default="")
+    url = value_or_file("DATABASE_URL")
     if not url:
         try:
             default_file.parent.mkdir(parents=True, exist_ok=True)
@@ -101,8 +110,8 @@ def database(*, default_file: Path) -> dict[str, Any]:
 
 
 def cache() -> dict[str, Any]:
-    """Django's description of the cache that CACHE_URL names, with django-prometheus's backend."""
-    url = env.str("CACHE_URL", default="locmem://")
+    """Django's description of the cache that CACHE_URL (or CACHE_URL_FILE) names, with django-prometheus's backend."""
+    url = value_or_file("CACHE_URL") or "locmem://"
     try:
         parts = urlsplit(url)
         backend, host, _ = CACHE_BACKENDS[parts.scheme], parts.hostname, parts.port

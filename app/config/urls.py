@@ -10,3 +10,5 @@ urlpatterns = [
     path("health/", include("health.urls")),
     path("admin/", admin.site.urls),
 ]
+
+handler500 = "config.errors.shop_failed"

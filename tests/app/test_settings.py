@@ -54,6 +54,21 @@ def test_the_key_can_come_from_a_file(monkeypatch, tmp_path):
     assert environment.secret_key() == "from a file"
 
 
+def test_the_addresses_of_database_and_cache_can_come_from_files(monkeypatch, tmp_path):
+    for name, url in {
+        "DATABASE_URL": "postgres://shop:secret@db/shop",
+        "CACHE_URL": "redis://shop:secret@cache",
+    }.items():
+        (tmp_path / name).write_text(f"{url}\n")
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(f"{name}_FILE", str(tmp_path / name))
+
+    database = environment.database(default_file=tmp_path / "unused")
+
+    assert (database["HOST"], database["USER"], database["PASSWORD"]) == ("db", "shop", "secret")
+    assert environment.cache()["LOCATION"] == "redis://shop:secret@cache"
+
+
 @pytest.mark.parametrize("content", [None, "", "\n", b"\xff\xfe"], ids=["missing", "empty", "blank", "not text"])
 def test_a_key_file_that_holds_no_key_is_named(monkeypatch, tmp_path, content):
     file = tmp_path / "key"
@@ -88,7 +103,7 @@ def test_a_broken_database_address_is_one_sentence_without_the_address(monkeypat
     assert "secret" not in str(problem.value)
 
 
-@pytest.mark.parametrize("url", ["nonsense", "redis://", "redis://h:port", "memcached://h", "redis://[::", "", "://"])
+@pytest.mark.parametrize("url", ["nonsense", "redis://", "redis://h:port", "memcached://h", "redis://[::", "://"])
 def test_a_broken_cache_address_is_one_sentence(monkeypatch, url):
     monkeypatch.setenv("CACHE_URL", url)
 

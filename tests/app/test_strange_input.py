@@ -175,6 +175,24 @@ def test_an_error_of_ours_is_a_500_page_that_asks_no_database(monkeypatch, djang
     assert b"a branch fell" not in page.content
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("address", ["/", "/cart/", "/checkout/", "/search/?q=apple", "/admin/", "/nowhere"])
+def test_a_database_that_is_away_is_a_503_page_that_asks_to_come_back(monkeypatch, address):
+    shopper = Shopper(raise_request_exception=False)
+    shopper.add(make_product())
+    connection.close()
+
+    with monkeypatch.context() as gone:
+        gone.setitem(connection.settings_dict, "NAME", "/nowhere/shop.sqlite3")
+        page = shopper.get(address)
+        connection.close()
+
+    assert page.status_code == 503
+    assert page["Retry-After"] == "5"
+    assert b"The storeroom is locked just now" in page.content
+    assert shopper.get("/cart/").context["cart_units"]() == 1
+
+
 def test_the_500_page_also_works_when_the_static_files_were_never_collected(tmp_path):
     hashed = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
 

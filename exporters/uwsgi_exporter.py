@@ -23,12 +23,13 @@ from socketserver import TCPServer, ThreadingMixIn
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from uwsgi_stats.families import stats_families
 from uwsgi_stats.source import StatsError, StatsSource
 
 # Taken off the time that Prometheus grants a scrape, so that the answer is there before Prometheus gives up.
 SCRAPE_TIMEOUT_MARGIN = 0.25
+# The text format, as every release of prometheus_client writes it.
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class UwsgiExporter:
@@ -137,7 +138,7 @@ class Handler(BaseHTTPRequestHandler):
         """Answer one request; the metrics are always in Prometheus's text format, as the original's."""
         path = self.path.partition("?")[0]
         if path == self.server.metrics_path:
-            self._answer(200, CONTENT_TYPE_PLAIN_0_0_4, self.server.exporter.scrape(self._granted_seconds()))
+            self._answer(200, CONTENT_TYPE, self.server.exporter.scrape(self._granted_seconds()))
         elif path == "/-/healthy":
             self._answer(200, "text/plain; charset=utf-8", b"ok")
         elif path == "/":

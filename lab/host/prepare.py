@@ -11,7 +11,7 @@ from string import Template
 
 from lab import certificates, progress
 from lab.errors import LabError
-from lab.paths import LOGS, ROOT, STATE
+from lab.paths import LOGS, ROOT, STATE, write_private
 
 NGINX = STATE / "nginx"
 PROMETHEUS = STATE / "prometheus"
@@ -60,7 +60,7 @@ def multiprocess_directory() -> Path:
 def make_files(settings: Mapping[str, str]) -> None:
     """Write or renew all that the processes read: directories, links, rendered files, the secret key, certificates."""
     for directory in (
-        *(NGINX / name for name in ("conf", "logs", "run", "static", "tmp")),
+        *(NGINX / name for name in ("conf", "logs", "made", "run", "static", "tmp")),
         *(STATE / name for name in ("alertmanager", "data", "pushgateway", "run")),
         PROMETHEUS / "targets",
         LOGS,
@@ -72,14 +72,15 @@ def make_files(settings: Mapping[str, str]) -> None:
         progress.console.print(f"    {sentence}", soft_wrap=True)
 
     _link_all(ROOT / "nginx", NGINX / "conf")
-    _link(STATE / "tls", NGINX / "conf" / "tls")
+    for name in ("shop.crt", "shop.key"):
+        _link(STATE / "tls" / name, NGINX / "made" / name)
     listen = {
         **settings,
         "LISTEN_ADDRESS": "127.0.0.1",
         "SHOP_HTTPS_AUTHORITY_PORT": f":{settings['SHOP_HTTPS_PORT']}",
         "SHOP_HOSTS": " ".join(hosts),
     }
-    _render(ROOT / "nginx" / "listen.conf.template", NGINX / "conf" / "listen.conf", listen)
+    _render(ROOT / "nginx" / "listen.conf.template", NGINX / "made" / "listen.conf", listen)
 
     _link(ROOT / "prometheus" / "prometheus.yml", PROMETHEUS / "prometheus.yml")
     _link(ROOT / "prometheus" / "rules", PROMETHEUS / "rules")
@@ -116,14 +117,6 @@ def manage(environment: Mapping[str, str], *arguments: str) -> str:
         lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
         raise LabError(f"`manage.py {' '.join(arguments)}` failed: {lines[-1]}")
     return done.stdout.strip()
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
-    fresh = path.with_name(f"{path.name}.new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    fresh.replace(path)
 
 
 def remove_data() -> None:

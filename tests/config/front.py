@@ -63,7 +63,7 @@ class Front:
             (prefix / name).mkdir(parents=True)
         for path in (ROOT / "nginx").iterdir():
             (prefix / "conf" / path.name).symlink_to(path)
-        self.ca = certificates.ensure(prefix / "conf" / "tls", HOSTS).ca
+        self.ca = certificates.ensure(prefix / "made", HOSTS).ca
         self.write_listen_conf(f":{self.https}")
         self._logged = 0
 
@@ -79,7 +79,7 @@ class Front:
             "APP_PORT": self.app,
             "SHOP_HOSTS": " ".join(HOSTS),
         }
-        (self.prefix / "conf" / "listen.conf").write_text(template.substitute(values))
+        (self.prefix / "made" / "listen.conf").write_text(template.substitute(values))
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command that the host runtime runs."""

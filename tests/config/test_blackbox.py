@@ -26,7 +26,7 @@ def old_shop(tmp_path_factory):
     """A shop whose certificate, of a trusted authority, has ended."""
     old_shop = Front(tmp_path_factory.mktemp("old-shop"))
     folder = old_shop.ca.parent
-    for path in folder.iterdir():
+    for path in (*folder.glob("*.crt"), *folder.glob("*.key")):
         path.unlink()
     certificates.ensure(folder, HOSTS, now=datetime.now(UTC) - timedelta(days=91))
     with old_shop.running():

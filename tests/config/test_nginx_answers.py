@@ -133,7 +133,7 @@ def test_what_is_no_static_file_is_not_found_without_asking_django(front, path):
 
 
 def test_static_files_cannot_be_left(front):
-    answers = [front.get(path) for path in ("/static/../conf/tls/shop.key", "/static/%2e%2e/logs/access.log")]
+    answers = [front.get(path) for path in ("/static/../made/shop.key", "/static/%2e%2e/logs/access.log")]
 
     assert [answer.line.route for answer in answers] == ["other", "other"]
 

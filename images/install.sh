@@ -1,0 +1,6 @@
+#!/bin/sh
+# Install packages and leave nothing else of them behind: install-packages NAME…
+set -eu
+apt-get -qq update --error-on=any
+DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "$@" >/dev/null
+rm -rf /var/lib/apt/lists/* /var/cache/apt/* /usr/share/doc/*

@@ -1,0 +1,100 @@
+"""What must stand before the first container of the Compose runtime: secrets, certificates, NGINX's addresses.
+
+Runs in the one-shot service ``prepare``. Each folder of ``VOLUMES`` is a volume that only those services mount who
+need what is in it. What exists is kept, so that it can run at each start.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+from pathlib import Path
+from string import Template
+
+from lab import certificates
+
+VOLUMES = Path("/volumes")
+#: Keeps what the others are made from. No other service mounts it.
+AUTHORITY = VOLUMES / "authority"
+TEMPLATE = Path("/srv/listen.conf.template")
+
+
+def secret(name: str, characters: int = 32) -> str:
+    """Return the secret of that name, made the first time; letters, digits, ``-`` and ``_``."""
+    path = AUTHORITY / name
+    if not path.exists():
+        write(path, secrets.token_urlsafe(characters), 0o600)
+    return path.read_text()
+
+
+def write(path: Path, text: str, mode: int = 0o444) -> None:
+    """Write a file whole or not at all. By default every user may read it: who mounts its volume decides who can."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+        file.write(text)
+    fresh.replace(path)
+
+
+def write_certificates(hosts: list[str]) -> None:
+    """Renew the shop's certificate when that is due, for NGINX, and give out the authority's for who asks NGINX."""
+    made = certificates.ensure(AUTHORITY / "tls", hosts)
+    for source, folder in ((made.shop, "nginx-made"), (made.shop_key, "nginx-made"), (made.ca, "ca")):
+        write(VOLUMES / folder / source.name, source.read_text())
+    for sentence in made.done:
+        print(sentence)
+
+
+def write_credentials() -> None:
+    """Give each service what it proves itself with, and nothing else."""
+    roles = {role: secret(f"postgres-{role}") for role in ("admin", "owner", "shop", "exporter")}
+    for role, password in roles.items():
+        write(VOLUMES / "postgres-secrets" / f"{role}-password", password)
+    for role, folder in (("shop", "app-secrets"), ("owner", "migrate-secrets")):
+        write(VOLUMES / folder / "secret-key", secret("django-secret-key", 64))
+        write(VOLUMES / folder / "database-url", f"postgres://{role}:{roles[role]}@postgres:5432/shop")
+    write(VOLUMES / "postgres-exporter-secrets" / "password", roles["exporter"])
+
+    users = {user: secret(f"valkey-{user}") for user in ("shop", "exporter")}
+    write(VOLUMES / "app-secrets" / "cache-url", f"redis://shop:{users['shop']}@valkey:6379/0")
+    write(
+        VOLUMES / "redis-exporter-secrets" / "passwords.json",
+        json.dumps({"redis://exporter@valkey:6379": users["exporter"]}),
+    )
+    digests = {user: hashlib.sha256(password.encode()).hexdigest() for user, password in users.items()}
+    write(
+        VOLUMES / "valkey-secrets" / "users.acl",
+        # Without a password one may ask whether it lives.
+        "user default on nopass -@all +ping\n"
+        f"user shop on #{digests['shop']} ~* &* +@all -@admin -@dangerous +info\n"
+        f"user exporter on #{digests['exporter']} -@all +@connection +info +config|get +slowlog|get +slowlog|len"
+        " +latency|latest +latency|histogram +client|list +dbsize\n",
+    )
+    write(VOLUMES / "grafana-secrets" / "admin-password", secret("grafana-admin", 18))
+
+
+def write_listen_conf(hosts: list[str]) -> None:
+    """Write where NGINX listens: the pod's own ports, and the published one that a redirect leads to."""
+    values = {
+        "LISTEN_ADDRESS": "0.0.0.0",
+        "SHOP_HTTPS_PORT": "8443",
+        "SHOP_HTTP_PORT": "8080",
+        "SHOP_HTTPS_AUTHORITY_PORT": f":{os.environ['SHOP_HTTPS_PORT']}",
+        "NGINX_STATUS_PORT": "8081",
+        "APP_PORT": "8000",
+        "SHOP_HOSTS": " ".join(hosts),
+    }
+    write(VOLUMES / "nginx-made" / "listen.conf", Template(TEMPLATE.read_text()).substitute(values))
+
+
+def main() -> None:
+    """Write all of it."""
+    # `localhost` for the browser on this machine, `shop` for who asks from another container.
+    hosts = list(dict.fromkeys([*os.environ["SHOP_HOSTS"].split(","), "localhost", "127.0.0.1", "shop"]))
+    write_certificates(hosts)
+    write_credentials()
+    write_listen_conf(hosts)
+
+
+if __name__ == "__main__":
+    main()

@@ -38,6 +38,28 @@ def _url(value: str) -> str:
     return value
 
 
+_image = _matching(r"[a-z0-9][a-z0-9._/:-]*[:@][A-Za-z0-9._:-]+", "the name of an image with its version")
+
+
+#: The official images of the Compose runtime, each with its exact version.
+OFFICIAL_IMAGES = (
+    "IMAGE_PAUSE",
+    "IMAGE_NGINX",
+    "IMAGE_PYTHON",
+    "IMAGE_POSTGRES",
+    "IMAGE_VALKEY",
+    "IMAGE_NGINX_EXPORTER",
+    "IMAGE_UWSGI_EXPORTER",
+    "IMAGE_DEBIAN",
+    "IMAGE_POSTGRES_EXPORTER",
+    "IMAGE_REDIS_EXPORTER",
+    "IMAGE_BLACKBOX_EXPORTER",
+    "IMAGE_PROMETHEUS",
+    "IMAGE_ALERTMANAGER",
+    "IMAGE_PUSHGATEWAY",
+    "IMAGE_GRAFANA",
+)
+
 #: Each setting, and what its value must be.
 CHECKS = {
     "SHOP_HTTPS_PORT": _port,
@@ -45,6 +67,7 @@ CHECKS = {
     "PROMETHEUS_PORT": _port,
     "ALERTMANAGER_PORT": _port,
     "PUSHGATEWAY_PORT": _port,
+    "GRAFANA_PORT": _port,
     "LOCUST_PORT": _port,
     "APP_PORT": _port,
     "APP_METRICS_PORT": _port,
@@ -63,6 +86,9 @@ CHECKS = {
     "UWSGI_HARAKIRI": _count(30),
     "PROMETHEUS_RETENTION_TIME": _matching(r"[1-9][0-9]*(ms|s|m|h|d|w|y)", "a duration such as 15d"),
     "PROMETHEUS_RETENTION_SIZE": _matching(r"[1-9][0-9]*(B|KB|MB|GB|TB)", "a size such as 1GB"),
+    "IMAGES": _matching("auto|official|debian", "auto, official or debian"),
+    "DEBIAN_SUITE": _matching(r"[a-z]+", "the name of a release of Debian, such as trixie"),
+    **dict.fromkeys(OFFICIAL_IMAGES, _image),
 }
 
 

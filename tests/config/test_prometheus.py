@@ -15,6 +15,9 @@ from tests.programs import program
 RULES = sorted((ROOT / "prometheus" / "rules").glob("*.yaml"))
 RULE_TESTS = sorted((ROOT / "prometheus" / "tests").glob("*.yaml"))
 JOBS = {"django", "uwsgi", "nginx", "nginx-log", "blackbox", "prometheus", "alertmanager", "pushgateway"}
+#: Jobs by what a runtime must have for them.
+NEEDING = {"postgres": "postgres", "redis": "redis", "grafana": "grafana"}
+TARGETS = ROOT / "prometheus" / "targets"
 
 
 def promtool(*arguments: str | Path) -> None:
@@ -23,20 +26,24 @@ def promtool(*arguments: str | Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.fixture
-def configuration(tmp_path: Path) -> Path:
-    """The configuration as the host runtime lays it out."""
+@pytest.fixture(params=["host", "compose"])
+def configuration(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The configuration as a runtime lays it out."""
     (tmp_path / "prometheus.yml").symlink_to(ROOT / "prometheus" / "prometheus.yml")
     (tmp_path / "rules").symlink_to(ROOT / "prometheus" / "rules")
     (tmp_path / "targets").mkdir()
-    (tmp_path / "targets" / "lab.yaml").write_text(rendered_targets())
+    for name, targets in targets_of(request.param).items():
+        (tmp_path / "targets" / name).write_text(yaml.safe_dump(targets))
     return tmp_path / "prometheus.yml"
 
 
-def rendered_targets() -> str:
-    """Return the targets of the host runtime with the ports of ``.env``."""
-    template = Template((ROOT / "prometheus" / "targets" / "host.yaml").read_text())
-    return template.substitute(settings.load({}))
+def targets_of(runtime: str) -> dict[str, list[dict]]:
+    """Return what is in a runtime's folder of targets: rendered with the ports of ``.env``, or mounted as it is."""
+    if runtime == "host":
+        template = Template((TARGETS / "host.yaml").read_text())
+        return {"lab.yaml": yaml.safe_load(template.substitute(settings.load({})))}
+    names = {"lab.yaml": "compose.yaml", "grafana.yaml": "grafana.yaml"}
+    return {mounted: yaml.safe_load((TARGETS / name).read_text()) for mounted, name in names.items()}
 
 
 def test_prometheus_accepts_its_configuration(configuration):
@@ -74,17 +81,39 @@ def test_every_recorded_name_is_tested():
     assert recorded == tested
 
 
-def test_every_target_has_its_job_and_readable_labels():
-    targets = yaml.safe_load(rendered_targets())
+@pytest.mark.parametrize(
+    ("runtime", "jobs"), [("host", JOBS), ("compose", JOBS | NEEDING.keys())], ids=["host", "compose"]
+)
+def test_every_target_has_its_job_and_readable_labels(runtime, jobs):
+    targets = [target for file in targets_of(runtime).values() for target in file]
 
-    assert {target["labels"]["job"] for target in targets} == JOBS
+    assert {target["labels"]["job"] for target in targets} == jobs
     assert {target["labels"]["namespace"] for target in targets} == {"pomar"}
     identities = [(target["labels"]["job"], target["labels"]["instance"]) for target in targets]
     assert len(set(identities)) == len(identities)
 
 
+def test_both_runtimes_give_the_targets_of_a_job_the_same_labels():
+    def labels(runtime: str) -> dict[str, list[set[str]]]:
+        found: dict[str, list[set[str]]] = {}
+        for target in (target for file in targets_of(runtime).values() for target in file):
+            found.setdefault(target["labels"]["job"], []).append(set(target["labels"]))
+        return found
+
+    compose = labels("compose")
+
+    assert labels("host") == {job: compose[job] for job in JOBS}
+
+
 def test_the_contract_and_the_targets_name_the_same_jobs():
-    assert {entry.job for entry in contract.load()} == JOBS
+    assert {entry.job for entry in contract.load()} == JOBS | NEEDING.keys()
+
+
+def test_what_a_metric_needs_is_what_its_job_needs():
+    assert {entry.needs for entry in contract.load() if entry.job in JOBS} == {()}
+    for entry in contract.load():
+        if entry.job in NEEDING:
+            assert entry.needs == (NEEDING[entry.job],), entry.name
 
 
 def test_every_documented_name_is_recorded_or_still_the_name_of_today():

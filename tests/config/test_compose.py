@@ -1,0 +1,204 @@
+"""compose.yaml and its Debian kind as files: pinned, hardened, limited, and the same parts as the host."""
+
+import configparser
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lab import settings
+from lab.compose.runtime import ONE_SHOTS, POD_PORTS
+from lab.parts import PARTS, parts_with
+from lab.paths import ROOT
+
+#: Images without a shell, in which no check can run: Prometheus's `up` and `make up` watch them.
+WITHOUT_A_SHELL = {"shop", "nginx-exporter", "redis-exporter"}
+#: The project's own images, which it builds of pinned ones.
+OWN = {"pomar/app", "pomar/loadtest", "pomar/access-log-exporter"}
+ENDING = {*ONE_SHOTS, "loadtest"}
+
+
+class Loader(yaml.SafeLoader):
+    """Reads Compose's files; what is reset stands as None."""
+
+
+Loader.add_constructor("!reset", lambda loader, node: None)
+
+
+def read(name: str) -> dict:
+    """Return one of the files, its merges done and its variables as they are written."""
+    return yaml.load((ROOT / name).read_text(), Loader)
+
+
+COMPOSE = read("compose.yaml")
+SERVICES = COMPOSE["services"]
+DEBIAN = read("compose.debian.yaml")["services"]
+
+
+@pytest.fixture(params=sorted(SERVICES))
+def service(request: pytest.FixtureRequest) -> dict:
+    """One service, with its name."""
+    return {"name": request.param, **SERVICES[request.param]}
+
+
+def test_every_image_is_pinned_to_an_exact_version(service):
+    image = service["image"]
+
+    if image in OWN:
+        assert service.get("build") or SERVICES["app"]["build"]
+    else:
+        variable = re.fullmatch(r"\$\{(IMAGE_[A-Z_]+)\}", image)
+        version = settings.load({})[variable[1]].rpartition(":")[2]
+        assert re.fullmatch(r"v?\d+\.\d+(\.\d+)?(-[a-z0-9.-]+)?", version)
+
+
+def test_every_pinned_image_is_used():
+    used = set(re.findall(r"\$\{(IMAGE_[A-Z_]+)\}", (ROOT / "compose.yaml").read_text()))
+
+    assert used == set(settings.OFFICIAL_IMAGES)
+
+
+def test_every_variable_is_a_setting():
+    for name in ("compose.yaml", "compose.debian.yaml"):
+        variables = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / name).read_text()))
+        assert variables - settings.CHECKS.keys() <= {"BUILD_CA_FILE"}
+
+
+def test_every_container_is_hardened(service):
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "cap_add" not in service
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["logging"]["options"] == {"max-size": "2m", "max-file": "2"}
+    assert not service.get("privileged")
+    assert service.get("network_mode") != "host"
+    assert "pid" not in service
+
+
+def test_no_container_runs_as_root(service):
+    """An image of the project's own has its user in its Dockerfile; the live tests look at what really runs."""
+    folder = {"pomar/app": "app", "pomar/loadtest": "loadtest"}.get(service["image"])
+    user = (
+        service.get("user") or re.findall(r"^USER (\S+)$", (ROOT / folder / "Dockerfile").read_text(), re.MULTILINE)[-1]
+    )
+
+    assert user.partition(":")[0] not in ("", "root", "0")
+
+
+def test_every_container_is_limited(service):
+    assert re.fullmatch(r"\d+m", service["mem_limit"])
+    assert 0 < float(service["cpus"]) <= 2
+    assert 0 < service["pids_limit"] <= 120
+
+
+def test_every_container_that_stays_is_checked_and_comes_back(service):
+    if service["name"] in ENDING:
+        assert service["restart"] == "no"
+        return
+    assert service["restart"] == "unless-stopped"
+    assert ("healthcheck" in service) != (service["name"] in WITHOUT_A_SHELL)
+
+
+def test_every_container_waits_for_what_it_needs_to_work(service):
+    for name, wait in service.get("depends_on", {}).items():
+        if name == "shop" or name in WITHOUT_A_SHELL:
+            assert wait == {"condition": "service_started", "restart": True}
+        elif name in ENDING:
+            assert wait == {"condition": "service_completed_successfully"}
+        else:
+            assert wait == {"condition": "service_healthy"}
+
+
+def test_every_published_port_is_on_this_machine_only(service):
+    for published in service.get("ports", []):
+        assert re.fullmatch(r"127\.0\.0\.1:\$\{[A-Z_]+_PORT\}:\d+", published)
+
+
+def test_a_file_of_the_checkout_is_mounted_read_only_and_no_other_path_of_the_machine_at_all(service):
+    for volume in service.get("volumes", []):
+        source, _, mode = volume.partition(":")[0], None, volume.rpartition(":")[2]
+        if source.startswith((".", "/")):
+            assert source.startswith("./")
+            assert (ROOT / source).exists()
+            assert mode == "ro"
+        else:
+            assert source in COMPOSE["volumes"]
+
+
+def test_a_secret_is_written_by_one_service_and_read_by_one():
+    for volume in (name for name in COMPOSE["volumes"] if name.endswith("-secrets")):
+        users = {
+            name: mount.endswith(":ro")
+            for name, service in SERVICES.items()
+            for mount in service.get("volumes", [])
+            if mount.startswith(f"{volume}:")
+        }
+        assert users == {"prepare": False, volume.removesuffix("-secrets"): True}
+
+
+def test_the_authoritys_key_is_seen_by_nobody_else():
+    users = [
+        name for name, service in SERVICES.items() for mount in service.get("volumes", []) if "authority:" in mount
+    ]
+
+    assert users == ["prepare"]
+    assert SERVICES["prepare"]["network_mode"] == "none"
+
+
+def test_who_watches_and_who_visits_cannot_reach_what_keeps_the_data():
+    on_data = {name for name, service in SERVICES.items() if "data" in service.get("networks", [])}
+
+    assert on_data == {"shop", "postgres", "valkey", "migrate", "postgres-exporter", "redis-exporter"}
+    assert COMPOSE["networks"]["data"] == {"internal": True}
+
+
+def test_both_runtimes_have_the_same_parts_but_for_those_that_say_so():
+    stay = {name for name in SERVICES if name not in ENDING}
+    programs = configparser.RawConfigParser(inline_comment_prefixes=";")
+    programs.read(ROOT / "host" / "supervisord.conf")
+    host = {section.partition(":")[2] for section in programs.sections() if section.startswith("program:")}
+
+    assert stay == {part.name for part in parts_with({"containers", "postgres", "redis", "grafana"})}
+    assert host == {part.name for part in parts_with({"processes"})}
+    assert stay ^ host == {part.name for part in PARTS if part.needs}
+
+
+def test_the_debian_kind_has_every_service_but_the_one_that_debian_lacks():
+    assert {name for name, service in DEBIAN.items() if service is None} == {"grafana"}
+    assert DEBIAN.keys() == SERVICES.keys()
+
+
+def test_the_debian_kind_changes_images_and_nothing_else():
+    changed = {key for service in DEBIAN.values() if service for key in service}
+
+    # Prometheus is given the file without Grafana's target.
+    assert changed == {"image", "build", "volumes"}
+    assert [name for name, service in DEBIAN.items() if service and "volumes" in service] == ["prometheus"]
+
+
+def test_every_debian_image_has_its_target():
+    targets = set(re.findall(r"^FROM \S+ AS (\S+)$", (ROOT / "images" / "Dockerfile").read_text(), re.MULTILINE))
+    builds = [service.get("build", {}) for service in DEBIAN.values() if service]
+    wanted = {build["target"] for build in builds if "target" in build}
+
+    assert targets - {"base"} == wanted | {SERVICES["access-log-exporter"]["build"]["target"]}
+
+
+def test_the_ports_inside_the_pod_are_the_defaults_of_the_host():
+    defaults = settings.load({})
+
+    assert {name: defaults[name] for name in POD_PORTS} == POD_PORTS
+
+
+@pytest.mark.parametrize(
+    "script", ["nginx/start.sh", "nginx/rotate-logs.sh", "images/postgres.sh", "postgres/init-roles.sh"]
+)
+def test_a_script_that_runs_in_a_container_needs_no_mode_of_its_own(script):
+    """On some systems a checkout keeps no modes: each is given to its shell by name, or sourced."""
+    assert (ROOT / script).read_text().startswith("#!/bin/sh\n")
+    assert b"\r" not in (ROOT / script).read_bytes()
+
+
+def test_line_ends_are_the_same_on_every_system():
+    assert "* text=auto eol=lf" in Path(ROOT / ".gitattributes").read_text().splitlines()

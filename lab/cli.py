@@ -1,33 +1,28 @@
 """The commands behind the Makefile's verbs."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 
 import click
 
-from lab import contract, progress
+from lab import contract, progress, runtimes
 from lab import load as load_module
 from lab import settings as settings_module
 from lab.contract import PAGE
 from lab.errors import LabError
 from lab.host import programs
 from lab.host.runtime import HostRuntime
-from lab.parts import PARTS, Part, part
-from lab.paths import CA_FILE, LOGS, ROOT, VENV
+from lab.parts import Part
+from lab.paths import ROOT, VENV
+from lab.runtime import Runtime
 
 
-def runtime() -> HostRuntime:
-    """Return the runtime that ``RUNTIME`` asks for, with the checked settings.
-
-    Raises LabError when it is one that this lab does not have.
-    """
-    wanted = os.environ.get("RUNTIME") or "host"
-    if wanted != "host":
-        raise LabError(f"RUNTIME is {wanted!r}, but this lab runs as processes on the host only: leave it out.")
-    return HostRuntime(settings_module.load(os.environ))
+def runtime() -> Runtime:
+    """Return the runtime that ``RUNTIME`` asks for, or else fits, with the checked settings."""
+    chosen, _ = runtimes.choose(os.environ)
+    return chosen
 
 
 @click.group()
@@ -41,28 +36,32 @@ def up() -> None:
     # A closed terminal or a kill ends a start as Ctrl-C does: with nothing left running.
     for number in (signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    host = runtime()
-    refuse_other_runtime()
-    if host.is_running():
+    chosen, why = runtimes.choose(os.environ)
+    runtimes.refuse_other(chosen)
+    click.echo(f"Runtime: {chosen.name}, because {why}.")
+    if chosen.is_running():
         click.echo("The lab is running already.")
-    host.up()
-    show_addresses(host)
+    chosen.up()
+    show_addresses(chosen)
 
 
 @main.command()
 def down() -> None:
     """Stop the lab; its data stays."""
     runtime().down()
-    click.echo("The lab is down; its data is kept in .lab/.")
+    click.echo("The lab is down; its data is kept.")
 
 
 @main.command()
 def status() -> None:
     """Show each part; exit code 1 unless all of them work."""
-    host = runtime()
-    rows = [(known.name, state, known.url(host.settings), trouble) for known, state, trouble in host.states()]
+    chosen = runtime()
+    rows = [(known.name, state, chosen.url(known), trouble) for known, state, trouble in chosen.states()]
     troubled = any(trouble for *_, trouble in rows)
     progress.table([("part", "state", "address", "trouble" if troubled else ""), *rows])
+    if not troubled:
+        click.echo()
+        progress.table(chosen.notes())
     if troubled:
         sys.exit(1)
 
@@ -72,60 +71,44 @@ def status() -> None:
 @click.option("--follow", is_flag=True, envvar="FOLLOW", help="Go on printing until Ctrl-C.")
 def logs(name: str | None, follow: bool) -> None:
     """Print the last lines of every part, or of one."""
-    names = [named(name).name] if name else [known.name for known in PARTS]
-    files = [path for path in (LOGS / f"{each}.log" for each in names) if path.exists()]
-    if not files:
-        raise LabError("nothing is logged yet: start the lab with `make up`.")
-    os.execvp("tail", ["tail", "-n", "50" if name else "8", *(["-F"] if follow else []), *map(str, files)])
+    chosen = runtime()
+    parts = [named(chosen, name)] if name else chosen.parts
+    chosen.logs(parts, lines=50 if name else 8, follow=follow)
 
 
 @main.command()
 @click.argument("name", envvar="S", default="")
 def restart(name: str) -> None:
     """Restart one part and wait until it works."""
-    runtime().restart(named(name))
+    chosen = runtime()
+    chosen.restart(named(chosen, name))
 
 
 @main.command()
 @click.option("--force", is_flag=True, envvar="FORCE", help="Do not ask.")
 def clean(force: bool) -> None:
     """Stop the lab and remove its data, certificates and secrets."""
-    host = runtime()
+    chosen = runtime()
     if not force:
-        click.confirm("Remove the shop's orders, all metrics, certificates and secrets in .lab/?", abort=True)
-    host.clean()
-    kept = " The database at DATABASE_URL is left as it is." if host.settings["DATABASE_URL"] else ""
-    click.echo(f"The lab is down and its data is gone; downloads stay in .lab/.{kept}")
+        click.confirm("Remove the shop's orders, all metrics, certificates and secrets of this lab?", abort=True)
+    chosen.clean()
+    kept = " The database at DATABASE_URL is left as it is." if chosen.settings["DATABASE_URL"] else ""
+    click.echo(f"The lab is down and its data is gone; what was downloaded or built stays.{kept}")
 
 
-def named(name: str) -> Part:
+def named(chosen: Runtime, name: str) -> Part:
     """Return the part of that name; raises LabError, with the names that there are, for any other."""
-    found = part(name)
+    found = next((known for known in chosen.parts if known.name == name), None)
     if not found:
-        names = ", ".join(known.name for known in PARTS)
+        names = ", ".join(known.name for known in chosen.parts)
         raise LabError(f"{name!r} is no part of the lab: give S= one of {names}.")
     return found
 
 
-def refuse_other_runtime() -> None:
-    """Raise LabError when the lab runs under Docker Compose, whose ports would be in the way."""
-    if not shutil.which("docker"):
-        return
-    command = ["docker", "ps", "--quiet", "--filter", "label=com.docker.compose.project=pomar"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=5)
-    except subprocess.TimeoutExpired:
-        return
-    if answer.returncode == 0 and answer.stdout.strip():
-        raise LabError(
-            "the lab runs under Docker Compose: stop it first with `docker compose --project-name pomar down`."
-        )
-
-
-def show_addresses(host: HostRuntime) -> None:
-    """Print where to look, and the certificate authority to trust."""
-    pages = [(known.name, known.url(host.settings), known.what) for known in PARTS if known.page]
-    progress.table([*pages, ("CA", str(CA_FILE), "trust it in the browser, or curl --cacert")])
+def show_addresses(chosen: Runtime) -> None:
+    """Print where to look, the certificate authority to trust, and what else to know."""
+    pages = [(known.name, chosen.url(known), known.what) for known in chosen.parts if known.page]
+    progress.table([*pages, *chosen.notes()])
 
 
 @main.command()
@@ -152,7 +135,12 @@ def manage(arguments: tuple[str, ...]) -> None:
 @main.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(arguments: tuple[str, ...]) -> None:
-    """Run the tests; ARGUMENTS are pytest's."""
+    """Run the tests; ARGUMENTS are pytest's. With RUNTIME=compose it is those that look at a running lab."""
+    # On the host unless RUNTIME says otherwise: there they run whatever this machine has.
+    if os.environ.setdefault("RUNTIME", "host") == "host":
+        programs.find_all()
+    else:
+        arguments = arguments or ("tests/live",)
     sys.exit(pytest(*arguments))
 
 
@@ -162,13 +150,14 @@ def check() -> None:
     for command in (["ruff", "check"], ["ruff", "format", "--check"]):
         if code := subprocess.run([tool(command[0]), *command[1:]], cwd=ROOT).returncode:
             sys.exit(code)
+    programs.find_all()
     sys.exit(pytest("--ignore=tests/live"))
 
 
 @main.command()
 def generate() -> None:
     """Write all that is generated."""
-    host = runtime()
+    host = HostRuntime(settings_module.load(os.environ))
     page = contract.page(contract.load())
     routes = host.manage("nginx_routes")
     PAGE.write_text(page)
@@ -183,6 +172,5 @@ def tool(name: str) -> str:
 
 def pytest(*arguments: str) -> int:
     """Run pytest in the checkout and return its exit code."""
-    programs.find_all()
     environment = {**os.environ, "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
     return subprocess.run([tool("python"), "-m", "pytest", *arguments], cwd=ROOT, env=environment).returncode

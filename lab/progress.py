@@ -20,7 +20,12 @@ def step(what: str) -> Iterator[None]:
     except BaseException:
         console.print(f"  [red]✗[/red] {what}")
         raise
-    console.print(f"  [green]✓[/green] {what:<40} {time.monotonic() - began:5.1f} s")
+    done(what, time.monotonic() - began)
+
+
+def done(what: str, seconds: float) -> None:
+    """Show ``what`` as done, with its seconds."""
+    console.print(f"  [green]✓[/green] {what:<40} {seconds:5.1f} s")
 
 
 def table(rows: Sequence[Sequence[str]]) -> None:

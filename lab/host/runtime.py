@@ -1,54 +1,43 @@
-"""The host runtime's verbs."""
+"""The lab as processes of this machine."""
 
-import errno
-import fcntl
-import json
 import os
 import shutil
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
-import requests
 
-from lab import local, progress
+from lab import local, ports, progress
 from lab.errors import LabError
-from lab.host import ports, prepare, programs
+from lab.host import prepare, programs
 from lab.host.supervisor import Supervisor
-from lab.parts import PARTS, Part
-from lab.paths import LOGS, ROOT, STATE
+from lab.parts import Part
+from lab.paths import LOGS, ROOT, STATE, VENV
+from lab.runtime import READY_SECONDS, Runtime, wait_for_locust
 
 #: What supervisord calls a process that lives: the first second it is STARTING.
 ALIVE = ("STARTING", "RUNNING")
-#: Written when a start is complete: it may hold a password, in a URL.
-RUNNING_SETTINGS = STATE / "run" / "settings.json"
-READY_SECONDS = 45
-TARGETS_SECONDS = 30
+LOCUSTFILE = ROOT / "loadtest" / "locustfile.py"
 
 
-class HostRuntime:
-    """The lab as processes of this machine.
+class HostRuntime(Runtime):
+    """The lab as processes of this machine, under supervisord."""
 
-    Every verb that changes something holds a lock, so two of them never meet.
-    """
+    name = "host"
+    provides = frozenset({"processes"})
+    ca_file = STATE / "tls" / "ca.crt"
+    running_settings = STATE / "run" / "settings.json"
 
-    def __init__(self, settings: dict[str, str]) -> None:
+    def __init__(self, wanted: dict[str, str]) -> None:
         self._supervisor = Supervisor()
-        self._wanted = settings
-        self.settings = self._of_running_lab() or settings
+        super().__init__(wanted)
 
     def is_running(self) -> bool:
-        """Say whether this checkout's lab runs."""
         return self._supervisor.is_running()
 
     def up(self) -> None:
-        """Start what does not run yet and return when every part works and Prometheus reaches every target.
-
-        On a lab that runs it changes nothing. Raises LabError, and leaves nothing running, when a fresh start fails.
-        """
         with self._lock():
             if running := self._of_running_lab():
                 self._refuse_other_settings(running)
@@ -56,7 +45,7 @@ class HostRuntime:
                 return
             self._stop()
             self.settings = self._wanted
-            ports.refuse_taken(self.settings, [port for part in PARTS for port in part.ports])
+            ports.refuse_taken(self.settings, [port for part in self.parts for port in part.ports])
             try:
                 found = programs.find_all()
                 environment = prepare.environment(self.settings, found)
@@ -69,44 +58,25 @@ class HostRuntime:
                     prepare.make_shop(environment)
                 self._start()
                 # Last: a lab that runs without this file was interrupted while it started.
-                prepare.write_private(RUNNING_SETTINGS, json.dumps(self.settings))
+                self._remember_settings()
             except BaseException:
                 self._stop()
                 raise
 
-    def down(self) -> None:
-        """Stop everything; the data stays."""
-        with self._lock():
-            self._stop()
-
     def stop(self, part: Part) -> None:
-        """Stop one part, which then stays stopped until it is started."""
         with self._lock():
             self._require_running()
             self._supervisor.stop(part.name)
 
     def start(self, part: Part) -> None:
-        """Start one part and return when it works."""
         with self._lock():
             self._require_running()
             self._supervisor.start(part.name)
             self._await(part)
 
-    def restart(self, part: Part) -> None:
-        """Stop one part, start it, and return when it works again."""
-        self.stop(part)
-        self.start(part)
-
-    def clean(self) -> None:
-        """Stop everything and remove the data."""
-        with self._lock():
-            self._stop()
-            prepare.remove_data()
-
     def states(self) -> Iterator[tuple[Part, str, str]]:
-        """Yield each part with its process's state and what is wrong with it (nothing when it works)."""
         known = self._supervisor.states() if self.is_running() else {}
-        for part in PARTS:
+        for part in self.parts:
             process = known.get(part.name)
             if not process or process["statename"] not in ALIVE:
                 yield part, process["statename"].lower() if process else "stopped", "not running"
@@ -114,23 +84,57 @@ class HostRuntime:
                 yield (
                     part,
                     f"up {progress.duration(process['now'] - process['start'])}",
-                    part.trouble(self.settings),
+                    self.answers(part),
                 )
 
     def run(self, command: Sequence[str], **options) -> subprocess.CompletedProcess:
-        """Run a command as the shop's part ``app`` would see it: its folder, its environment, this machine."""
         prepare.make_secret_key()
         environment = prepare.environment(self.settings, {})
         return subprocess.run(command, cwd=ROOT / "app", env=environment, check=False, **options)
 
     def manage(self, *arguments: str) -> str:
-        """Run one of the shop's management commands and return what it printed."""
         prepare.make_secret_key()
         return prepare.manage(prepare.environment(self.settings, {}), *arguments)
 
+    def url(self, part: Part, path: str = "/") -> str:
+        scheme = "https" if part.tls else "http"
+        return f"{scheme}://localhost:{self.settings[part.port]}{path}" if part.port else ""
+
+    def read(self, part: Part, path: str, *, port: str = "") -> str:
+        answer = local.get(f"http://localhost:{self.settings[port or part.port]}{path}", timeout=5)
+        answer.raise_for_status()
+        return answer.text
+
+    def logs(self, wanted: Sequence[Part], *, lines: int, follow: bool) -> None:
+        files = [path for path in (LOGS / f"{part.name}.log" for part in wanted) if path.exists()]
+        if not files:
+            raise LabError("nothing is logged yet: start the lab with `make up`.")
+        os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), *map(str, files)])
+
+    def shop(self, variables: Mapping[str, str], result: Path) -> int:
+        return self._locust(["--headless"], {**variables, "LAB_LOAD_RESULT": str(result)})
+
+    def shop_from_page(self) -> int:
+        ports.refuse_taken(self.settings, ["LOCUST_PORT"])
+        return self._locust(["--web-host", "127.0.0.1", "--web-port", self.settings["LOCUST_PORT"]], {})
+
+    def _locust(self, arguments: Sequence[str], variables: Mapping[str, str]) -> int:
+        shop = f"https://localhost:{self.settings['SHOP_HTTPS_PORT']}"
+        environment = {
+            **os.environ,
+            "LAB_CA_FILE": str(self.ca_file),
+            "SHOP_HTTP_URL": f"http://localhost:{self.settings['SHOP_HTTP_PORT']}",
+            **variables,
+        }
+        locust = [str(VENV / "bin" / "locust"), "--locustfile", str(LOCUSTFILE), "--host", shop, *arguments]
+        return wait_for_locust(subprocess.Popen(locust, cwd=ROOT, env=environment))
+
+    def _remove_data(self) -> None:
+        prepare.remove_data()
+
     def _start(self, *, only_stopped: bool = False) -> None:
         states = self._supervisor.states()
-        waiting = [part for part in PARTS if not only_stopped or states[part.name]["statename"] not in ALIVE]
+        waiting = [part for part in self.parts if not only_stopped or states[part.name]["statename"] not in ALIVE]
         for part in waiting:
             self._supervisor.start(part.name)
             if part.awaited:
@@ -138,8 +142,7 @@ class HostRuntime:
         for part in waiting:
             if not part.awaited:
                 self._await(part)
-        with progress.step("every target scraped"):
-            self._wait(self._missing_targets, TARGETS_SECONDS)
+        self._await_targets()
 
     def _await(self, part: Part) -> None:
         with progress.step(part.name):
@@ -149,44 +152,13 @@ class HostRuntime:
         process = self._supervisor.states()[part.name]
         if process["statename"] == "BACKOFF":
             raise LabError(f"{part.name} does not start; it said last: {self._supervisor.last_words(part.name)}")
-        return part.trouble(self.settings) if process["statename"] in ALIVE else "it is not running"
-
-    def _missing_targets(self) -> str:
-        port = self.settings["PROMETHEUS_PORT"]
-        try:
-            answer = local.get(f"http://localhost:{port}/api/v1/targets?state=active", timeout=2)
-            targets = answer.json()["data"]["activeTargets"]
-        except (requests.RequestException, KeyError) as error:
-            return f"Prometheus does not answer ({type(error).__name__})"
-        missing = [target["labels"]["job"] for target in targets if target["health"] != "up"]
-        if not targets:
-            return "Prometheus has read no targets yet"
-        return f"Prometheus does not reach {', '.join(sorted(missing))}" if missing else ""
-
-    @staticmethod
-    def _wait(trouble: Callable[[], str], seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while found := trouble():
-            if time.monotonic() > deadline:
-                raise LabError(f"{found}, after {seconds} s; `make logs` shows what each part said.")
-            time.sleep(0.1)
-
-    def _of_running_lab(self) -> dict[str, str] | None:
-        """Return the settings of the lab that runs; nothing when none does, or when its start was interrupted."""
-        if not RUNNING_SETTINGS.exists() or not self.is_running():
-            return None
-        return json.loads(RUNNING_SETTINGS.read_text())
-
-    def _refuse_other_settings(self, running: dict[str, str]) -> None:
-        for name, value in self._wanted.items():
-            if running.get(name) != value:
-                raise LabError(f"the lab runs with another {name}: `make down` first, to start it with this one.")
+        return self.answers(part) if process["statename"] in ALIVE else "it is not running"
 
     def _stop(self) -> None:
-        RUNNING_SETTINGS.unlink(missing_ok=True)
+        self.running_settings.unlink(missing_ok=True)
         if self.is_running():
             supervisord = psutil.Process(self._supervisor.pid())
-            for part in reversed(PARTS):
+            for part in reversed(self.parts):
                 self._supervisor.stop(part.name)
             self._supervisor.shutdown()
             with suppress(psutil.TimeoutExpired):
@@ -224,32 +196,6 @@ class HostRuntime:
             except (psutil.Error, OSError):
                 continue
         return orphans
-
-    def _require_running(self) -> None:
-        if not self.is_running():
-            raise LabError("the lab is not running: start it with `make up`.")
-
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        try:
-            STATE.mkdir(exist_ok=True)
-            LOGS.mkdir(exist_ok=True)
-            file = os.open(STATE / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise LabError(f"{STATE} cannot hold the lab ({error.strerror}): make it writable.") from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise LabError("another `make` is starting or stopping this lab: wait for it to end.") from error
-        try:
-            yield
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
-                raise LabError(f"{error.filename or 'the system'}: {error.strerror or error}.") from error
-            where = error.filename or STATE
-            raise LabError(f"{where}: {error.strerror}: free some space there, or make it writable.") from error
-        finally:
-            os.close(file)
 
 
 def _is_of_this_lab(process: psutil.Process) -> bool:

@@ -51,7 +51,7 @@ def lab(checkout: Path, ports: dict[str, str]) -> Iterator[Command]:
         return subprocess.run(
             [sys.executable, "-m", "lab", *arguments],
             cwd=checkout,
-            env={**os.environ, **ports, **variables},
+            env={**os.environ, "RUNTIME": "host", **ports, **variables},
             capture_output=True,
             text=True,
             timeout=90,

@@ -92,7 +92,10 @@ def test_a_state_folder_that_cannot_be_written_is_said_so(checkout, command):
     shutil.rmtree(checkout / ".lab")
     (checkout / ".lab").write_text("in the way")
 
-    done = subprocess.run([sys.executable, *command], cwd=checkout, capture_output=True, text=True, timeout=60)
+    environment = {**os.environ, "RUNTIME": "host"}
+    done = subprocess.run(
+        [sys.executable, *command], cwd=checkout, env=environment, capture_output=True, text=True, timeout=60
+    )
 
     assert "cannot hold the lab" in sentence(done)
 
@@ -107,7 +110,7 @@ def test_a_full_disk_is_said_so_and_nothing_stays_running(checkout, ports, tmp_p
     done = subprocess.run(
         ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh", state, sys.executable],
         cwd=checkout,
-        env={**os.environ, **ports},
+        env={**os.environ, "RUNTIME": "host", **ports},
         capture_output=True,
         text=True,
         timeout=90,

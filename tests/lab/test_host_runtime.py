@@ -22,7 +22,11 @@ def interrupted(checkout: Path, ports: dict[str, str]) -> Callable[[signal.Signa
     def start(number: signal.Signals) -> int:
         command = [sys.executable, "-m", "lab", "up"]
         starting = subprocess.Popen(
-            command, cwd=checkout, env={**os.environ, **ports}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command,
+            cwd=checkout,
+            env={**os.environ, "RUNTIME": "host", **ports},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         eventually(
             lambda: any("--config.file" in command for command in processes_of(checkout)),

@@ -5,8 +5,8 @@ import socket
 
 import pytest
 
+from lab import ports
 from lab.errors import LabError
-from lab.host import ports
 
 
 def test_a_taken_port_is_refused_with_its_holder_and_its_variable():

@@ -1,0 +1,155 @@
+"""The Docker engine, asked through its command: which containers this lab has, and how they are."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.errors import LabError
+from lab.paths import LOGS, ROOT
+
+PROJECT = "pomar"
+LABEL = "com.docker.compose"
+#: Longer than an engine under load takes to answer; one that has no daemon answers at once.
+ANSWER_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container of the lab, by what `docker inspect` says of it."""
+
+    service: str
+    id: str
+    image: str
+    #: ``running``, ``exited``, ``restarting``, ``created`` …
+    state: str
+    #: ``healthy``, ``unhealthy``, ``starting``; nothing when it has no check.
+    health: str
+    #: What the last check said.
+    last_check: str
+    exit_code: int
+    #: As the engine writes times, in UTC: later is greater.
+    started_at: str
+    #: Whose network it shares: the identifier of a container, or nothing.
+    network_of: str
+    #: The checkout that started it.
+    checkout: str
+
+    @classmethod
+    def from_inspect(cls, found: Mapping) -> "Container":
+        """Read one element of what `docker inspect` prints."""
+        state, labels = found["State"], found["Config"]["Labels"]
+        health = state.get("Health") or {}
+        checks = health.get("Log") or []
+        mode = found["HostConfig"]["NetworkMode"]
+        return cls(
+            service=labels[f"{LABEL}.service"],
+            id=found["Id"],
+            image=found["Config"]["Image"],
+            state=state["Status"],
+            health=health.get("Status", ""),
+            last_check=checks[-1]["Output"].strip() if checks else "",
+            exit_code=state["ExitCode"],
+            started_at=state["StartedAt"],
+            network_of=mode.removeprefix("container:") if mode.startswith("container:") else "",
+            checkout=labels.get(f"{LABEL}.project.working_dir", ""),
+        )
+
+
+def why_not() -> str:
+    """Say why Docker Compose cannot be used here; nothing when it can."""
+    if not shutil.which("docker"):
+        return "there is no docker command"
+    if not _succeeds("docker", "compose", "version"):
+        return "docker has no compose plugin of version 2"
+    if not _succeeds("docker", "version", "--format", "{{.Server.Version}}"):
+        return "no Docker engine answers"
+    return ""
+
+
+def _succeeds(*command: str) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, timeout=ANSWER_SECONDS).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def containers() -> dict[str, Container]:
+    """Return the lab's containers by service, those that ended included; none when no engine answers."""
+    wanted = ["--filter", f"label={LABEL}.project={PROJECT}", "--filter", f"label={LABEL}.oneoff=False"]
+    try:
+        listed = subprocess.run(
+            ["docker", "ps", "--all", "--quiet", *wanted], capture_output=True, text=True, timeout=ANSWER_SECONDS
+        )
+        if not listed.stdout.split():
+            return {}
+        # One that is removed between the two calls is left out of the answer.
+        found = subprocess.run(
+            ["docker", "inspect", *listed.stdout.split()], capture_output=True, text=True, timeout=ANSWER_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    known = [Container.from_inspect(each) for each in json.loads(found.stdout or "[]")]
+    return {container.service: container for container in known}
+
+
+def docker(*arguments: str, **options) -> subprocess.CompletedProcess:
+    """Run docker and return its output as text; raises LabError with its last line when it fails."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, **options)
+    if done.returncode != 0:
+        raise LabError(f"`docker {arguments[0]}` failed: {last_line(done.stderr or done.stdout)}")
+    return done
+
+
+def last_line(text: str) -> str:
+    """Return the last line that says something."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "it gave no reason"
+
+
+class Compose:
+    """`docker compose` for this checkout, with the lab's settings and the files of one kind of images."""
+
+    def __init__(self, settings: Mapping[str, str], images: str) -> None:
+        self._files = [ROOT / "compose.yaml", *([ROOT / "compose.debian.yaml"] if images == "debian" else [])]
+        self._settings = settings
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return the whole command; every profile counts, so that what it ends and builds is complete."""
+        files = [part for file in self._files for part in ("--file", str(file))]
+        return ["docker", "compose", "--project-directory", str(ROOT), *files, *arguments]
+
+    def environment(self) -> dict[str, str]:
+        """Return what it is run with: the user's environment and the lab's settings, no COMPOSE_* of the user's."""
+        own = {name: value for name, value in os.environ.items() if not name.startswith("COMPOSE_")}
+        authorities = (os.environ.get(name) for name in ("BUILD_CA_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"))
+        ca = next((path for path in authorities if path and Path(path).is_file()), None)
+        return own | dict(self._settings) | ({"BUILD_CA_FILE": ca} if ca else {})
+
+    def start(self, log: str, *arguments: str) -> subprocess.Popen:
+        """Begin a command whose output goes to a file of .lab/logs."""
+        LOGS.mkdir(parents=True, exist_ok=True)
+        with (LOGS / log).open("w") as file:
+            return subprocess.Popen(
+                self.command(*arguments),
+                cwd=ROOT,
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+            )
+
+    def run(self, *arguments: str, **options) -> subprocess.CompletedProcess:
+        """Run a command in the foreground."""
+        return subprocess.run(self.command(*arguments), cwd=ROOT, env=self.environment(), **options)
+
+    def must(self, *arguments: str) -> str:
+        """Run a command and return what it printed; raises LabError with its last line when it fails."""
+        done = self.run(*arguments, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            verb: Sequence[str] = [argument for argument in arguments if not argument.startswith("-")]
+            raise LabError(f"`docker compose {verb[0]}` failed: {last_line(done.stderr)}")
+        return done.stdout

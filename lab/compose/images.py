@@ -1,0 +1,134 @@
+"""The images of the Compose runtime: the official ones, or ones that are built from Debian's packages here."""
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from lab import progress
+from lab.compose.engine import Compose, docker, last_line
+from lab.errors import LabError
+from lab.paths import LOGS
+from lab.settings import OFFICIAL_IMAGES as OFFICIAL
+
+BUILD_LOG = "images.log"
+#: An image registry that does not answer within this is taken for away.
+PULL_SECONDS = 120
+#: As Docker's own images of Debian are made: no manuals, no caches of apt.
+LEAN = (
+    '--aptopt=Dir::Cache::pkgcache ""',
+    '--aptopt=Dir::Cache::srcpkgcache ""',
+    *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("doc", "locale", "man")),
+)
+
+
+def official(settings: Mapping[str, str]) -> list[str]:
+    """Return the names of the official images that the lab runs or builds upon."""
+    return [settings[name] for name in OFFICIAL]
+
+
+def base(settings: Mapping[str, str]) -> str:
+    """Return the name of the image that Debian's kind is built upon."""
+    return f"pomar/debian:{settings['DEBIAN_SUITE']}"
+
+
+def choose(settings: Mapping[str, str]) -> tuple[str, str]:
+    """Return which kind of images to run, ``official`` or ``debian``, and in a sentence why.
+
+    ``IMAGES`` decides unless it is ``auto``. Else it is what is on this machine already, and the official ones when
+    they can be pulled.
+    """
+    if settings["IMAGES"] != "auto":
+        return settings["IMAGES"], f"IMAGES={settings['IMAGES']} asks for them"
+    if _exist(*official(settings)):
+        return "official", "they are on this machine"
+    if _exist(base(settings)):
+        return "debian", "they were built here before; IMAGES=official pulls the official ones"
+    with progress.step("asking the image registries"):
+        reason = _cannot_pull(settings["IMAGE_PAUSE"]) or _cannot_pull(settings["IMAGE_PROMETHEUS"])
+    if reason:
+        return "debian", f"the official ones cannot be pulled ({reason})"
+    return "official", "the registries answer"
+
+
+def make(compose: Compose, settings: Mapping[str, str], kind: str) -> None:
+    """Pull or build what is missing or out of date; raises LabError with the reason when that cannot be done."""
+    if kind == "debian":
+        if not _exist(base(settings)):
+            with progress.step(f"base image {base(settings)}"):
+                _make_base(settings["DEBIAN_SUITE"], base(settings))
+    elif not _exist(*official(settings)):
+        with progress.step("official images pulled"):
+            _finish(compose.start(BUILD_LOG, "pull", "--ignore-buildable", "--quiet"), "pulled")
+    with progress.step("images built"):
+        build(compose)
+
+
+def build(compose: Compose, *options: str) -> None:
+    """Build every image of the lab that is out of date; raises LabError with the reason when one cannot be built."""
+    _finish(compose.start(BUILD_LOG, "--profile", "load", "build", *options), "built")
+
+
+def _exist(*names: str) -> bool:
+    return subprocess.run(["docker", "image", "inspect", *names], capture_output=True).returncode == 0
+
+
+def _cannot_pull(image: str) -> str:
+    """Pull an image and return why that failed; nothing when it is there."""
+    try:
+        done = subprocess.run(
+            ["docker", "pull", "--quiet", image], capture_output=True, text=True, timeout=PULL_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return f"{image} was not there within {PULL_SECONDS} s"
+    return "" if done.returncode == 0 else last_line(done.stderr).removeprefix("Error response from daemon: ")
+
+
+def _make_base(suite: str, name: str) -> None:
+    """Tag Debian's own image, or make one of Debian's packages where it cannot be pulled."""
+    reason = _cannot_pull(f"debian:{suite}-slim")
+    if not reason:
+        docker("tag", f"debian:{suite}-slim", name)
+        return
+    if not shutil.which("mmdebstrap"):
+        raise LabError(
+            f"debian:{suite}-slim cannot be pulled ({reason}), and there is no mmdebstrap to make it from Debian's "
+            "packages: install mmdebstrap, or mend the network."
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / "base.tar"
+        done = subprocess.run(
+            ["mmdebstrap", "--variant=minbase", *LEAN, suite, archive], capture_output=True, text=True
+        )
+        if done.returncode != 0:
+            errors = [line for line in done.stderr.splitlines() if line.startswith(("E:", "W:"))]
+            raise LabError(
+                f"the base image cannot be made from Debian's packages: {last_line(chr(10).join(errors))} "
+                "Is the network there?"
+            )
+        docker("import", str(archive), name)
+
+
+def _finish(process: subprocess.Popen, done: str) -> None:
+    try:
+        code = process.wait()
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    if code != 0:
+        log = LOGS / BUILD_LOG
+        raise LabError(
+            f"the images cannot be {done}: {reason(log.read_text(errors='replace'))} (all of it: {log}). "
+            "Is the network there?"
+        )
+
+
+def reason(log: str) -> str:
+    """Return the line of a build's output that says best why it failed."""
+    # What a step of a build printed begins with its number and the time: "#12 0.204 E: Unable to locate package".
+    said = [re.sub(r"^#\d+ ([\d.]+ )?", "", line).strip() for line in log.splitlines()]
+    errors = [line for line in said if re.match(r"(E:|ERROR:|error:|failed to)", line)]
+    return errors[0] if errors else last_line(log)

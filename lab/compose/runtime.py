@@ -1,0 +1,325 @@
+"""The lab as containers, by Docker Compose."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from lab import parts, ports, progress
+from lab.compose import engine, images
+from lab.compose.engine import Compose, Container, docker
+from lab.compose.inside import Inside
+from lab.errors import LabError
+from lab.parts import Part
+from lab.paths import LOGS, ROOT, STATE
+from lab.runtime import READY_SECONDS, Runtime, wait_for_locust
+
+OWN = STATE / "compose"
+START_LOG = "compose.log"
+#: A start from nothing, on a slow machine.
+START_SECONDS = 240
+#: What runs once before the others and ends; the name is what is shown for it.
+ONE_SHOTS = {"prepare": "secrets and certificates", "migrate": "database, catalogue and static files"}
+#: Inside the pod the ports are always these, whatever the host runtime's are.
+POD_PORTS = {
+    "APP_PORT": "8000",
+    "APP_METRICS_PORT": "8001",
+    "NGINX_STATUS_PORT": "8081",
+    "APP_STATS_PORT": "1717",
+    "EXPORTER_NGINX_PORT": "9113",
+    "EXPORTER_UWSGI_PORT": "9117",
+    "EXPORTER_ACCESS_LOG_PORT": "3903",
+    "EXPORTER_BLACKBOX_PORT": "9115",
+    "DATABASE_URL": "",
+    "CACHE_URL": "",
+}
+#: What is bound to the pod's loopback and not to the network of who watches.
+ON_LOOPBACK = ("APP_STATS_PORT", "NGINX_STATUS_PORT")
+
+
+class ComposeRuntime(Runtime):
+    """The lab as containers of one engine. There is one of it on a machine: its names and networks are fixed."""
+
+    name = "compose"
+    ca_file = OWN / "ca.crt"
+    running_settings = OWN / "settings.json"
+
+    def __init__(self, wanted: dict[str, str]) -> None:
+        super().__init__(wanted | POD_PORTS)
+        self._inside = Inside()
+
+    @property
+    def provides(self) -> frozenset[str]:
+        return frozenset({"containers", "postgres", "redis"} | ({"grafana"} if self.kind == "official" else set()))
+
+    @property
+    def kind(self) -> str:
+        """Which images it runs, or would: ``official`` or ``debian``."""
+        if self.settings["IMAGES"] != "auto":
+            return self.settings["IMAGES"]
+        # It was started by Docker alone, or not yet.
+        shop = engine.containers().get("shop")
+        return "debian" if shop and shop.image.startswith("pomar/") else "official"
+
+    @property
+    def _compose(self) -> Compose:
+        return Compose(self.settings, self.kind)
+
+    def is_running(self) -> bool:
+        return any(
+            container.state in ("running", "restarting") and container.checkout == str(ROOT)
+            for container in engine.containers().values()
+        )
+
+    def up(self) -> None:
+        with self._lock():
+            self._refuse_other_checkout()
+            if running := self._of_running_lab():
+                if self._wanted["IMAGES"] == "auto":
+                    self._wanted = self._wanted | {"IMAGES": running["IMAGES"]}
+                self._refuse_other_settings(running)
+                self._mend_pod()
+                self._start()
+                return
+            fresh = not self.is_running()
+            if fresh:
+                ports.refuse_taken(self._wanted, self._published())
+            kind, why = images.choose(self._wanted)
+            progress.console.print(f"Images: {_KINDS[kind]}, because {why}.", soft_wrap=True)
+            self.settings = self._wanted | {"IMAGES": kind}
+            images.make(self._compose, self.settings, kind)
+            try:
+                self._mend_pod()
+                self._start()
+                self._remember_settings()
+            except BaseException:
+                if fresh:
+                    self._stop()
+                raise
+
+    def stop(self, part: Part) -> None:
+        with self._lock():
+            docker("stop", self._container(part).id)
+
+    def start(self, part: Part) -> None:
+        with self._lock():
+            docker("start", self._container(part).id)
+            with progress.step(part.name):
+                self._wait(lambda: self._trouble(part, engine.containers()), READY_SECONDS)
+
+    def states(self) -> Iterator[tuple[Part, str, str]]:
+        known = engine.containers()
+        for part in self.parts:
+            container = known.get(part.name)
+            state = container.state if container else "stopped"
+            yield part, container.health or state if state == "running" else state, self._trouble(part, known)
+
+    def url(self, part: Part, path: str = "/") -> str:
+        if not part.page:
+            return ""
+        scheme = "https" if part.tls else "http"
+        return f"{scheme}://localhost:{self.settings[part.port]}{path}"
+
+    def read(self, part: Part, path: str, *, port: str = "") -> str:
+        port = port or part.port
+        host = "127.0.0.1" if port in ON_LOOPBACK else "shop-metrics"
+        return self._inside.get(f"http://{host}:{self.settings[port]}{path}")
+
+    def run(self, command: Sequence[str], **options) -> subprocess.CompletedProcess:
+        terminal = ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
+        container = self._container(parts.part("app")).id
+        return subprocess.run(["docker", "exec", "--interactive", *terminal, container, *command], **options)
+
+    def manage(self, *arguments: str) -> str:
+        command = ["exec", self._container(parts.part("app")).id, "python", "manage.py", *arguments]
+        done = subprocess.run(["docker", *command], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            raise LabError(f"`manage.py {' '.join(arguments)}` failed: {engine.last_line(done.stderr)}")
+        return done.stdout.strip()
+
+    def logs(self, wanted: Sequence[Part], *, lines: int, follow: bool) -> None:
+        if not engine.containers():
+            raise LabError("nothing is logged yet: start the lab with `make up`.")
+        names = [part.name for part in wanted]
+        arguments = ["logs", "--tail", str(lines), *(["--follow"] if follow else []), *names]
+        command = self._compose.command(*arguments)
+        os.execvpe(command[0], command, self._compose.environment())
+
+    def shop(self, variables: Mapping[str, str], result: Path) -> int:
+        inner = f"/reports/{result.name}"
+        code = self._locust(variables | {"LAB_LOAD_RESULT": inner})
+        # There is none when the run could not begin.
+        read = self._one_off([], ["cat", inner], capture_output=True, text=True)
+        if read.returncode == 0:
+            result.write_text(read.stdout, encoding="utf-8")
+        return code
+
+    def shop_from_page(self) -> int:
+        ports.refuse_taken(self.settings, ["LOCUST_PORT"])
+        port = self.settings["LOCUST_PORT"]
+        options = ["--publish", f"127.0.0.1:{port}:{port}"]
+        page = ["--web-host", "0.0.0.0", "--web-port", port]
+        return self._locust({}, options, page)
+
+    def notes(self) -> list[tuple[str, str, str]]:
+        rows = super().notes()
+        if "grafana" in self.provides:
+            password = self._inner_file("grafana", "/run/secrets/grafana/admin-password")
+            return [*rows, ("Grafana's admin", password, "the password; whoever does not sign in may look")]
+        return [*rows, ("Grafana", "left out", "Debian has no package of it: IMAGES=official brings it")]
+
+    def _locust(
+        self, variables: Mapping[str, str], options: Sequence[str] = (), arguments: Sequence[str] = ("--headless",)
+    ) -> int:
+        given = [f"--env={name}={value}" for name, value in variables.items()]
+        command = ["locust", "--locustfile", "loadtest/locustfile.py", "--host", "https://shop:8443", *arguments]
+        return wait_for_locust(self._one_off([*given, *options], command, begin=subprocess.Popen))
+
+    def _one_off(self, options: Sequence[str], command: Sequence[str], begin=subprocess.run, **how):
+        terminal = [] if sys.stdin.isatty() and sys.stdout.isatty() else ["--no-TTY"]
+        whole = ["--profile", "load", "run", "--rm", "--no-deps", *terminal, *options, "loadtest", *command]
+        return begin(self._compose.command(*whole), cwd=ROOT, env=self._compose.environment(), **how)
+
+    def _start(self) -> None:
+        """Have Compose start all of it, and show each part as it comes to work."""
+        before = engine.containers()
+        starting = self._compose.start(START_LOG, "up", "--detach", "--no-build", "--remove-orphans")
+        try:
+            self._show_start(starting, before)
+        finally:
+            if starting.poll() is None:
+                starting.terminate()
+                starting.wait()
+        self._take_ca()
+        self._await_targets()
+
+    def _show_start(self, starting: subprocess.Popen, before: Mapping[str, Container]) -> None:
+        """Show each part as it comes to work, until Compose is done; raise LabError when it gives up or takes long."""
+        began = time.monotonic()
+        waiting = {**ONE_SHOTS, **{part.name: part.name for part in self.parts}}
+        with progress.console.status("") as status:
+            while waiting or starting.poll() is None:
+                known = engine.containers()
+                ended = starting.poll() is not None
+                for service, shown in list(waiting.items()):
+                    # What an earlier start left of a service that runs once says nothing of this one.
+                    stale = service in ONE_SHOTS and not ended and known.get(service) == before.get(service)
+                    if not stale and not self._is_waited_for(service, known):
+                        progress.done(shown, time.monotonic() - began)
+                        del waiting[service]
+                status.update(f"{', '.join(waiting.values())} …")
+                failed = starting.poll() not in (None, 0) or (ended and self._has_failed(known))
+                if failed or time.monotonic() - began > START_SECONDS:
+                    raise LabError(self._why_not_started(known))
+                time.sleep(0.2)
+
+    def _is_waited_for(self, service: str, known: Mapping[str, Container]) -> bool:
+        if service in ONE_SHOTS:
+            container = known.get(service)
+            return not container or container.state != "exited" or container.exit_code != 0
+        return bool(self._trouble(parts.part(service), known))
+
+    @staticmethod
+    def _has_failed(known: Mapping[str, Container]) -> bool:
+        """Say whether a service that runs once did not succeed: Compose tells only who has yet to wait for it."""
+        ran = [known[name] for name in ONE_SHOTS if name in known]
+        return any(container.state == "exited" and container.exit_code != 0 for container in ran)
+
+    def _why_not_started(self, known: Mapping[str, Container]) -> str:
+        failed = [known[name] for name in ONE_SHOTS if name in known and known[name].exit_code != 0]
+        ended = [container for container in known.values() if container.state in ("exited", "restarting")]
+        sick = [container for container in known.values() if container.health == "unhealthy"]
+        for container in [*failed, *ended, *sick]:
+            if container.service in ONE_SHOTS and container.exit_code == 0:
+                continue
+            done = subprocess.run(["docker", "logs", "--tail", "5", container.id], capture_output=True, text=True)
+            said = engine.last_line(done.stderr + done.stdout)
+            return f"{container.service} does not start; it said last: {said} (`make logs S=` shows more)."
+        log = LOGS / START_LOG
+        return f"the lab does not start: {engine.last_line(log.read_text(errors='replace'))} (all of it: {log})."
+
+    def _trouble(self, part: Part, known: Mapping[str, Container]) -> str:
+        container = known.get(part.name)
+        if not container or container.state != "running":
+            return "not running"
+        if self._has_lost_network(container, known):
+            return "has lost the pod's network: `make up` mends it"
+        if container.health == "starting":
+            return "not healthy yet"
+        if container.health == "unhealthy":
+            return f"unhealthy: {container.last_check[:200] or 'its check failed'}"
+        return "" if part.tls and not self.ca_file.exists() else self.answers(part)
+
+    @staticmethod
+    def _has_lost_network(container: Container, known: Mapping[str, Container]) -> bool:
+        """Say whether the pod's network ended, and began anew, under a member of it that still runs."""
+        if not container.network_of:
+            return False
+        shop = known.get("shop")
+        return not shop or shop.id != container.network_of or shop.started_at > container.started_at
+
+    def _mend_pod(self) -> None:
+        """Give back their network to members of the pod that lost it; neither Compose nor a restart policy does."""
+        known = engine.containers()
+        members = [container for container in known.values() if container.network_of]
+        shop = known.get("shop")
+        if not shop or not members:
+            return
+        if shop.state != "running":
+            docker("start", shop.id)
+            known = engine.containers()
+        stale = [
+            container.id
+            for container in members
+            if container.state in ("running", "restarting") and self._has_lost_network(container, known)
+        ]
+        if stale:
+            with progress.step("the pod's network given back"):
+                docker("restart", *stale)
+
+    def _take_ca(self) -> None:
+        """Copy the certificate of the lab's authority out, for browsers and curl."""
+        OWN.mkdir(parents=True, exist_ok=True)
+        docker(
+            "cp", f"{self._container(parts.part('blackbox-exporter')).id}:/srv/blackbox/tls/ca.crt", str(self.ca_file)
+        )
+
+    def _inner_file(self, service: str, path: str) -> str:
+        return docker("exec", self._container(parts.part(service)).id, "cat", path).stdout.strip()
+
+    def _container(self, part: Part) -> Container:
+        self._require_running()
+        container = engine.containers().get(part.name)
+        if not container:
+            raise LabError(f"{part.name} has no container: `make up` makes it.")
+        return container
+
+    def _published(self) -> list[str]:
+        return [*(part.port for part in self.parts if part.page), "SHOP_HTTP_PORT"]
+
+    def _refuse_other_checkout(self) -> None:
+        for container in engine.containers().values():
+            if container.checkout != str(ROOT):
+                raise LabError(
+                    "the lab of another checkout is in this engine: stop it with `make down RUNTIME=compose` in "
+                    f"{container.checkout}."
+                )
+
+    def _stop(self) -> None:
+        self.running_settings.unlink(missing_ok=True)
+        self._inside.close()
+        self._compose.must("--profile", "load", "down", "--remove-orphans")
+
+    def _remove_data(self) -> None:
+        label = f"label={engine.LABEL}.project={engine.PROJECT}"
+        volumes = docker("volume", "ls", "--quiet", "--filter", label).stdout.split()
+        if volumes:
+            docker("volume", "rm", *volumes)
+        with contextlib.suppress(FileNotFoundError):
+            self.ca_file.unlink()
+
+
+_KINDS = {"official": "the official ones", "debian": "built from Debian's packages"}

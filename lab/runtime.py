@@ -1,0 +1,219 @@
+"""What every runtime of the lab can do, whatever its parts run in."""
+
+import errno
+import fcntl
+import json
+import os
+import subprocess
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+
+from lab import local, progress
+from lab.errors import LabError
+from lab.parts import Part, parts_with
+from lab.paths import LOGS, STATE, write_private
+
+READY_SECONDS = 45
+TARGETS_SECONDS = 30
+
+
+class Runtime(ABC):
+    """The lab, running or not. Every verb that changes something holds a lock, so two of them never meet.
+
+    ``name`` is what ``RUNTIME`` takes; ``provides`` names what some parts and metrics need and only some runtimes
+    have; ``settings`` are those of the running lab, else the wanted ones; ``ca_file`` is where the certificate of the
+    lab's authority is once the lab has been started.
+    """
+
+    name: str
+    ca_file: Path
+    #: Written when a start is complete; it may hold a password, in a URL.
+    running_settings: Path
+
+    def __init__(self, wanted: dict[str, str]) -> None:
+        self._wanted = wanted
+        self.settings = self._of_running_lab() or wanted
+
+    @property
+    @abstractmethod
+    def provides(self) -> frozenset[str]:
+        """What this runtime has of that which is not everywhere: ``postgres``, ``redis``, ``grafana`` …"""
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts that this runtime has, in the order in which they start."""
+        return parts_with(self.provides)
+
+    @abstractmethod
+    def is_running(self) -> bool:
+        """Say whether this checkout's lab runs."""
+
+    @abstractmethod
+    def up(self) -> None:
+        """Start what does not run yet and return when every part works and Prometheus reaches every target.
+
+        On a lab that runs and works it changes nothing. Raises LabError, and leaves nothing running, when a fresh
+        start fails.
+        """
+
+    @abstractmethod
+    def _stop(self) -> None:
+        """End everything; the data stays."""
+
+    @abstractmethod
+    def _remove_data(self) -> None:
+        """Remove all that the lab has gathered or made, but for what it downloaded or built."""
+
+    @abstractmethod
+    def stop(self, part: Part) -> None:
+        """Stop one part, which then stays stopped until it is started."""
+
+    @abstractmethod
+    def start(self, part: Part) -> None:
+        """Start one part and return when it works."""
+
+    @abstractmethod
+    def states(self) -> Iterator[tuple[Part, str, str]]:
+        """Yield each part with its state and what is wrong with it (nothing when it works)."""
+
+    @abstractmethod
+    def url(self, part: Part, path: str = "/") -> str:
+        """Return a part's address on this machine, or nothing for one that cannot be reached from here."""
+
+    @abstractmethod
+    def read(self, part: Part, path: str, *, port: str = "") -> str:
+        """Return what a part answers to a GET, on the port that the setting ``port`` names or its own.
+
+        Works for parts that cannot be reached from this machine as well. Raises OSError when it does not answer 200.
+        """
+
+    @abstractmethod
+    def run(self, command: Sequence[str], **options) -> subprocess.CompletedProcess:
+        """Run a command as the shop's part ``app`` would see it: its folder, its environment, its processes."""
+
+    @abstractmethod
+    def manage(self, *arguments: str) -> str:
+        """Run one of the shop's management commands and return what it printed; raises LabError with its last line."""
+
+    @abstractmethod
+    def logs(self, wanted: Sequence[Part], *, lines: int, follow: bool) -> None:
+        """Become the program that prints the last lines of these parts' logs. Raises LabError when there are none."""
+
+    @abstractmethod
+    def shop(self, variables: Mapping[str, str], result: Path) -> int:
+        """Run Locust without its page, with these variables, and return its exit code; the figures go to ``result``."""
+
+    @abstractmethod
+    def shop_from_page(self) -> int:
+        """Run Locust with its page at ``LOCUST_PORT`` until Ctrl-C, and return its exit code."""
+
+    def notes(self) -> list[tuple[str, str, str]]:
+        """Return what else to know, as rows for below the parts: what it is, its value, what for."""
+        return [("CA", str(self.ca_file), "trust it in the browser, or curl --cacert")]
+
+    def down(self) -> None:
+        """Stop everything; the data stays."""
+        with self._lock():
+            self._stop()
+
+    def clean(self) -> None:
+        """Stop everything and remove the data."""
+        with self._lock():
+            self._stop()
+            self._remove_data()
+
+    def restart(self, part: Part) -> None:
+        """Stop one part, start it, and return when it works again."""
+        self.stop(part)
+        self.start(part)
+
+    def answers(self, part: Part) -> str:
+        """Ask a part at its address whether it works; return nothing when it does, else what it said (2 s at most)."""
+        url = self.url(part, part.path)
+        if not part.path or not url:
+            return ""
+        try:
+            answer = local.get(url, timeout=2, verify=str(self.ca_file), allow_redirects=False)
+        # OSError: the authority's certificate is not there yet.
+        except (requests.RequestException, OSError) as error:
+            return f"no answer from {url} ({type(error).__name__})"
+        return "" if answer.ok else f"{url} answered {answer.status_code}: {answer.text[:200].strip()}"
+
+    def _await_targets(self) -> None:
+        with progress.step("every target scraped"):
+            self._wait(self._missing_targets, TARGETS_SECONDS)
+
+    def _missing_targets(self) -> str:
+        port = self.settings["PROMETHEUS_PORT"]
+        try:
+            answer = local.get(f"http://localhost:{port}/api/v1/targets?state=active", timeout=2)
+            targets = answer.json()["data"]["activeTargets"]
+        except (requests.RequestException, KeyError) as error:
+            return f"Prometheus does not answer ({type(error).__name__})"
+        missing = [target["labels"]["job"] for target in targets if target["health"] != "up"]
+        if not targets:
+            return "Prometheus has read no targets yet"
+        return f"Prometheus does not reach {', '.join(sorted(missing))}" if missing else ""
+
+    @staticmethod
+    def _wait(trouble: Callable[[], str], seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while found := trouble():
+            if time.monotonic() > deadline:
+                raise LabError(f"{found}, after {seconds} s; `make logs` shows what each part said.")
+            time.sleep(0.1)
+
+    def _of_running_lab(self) -> dict[str, str] | None:
+        """Return the settings of the lab that runs; nothing when none does, or when its start was interrupted."""
+        if not self.running_settings.exists() or not self.is_running():
+            return None
+        return json.loads(self.running_settings.read_text())
+
+    def _remember_settings(self) -> None:
+        self.running_settings.parent.mkdir(parents=True, exist_ok=True)
+        write_private(self.running_settings, json.dumps(self.settings))
+
+    def _refuse_other_settings(self, running: Mapping[str, str]) -> None:
+        for name, value in self._wanted.items():
+            if running.get(name) != value:
+                raise LabError(f"the lab runs with another {name}: `make down` first, to start it with this one.")
+
+    def _require_running(self) -> None:
+        if not self.is_running():
+            raise LabError("the lab is not running: start it with `make up`.")
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        try:
+            STATE.mkdir(exist_ok=True)
+            LOGS.mkdir(exist_ok=True)
+            file = os.open(STATE / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise LabError(f"{STATE} cannot hold the lab ({error.strerror}): make it writable.") from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise LabError("another `make` is starting or stopping this lab: wait for it to end.") from error
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+                raise LabError(f"{error.filename or 'the system'}: {error.strerror or error}.") from error
+            where = error.filename or STATE
+            raise LabError(f"{where}: {error.strerror}: free some space there, or make it writable.") from error
+        finally:
+            os.close(file)
+
+
+def wait_for_locust(process: subprocess.Popen) -> int:
+    """Return its exit code. Ctrl-C reaches Locust as well, which ends its run and prints the summary."""
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue

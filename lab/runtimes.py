@@ -1,0 +1,46 @@
+"""Which runtime the lab has, or gets."""
+
+from collections.abc import Mapping
+
+from lab import settings
+from lab.compose import engine
+from lab.compose.runtime import ComposeRuntime
+from lab.errors import LabError
+from lab.host.runtime import HostRuntime
+from lab.runtime import Runtime
+
+RUNTIMES: dict[str, type[Runtime]] = {"compose": ComposeRuntime, "host": HostRuntime}
+
+
+def choose(environment: Mapping[str, str]) -> tuple[Runtime, str]:
+    """Return the runtime to use, with the checked settings, and in a sentence why it is this one.
+
+    It is what ``RUNTIME`` asks for; else the one that runs; else Compose when a Docker engine answers. Raises LabError
+    when ``RUNTIME`` is one that this lab does not have, or that cannot be used here.
+    """
+    wanted = environment.get("RUNTIME", "")
+    if wanted and wanted not in RUNTIMES:
+        raise LabError(f"RUNTIME is {wanted!r}, but must be one of {', '.join(RUNTIMES)}: or leave it out.")
+    chosen = settings.load(environment)
+    if wanted == "host":
+        return HostRuntime(chosen), "RUNTIME asks for it"
+    missing = engine.why_not()
+    if wanted == "compose":
+        if missing:
+            raise LabError(f"RUNTIME is compose, but {missing}: start a Docker engine, or leave RUNTIME out.")
+        return ComposeRuntime(chosen), "RUNTIME asks for it"
+    host = HostRuntime(chosen)
+    if host.is_running():
+        return host, "it runs already"
+    if missing:
+        return host, missing
+    return ComposeRuntime(chosen), "a Docker engine answers; RUNTIME=host takes processes of this machine instead"
+
+
+def refuse_other(runtime: Runtime) -> None:
+    """Raise LabError when this checkout's lab runs in another runtime, whose ports would be in the way."""
+    if runtime.name == "host":
+        if any(container.state == "running" for container in engine.containers().values()):
+            raise LabError("the lab runs under Docker Compose: stop it first with `make down RUNTIME=compose`.")
+    elif HostRuntime(runtime.settings).is_running():
+        raise LabError("the lab runs as processes on the host: stop it first with `make down RUNTIME=host`.")

@@ -1,7 +1,10 @@
 """How the live tests look at the lab: by its addresses only, so that they see every runtime alike."""
 
+import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import requests
@@ -10,44 +13,47 @@ from prometheus_client.samples import Sample
 
 from lab import local
 from lab.parts import part
-from lab.paths import CA_FILE
+from lab.runtime import Runtime
 from tests.eventually import eventually
 
 #: Longer than a scrape, a rule's evaluation and the next scrape together.
 SETTLED_SECONDS = 20
 
 
+#: Whose own page tells a job's figures.
+EXPORTERS = {
+    "django": "app",
+    "uwsgi": "uwsgi-exporter",
+    "nginx": "nginx-exporter",
+    "nginx-log": "access-log-exporter",
+}
+
+
 class Observer:
     """The lab's addresses, the exporters' own pages, and Prometheus's answers.
 
-    Addresses come from the lab's settings; ``LAB_URL_<PART>`` in the environment moves one, as in
+    Addresses are the runtime's; ``LAB_URL_<PART>`` in the environment moves one, as in
     ``LAB_URL_PROMETHEUS=http://localhost:9999``.
     """
 
-    def __init__(self, settings: Mapping[str, str]) -> None:
-        self.ca_file = os.environ.get("LAB_CA_FILE", str(CA_FILE))
-        self._settings = settings
-        self.shop = self._url("nginx")
-        self.prometheus = self._url("prometheus")
-        self.redirect = f"http://localhost:{settings['SHOP_HTTP_PORT']}"
-        self.status = f"http://localhost:{settings['NGINX_STATUS_PORT']}"
-        self.stats = f"http://localhost:{settings['APP_STATS_PORT']}"
-        self.pages = {
-            "django": f"{self._url('app')}/metrics",
-            "uwsgi": f"{self._url('uwsgi-exporter')}/metrics",
-            "nginx": f"{self._url('nginx-exporter')}/metrics",
-            "nginx-log": f"{self._url('access-log-exporter')}/metrics",
-        }
+    def __init__(self, runtime: Runtime) -> None:
+        self.ca_file = os.environ.get("LAB_CA_FILE", str(runtime.ca_file))
+        self.shop = self._url(runtime, "nginx")
+        self.prometheus = self._url(runtime, "prometheus")
+        self.stats = f"http://localhost:{runtime.settings['APP_STATS_PORT']}"
+        self._runtime = runtime
 
-    def _url(self, name: str) -> str:
-        variable = f"LAB_URL_{name.upper().replace('-', '_')}"
-        return os.environ.get(variable, part(name).url(self._settings, ""))
+    @staticmethod
+    def _url(runtime: Runtime, name: str) -> str:
+        return os.environ.get(f"LAB_URL_{name.upper()}", runtime.url(part(name), ""))
+
+    def page(self, job: str) -> str:
+        """Return an exporter's own page as it is at this moment."""
+        return self._runtime.read(part(EXPORTERS[job]), "/metrics")
 
     def samples(self, job: str) -> Iterator[Sample]:
         """Yield the samples on an exporter's own page at this moment."""
-        answer = local.get(self.pages[job], timeout=5)
-        answer.raise_for_status()
-        for family in text_string_to_metric_families(answer.text):
+        for family in text_string_to_metric_families(self.page(job)):
             yield from family.samples
 
     def on_page(self, job: str, name: str, **labels: str) -> float:
@@ -60,7 +66,8 @@ class Observer:
 
     def workers(self) -> dict[int, dict]:
         """Return uWSGI's own statistics of its workers, by slot."""
-        return {worker["id"]: worker for worker in local.get(self.stats, timeout=5).json()["workers"]}
+        stats = json.loads(self._runtime.read(part("app"), "/", port="APP_STATS_PORT"))
+        return {worker["id"]: worker for worker in stats["workers"]}
 
     def query(self, expression: str, at: float | None = None) -> list[dict]:
         """Return the result of an instant query; fails the test with Prometheus's own words when it refuses."""
@@ -128,3 +135,9 @@ class Observer:
         session.trust_env = False
         session.verify = self.ca_file
         return session
+
+
+def send_signal(runtime: Runtime, number: signal.Signals, *pids: int) -> bool:
+    """Send a signal to workers, by the process ids that uWSGI knows them by; return whether all were there."""
+    kill = f"kill -{number.value} {' '.join(map(str, pids))}"
+    return runtime.run(["sh", "-c", kill], stdin=subprocess.DEVNULL).returncode == 0

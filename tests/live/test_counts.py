@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lab.host.runtime import HostRuntime
+from lab.runtime import Runtime
 from tests.eventually import eventually
-from tests.live.observer import SETTLED_SECONDS, Observer
+from tests.live.observer import SETTLED_SECONDS, Observer, send_signal
 
 #: No persona, probe or health check asks for this page while these tests run.
 VIEW, PATH = "cart:cart-summary", "/cart/"
@@ -92,12 +92,12 @@ def send(observer: Observer) -> Iterator[Callable[[int], None]]:
         session.close()
 
 
-def kill_worker(observer: Observer, runtime: HostRuntime, slot: int) -> int:
+def kill_worker(observer: Observer, runtime: Runtime, slot: int) -> int:
     """Kill the worker of a slot without warning, and await it first if it is just being renewed; return its pid."""
 
     def attempt() -> int:
         pid = observer.workers()[slot]["pid"]
-        killed = pid > 0 and runtime.run(["kill", f"-{signal.SIGKILL.value}", str(pid)]).returncode == 0
+        killed = pid > 0 and send_signal(runtime, signal.SIGKILL, pid)
         return pid if killed else 0
 
     return eventually(attempt, because=f"worker {slot} is there to be killed")

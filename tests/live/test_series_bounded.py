@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from tests.eventually import eventually
+from tests.live.observer import EXPORTERS
 
 REQUESTS = 10_000
 
@@ -56,7 +57,7 @@ def series(observer) -> set[tuple]:
     """Return every series that the tiers of the shop expose at this moment, the processes' own figures left out."""
     return {
         (job, sample.name, *sorted(sample.labels.items()))
-        for job in observer.pages
+        for job in EXPORTERS
         for sample in observer.samples(job)
         if not sample.name.startswith(("go_", "process_", "promhttp_"))
     }

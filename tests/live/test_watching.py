@@ -8,6 +8,7 @@ import pytest
 from lab import local
 from lab.parts import part
 from tests.eventually import eventually
+from tests.live.observer import send_signal
 
 STUCK_SECONDS = 20
 
@@ -17,8 +18,8 @@ def stuck_workers(observer, runtime):
     """Stop every worker where it stands; yields how many there are, and what lets them go on."""
 
     def send(number: signal.Signals, workers: dict[int, dict]) -> bool:
-        pids = [str(worker["pid"]) for worker in workers.values()]
-        return "0" not in pids and runtime.run(["kill", f"-{number.value}", *pids]).returncode == 0
+        pids = [worker["pid"] for worker in workers.values()]
+        return 0 not in pids and send_signal(runtime, number, *pids)
 
     def stop() -> dict[int, dict]:
         """Stop all workers; nothing while one that has reached its max-requests is not yet followed by another."""
@@ -60,7 +61,7 @@ def test_a_scrape_is_no_request_of_the_shop(observer):
     before = requests_counted()
 
     for _ in range(200):
-        local.get(observer.pages["django"], timeout=5)
+        observer.page("django")
 
     # Only the probe from outside asks meanwhile, once in five seconds.
     assert requests_counted() - before < 20

@@ -1,0 +1,72 @@
+"""What is tested of containers alone; elsewhere these tests are skipped by name."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from lab import runtimes
+from lab.compose import engine
+from lab.compose.engine import Container
+from tests.eventually import eventually
+
+
+@pytest.fixture(autouse=True, scope="session")
+def containers_only() -> None:
+    """Skip where there are no containers."""
+    chosen, _ = runtimes.choose({"RUNTIME": "host", **os.environ})
+    if "containers" not in chosen.provides:
+        pytest.skip(f"not on {chosen.name}: needs containers")
+
+
+@pytest.fixture(scope="module")
+def inspected(runtime) -> dict[str, dict]:
+    """What the engine says of each container of the lab, by service; those that ran once included.
+
+    Addresses change with restarts, so each module asks anew.
+    """
+    ids = [container.id for container in engine.containers().values()]
+    found = json.loads(engine.docker("inspect", *ids).stdout)
+    return {each["Config"]["Labels"]["com.docker.compose.service"]: each for each in found}
+
+
+@pytest.fixture
+def kill_first_process(inspected) -> Callable[[Container], None]:
+    """Kill a container's first process from the engine's machine, as the kernel does when memory runs out.
+
+    Docker's own `kill` would count as a wish that the container stays down.
+    """
+    image = inspected["app"]["Config"]["Image"]
+
+    def kill(container: Container) -> None:
+        pid = engine.docker("inspect", "--format", "{{.State.Pid}}", container.id).stdout.strip()
+        options = ["--rm", "--pid=host", "--network=none", "--user=0:0", "--cap-drop=ALL", "--cap-add=KILL"]
+        engine.docker("run", *options, "--entrypoint=sh", image, "-c", f"kill -9 {pid}")
+
+    return kill
+
+
+def comes_back(before: Container) -> Container:
+    """Wait until a container that was killed runs again, started by nobody but the engine."""
+
+    def again() -> Container | None:
+        now = engine.containers()[before.service]
+        return now if now.state == "running" and now.started_at > before.started_at else None
+
+    return eventually(again, because=f"{before.service} is started again", timeout=20)
+
+
+def in_container(service: str, *command: str) -> subprocess.CompletedProcess:
+    """Run a command in a service's container and return what it said, whatever its exit code."""
+    container = engine.containers()[service].id
+    return subprocess.run(["docker", "exec", container, *command], capture_output=True, text=True)
+
+
+def sql(statement: str) -> list[list[str]]:
+    """Return the rows that a statement gives the database's administrator."""
+    psql = ["psql", "--username=admin", "--dbname=shop", "--no-align", "--tuples-only", "--command", statement]
+    answer = in_container("postgres", *psql)
+    assert answer.returncode == 0, answer.stderr
+    return [line.split("|") for line in answer.stdout.splitlines()]

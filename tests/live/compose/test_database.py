@@ -1,0 +1,150 @@
+"""PostgreSQL and the cache: who may do what, what adds up in SQL, and what happens when one of them is away."""
+
+import json
+from urllib.parse import urlsplit
+
+import pytest
+
+from lab import load
+from lab.compose import engine
+from lab.parts import part
+from tests.app.shopping import mark
+from tests.eventually import eventually
+from tests.live.compose.conftest import in_container, sql
+from tests.live.compose.visitor import Visitor
+
+
+def test_what_was_shopped_adds_up_in_sql(runtime, shopped):
+    def totals() -> tuple[int, int, str]:
+        ((orders, units, euros),) = sql(
+            "SELECT count(DISTINCT o.id), coalesce(sum(l.quantity), 0), coalesce(sum(l.quantity * l.price), 0)"
+            " FROM checkout_order o JOIN checkout_orderline l ON l.order_id = o.id"
+        )
+        return int(orders), int(units), euros
+
+    orders_before, units_before, euros_before = totals()
+    code, file = load.shop(runtime, "smoke", {"SEED": "21", "DURATION": "10"})
+    result = json.loads(file.read_text())
+
+    orders, units, euros = totals()
+    ((products, stock, least),) = sql("SELECT count(*), sum(stock), min(stock) FROM product_product")
+    assert code == 0
+    assert result["failures"] == 0
+    assert result["orders_placed"] > 0
+    assert orders - orders_before == result["orders_placed"]
+    assert units - units_before == result["units"]
+    assert round(float(euros) - float(euros_before), 2) == float(result["revenue"])
+    assert int(stock) == int(products) * load.AMPLE_STOCK - result["units"]
+    assert int(least) >= 0
+
+
+@pytest.mark.parametrize(
+    ("role", "statement", "allowed"),
+    [
+        ("shop", "SELECT count(*) FROM checkout_order", True),
+        ("shop", "UPDATE product_product SET stock = stock", True),
+        ("shop", "CREATE TABLE mine (number int)", False),
+        ("shop", "DROP TABLE checkout_order CASCADE", False),
+        ("shop", "TRUNCATE checkout_order CASCADE", False),
+        ("shop", "ALTER TABLE product_product ADD COLUMN mine int", False),
+        ("exporter", "SELECT count(*) FROM pg_stat_activity", True),
+        ("exporter", "SELECT count(*) FROM public.checkout_order", False),
+        ("exporter", "SELECT count(*) FROM public.django_session", False),
+        ("exporter", "CREATE TABLE public.mine (number int)", False),
+    ],
+)
+def test_a_role_may_do_what_it_is_for_and_no_more(runtime, role, statement, allowed):
+    whole = f"BEGIN; SET LOCAL ROLE {role}; {statement}; ROLLBACK"
+    psql = ["psql", "--username=admin", "--dbname=shop", "--set=ON_ERROR_STOP=1", "--command", whole]
+
+    done = in_container("postgres", *psql)
+
+    assert (done.returncode == 0) == allowed, done.stderr
+    if not allowed:
+        assert "permission denied" in done.stderr or "must be owner" in done.stderr
+
+
+def test_nobody_is_a_superuser_but_the_administrator(runtime):
+    assert sql("SELECT rolname FROM pg_roles WHERE rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls") == [
+        ["admin"]
+    ]
+
+
+def test_a_password_is_asked_for_on_the_network(runtime):
+    done = in_container("postgres", "psql", "--no-password", "--host=postgres", "--username=admin", "--dbname=shop")
+
+    assert done.returncode != 0
+    assert "no password supplied" in done.stderr
+
+
+def test_blocks_carry_checksums_and_slow_statements_are_logged(runtime):
+    assert sql("SHOW data_checksums") == [["on"]]
+    assert sql("SHOW log_min_duration_statement") == [["200ms"]]
+
+
+def test_workers_keep_their_connections(observer, runtime, shopped):
+    def opened() -> float:
+        return observer.on_page("django", "django_db_new_connections_total")
+
+    before = opened()
+    session = observer.client()
+    for _ in range(200):
+        assert session.get(f"{observer.shop}/cart/", timeout=10).status_code == 200
+
+    assert opened() - before <= int(runtime.settings["UWSGI_WORKERS"])
+
+
+def test_the_cache_takes_orders_from_nobody_without_a_password(runtime):
+    said = in_container("valkey", "valkey-cli", "GET", "product:categories").stdout
+
+    assert "NOPERM" in said
+
+
+def test_a_database_that_is_away_is_a_friendly_503_and_mends_itself(observer, runtime):
+    visitor = Visitor(observer)
+    visitor.add_an_apple()
+    app = engine.containers()["app"]
+    runtime.stop(part("postgres"))
+    try:
+        page, ready = visitor.get("/"), visitor.get("/health/ready")
+        live, static = visitor.get("/health/live"), visitor.get("/static/shop/pomar.css")
+        eventually(
+            lambda: observer.value("pg_up") == 0 and observer.value("pomar_database_up") == 0,
+            because="the exporter and the shop both say that the database is away",
+            timeout=40,
+        )
+        assert observer.value('probe_success{job="blackbox",instance=~"https:.*"}') == 0
+        assert observer.value('up{job="django"}') == 1
+    finally:
+        runtime.start(part("postgres"))
+
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
+    assert "The storeroom is locked just now" in page.text
+    assert ready.status_code == 503
+    assert ready.json() == {"ready": False, "reason": "the database cannot be reached"}
+    assert (live.status_code, static.status_code) == (200, 200)
+    eventually(
+        lambda: visitor.get("/health/ready").status_code == 200,
+        because="the shop reaches its database again",
+        timeout=30,
+    )
+    assert visitor.units() == 1
+    assert engine.containers()["app"].started_at == app.started_at
+    eventually(lambda: observer.value("pg_up") == 1, because="the exporter is back", timeout=20)
+
+
+def test_a_cart_is_kept_and_ordered_while_the_cache_is_away(observer, runtime):
+    visitor = Visitor(observer)
+    visitor.add_an_apple()
+    runtime.stop(part("valkey"))
+    try:
+        units, order = visitor.units(), visitor.order()
+        eventually(lambda: observer.value("redis_up") == 0, because="its exporter says so", timeout=20)
+    finally:
+        runtime.start(part("valkey"))
+
+    assert units == 1
+    assert order.status_code == 200
+    assert mark(order, "data-order")
+    assert visitor.get(urlsplit(order.url).path).status_code == 200
+    eventually(lambda: observer.value("redis_up") == 1, because="the cache is back", timeout=20)

@@ -1,0 +1,74 @@
+"""A full disk under Prometheus: what it has is still told, and it goes on by itself when there is room again."""
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from lab.compose import engine
+from lab.errors import LabError
+from lab.paths import ROOT
+from tests.eventually import eventually
+
+NAME = "pomar-test-full-disk"
+FILES = {
+    "prometheus.yml": "prometheus.yml",
+    "rules": "rules",
+    "targets/compose.yaml": "targets/lab.yaml",
+}
+
+
+@pytest.fixture
+def small_prometheus(inspected) -> Iterator[Callable[[str], float]]:
+    """Prometheus with the lab's configuration and a disk of 24 MiB; ask it a query of one value."""
+    mounts = [f"--volume={ROOT}/prometheus/{source}:/etc/prometheus/{place}:ro" for source, place in FILES.items()]
+    options = ["--detach", "--rm", f"--name={NAME}", "--read-only", "--user=65534:65534", "--cap-drop=ALL"]
+    options += ["--network=pomar_monitoring", "--tmpfs=/prometheus:size=24m,uid=65534,gid=65534,mode=0755", *mounts]
+    flags = ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]
+    engine.docker("run", *options, inspected["prometheus"]["Config"]["Image"], *flags)
+
+    def value(query: str) -> float:
+        address = f"http://127.0.0.1:9090/api/v1/query?query={query}"
+        said = json.loads(engine.docker("exec", NAME, "wget", "-q", "-O", "-", address).stdout)
+        (sample,) = said["data"]["result"]
+        return float(sample["value"][1])
+
+    yield value
+    engine.docker("rm", "--force", NAME)
+
+
+def test_prometheus_outlives_a_full_disk(small_prometheus, observer):
+    targets = observer.value("count(up)")
+
+    def reached() -> float:
+        try:
+            return small_prometheus("count(up==1)")
+        except (LabError, ValueError):
+            return 0
+
+    eventually(reached, because="it reaches the lab's targets", timeout=30, wanted=lambda seen: seen == targets)
+    fill = "dd if=/dev/zero of=/prometheus/fill bs=64k 2>/dev/null; true"
+    engine.docker("exec", NAME, "sh", "-c", fill)
+    eventually(
+        lambda: small_prometheus("time()-max(timestamp(up))"),
+        because="nothing more can be stored",
+        timeout=30,
+        wanted=lambda age: age > 11,
+    )
+    assert small_prometheus("count(up==1)") == targets
+
+    engine.docker("exec", NAME, "rm", "/prometheus/fill")
+
+    eventually(
+        lambda: small_prometheus("time()-max(timestamp(up))"),
+        because="it stores again, and nobody restarted it",
+        timeout=30,
+        wanted=lambda age: age < 6,
+    )
+
+
+def test_the_labs_own_prometheus_is_bounded(runtime, inspected):
+    arguments = inspected["prometheus"]["Args"]
+
+    assert f"--storage.tsdb.retention.size={runtime.settings['PROMETHEUS_RETENTION_SIZE']}" in arguments
+    assert f"--storage.tsdb.retention.time={runtime.settings['PROMETHEUS_RETENTION_TIME']}" in arguments

@@ -1,0 +1,64 @@
+"""Each container as the engine runs it: no root, nothing to write, no capabilities, bounded."""
+
+import pytest
+
+from lab.compose import engine
+from lab.compose.runtime import ONE_SHOTS
+from lab.parts import PARTS
+from lab.paths import ROOT
+
+#: What a container that runs can be asked; the others have ended.
+CONTAINERS = [*ONE_SHOTS, *(part.name for part in PARTS if part.needs != "processes")]
+
+
+@pytest.fixture(params=CONTAINERS)
+def container(request: pytest.FixtureRequest, inspected, runtime) -> dict:
+    """What the engine says of one container."""
+    if request.param not in inspected and not any(part.name == request.param for part in runtime.parts):
+        pytest.skip(f"not with these images: {request.param}")
+    return inspected[request.param]
+
+
+def test_every_container_of_the_lab_is_looked_at(inspected):
+    assert inspected.keys() <= set(CONTAINERS)
+
+
+def test_it_is_not_root_and_can_become_nothing_else(container):
+    assert container["Config"]["User"].partition(":")[0] not in ("", "0", "root")
+    assert container["HostConfig"]["SecurityOpt"] == ["no-new-privileges:true"]
+    assert container["HostConfig"]["Privileged"] is False
+
+
+def test_it_has_no_capabilities(container):
+    assert container["HostConfig"]["CapDrop"] == ["ALL"]
+    assert not container["HostConfig"]["CapAdd"]
+
+
+def test_it_can_write_to_its_volumes_and_nowhere_else(container):
+    assert container["HostConfig"]["ReadonlyRootfs"] is True
+    for mount in container["Mounts"]:
+        if mount["Type"] == "bind":
+            assert mount["RW"] is False
+            assert mount["Source"].startswith(f"{ROOT}/")
+
+
+def test_it_is_bounded_in_memory_cpu_processes_and_logs(container):
+    host = container["HostConfig"]
+
+    assert 0 < host["Memory"] <= 512 * 1024**2
+    assert 0 < host["NanoCpus"] <= 2 * 10**9
+    assert 0 < host["PidsLimit"] <= 120
+    assert host["LogConfig"]["Config"] == {"max-size": "2m", "max-file": "2"}
+
+
+def test_what_it_publishes_is_on_this_machine_only(container):
+    for bindings in container["HostConfig"]["PortBindings"].values():
+        assert {binding["HostIp"] for binding in bindings} == {"127.0.0.1"}
+
+
+def test_the_workers_have_no_capability_and_cannot_gain_one(runtime):
+    status = engine.docker("exec", engine.containers()["app"].id, "cat", "/proc/self/status").stdout
+    said = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+
+    assert {said[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+    assert said["NoNewPrivs"] == "1"

@@ -1,0 +1,121 @@
+"""What dies comes back by itself, and what cannot is mended by one `make up`."""
+
+import pytest
+
+from lab.compose import engine
+from lab.parts import part
+from tests.eventually import eventually
+from tests.live.compose.conftest import comes_back
+
+#: Each service that can die alone, and whose target in Prometheus then goes and comes back with it.
+TARGETS = {
+    "app": "django",
+    "nginx": None,
+    "postgres": None,
+    "valkey": None,
+    "nginx-exporter": "nginx",
+    "uwsgi-exporter": "uwsgi",
+    "access-log-exporter": "nginx-log",
+    "postgres-exporter": "postgres",
+    "redis-exporter": "redis",
+    "blackbox-exporter": "blackbox",
+    "pushgateway": "pushgateway",
+    "alertmanager": "alertmanager",
+    "prometheus": "prometheus",
+}
+#: Whose counters are lost with which service; a reset is named, and all others go on.
+COUNTERS = {
+    "app": ("django", "django_http_requests_before_middlewares_total"),
+    "nginx": ("nginx", "nginx_http_requests_total"),
+    "access-log-exporter": ("nginx-log", "nginx_http_responses_total"),
+}
+SECONDS_TO_HEAL = 40
+
+
+def working(runtime) -> dict[str, str]:
+    """Return what is wrong with each part that does not work."""
+    return {part.name: trouble for part, _, trouble in runtime.states() if trouble}
+
+
+def test_every_service_that_stays_is_killed_here(runtime):
+    assert TARGETS.keys() | {"shop", "grafana"} >= {part.name for part in runtime.parts}
+
+
+@pytest.mark.parametrize("service", TARGETS)
+def test_a_service_whose_first_process_is_killed_comes_back_alone(observer, runtime, kill_first_process, service):
+    before = engine.containers()
+    others = {name: place for name, place in COUNTERS.items() if name != service}
+    # What nginx counts of itself goes through its exporter: that is away for a moment when it is the one killed.
+    counted = {name: observer.on_page(*place) for name, place in others.items() if service != "nginx-exporter"}
+
+    kill_first_process(before[service])
+    comes_back(before[service])
+
+    eventually(
+        lambda: working(runtime),
+        because=f"all works again after {service} was killed",
+        timeout=SECONDS_TO_HEAL,
+        wanted=lambda troubles: troubles == {},
+    )
+    if job := TARGETS[service]:
+        now = observer.now()
+        eventually(
+            lambda: (
+                observer.value(f'min(up{{job="{job}"}})') == 1
+                and observer.value(f'min(timestamp(up{{job="{job}"}}))') > now
+            ),
+            because=f"Prometheus reaches {job} again",
+            timeout=20,
+        )
+    after = engine.containers()
+    assert {name for name in before if after[name].started_at != before[name].started_at} == {service}
+    for name, value in counted.items():
+        assert observer.on_page(*others[name]) >= value, f"the counters of {name} were lost with {service}"
+
+
+def test_a_pod_that_lost_its_network_is_seen_from_outside_and_mended_by_make_up(observer, runtime, kill_first_process):
+    before = engine.containers()
+
+    kill_first_process(before["shop"])
+    comes_back(before["shop"])
+
+    lost = {name: trouble for name, trouble in working(runtime).items() if "has lost the pod's network" in trouble}
+    assert lost.keys() == {name for name, container in before.items() if container.network_of}
+    eventually(
+        lambda: observer.value('max(probe_success{job="blackbox"})') == 0,
+        because="the probe from outside sees that nobody answers",
+        timeout=20,
+    )
+
+    runtime.up()
+
+    assert working(runtime) == {}
+    assert observer.client().get(f"{observer.shop}/health/ready", timeout=10).status_code == 200
+    after = engine.containers()
+    kept = {name for name, container in before.items() if not container.network_of and name != "shop"}
+    assert {name for name in kept if after[name].started_at != before[name].started_at} <= {"prepare", "migrate"}
+
+
+def test_a_lab_whose_containers_all_ended_is_started_again_by_make_up_with_its_data(observer, runtime):
+    """As an engine that was restarted leaves it: members of the pod cannot join a network that is not there."""
+    containers = [container.id for container in engine.containers().values() if container.state == "running"]
+    orders = runtime.manage("shell", "-c", "from checkout.models import Order; print(Order.objects.count())")
+    engine.docker("kill", *containers)
+
+    runtime.up()
+
+    assert working(runtime) == {}
+    assert runtime.manage("shell", "-c", "from checkout.models import Order; print(Order.objects.count())") == orders
+    assert observer.client().get(f"{observer.shop}/health/ready", timeout=10).status_code == 200
+
+
+def test_make_up_on_a_lab_that_works_changes_nothing(runtime):
+    before = engine.containers()
+
+    runtime.up()
+
+    after = engine.containers()
+    # What runs once looks again, and changes nothing.
+    assert {name for name in before if after[name].id != before[name].id} == set()
+    assert {name for name in before if after[name].started_at != before[name].started_at} <= {"prepare", "migrate"}
+    assert part("app").name in after

@@ -1,0 +1,83 @@
+"""From each network exactly what the design's table says can be reached, and from outside the published ports alone."""
+
+import json
+
+import pytest
+
+from lab.compose import engine
+
+#: Every port on which something of the lab listens, wherever.
+PORTS = (8443, 8080, 8000, 8001, 8081, 1717, 9113, 9117, 3903, 9187, 9121, 9115, 9090, 9093, 9091, 3000, 5432, 6379)
+SHOP = {8443, 8080}
+REACHED = {
+    "front": {"shop": SHOP},
+    "data": {"shop": SHOP, "postgres": {5432}, "valkey": {6379}},
+    "monitoring": {
+        "shop": SHOP | {8001, 9113, 9117, 3903},
+        "postgres-exporter": {9187},
+        "redis-exporter": {9121},
+        "blackbox-exporter": {9115},
+        "prometheus": {9090},
+        "alertmanager": {9093},
+        "pushgateway": {9091},
+        "grafana": {3000},
+    },
+}
+#: Tries each address and prints those that take a connection.
+SCAN = """
+import json, socket, sys
+from concurrent.futures import ThreadPoolExecutor
+def opens(target):
+    try:
+        socket.create_connection(target, 1).close()
+        return True
+    except OSError:
+        return False
+targets = json.loads(sys.argv[1])
+with ThreadPoolExecutor(64) as pool:
+    print(json.dumps([t for t, o in zip(targets, pool.map(opens, map(tuple, targets))) if o]))
+"""
+
+
+@pytest.fixture(scope="module")
+def addresses(inspected) -> dict[str, str]:
+    """Which service has an address of any network of the lab."""
+    return {
+        network["IPAddress"]: name
+        for name, container in inspected.items()
+        for network in container["NetworkSettings"]["Networks"].values()
+        if network["IPAddress"]
+    }
+
+
+@pytest.mark.parametrize("network", REACHED)
+def test_a_network_reaches_exactly_what_it_must(inspected, addresses, network):
+    targets = json.dumps([(address, port) for address in addresses for port in PORTS])
+    image = inspected["app"]["Config"]["Image"]
+
+    said = engine.docker(
+        "run", "--rm", f"--network=pomar_{network}", "--entrypoint=python3", image, "-c", SCAN, targets
+    )
+
+    reached: dict[str, set[int]] = {}
+    for address, port in json.loads(said.stdout):
+        reached.setdefault(addresses[address], set()).add(port)
+    assert reached == {name: ports for name, ports in REACHED[network].items() if name in inspected}
+
+
+def test_only_the_published_ports_are_on_this_machine(inspected, runtime):
+    published = {
+        binding["HostPort"]
+        for container in inspected.values()
+        for bindings in container["HostConfig"]["PortBindings"].values()
+        for binding in bindings
+    }
+    names = [part.port for part in runtime.parts if part.page]
+
+    assert published == {runtime.settings[name] for name in [*names, "SHOP_HTTP_PORT"]}
+
+
+def test_what_keeps_the_data_cannot_call_out(inspected):
+    for name in ("postgres", "valkey"):
+        assert list(inspected[name]["NetworkSettings"]["Networks"]) == ["pomar_data"]
+    assert json.loads(engine.docker("network", "inspect", "pomar_data").stdout)[0]["Internal"] is True

@@ -1,0 +1,45 @@
+"""A start that cannot succeed ends in one sentence that says why, and takes nothing down with it."""
+
+import re
+
+import pytest
+
+from lab.compose import engine, images
+from lab.compose.engine import Compose
+from lab.errors import LabError
+from tests.live.compose.conftest import sql
+
+
+def test_a_failed_migration_stops_the_start_with_its_reason_and_the_shop_goes_on(observer, runtime):
+    app = engine.containers()["app"]
+    sql("ALTER ROLE owner NOLOGIN")
+    try:
+        with pytest.raises(LabError, match=r"^migrate does not start; it said last: .*not permitted to log in") as seen:
+            runtime.up()
+    finally:
+        sql("ALTER ROLE owner LOGIN")
+
+    assert "\n" not in seen.value.message
+    assert engine.containers()["app"].started_at == app.started_at
+    assert observer.client().get(f"{observer.shop}/health/ready", timeout=10).status_code == 200
+    runtime.up()
+    assert [trouble for _, _, trouble in runtime.states() if trouble] == []
+
+
+def test_images_that_cannot_be_built_without_a_network_are_said_to_be(runtime):
+    compose = Compose(runtime.settings, runtime.kind)
+    nowhere = "http://127.0.0.1:1"
+
+    with pytest.raises(LabError) as seen:
+        images.build(compose, "--no-cache", f"--build-arg=http_proxy={nowhere}", f"--build-arg=https_proxy={nowhere}")
+
+    assert re.match(r"the images cannot be built: E: .*127\.0\.0\.1", seen.value.message)
+    assert "Is the network there?" in seen.value.message
+    assert "\n" not in seen.value.message
+
+
+def test_a_lab_of_other_settings_is_refused_by_name(runtime):
+    other = type(runtime)({**runtime.settings, "IMAGES": "auto", "UWSGI_WORKERS": "2"})
+
+    with pytest.raises(LabError, match="the lab runs with another UWSGI_WORKERS: `make down` first"):
+        other.up()

@@ -1,0 +1,42 @@
+"""A visitor who buys with plain HTTP, as the tests of bad days need one."""
+
+import re
+
+import requests
+
+from tests.app.shopping import DELIVERY, mark, marks
+from tests.live.observer import Observer
+
+SECONDS = 15
+
+
+class Visitor:
+    """Keeps a session at the shop's address and sends its forms as a browser does."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._shop = observer.shop
+        self._session = observer.client()
+
+    def get(self, path: str) -> requests.Response:
+        """Open a page of the shop."""
+        return self._session.get(f"{self._shop}{path}", timeout=SECONDS)
+
+    def send(self, page: requests.Response, path: str, form: dict[str, str]) -> requests.Response:
+        """Send a form that is on ``page``, with its hidden fields, and return the page that it leads to."""
+        hidden = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
+        headers = {"Referer": page.url}
+        return self._session.post(f"{self._shop}{path}", data=hidden | form, headers=headers, timeout=SECONDS)
+
+    def add_an_apple(self) -> None:
+        """Find an apple and put one into the cart."""
+        slug = marks(self.get("/search/?q=apple"), "data-product")[0]
+        added = self.send(self.get(f"/product/{slug}/"), f"/product/{slug}/add/", {"quantity": "1"})
+        assert added.status_code == 200, added.text
+
+    def units(self) -> int:
+        """Return how many units the cart shows."""
+        return int(mark(self.get("/cart/"), "data-cart-units"))
+
+    def order(self) -> requests.Response:
+        """Order what is in the cart and return the page of the order."""
+        return self.send(self.get("/checkout/"), "/checkout/", DELIVERY)

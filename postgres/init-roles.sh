@@ -1,7 +1,7 @@
 #!/bin/sh
 # The roles of the shop's database, made with it: `owner` changes the schema (migrations), `shop` only its rows,
 # `exporter` reads PostgreSQL's statistics. Passwords are read from files that no one else can read.
-set -eu
+set -e
 
 password() {
     cat "/run/secrets/postgres/$1-password"

@@ -1,0 +1,107 @@
+"""What is made before the first container: every secret once, each where one service alone can read it."""
+
+import hashlib
+import json
+import re
+import stat
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from lab.compose import prepare
+from lab.paths import ROOT
+
+
+@pytest.fixture
+def volumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The volumes that `prepare` has, empty."""
+    mounts = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["prepare"]["volumes"]
+    for name in re.findall(r":/volumes/(\S+)$", "\n".join(mounts), re.MULTILINE):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(prepare, "VOLUMES", tmp_path)
+    monkeypatch.setattr(prepare, "AUTHORITY", tmp_path / "authority")
+    monkeypatch.setattr(prepare, "TEMPLATE", ROOT / "nginx" / "listen.conf.template")
+    monkeypatch.setenv("SHOP_HOSTS", "localhost,shop.example")
+    monkeypatch.setenv("SHOP_HTTPS_PORT", "9443")
+    return tmp_path
+
+
+def contents(volumes: Path) -> dict[str, str]:
+    """Return every file with what is in it."""
+    return {str(path.relative_to(volumes)): path.read_text() for path in volumes.rglob("*") if path.is_file()}
+
+
+def test_a_second_start_keeps_every_secret_and_certificate(volumes):
+    prepare.main()
+    first = contents(volumes)
+
+    prepare.main()
+
+    assert contents(volumes) == first
+    assert len(first) > 15
+
+
+def test_each_lab_has_secrets_of_its_own(volumes):
+    prepare.main()
+    first = contents(volumes)
+    for path in (volumes / "authority").glob("*-*"):
+        path.unlink()
+
+    prepare.main()
+
+    changed = {name for name, text in contents(volumes).items() if first[name] != text}
+    assert {name.partition("/")[0] for name in changed} == {
+        *(folder.name for folder in volumes.glob("*-secrets")),
+        "authority",
+    }
+
+
+def test_what_only_prepare_may_read_is_private(volumes):
+    prepare.main()
+
+    for path in (volumes / "authority").rglob("*"):
+        if path.is_file() and path.suffix != ".crt":
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600, path.name
+
+
+def test_the_shop_and_its_database_know_the_same_passwords(volumes):
+    prepare.main()
+
+    for role, folder in (("shop", "app-secrets"), ("owner", "migrate-secrets")):
+        url = urlsplit((volumes / folder / "database-url").read_text())
+        assert (url.username, url.hostname, url.port, url.path) == (role, "postgres", 5432, "/shop")
+        assert url.password == (volumes / "postgres-secrets" / f"{role}-password").read_text()
+    exporter = (volumes / "postgres-exporter-secrets" / "password").read_text()
+    assert exporter == (volumes / "postgres-secrets" / "exporter-password").read_text()
+
+
+def test_the_cache_knows_its_users_by_digest_only(volumes):
+    prepare.main()
+
+    users = (volumes / "valkey-secrets" / "users.acl").read_text()
+    shop = urlsplit((volumes / "app-secrets" / "cache-url").read_text())
+    exporter = json.loads((volumes / "redis-exporter-secrets" / "passwords.json").read_text())
+    for name, password in ((shop.username, shop.password), ("exporter", exporter["redis://exporter@valkey:6379"])):
+        assert f"user {name} on #{hashlib.sha256(password.encode()).hexdigest()} " in users
+        assert password not in users
+
+
+def test_the_schemas_owner_and_the_administrator_are_known_to_no_worker(volumes):
+    prepare.main()
+
+    secrets = {(volumes / "postgres-secrets" / f"{role}-password").read_text() for role in ("admin", "owner")}
+    seen = "".join(text for name, text in contents(volumes).items() if name.startswith("app-secrets/"))
+    assert not any(secret in seen for secret in secrets)
+
+
+def test_nginx_listens_inside_and_redirects_to_the_published_port(volumes):
+    prepare.main()
+
+    text = (volumes / "nginx-made" / "listen.conf").read_text()
+    assert "listen 0.0.0.0:8443 ssl;" in text
+    assert "listen 127.0.0.1:8081;" in text
+    assert 'default ":9443";' in text
+    assert 'shop ":8443";' in text
+    assert "server_name localhost shop.example 127.0.0.1 shop;" in text

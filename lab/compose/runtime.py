@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lab import parts, ports, progress
@@ -48,6 +48,7 @@ class ComposeRuntime(Runtime):
     running_settings = OWN / "settings.json"
 
     def __init__(self, wanted: dict[str, str]) -> None:
+        self._not_here = [name for name in ("DATABASE_URL", "CACHE_URL") if wanted[name]]
         super().__init__(wanted | POD_PORTS)
         self._inside = Inside()
 
@@ -77,6 +78,11 @@ class ComposeRuntime(Runtime):
     def up(self) -> None:
         with self._lock():
             self._refuse_other_checkout()
+            if self._not_here:
+                raise LabError(
+                    f"{' and '.join(self._not_here)} cannot be chosen in containers, which bring their own: leave it out, "
+                    "or take RUNTIME=host."
+                )
             if running := self._of_running_lab():
                 if self._wanted["IMAGES"] == "auto":
                     self._wanted = self._wanted | {"IMAGES": running["IMAGES"]}
@@ -112,6 +118,9 @@ class ComposeRuntime(Runtime):
 
     def states(self) -> Iterator[tuple[Part, str, str]]:
         known = engine.containers()
+        # Docker alone may have started it, with an authority that is new.
+        if "prepare" in known:
+            self._take_ca(known["prepare"])
         for part in self.parts:
             container = known.get(part.name)
             state = container.state if container else "stopped"
@@ -193,7 +202,6 @@ class ComposeRuntime(Runtime):
             if starting.poll() is None:
                 starting.terminate()
                 starting.wait()
-        self._take_ca()
         self._await_targets()
 
     def _show_start(self, starting: subprocess.Popen, before: Mapping[str, Container]) -> None:
@@ -210,10 +218,12 @@ class ComposeRuntime(Runtime):
                     if not stale and not self._is_waited_for(service, known):
                         progress.done(shown, time.monotonic() - began)
                         del waiting[service]
+                        if service == "prepare":
+                            self._take_ca(known[service])
                 status.update(f"{', '.join(waiting.values())} …")
                 failed = starting.poll() not in (None, 0) or (ended and self._has_failed(known))
                 if failed or time.monotonic() - began > START_SECONDS:
-                    raise LabError(self._why_not_started(known))
+                    raise LabError(self._why_not_started(known, waiting))
                 time.sleep(0.2)
 
     def _is_waited_for(self, service: str, known: Mapping[str, Container]) -> bool:
@@ -228,7 +238,7 @@ class ComposeRuntime(Runtime):
         ran = [known[name] for name in ONE_SHOTS if name in known]
         return any(container.state == "exited" and container.exit_code != 0 for container in ran)
 
-    def _why_not_started(self, known: Mapping[str, Container]) -> str:
+    def _why_not_started(self, known: Mapping[str, Container], waiting: Iterable[str]) -> str:
         failed = [known[name] for name in ONE_SHOTS if name in known and known[name].exit_code != 0]
         ended = [container for container in known.values() if container.state in ("exited", "restarting")]
         sick = [container for container in known.values() if container.health == "unhealthy"]
@@ -238,6 +248,9 @@ class ComposeRuntime(Runtime):
             done = subprocess.run(["docker", "logs", "--tail", "5", container.id], capture_output=True, text=True)
             said = engine.last_line(done.stderr + done.stdout)
             return f"{container.service} does not start; it said last: {said} (`make logs S=` shows more)."
+        for name in waiting:
+            if name not in ONE_SHOTS and (trouble := self._trouble(parts.part(name), known)):
+                return f"{name} does not start: {trouble} (`make logs S={name}` shows what it said)."
         log = LOGS / START_LOG
         return f"the lab does not start: {engine.last_line(log.read_text(errors='replace'))} (all of it: {log})."
 
@@ -251,7 +264,7 @@ class ComposeRuntime(Runtime):
             return "not healthy yet"
         if container.health == "unhealthy":
             return f"unhealthy: {container.last_check[:200] or 'its check failed'}"
-        return "" if part.tls and not self.ca_file.exists() else self.answers(part)
+        return self.answers(part)
 
     @staticmethod
     def _has_lost_network(container: Container, known: Mapping[str, Container]) -> bool:
@@ -280,12 +293,10 @@ class ComposeRuntime(Runtime):
             with progress.step("the pod's network given back"):
                 docker("restart", *stale)
 
-    def _take_ca(self) -> None:
-        """Copy the certificate of the lab's authority out, for browsers and curl."""
+    def _take_ca(self, prepare: Container) -> None:
+        """Copy the certificate of the lab's authority out, for browsers and curl, and for asking the shop itself."""
         OWN.mkdir(parents=True, exist_ok=True)
-        docker(
-            "cp", f"{self._container(parts.part('blackbox-exporter')).id}:/srv/blackbox/tls/ca.crt", str(self.ca_file)
-        )
+        docker("cp", f"{prepare.id}:/volumes/ca/ca.crt", str(self.ca_file))
 
     def _inner_file(self, service: str, path: str) -> str:
         return docker("exec", self._container(parts.part(service)).id, "cat", path).stdout.strip()

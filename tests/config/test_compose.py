@@ -87,7 +87,7 @@ def test_no_container_runs_as_root(service):
 
 
 def test_every_container_is_limited(service):
-    assert re.fullmatch(r"\d+m", service["mem_limit"])
+    assert re.fullmatch(r"\d+m|\$\{APP_MEMORY\}", service["mem_limit"])
     assert 0 < float(service["cpus"]) <= 2
     assert 0 < service["pids_limit"] <= 120
 

@@ -103,10 +103,8 @@ def _make_base(suite: str, name: str) -> None:
             ["mmdebstrap", "--variant=minbase", *LEAN, suite, archive], capture_output=True, text=True
         )
         if done.returncode != 0:
-            errors = [line for line in done.stderr.splitlines() if line.startswith(("E:", "W:"))]
             raise LabError(
-                f"the base image cannot be made from Debian's packages: {last_line(chr(10).join(errors))} "
-                "Is the network there?"
+                f"the base image cannot be made from Debian's packages: {reason(done.stderr)} (is the network there?)"
             )
         docker("import", str(archive), name)
 

@@ -80,8 +80,8 @@ class ComposeRuntime(Runtime):
             self._refuse_other_checkout()
             if self._not_here:
                 raise LabError(
-                    f"{' and '.join(self._not_here)} cannot be chosen in containers, which bring their own: leave it out, "
-                    "or take RUNTIME=host."
+                    f"{' and '.join(self._not_here)} cannot be chosen in containers, which bring their own: "
+                    "leave it out, or take RUNTIME=host."
                 )
             if running := self._of_running_lab():
                 if self._wanted["IMAGES"] == "auto":

@@ -1,6 +1,7 @@
 """PostgreSQL and the cache: who may do what, what adds up in SQL, and what happens when one of them is away."""
 
 import json
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 import pytest
@@ -8,34 +9,43 @@ import pytest
 from lab import load
 from lab.compose import engine
 from lab.parts import part
+from lab.paths import ROOT
 from tests.app.shopping import mark
 from tests.eventually import eventually
 from tests.live.compose.conftest import in_container, sql
 from tests.live.compose.visitor import Visitor
 
+CATALOGUE = json.loads((ROOT / "app" / "product" / "catalogue.json").read_text())["products"]
 
-def test_what_was_shopped_adds_up_in_sql(runtime, shopped):
-    def totals() -> tuple[int, int, str]:
+
+@pytest.mark.parametrize(
+    ("profile", "seconds", "stock_before", "sells_out"),
+    [
+        ("smoke", 10, load.AMPLE_STOCK * len(CATALOGUE), False),
+        ("flash-sale", 20, sum(product["stock"] for product in CATALOGUE), True),
+    ],
+    ids=["smoke", "flash sale"],
+)
+def test_what_was_shopped_adds_up_in_sql(runtime, profile, seconds, stock_before, sells_out):
+    def totals() -> tuple[int, int, Decimal]:
         ((orders, units, euros),) = sql(
             "SELECT count(DISTINCT o.id), coalesce(sum(l.quantity), 0), coalesce(sum(l.quantity * l.price), 0)"
             " FROM checkout_order o JOIN checkout_orderline l ON l.order_id = o.id"
         )
-        return int(orders), int(units), euros
+        return int(orders), int(units), Decimal(euros)
 
-    orders_before, units_before, euros_before = totals()
-    code, file = load.shop(runtime, "smoke", {"SEED": "21", "DURATION": "10"})
+    before = totals()
+    code, file = load.shop(runtime, profile, {"SEED": "21", "DURATION": str(seconds)})
     result = json.loads(file.read_text())
 
-    orders, units, euros = totals()
-    ((products, stock, least),) = sql("SELECT count(*), sum(stock), min(stock) FROM product_product")
-    assert code == 0
-    assert result["failures"] == 0
-    assert result["orders_placed"] > 0
-    assert orders - orders_before == result["orders_placed"]
-    assert units - units_before == result["units"]
-    assert round(float(euros) - float(euros_before), 2) == float(result["revenue"])
-    assert int(stock) == int(products) * load.AMPLE_STOCK - result["units"]
+    orders, units, euros = (now - then for now, then in zip(totals(), before, strict=True))
+    ((stock, least),) = sql("SELECT sum(stock), min(stock) FROM product_product")
+    assert (code, result["failures"]) == (0, 0)
+    assert (orders, units, euros) == (result["orders_placed"], result["units"], Decimal(result["revenue"]))
+    assert orders > 0
+    assert int(stock) == stock_before - units
     assert int(least) >= 0
+    assert (int(least) == 0 and result["orders_refused"] > 0) == sells_out
 
 
 @pytest.mark.parametrize(

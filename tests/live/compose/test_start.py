@@ -26,6 +26,13 @@ def test_a_failed_migration_stops_the_start_with_its_reason_and_the_shop_goes_on
     assert [trouble for _, _, trouble in runtime.states() if trouble] == []
 
 
+@pytest.mark.parametrize("kind", ["official", "debian"])
+def test_compose_accepts_both_kinds_of_images(runtime, kind):
+    compose = Compose(runtime.settings, kind)
+
+    assert compose.must("--profile", "load", "config", "--quiet") == ""
+
+
 def test_images_that_cannot_be_built_without_a_network_are_said_to_be(runtime):
     compose = Compose(runtime.settings, runtime.kind)
     nowhere = "http://127.0.0.1:1"

@@ -31,11 +31,11 @@ class Container:
     #: What the last check said.
     last_check: str
     exit_code: int
-    #: As the engine writes times, in UTC: later is greater.
+    #: UTC; of two, the later one is greater.
     started_at: str
     #: Whose network it shares: the identifier of a container, or nothing.
     network_of: str
-    #: The checkout that started it.
+    #: The checkout that started it, its links resolved.
     checkout: str
 
     @classmethod
@@ -53,10 +53,16 @@ class Container:
             health=health.get("Status", ""),
             last_check=checks[-1]["Output"].strip() if checks else "",
             exit_code=state["ExitCode"],
-            started_at=state["StartedAt"],
+            started_at=_comparable(state["StartedAt"]),
             network_of=mode.removeprefix("container:") if mode.startswith("container:") else "",
-            checkout=labels.get(f"{LABEL}.project.working_dir", ""),
+            checkout=os.path.realpath(labels.get(f"{LABEL}.project.working_dir", "")),
         )
+
+
+def _comparable(time: str) -> str:
+    """Return a time of the engine's, whose fraction has as many digits as it needs, with nine of them."""
+    whole, _, fraction = time.removesuffix("Z").partition(".")
+    return f"{whole}.{fraction:0<9}"
 
 
 def why_not() -> str:

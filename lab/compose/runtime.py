@@ -40,6 +40,11 @@ POD_PORTS = {
 ON_LOOPBACK = ("APP_STATS_PORT", "NGINX_STATUS_PORT")
 
 
+def own_containers() -> dict[str, Container]:
+    """Return the containers of this checkout's lab by service."""
+    return {name: each for name, each in engine.containers().items() if each.checkout == str(ROOT)}
+
+
 class ComposeRuntime(Runtime):
     """The lab as containers of one engine. There is one of it on a machine: its names and networks are fixed."""
 
@@ -62,7 +67,7 @@ class ComposeRuntime(Runtime):
         if self.settings["IMAGES"] != "auto":
             return self.settings["IMAGES"]
         # It was started by Docker alone, or not yet.
-        shop = engine.containers().get("shop")
+        shop = own_containers().get("shop")
         return "debian" if shop and shop.image.startswith("pomar/") else "official"
 
     @property
@@ -70,10 +75,7 @@ class ComposeRuntime(Runtime):
         return Compose(self.settings, self.kind)
 
     def is_running(self) -> bool:
-        return any(
-            container.state in ("running", "restarting") and container.checkout == str(ROOT)
-            for container in engine.containers().values()
-        )
+        return any(container.state in ("running", "restarting") for container in own_containers().values())
 
     def up(self) -> None:
         with self._lock():
@@ -103,7 +105,8 @@ class ComposeRuntime(Runtime):
                 self._remember_settings()
             except BaseException:
                 if fresh:
-                    self._stop()
+                    with contextlib.suppress(LabError):
+                        self._stop()
                 raise
 
     def stop(self, part: Part) -> None:
@@ -114,10 +117,10 @@ class ComposeRuntime(Runtime):
         with self._lock():
             docker("start", self._container(part).id)
             with progress.step(part.name):
-                self._wait(lambda: self._trouble(part, engine.containers()), READY_SECONDS)
+                self._wait(lambda: self._trouble(part, own_containers()), READY_SECONDS)
 
     def states(self) -> Iterator[tuple[Part, str, str]]:
-        known = engine.containers()
+        known = own_containers()
         # Docker alone may have started it, with an authority that is new.
         if "prepare" in known:
             self._take_ca(known["prepare"])
@@ -150,7 +153,7 @@ class ComposeRuntime(Runtime):
         return done.stdout.strip()
 
     def logs(self, wanted: Sequence[Part], *, lines: int, follow: bool) -> None:
-        if not engine.containers():
+        if not own_containers():
             raise LabError("nothing is logged yet: start the lab with `make up`.")
         names = [part.name for part in wanted]
         arguments = ["logs", "--tail", str(lines), *(["--follow"] if follow else []), *names]
@@ -194,7 +197,7 @@ class ComposeRuntime(Runtime):
 
     def _start(self) -> None:
         """Have Compose start all of it, and show each part as it comes to work."""
-        before = engine.containers()
+        before = own_containers()
         starting = self._compose.start(START_LOG, "up", "--detach", "--no-build", "--remove-orphans")
         try:
             self._show_start(starting, before)
@@ -210,7 +213,7 @@ class ComposeRuntime(Runtime):
         waiting = {**ONE_SHOTS, **{part.name: part.name for part in self.parts}}
         with progress.console.status("") as status:
             while waiting or starting.poll() is None:
-                known = engine.containers()
+                known = own_containers()
                 ended = starting.poll() is not None
                 for service, shown in list(waiting.items()):
                     # What an earlier start left of a service that runs once says nothing of this one.
@@ -276,14 +279,14 @@ class ComposeRuntime(Runtime):
 
     def _mend_pod(self) -> None:
         """Give back their network to members of the pod that lost it; neither Compose nor a restart policy does."""
-        known = engine.containers()
+        known = own_containers()
         members = [container for container in known.values() if container.network_of]
         shop = known.get("shop")
         if not shop or not members:
             return
         if shop.state != "running":
             docker("start", shop.id)
-            known = engine.containers()
+            known = own_containers()
         stale = [
             container.id
             for container in members
@@ -303,7 +306,7 @@ class ComposeRuntime(Runtime):
 
     def _container(self, part: Part) -> Container:
         self._require_running()
-        container = engine.containers().get(part.name)
+        container = own_containers().get(part.name)
         if not container:
             raise LabError(f"{part.name} has no container: `make up` makes it.")
         return container

@@ -69,3 +69,16 @@ def test_the_host_is_taken_when_it_is_asked_for():
 )
 def test_the_reason_of_a_failed_build_is_the_line_that_says_most(log, reason):
     assert images.reason(log) == reason
+
+
+def test_the_later_of_two_times_of_the_engine_is_greater():
+    def started(time: str) -> str:
+        state = {"Status": "running", "ExitCode": 0, "StartedAt": time}
+        config = {"Labels": {"com.docker.compose.service": "app"}, "Image": "pomar/app"}
+        found = {"Id": "1", "State": state, "Config": config, "HostConfig": {"NetworkMode": "container:2"}}
+        return engine.Container.from_inspect(found).started_at
+
+    times = ["2026-11-24T10:00:00Z", "2026-11-24T10:00:00.49Z", "2026-11-24T10:00:00.5Z", "2026-11-24T10:00:00.51Z"]
+
+    assert sorted(map(started, times)) == [started(time) for time in times]
+    assert len(set(map(started, times))) == len(times)

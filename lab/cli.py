@@ -135,12 +135,16 @@ def manage(arguments: tuple[str, ...]) -> None:
 @main.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(arguments: tuple[str, ...]) -> None:
-    """Run the tests; ARGUMENTS are pytest's. With RUNTIME=compose it is those that look at a running lab."""
-    # On the host unless RUNTIME says otherwise: there they run whatever this machine has.
-    if os.environ.setdefault("RUNTIME", "host") == "host":
-        programs.find_all()
-    else:
+    """Run the tests; ARGUMENTS are pytest's.
+
+    Those that need a lab take the one that runs, else one on the host. RUNTIME=compose runs these alone, in containers.
+    """
+    asked = os.environ.get("RUNTIME", "")
+    os.environ["RUNTIME"] = asked or runtimes.to_test_on(os.environ)
+    if asked == "compose":
         arguments = arguments or ("tests/live",)
+    else:
+        programs.find_all()
     sys.exit(pytest(*arguments))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from lab import settings
 from lab.compose import engine
-from lab.compose.runtime import ComposeRuntime
+from lab.compose.runtime import ComposeRuntime, own_containers
 from lab.errors import LabError
 from lab.host.runtime import HostRuntime
 from lab.runtime import Runtime
@@ -37,10 +37,16 @@ def choose(environment: Mapping[str, str]) -> tuple[Runtime, str]:
     return ComposeRuntime(chosen), "a Docker engine answers; RUNTIME=host takes processes of this machine instead"
 
 
+def to_test_on(environment: Mapping[str, str]) -> str:
+    """Return the name of the runtime that runs, else of the one that needs nothing of this machine: the host's."""
+    running = ComposeRuntime(settings.load(environment)).is_running()
+    return "compose" if running else "host"
+
+
 def refuse_other(runtime: Runtime) -> None:
     """Raise LabError when this checkout's lab runs in another runtime, whose ports would be in the way."""
     if runtime.name == "host":
-        if any(container.state == "running" for container in engine.containers().values()):
+        if any(container.state == "running" for container in own_containers().values()):
             raise LabError("the lab runs under Docker Compose: stop it first with `make down RUNTIME=compose`.")
     elif HostRuntime(runtime.settings).is_running():
         raise LabError("the lab runs as processes on the host: stop it first with `make down RUNTIME=host`.")

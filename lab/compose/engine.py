@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +84,10 @@ def _succeeds(*command: str) -> bool:
 
 
 def containers() -> dict[str, Container]:
-    """Return the lab's containers by service, those that ended included; none when no engine answers."""
+    """Return the lab's containers by service, those that ended included; none when no engine answers.
+
+    Raises LabError when one does not answer in time: what it has is not known then.
+    """
     wanted = ["--filter", f"label={LABEL}.project={PROJECT}", "--filter", f"label={LABEL}.oneoff=False"]
     try:
         listed = subprocess.run(
@@ -96,7 +99,9 @@ def containers() -> dict[str, Container]:
         found = subprocess.run(
             ["docker", "inspect", *listed.stdout.split()], capture_output=True, text=True, timeout=ANSWER_SECONDS
         )
-    except (OSError, subprocess.TimeoutExpired):
+    except subprocess.TimeoutExpired as error:
+        raise LabError(f"the Docker engine did not answer within {ANSWER_SECONDS} s: wait, or restart it.") from error
+    except OSError:
         return {}
     known = [Container.from_inspect(each) for each in json.loads(found.stdout or "[]")]
     return {container.service: container for container in known}
@@ -124,7 +129,7 @@ class Compose:
         self._settings = settings
 
     def command(self, *arguments: str) -> list[str]:
-        """Return the whole command; every profile counts, so that what it ends and builds is complete."""
+        """Return the whole command."""
         files = [part for file in self._files for part in ("--file", str(file))]
         return ["docker", "compose", "--project-directory", str(ROOT), *files, *arguments]
 
@@ -156,6 +161,5 @@ class Compose:
         """Run a command and return what it printed; raises LabError with its last line when it fails."""
         done = self.run(*arguments, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if done.returncode != 0:
-            verb: Sequence[str] = [argument for argument in arguments if not argument.startswith("-")]
-            raise LabError(f"`docker compose {verb[0]}` failed: {last_line(done.stderr)}")
+            raise LabError(f"`docker compose {' '.join(arguments)}` failed: {last_line(done.stderr)}")
         return done.stdout

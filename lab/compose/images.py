@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lab import progress
-from lab.compose.engine import Compose, docker, last_line
+from lab.compose.engine import PROJECT, Compose, docker, last_line
 from lab.errors import LabError
 from lab.paths import LOGS
 from lab.settings import OFFICIAL_IMAGES as OFFICIAL
 
 BUILD_LOG = "images.log"
-#: An image registry that does not answer within this is taken for away.
-PULL_SECONDS = 120
+#: For one image, on a slow network; a registry that is not there says so at once.
+PULL_SECONDS = 600
 #: As Docker's own images of Debian are made: no manuals, no caches of apt.
 LEAN = (
     '--aptopt=Dir::Cache::pkgcache ""',
@@ -31,77 +31,95 @@ def official(settings: Mapping[str, str]) -> list[str]:
 
 def base(settings: Mapping[str, str]) -> str:
     """Return the name of the image that Debian's kind is built upon."""
-    return f"pomar/debian:{settings['DEBIAN_SUITE']}"
+    return f"localhost/pomar/debian:{settings['DEBIAN_SUITE']}"
 
 
 def choose(settings: Mapping[str, str]) -> tuple[str, str]:
     """Return which kind of images to run, ``official`` or ``debian``, and in a sentence why.
 
-    ``IMAGES`` decides unless it is ``auto``. Else it is what is on this machine already, and the official ones when
-    they can be pulled.
+    ``IMAGES`` decides unless it is ``auto``. Else it is the kind whose data is kept; else what is on this machine
+    already; else the official ones, when all of them can be pulled.
     """
     if settings["IMAGES"] != "auto":
         return settings["IMAGES"], f"IMAGES={settings['IMAGES']} asks for them"
-    if _exist(*official(settings)):
+    kept = [kind for kind, volume in _databases(settings).items() if _there("volume", volume)]
+    if len(kept) == 1:
+        return kept[0], "the data that is kept is theirs"
+    if not _missing(settings):
         return "official", "they are on this machine"
-    if _exist(base(settings)):
+    if _there("image", base(settings)):
         return "debian", "they were built here before; IMAGES=official pulls the official ones"
-    with progress.step("asking the image registries"):
-        reason = _cannot_pull(settings["IMAGE_PAUSE"]) or _cannot_pull(settings["IMAGE_PROMETHEUS"])
-    if reason:
-        return "debian", f"the official ones cannot be pulled ({reason})"
-    return "official", "the registries answer"
+    try:
+        _pull(settings)
+    except LabError as error:
+        return "debian", f"the official ones cannot be pulled ({error.message})"
+    return "official", "they can be pulled"
 
 
 def make(compose: Compose, settings: Mapping[str, str], kind: str) -> None:
     """Pull or build what is missing or out of date; raises LabError with the reason when that cannot be done."""
-    if kind == "debian":
-        if not _exist(base(settings)):
-            with progress.step(f"base image {base(settings)}"):
-                _make_base(settings["DEBIAN_SUITE"], base(settings))
-    elif not _exist(*official(settings)):
-        with progress.step("official images pulled"):
-            _finish(compose.start(BUILD_LOG, "pull", "--ignore-buildable", "--quiet"), "pulled")
+    if kind == "official":
+        _pull(settings)
+    elif not _there("image", base(settings)):
+        with progress.step(f"base image {base(settings)}"):
+            _make_base(settings["DEBIAN_SUITE"], base(settings))
     with progress.step("images built"):
         build(compose)
 
 
 def build(compose: Compose, *options: str) -> None:
     """Build every image of the lab that is out of date; raises LabError with the reason when one cannot be built."""
-    _finish(compose.start(BUILD_LOG, "--profile", "load", "build", *options), "built")
+    _finish(compose.start(BUILD_LOG, "--profile", "load", "build", *options))
 
 
-def _exist(*names: str) -> bool:
-    return subprocess.run(["docker", "image", "inspect", *names], capture_output=True).returncode == 0
+def _databases(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the volume that each kind keeps its database in."""
+    return {"official": f"{PROJECT}_postgres-data", "debian": f"{PROJECT}_postgres-data-{settings['DEBIAN_SUITE']}"}
+
+
+def _there(what: str, name: str) -> bool:
+    """Say whether the engine has an ``image`` or a ``volume`` of that name."""
+    return subprocess.run(["docker", what, "inspect", name], capture_output=True).returncode == 0
+
+
+def _missing(settings: Mapping[str, str]) -> list[str]:
+    return [image for image in official(settings) if not _there("image", image)]
+
+
+def _pull(settings: Mapping[str, str]) -> None:
+    """Pull the official images that are missing, those that others are built upon included; raises LabError."""
+    if missing := _missing(settings):
+        with progress.step("official images pulled"):
+            for image in missing:
+                if trouble := _cannot_pull(image):
+                    raise LabError(f"{image} cannot be pulled: {trouble}: is the network there?")
 
 
 def _cannot_pull(image: str) -> str:
     """Pull an image and return why that failed; nothing when it is there."""
     try:
-        done = subprocess.run(
-            ["docker", "pull", "--quiet", image], capture_output=True, text=True, timeout=PULL_SECONDS
-        )
+        command = ["docker", "pull", "--quiet", image]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PULL_SECONDS)
     except subprocess.TimeoutExpired:
-        return f"{image} was not there within {PULL_SECONDS} s"
+        return f"it was not there within {PULL_SECONDS} s"
     return "" if done.returncode == 0 else last_line(done.stderr).removeprefix("Error response from daemon: ")
 
 
 def _make_base(suite: str, name: str) -> None:
     """Tag Debian's own image, or make one of Debian's packages where it cannot be pulled."""
-    reason = _cannot_pull(f"debian:{suite}-slim")
-    if not reason:
+    trouble = _cannot_pull(f"debian:{suite}-slim")
+    if not trouble:
         docker("tag", f"debian:{suite}-slim", name)
         return
     if not shutil.which("mmdebstrap"):
         raise LabError(
-            f"debian:{suite}-slim cannot be pulled ({reason}), and there is no mmdebstrap to make it from Debian's "
+            f"debian:{suite}-slim cannot be pulled ({trouble}), and there is no mmdebstrap to make it from Debian's "
             "packages: install mmdebstrap, or mend the network."
         )
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "base.tar"
-        done = subprocess.run(
-            ["mmdebstrap", "--variant=minbase", *LEAN, suite, archive], capture_output=True, text=True
-        )
+        command = ["mmdebstrap", "--variant=minbase", *LEAN, suite, archive]
+        done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             raise LabError(
                 f"the base image cannot be made from Debian's packages: {reason(done.stderr)} (is the network there?)"
@@ -109,7 +127,7 @@ def _make_base(suite: str, name: str) -> None:
         docker("import", str(archive), name)
 
 
-def _finish(process: subprocess.Popen, done: str) -> None:
+def _finish(process: subprocess.Popen) -> None:
     try:
         code = process.wait()
     except BaseException:
@@ -119,7 +137,7 @@ def _finish(process: subprocess.Popen, done: str) -> None:
     if code != 0:
         log = LOGS / BUILD_LOG
         raise LabError(
-            f"the images cannot be {done}: {reason(log.read_text(errors='replace'))} (all of it: {log}). "
+            f"the images cannot be built: {reason(log.read_text(errors='replace'))} (all of it: {log}). "
             "Is the network there?"
         )
 

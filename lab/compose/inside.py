@@ -1,18 +1,21 @@
 """Read what answers only inside the shop pod, from within it."""
 
 import json
+import select
 import subprocess
 
 from lab.compose import engine
 
-#: Reads an address a line, and answers each with one line: the status and the text, or what went wrong.
+SECONDS_TO_ANSWER = 10
+#: Reads an address a line, and answers each with one line: the text, or what went wrong.
 _READER = """
 import json, sys, urllib.request
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 for line in sys.stdin:
     try:
-        with urllib.request.urlopen(line.strip(), timeout=5) as answer:
+        with opener.open(line.strip(), timeout=5) as answer:
             said = {"text": answer.read().decode()}
-    except OSError as error:
+    except Exception as error:
         said = {"error": str(error)}
     print(json.dumps(said), flush=True)
 """
@@ -31,12 +34,13 @@ class Inside:
         try:
             self._reader.stdin.write(f"{url}\n")
             self._reader.stdin.flush()
-            line = self._reader.stdout.readline()
+            answered, _, _ = select.select([self._reader.stdout], [], [], SECONDS_TO_ANSWER)
+            line = self._reader.stdout.readline() if answered else ""
         except BrokenPipeError:
             line = ""
         if not line:
             self.close()
-            raise ConnectionError(f"{url} cannot be read: the container app has ended")
+            raise ConnectionError(f"{url} cannot be read: the container app has ended, or hangs")
         said = json.loads(line)
         if "error" in said:
             raise ConnectionError(f"{url}: {said['error']}")

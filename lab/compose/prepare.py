@@ -67,8 +67,8 @@ def write_credentials() -> None:
         # Without a password one may ask whether it lives.
         "user default on nopass -@all +ping\n"
         f"user shop on #{digests['shop']} ~* &* +@all -@admin -@dangerous +info\n"
-        f"user exporter on #{digests['exporter']} -@all +@connection +info +config|get +slowlog|get +slowlog|len"
-        " +latency|latest +latency|histogram +client|list +dbsize\n",
+        f"user exporter on #{digests['exporter']} -@all +@connection -@admin -@dangerous +info"
+        " +config|get +slowlog|get +slowlog|len +latency|latest +latency|histogram +client|list +dbsize\n",
     )
     write(VOLUMES / "grafana-secrets" / "admin-password", secret("grafana-admin", 18))
 

@@ -68,7 +68,7 @@ class ComposeRuntime(Runtime):
             return self.settings["IMAGES"]
         # It was started by Docker alone, or not yet.
         shop = own_containers().get("shop")
-        return "debian" if shop and shop.image.startswith("pomar/") else "official"
+        return "debian" if shop and shop.image.startswith("localhost/") else "official"
 
     @property
     def _compose(self) -> Compose:
@@ -95,7 +95,9 @@ class ComposeRuntime(Runtime):
             fresh = not self.is_running()
             if fresh:
                 ports.refuse_taken(self._wanted, self._published())
-            kind, why = images.choose(self._wanted)
+                kind, why = images.choose(self._wanted)
+            else:
+                kind, why = self.kind, "they run already"
             progress.console.print(f"Images: {_KINDS[kind]}, because {why}.", soft_wrap=True)
             self.settings = self._wanted | {"IMAGES": kind}
             images.make(self._compose, self.settings, kind)
@@ -116,18 +118,28 @@ class ComposeRuntime(Runtime):
     def start(self, part: Part) -> None:
         with self._lock():
             docker("start", self._container(part).id)
+            # The network of the pod began anew under its members when it is `shop` that was started.
+            self._mend_pod()
             with progress.step(part.name):
                 self._wait(lambda: self._trouble(part, own_containers()), READY_SECONDS)
 
     def states(self) -> Iterator[tuple[Part, str, str]]:
         known = own_containers()
         # Docker alone may have started it, with an authority that is new.
-        if "prepare" in known:
-            self._take_ca(known["prepare"])
+        with contextlib.suppress(LabError):
+            if "prepare" in known:
+                self._take_ca(known["prepare"])
         for part in self.parts:
             container = known.get(part.name)
             state = container.state if container else "stopped"
             yield part, container.health or state if state == "running" else state, self._trouble(part, known)
+
+    def answers(self, part: Part) -> str:
+        prepare = own_containers().get("prepare") if part.tls and not self.ca_file.exists() else None
+        if prepare:
+            with contextlib.suppress(LabError):
+                self._take_ca(prepare)
+        return super().answers(part)
 
     def url(self, part: Part, path: str = "/") -> str:
         if not part.page:
@@ -226,7 +238,7 @@ class ComposeRuntime(Runtime):
                 status.update(f"{', '.join(waiting.values())} …")
                 failed = starting.poll() not in (None, 0) or (ended and self._has_failed(known))
                 if failed or time.monotonic() - began > START_SECONDS:
-                    raise LabError(self._why_not_started(known, waiting))
+                    raise LabError(self._why_not_started(own_containers(), waiting))
                 time.sleep(0.2)
 
     def _is_waited_for(self, service: str, known: Mapping[str, Container]) -> bool:
@@ -248,9 +260,12 @@ class ComposeRuntime(Runtime):
         for container in [*failed, *ended, *sick]:
             if container.service in ONE_SHOTS and container.exit_code == 0:
                 continue
-            done = subprocess.run(["docker", "logs", "--tail", "5", container.id], capture_output=True, text=True)
-            said = engine.last_line(done.stderr + done.stdout)
-            return f"{container.service} does not start; it said last: {said} (`make logs S=` shows more)."
+            # Kept, because a start that fails leaves no container behind.
+            log = LOGS / f"{container.service}.log"
+            with log.open("w") as file:
+                subprocess.run(["docker", "logs", "--tail", "1000", container.id], stdout=file, stderr=file)
+            said = engine.last_line(log.read_text(errors="replace"))
+            return f"{container.service} does not start; it said last: {said} (all of it: {log})."
         for name in waiting:
             if name not in ONE_SHOTS and (trouble := self._trouble(parts.part(name), known)):
                 return f"{name} does not start: {trouble} (`make logs S={name}` shows what it said)."
@@ -280,10 +295,11 @@ class ComposeRuntime(Runtime):
     def _mend_pod(self) -> None:
         """Give back their network to members of the pod that lost it; neither Compose nor a restart policy does."""
         known = own_containers()
-        members = [container for container in known.values() if container.network_of]
         shop = known.get("shop")
-        if not shop or not members:
+        if not shop:
             return
+        # Those of a container that is gone Compose itself makes anew.
+        members = [container for container in known.values() if container.network_of == shop.id]
         if shop.state != "running":
             docker("start", shop.id)
             known = own_containers()
@@ -323,6 +339,7 @@ class ComposeRuntime(Runtime):
                 )
 
     def _stop(self) -> None:
+        self._refuse_other_checkout()
         self.running_settings.unlink(missing_ok=True)
         self._inside.close()
         self._compose.must("--profile", "load", "down", "--remove-orphans")

@@ -11,7 +11,10 @@ FROM_PROMETHEUS = {"__name__", "job", "instance", "namespace"}
 #: Jobs of which the contract names every metric; of the others, Prometheus itself and its kin, the useful ones.
 WHOLE = ("django", "uwsgi", "nginx", "nginx-log")
 #: What a language's runtime, the exporter's own process or its HTTP handler say about themselves.
-NOT_PROMISED = ("go_", "process_", "promhttp_", "mtail_", "nginxexporter_build_info", "nginx_exporter_build_info")
+NOT_PROMISED = (
+    *("go_", "process_", "promhttp_", "mtail_"),
+    *("nginxexporter_build_info", "nginx_exporter_build_info", "uwsgi_exporter_build_info"),
+)
 #: What Prometheus says of a scrape.
 OF_A_SCRAPE = {
     "up",

@@ -80,6 +80,22 @@ def test_nobody_is_a_superuser_but_the_administrator(runtime):
     ]
 
 
+@pytest.mark.parametrize("database", ["postgres", "template1"])
+@pytest.mark.parametrize("role", ["shop", "owner", "exporter"])
+def test_a_role_reaches_no_other_database(runtime, role, database):
+    assert sql(f"SELECT has_database_privilege('{role}', '{database}', 'CONNECT')") == [["f"]]
+
+
+def test_the_exporter_cannot_hold_up_the_cache(runtime):
+    """Asked of the exporter's own rules, since only it has its password."""
+    users = (in_container("valkey", "cat", "/run/secrets/valkey/users.acl").stdout).splitlines()
+    (rules,) = (line.split() for line in users if line.startswith("user exporter "))
+
+    # The later one wins: connections, less what harms others, and then single commands that only read.
+    assert rules.index("-@dangerous") > rules.index("+@connection")
+    assert not {"+client|kill", "+client|pause", "+@all", "allcommands"} & set(rules)
+
+
 def test_a_password_is_asked_for_on_the_network(runtime):
     done = in_container("postgres", "psql", "--no-password", "--host=postgres", "--username=admin", "--dbname=shop")
 

@@ -19,12 +19,15 @@ FILES = {
 
 
 @pytest.fixture
-def small_prometheus(inspected) -> Iterator[Callable[[str], float]]:
+def small_prometheus(inspected, runtime) -> Iterator[Callable[[str], float]]:
     """Prometheus with the lab's configuration and a disk of 24 MiB; ask it a query of one value."""
-    mounts = [f"--volume={ROOT}/prometheus/{source}:/etc/prometheus/{place}:ro" for source, place in FILES.items()]
+    grafana = "grafana.yaml" if "grafana" in runtime.provides else "none.yaml"
+    files = FILES | {f"targets/{grafana}": "targets/grafana.yaml"}
+    mounts = [f"--volume={ROOT}/prometheus/{source}:/etc/prometheus/{place}:ro" for source, place in files.items()]
     options = ["--detach", "--rm", f"--name={NAME}", "--read-only", "--user=65534:65534", "--cap-drop=ALL"]
     options += ["--network=pomar_monitoring", "--tmpfs=/prometheus:size=24m,uid=65534,gid=65534,mode=0755", *mounts]
     flags = ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]
+    engine.docker("rm", "--force", NAME)
     engine.docker("run", *options, inspected["prometheus"]["Config"]["Image"], *flags)
 
     def value(query: str) -> float:

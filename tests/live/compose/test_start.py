@@ -7,6 +7,7 @@ import pytest
 from lab.compose import engine, images
 from lab.compose.engine import Compose
 from lab.errors import LabError
+from lab.paths import LOGS
 from tests.live.compose.conftest import sql
 
 
@@ -20,6 +21,7 @@ def test_a_failed_migration_stops_the_start_with_its_reason_and_the_shop_goes_on
         sql("ALTER ROLE owner LOGIN")
 
     assert "\n" not in seen.value.message
+    assert "not permitted to log in" in (LOGS / "migrate.log").read_text()
     assert engine.containers()["app"].started_at == app.started_at
     assert observer.client().get(f"{observer.shop}/health/ready", timeout=10).status_code == 200
     runtime.up()
@@ -31,6 +33,15 @@ def test_compose_accepts_both_kinds_of_images(runtime, kind):
     compose = Compose(runtime.settings, kind)
 
     assert compose.must("--profile", "load", "config", "--quiet") == ""
+
+
+def test_docker_alone_starts_it_and_waits(runtime):
+    before = engine.containers()
+
+    Compose(runtime.settings, runtime.kind).must("up", "--detach", "--wait")
+
+    after = engine.containers()
+    assert {name for name in before if after[name].id != before[name].id} == set()
 
 
 def test_images_that_cannot_be_built_without_a_network_are_said_to_be(runtime):

@@ -48,8 +48,9 @@ def up() -> None:
 @main.command()
 def down() -> None:
     """Stop the lab; its data stays."""
-    runtime().down()
-    click.echo("The lab is down; its data is kept.")
+    chosen = runtime()
+    chosen.down()
+    click.echo(f"The lab is down ({chosen.name}); its data is kept.")
 
 
 @main.command()
@@ -93,7 +94,7 @@ def clean(force: bool) -> None:
         click.confirm("Remove the shop's orders, all metrics, certificates and secrets of this lab?", abort=True)
     chosen.clean()
     kept = " The database at DATABASE_URL is left as it is." if chosen.settings["DATABASE_URL"] else ""
-    click.echo(f"The lab is down and its data is gone; what was downloaded or built stays.{kept}")
+    click.echo(f"The lab is down ({chosen.name}) and its data is gone; what was downloaded or built stays.{kept}")
 
 
 def named(chosen: Runtime, name: str) -> Part:

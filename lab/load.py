@@ -15,7 +15,7 @@ REPORTS = STATE / "reports"
 #: Units of each product that a run begins with, so that nothing is ever sold out in it.
 AMPLE_STOCK = 10_000
 #: What the environment may say about a run.
-OPTIONS = ("USERS", "DURATION", "SEED")
+OPTIONS = ("PROFILE", "USERS", "DURATION", "SEED")
 
 
 def shop(runtime: Runtime, profile: str, options: Mapping[str, str] | None = None) -> tuple[int, Path]:
@@ -24,8 +24,7 @@ def shop(runtime: Runtime, profile: str, options: Mapping[str, str] | None = Non
     ``options`` are further variables of ``loadtest/`` (``USERS``, ``DURATION``, ``SEED``), over the environment's.
     Raises LabError when the lab does not run, or when an option is not what it must be.
     """
-    variables = {name: os.environ[name] for name in OPTIONS if name in os.environ} | (options or {})
-    variables["PROFILE"] = profile
+    variables = {**_from_environment(), **(options or {}), "PROFILE": profile}
     _restock(runtime, variables)
     REPORTS.mkdir(exist_ok=True)
     result = REPORTS / f"load-{time.strftime('%Y%m%d-%H%M%S')}-{profile}.json"
@@ -34,8 +33,13 @@ def shop(runtime: Runtime, profile: str, options: Mapping[str, str] | None = Non
 
 def shop_from_page(runtime: Runtime) -> int:
     """Open Locust's own page at ``LOCUST_PORT`` until Ctrl-C and return its exit code."""
-    _restock(runtime, os.environ)
-    return runtime.shop_from_page()
+    variables = _from_environment()
+    _restock(runtime, variables)
+    return runtime.shop_from_page(variables)
+
+
+def _from_environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in OPTIONS if os.environ.get(name)}
 
 
 def _restock(runtime: Runtime, variables: Mapping[str, str]) -> None:

@@ -109,8 +109,8 @@ class Runtime(ABC):
         """Run Locust without its page, with these variables, and return its exit code; the figures go to ``result``."""
 
     @abstractmethod
-    def shop_from_page(self) -> int:
-        """Run Locust with its page at ``LOCUST_PORT`` until Ctrl-C, and return its exit code."""
+    def shop_from_page(self, variables: Mapping[str, str]) -> int:
+        """Run Locust with its page at ``LOCUST_PORT`` and these variables until Ctrl-C, and return its exit code."""
 
     def notes(self) -> list[tuple[str, str, str]]:
         """Return what else to know, as rows for below the parts: what it is, its value, what for."""

@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +39,11 @@ class Container:
     network_of: str
     #: The checkout that started it, its links resolved.
     checkout: str
+
+    @property
+    def life(self) -> tuple[str, str]:
+        """What is another one when it was made or started anew."""
+        return self.id, self.started_at
 
     @classmethod
     def from_inspect(cls, found: Mapping) -> "Container":
@@ -121,6 +128,19 @@ def last_line(text: str) -> str:
     return lines[-1] if lines else "it gave no reason"
 
 
+def end(process: subprocess.Popen) -> None:
+    """End what :meth:`Compose.start` began and return when it has ended.
+
+    The whole group is told, since docker does not tell its plugin, which is the one that works.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=10)
+            return
+
+
 class Compose:
     """`docker compose` for this checkout, with the lab's settings and the files of one kind of images."""
 
@@ -141,7 +161,7 @@ class Compose:
         return own | dict(self._settings) | ({"BUILD_CA_FILE": ca} if ca else {})
 
     def start(self, log: str, *arguments: str) -> subprocess.Popen:
-        """Begin a command whose output goes to a file of .lab/logs."""
+        """Begin a command whose output goes to a file of .lab/logs; :func:`end` ends it before its time."""
         LOGS.mkdir(parents=True, exist_ok=True)
         with (LOGS / log).open("w") as file:
             return subprocess.Popen(
@@ -151,6 +171,7 @@ class Compose:
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
+                start_new_session=True,
             )
 
     def run(self, *arguments: str, **options) -> subprocess.CompletedProcess:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lab import progress
-from lab.compose.engine import PROJECT, Compose, docker, last_line
+from lab.compose.engine import PROJECT, Compose, docker, end, last_line
 from lab.errors import LabError
 from lab.paths import LOGS
 from lab.settings import OFFICIAL_IMAGES as OFFICIAL
@@ -131,8 +131,7 @@ def _finish(process: subprocess.Popen) -> None:
     try:
         code = process.wait()
     except BaseException:
-        process.terminate()
-        process.wait()
+        end(process)
         raise
     if code != 0:
         log = LOGS / BUILD_LOG

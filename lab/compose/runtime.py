@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -45,6 +46,17 @@ def own_containers() -> dict[str, Container]:
     return {name: each for name, each in engine.containers().items() if each.checkout == str(ROOT)}
 
 
+def _kind_of(containers: Mapping[str, Container]) -> str:
+    """Return which images these containers have; ``official`` when there are none."""
+    shop = containers.get("shop")
+    return "debian" if shop and shop.image.startswith("localhost/") else "official"
+
+
+def _same_life(service: str, known: Mapping[str, Container], before: Mapping[str, Container]) -> bool:
+    """Say whether a service's container is the one that was there before, and was not started since."""
+    return service in known and service in before and known[service].life == before[service].life
+
+
 class ComposeRuntime(Runtime):
     """The lab as containers of one engine. There is one of it on a machine: its names and networks are fixed."""
 
@@ -67,8 +79,7 @@ class ComposeRuntime(Runtime):
         if self.settings["IMAGES"] != "auto":
             return self.settings["IMAGES"]
         # It was started by Docker alone, or not yet.
-        shop = own_containers().get("shop")
-        return "debian" if shop and shop.image.startswith("localhost/") else "official"
+        return _kind_of(own_containers())
 
     @property
     def _compose(self) -> Compose:
@@ -93,13 +104,17 @@ class ComposeRuntime(Runtime):
                 self._start()
                 return
             fresh = not self.is_running()
+            self.running_settings.unlink(missing_ok=True)
             if fresh:
-                ports.refuse_taken(self._wanted, self._published())
                 kind, why = images.choose(self._wanted)
             else:
-                kind, why = self.kind, "they run already"
+                kind, why = _kind_of(own_containers()), "they run already"
+                if self._wanted["IMAGES"] not in ("auto", kind):
+                    raise LabError("the lab runs with another IMAGES: `make down` first, to start it with this one.")
             progress.console.print(f"Images: {_KINDS[kind]}, because {why}.", soft_wrap=True)
             self.settings = self._wanted | {"IMAGES": kind}
+            if fresh:
+                ports.refuse_taken(self.settings, self._published())
             images.make(self._compose, self.settings, kind)
             try:
                 self._mend_pod()
@@ -181,12 +196,12 @@ class ComposeRuntime(Runtime):
             result.write_text(read.stdout, encoding="utf-8")
         return code
 
-    def shop_from_page(self) -> int:
+    def shop_from_page(self, variables: Mapping[str, str]) -> int:
         ports.refuse_taken(self.settings, ["LOCUST_PORT"])
         port = self.settings["LOCUST_PORT"]
         options = ["--publish", f"127.0.0.1:{port}:{port}"]
         page = ["--web-host", "0.0.0.0", "--web-port", port]
-        return self._locust({}, options, page)
+        return self._locust(variables, options, page)
 
     def notes(self) -> list[tuple[str, str, str]]:
         rows = super().notes()
@@ -215,8 +230,7 @@ class ComposeRuntime(Runtime):
             self._show_start(starting, before)
         finally:
             if starting.poll() is None:
-                starting.terminate()
-                starting.wait()
+                engine.end(starting)
         self._await_targets()
 
     def _show_start(self, starting: subprocess.Popen, before: Mapping[str, Container]) -> None:
@@ -225,20 +239,22 @@ class ComposeRuntime(Runtime):
         waiting = {**ONE_SHOTS, **{part.name: part.name for part in self.parts}}
         with progress.console.status("") as status:
             while waiting or starting.poll() is None:
-                known = own_containers()
+                # In this order: what is seen once Compose has ended is what it left.
                 ended = starting.poll() is not None
+                known = own_containers()
                 for service, shown in list(waiting.items()):
-                    # What an earlier start left of a service that runs once says nothing of this one.
-                    stale = service in ONE_SHOTS and not ended and known.get(service) == before.get(service)
-                    if not stale and not self._is_waited_for(service, known):
+                    # What an earlier start left, and this one may yet make anew, says nothing of this one.
+                    if not ended and _same_life(service, known, before):
+                        continue
+                    if not self._is_waited_for(service, known):
                         progress.done(shown, time.monotonic() - began)
                         del waiting[service]
                         if service == "prepare":
                             self._take_ca(known[service])
                 status.update(f"{', '.join(waiting.values())} …")
-                failed = starting.poll() not in (None, 0) or (ended and self._has_failed(known))
+                failed = starting.poll() not in (None, 0) or (ended and self._has_failed(known, before))
                 if failed or time.monotonic() - began > START_SECONDS:
-                    raise LabError(self._why_not_started(own_containers(), waiting))
+                    raise LabError(self._why_not_started(own_containers(), before, waiting))
                 time.sleep(0.2)
 
     def _is_waited_for(self, service: str, known: Mapping[str, Container]) -> bool:
@@ -248,20 +264,22 @@ class ComposeRuntime(Runtime):
         return bool(self._trouble(parts.part(service), known))
 
     @staticmethod
-    def _has_failed(known: Mapping[str, Container]) -> bool:
-        """Say whether a service that runs once did not succeed: Compose tells only who has yet to wait for it."""
-        ran = [known[name] for name in ONE_SHOTS if name in known]
-        return any(container.state == "exited" and container.exit_code != 0 for container in ran)
+    def _has_failed(known: Mapping[str, Container], before: Mapping[str, Container]) -> list[Container]:
+        """Return the services that ran once in this start without success; Compose tells only who has yet to wait."""
+        ran = [known[name] for name in ONE_SHOTS if name in known and not _same_life(name, known, before)]
+        return [container for container in ran if container.state == "exited" and container.exit_code != 0]
 
-    def _why_not_started(self, known: Mapping[str, Container], waiting: Iterable[str]) -> str:
-        failed = [known[name] for name in ONE_SHOTS if name in known and known[name].exit_code != 0]
+    def _why_not_started(
+        self, known: Mapping[str, Container], before: Mapping[str, Container], waiting: Iterable[str]
+    ) -> str:
+        failed = self._has_failed(known, before)
         ended = [container for container in known.values() if container.state in ("exited", "restarting")]
         sick = [container for container in known.values() if container.health == "unhealthy"]
         for container in [*failed, *ended, *sick]:
-            if container.service in ONE_SHOTS and container.exit_code == 0:
+            if container.service in ONE_SHOTS and container not in failed:
                 continue
             # Kept, because a start that fails leaves no container behind.
-            log = LOGS / f"{container.service}.log"
+            log = LOGS / f"compose-{container.service}.log"
             with log.open("w") as file:
                 subprocess.run(["docker", "logs", "--tail", "1000", container.id], stdout=file, stderr=file)
             said = engine.last_line(log.read_text(errors="replace"))
@@ -344,13 +362,24 @@ class ComposeRuntime(Runtime):
         self._inside.close()
         self._compose.must("--profile", "load", "down", "--remove-orphans")
 
+    def _of_running_lab(self) -> dict[str, str] | None:
+        """Return the settings of the lab that runs, if it is the one that was started with them and not a later one."""
+        settings = super()._of_running_lab()
+        shop = own_containers().get("shop") if settings else None
+        return settings if shop and settings.pop("SHOP_CONTAINER", None) == shop.id else None
+
+    def _remember_settings(self) -> None:
+        self.settings["SHOP_CONTAINER"] = own_containers()["shop"].id
+        super()._remember_settings()
+        del self.settings["SHOP_CONTAINER"]
+
     def _remove_data(self) -> None:
         label = f"label={engine.LABEL}.project={engine.PROJECT}"
         volumes = docker("volume", "ls", "--quiet", "--filter", label).stdout.split()
         if volumes:
             docker("volume", "rm", *volumes)
-        with contextlib.suppress(FileNotFoundError):
-            self.ca_file.unlink()
+        for folder in (OWN, STATE / "logs", STATE / "reports"):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 _KINDS = {"official": "the official ones", "debian": "built from Debian's packages"}

@@ -114,9 +114,9 @@ class HostRuntime(Runtime):
     def shop(self, variables: Mapping[str, str], result: Path) -> int:
         return self._locust(["--headless"], {**variables, "LAB_LOAD_RESULT": str(result)})
 
-    def shop_from_page(self) -> int:
+    def shop_from_page(self, variables: Mapping[str, str]) -> int:
         ports.refuse_taken(self.settings, ["LOCUST_PORT"])
-        return self._locust(["--web-host", "127.0.0.1", "--web-port", self.settings["LOCUST_PORT"]], {})
+        return self._locust(["--web-host", "127.0.0.1", "--web-port", self.settings["LOCUST_PORT"]], variables)
 
     def _locust(self, arguments: Sequence[str], variables: Mapping[str, str]) -> int:
         shop = f"https://localhost:{self.settings['SHOP_HTTPS_PORT']}"

@@ -7,8 +7,15 @@ import pytest
 from lab import runtimes
 from lab.compose import engine, images
 from lab.errors import LabError
+from lab.host.runtime import HostRuntime
 
 NOWHERE = "unix:///nowhere/docker.sock"
+
+
+@pytest.fixture(autouse=True)
+def no_lab_runs(monkeypatch):
+    """Nothing of this checkout's own lab is seen, should it run."""
+    monkeypatch.setattr(HostRuntime, "is_running", lambda self: False)
 
 
 @pytest.fixture
@@ -32,8 +39,7 @@ def test_compose_that_is_asked_for_and_cannot_be_had_is_refused(no_docker):
 def test_with_an_engine_the_lab_runs_in_containers():
     chosen, why = runtimes.choose({})
 
-    assert chosen.name in ("compose", "host")
-    assert chosen.name == "compose" or why == "it runs already"
+    assert (chosen.name, why.partition(";")[0]) == ("compose", "a Docker engine answers")
 
 
 @pytest.mark.skipif(not shutil.which("docker"), reason="no docker command to ask with")

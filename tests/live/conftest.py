@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.live.observer import Observer
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests of containers last: they break the lab on purpose, which resets counters."""
-    items.sort(key=lambda item: "compose" in item.path.parts)
+    items.sort(key=lambda item: item.path.is_relative_to(Path(__file__).parent / "compose"))
 
 
 @pytest.fixture(scope="session")

@@ -32,8 +32,11 @@ def small_prometheus(inspected, runtime) -> Iterator[Callable[[str], float]]:
 
     def value(query: str) -> float:
         address = f"http://127.0.0.1:9090/api/v1/query?query={query}"
-        said = json.loads(engine.docker("exec", NAME, "wget", "-q", "-O", "-", address).stdout)
-        (sample,) = said["data"]["result"]
+        try:
+            said = json.loads(engine.docker("exec", NAME, "wget", "-q", "-O", "-", address).stdout)
+            (sample,) = said["data"]["result"]
+        except (LabError, ValueError) as error:
+            raise ConnectionError(str(error)) from error
         return float(sample["value"][1])
 
     yield value
@@ -43,13 +46,12 @@ def small_prometheus(inspected, runtime) -> Iterator[Callable[[str], float]]:
 def test_prometheus_outlives_a_full_disk(small_prometheus, observer):
     targets = observer.value("count(up)")
 
-    def reached() -> float:
-        try:
-            return small_prometheus("count(up==1)")
-        except (LabError, ValueError):
-            return 0
-
-    eventually(reached, because="it reaches the lab's targets", timeout=30, wanted=lambda seen: seen == targets)
+    eventually(
+        lambda: small_prometheus("count(up==1)"),
+        because="it reaches the lab's targets",
+        timeout=30,
+        wanted=lambda seen: seen == targets,
+    )
     fill = "dd if=/dev/zero of=/prometheus/fill bs=64k 2>/dev/null; true"
     engine.docker("exec", NAME, "sh", "-c", fill)
     eventually(

@@ -1,9 +1,12 @@
 """From each network exactly what the design's table says can be reached, and from outside the published ports alone."""
 
 import json
+import socket
+from contextlib import suppress
 
 import pytest
 
+from lab import ports
 from lab.compose import engine
 
 #: Every port on which something of the lab listens, wherever.
@@ -75,6 +78,10 @@ def test_only_the_published_ports_are_on_this_machine(inspected, runtime):
     names = [part.port for part in runtime.parts if part.page]
 
     assert published == {runtime.settings[name] for name in [*names, "SHOP_HTTP_PORT"]}
+    # Somebody else may listen on one of the others; the engine does not.
+    for port in {str(port) for port in PORTS} - published:
+        with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", int(port)), 1):
+            assert not ports.holder(int(port)).startswith("docker")
 
 
 def test_what_keeps_the_data_cannot_call_out(inspected):

@@ -21,7 +21,7 @@ def test_a_failed_migration_stops_the_start_with_its_reason_and_the_shop_goes_on
         sql("ALTER ROLE owner LOGIN")
 
     assert "\n" not in seen.value.message
-    assert "not permitted to log in" in (LOGS / "migrate.log").read_text()
+    assert "not permitted to log in" in (LOGS / "compose-migrate.log").read_text()
     assert engine.containers()["app"].started_at == app.started_at
     assert observer.client().get(f"{observer.shop}/health/ready", timeout=10).status_code == 200
     runtime.up()
@@ -42,6 +42,17 @@ def test_docker_alone_starts_it_and_waits(runtime):
 
     after = engine.containers()
     assert {name for name in before if after[name].id != before[name].id} == set()
+
+
+def test_the_kind_of_images_whose_data_is_kept_is_chosen_again(runtime):
+    kind, why = images.choose({**runtime.settings, "IMAGES": "auto"})
+
+    assert (kind, why) == (runtime.kind, "the data that is kept is theirs")
+
+
+def test_a_base_image_that_cannot_be_made_is_said_to_be(runtime):
+    with pytest.raises(LabError, match=r"^(the base image cannot be made from Debian's packages: E: |.*no mmdebstrap)"):
+        images._make_base("nowhere", "localhost/pomar/debian:nowhere")
 
 
 def test_images_that_cannot_be_built_without_a_network_are_said_to_be(runtime):

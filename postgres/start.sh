@@ -8,7 +8,8 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     rm -rf "$fresh"
     initdb --pgdata="$fresh" --username=admin --pwfile=/run/secrets/postgres/admin-password \
         --auth-local=trust --auth-host=scram-sha-256 --data-checksums --encoding=UTF8 --locale=C.UTF-8
-    echo "host all all all scram-sha-256" >>"$fresh/pg_hba.conf"
+    # The administrator has the socket, which is in here alone.
+    echo "host shop owner,shop,exporter all scram-sha-256" >>"$fresh/pg_hba.conf"
     # Nobody but the script reaches it until it is complete.
     pg_ctl --pgdata="$fresh" --wait --options="-c listen_addresses=''" start
     createdb --username=admin shop

@@ -51,7 +51,8 @@ def write_credentials() -> None:
     for role, password in roles.items():
         write(VOLUMES / "postgres-secrets" / f"{role}-password", password)
     for role, folder in (("shop", "app-secrets"), ("owner", "migrate-secrets")):
-        write(VOLUMES / folder / "secret-key", secret("django-secret-key", 64))
+        # Of its own for each: what migrates the schema signs nothing.
+        write(VOLUMES / folder / "secret-key", secret(f"{role}-secret-key", 64))
         write(VOLUMES / folder / "database-url", f"postgres://{role}:{roles[role]}@postgres:5432/shop")
     write(VOLUMES / "postgres-exporter-secrets" / "password", roles["exporter"])
 
@@ -66,7 +67,8 @@ def write_credentials() -> None:
         VOLUMES / "valkey-secrets" / "users.acl",
         # Without a password one may ask whether it lives.
         "user default on nopass -@all +ping\n"
-        f"user shop on #{digests['shop']} ~* &* +@all -@admin -@dangerous +info\n"
+        f"user shop on #{digests['shop']} ~* -@all +@connection -@admin -@dangerous"
+        " +get +set +setex +psetex +del +exists\n"
         f"user exporter on #{digests['exporter']} -@all +@connection -@admin -@dangerous +info"
         " +config|get +slowlog|get +slowlog|len +latency|latest +latency|histogram +client|list +dbsize\n",
     )

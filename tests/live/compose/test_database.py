@@ -96,11 +96,14 @@ def test_the_exporter_cannot_hold_up_the_cache(runtime):
     assert not {"+client|kill", "+client|pause", "+@all", "allcommands"} & set(rules)
 
 
-def test_a_password_is_asked_for_on_the_network(runtime):
-    done = in_container("postgres", "psql", "--no-password", "--host=postgres", "--username=admin", "--dbname=shop")
+@pytest.mark.parametrize(
+    ("role", "refusal"), [("shop", "no password supplied"), ("admin", "no pg_hba.conf entry")], ids=["shop", "admin"]
+)
+def test_nobody_comes_over_the_network_without_a_password_and_the_administrator_not_at_all(runtime, role, refusal):
+    done = in_container("postgres", "psql", "--no-password", "--host=postgres", f"--username={role}", "--dbname=shop")
 
     assert done.returncode != 0
-    assert "no password supplied" in done.stderr
+    assert refusal in done.stderr
 
 
 def test_blocks_carry_checksums_and_slow_statements_are_logged(runtime):

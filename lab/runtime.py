@@ -174,9 +174,9 @@ class Runtime(ABC):
             return None
         return json.loads(self.running_settings.read_text())
 
-    def _remember_settings(self) -> None:
+    def _remember_settings(self, **more: str) -> None:
         self.running_settings.parent.mkdir(parents=True, exist_ok=True)
-        write_private(self.running_settings, json.dumps(self.settings))
+        write_private(self.running_settings, json.dumps(self.settings | more))
 
     def _refuse_other_settings(self, running: Mapping[str, str]) -> None:
         for name, value in self._wanted.items():

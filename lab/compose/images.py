@@ -11,7 +11,7 @@ from lab import progress
 from lab.compose.engine import PROJECT, Compose, docker, end, last_line
 from lab.errors import LabError
 from lab.paths import LOGS
-from lab.settings import OFFICIAL_IMAGES as OFFICIAL
+from lab.settings import OFFICIAL_IMAGES
 
 BUILD_LOG = "images.log"
 #: For one image, on a slow network; a registry that is not there says so at once.
@@ -22,11 +22,6 @@ LEAN = (
     '--aptopt=Dir::Cache::srcpkgcache ""',
     *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("doc", "locale", "man")),
 )
-
-
-def official(settings: Mapping[str, str]) -> list[str]:
-    """Return the names of the official images that the lab runs or builds upon."""
-    return [settings[name] for name in OFFICIAL]
 
 
 def base(settings: Mapping[str, str]) -> str:
@@ -83,11 +78,12 @@ def _there(what: str, name: str) -> bool:
 
 
 def _missing(settings: Mapping[str, str]) -> list[str]:
-    return [image for image in official(settings) if not _there("image", image)]
+    """Return the official images that are not here, those that others are built upon included."""
+    return [settings[name] for name in OFFICIAL_IMAGES if not _there("image", settings[name])]
 
 
 def _pull(settings: Mapping[str, str]) -> None:
-    """Pull the official images that are missing, those that others are built upon included; raises LabError."""
+    """Pull the official images that are missing; raises LabError with the reason when one cannot be pulled."""
     if missing := _missing(settings):
         with progress.step("official images pulled"):
             for image in missing:

@@ -24,8 +24,9 @@ START_LOG = "compose.log"
 START_SECONDS = 240
 #: What runs once before the others and ends; the name is what is shown for it.
 ONE_SHOTS = {"prepare": "secrets and certificates", "migrate": "database, catalogue and static files"}
-#: Inside the pod the ports are always these, whatever the host runtime's are.
-POD_PORTS = {
+KINDS = {"official": "the official ones", "debian": "built from Debian's packages"}
+#: What is always so in containers, whatever is set for the host runtime.
+FIXED = {
     "APP_PORT": "8000",
     "APP_METRICS_PORT": "8001",
     "NGINX_STATUS_PORT": "8081",
@@ -66,7 +67,7 @@ class ComposeRuntime(Runtime):
 
     def __init__(self, wanted: dict[str, str]) -> None:
         self._not_here = [name for name in ("DATABASE_URL", "CACHE_URL") if wanted[name]]
-        super().__init__(wanted | POD_PORTS)
+        super().__init__(wanted | FIXED)
         self._inside = Inside()
 
     @property
@@ -111,7 +112,7 @@ class ComposeRuntime(Runtime):
                 kind, why = _kind_of(own_containers()), "they run already"
                 if self._wanted["IMAGES"] not in ("auto", kind):
                     raise LabError("the lab runs with another IMAGES: `make down` first, to start it with this one.")
-            progress.console.print(f"Images: {_KINDS[kind]}, because {why}.", soft_wrap=True)
+            progress.console.print(f"Images: {KINDS[kind]}, because {why}.", soft_wrap=True)
             self.settings = self._wanted | {"IMAGES": kind}
             if fresh:
                 ports.refuse_taken(self.settings, self._published())
@@ -119,7 +120,7 @@ class ComposeRuntime(Runtime):
             try:
                 self._mend_pod()
                 self._start()
-                self._remember_settings()
+                self._remember_settings(SHOP_CONTAINER=self._container(parts.part("shop")).id)
             except BaseException:
                 if fresh:
                     with contextlib.suppress(LabError):
@@ -368,11 +369,6 @@ class ComposeRuntime(Runtime):
         shop = own_containers().get("shop") if settings else None
         return settings if shop and settings.pop("SHOP_CONTAINER", None) == shop.id else None
 
-    def _remember_settings(self) -> None:
-        self.settings["SHOP_CONTAINER"] = own_containers()["shop"].id
-        super()._remember_settings()
-        del self.settings["SHOP_CONTAINER"]
-
     def _remove_data(self) -> None:
         label = f"label={engine.LABEL}.project={engine.PROJECT}"
         volumes = docker("volume", "ls", "--quiet", "--filter", label).stdout.split()
@@ -380,6 +376,3 @@ class ComposeRuntime(Runtime):
             docker("volume", "rm", *volumes)
         for folder in (OWN, STATE / "logs", STATE / "reports"):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-_KINDS = {"official": "the official ones", "debian": "built from Debian's packages"}

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from lab import settings
-from lab.compose.runtime import ONE_SHOTS, POD_PORTS
+from lab.compose.runtime import FIXED, ONE_SHOTS
 from lab.parts import PARTS, parts_with
 from lab.paths import ROOT
 
@@ -194,10 +194,10 @@ def test_every_debian_image_has_its_target():
     assert targets - {"base"} == wanted | {SERVICES["access-log-exporter"]["build"]["target"]}
 
 
-def test_the_ports_inside_the_pod_are_the_defaults_of_the_host():
+def test_what_is_fixed_in_containers_is_the_hosts_default():
     defaults = settings.load({})
 
-    assert {name: defaults[name] for name in POD_PORTS} == POD_PORTS
+    assert {name: defaults[name] for name in FIXED} == FIXED
 
 
 @pytest.mark.parametrize("script", ["nginx/start.sh", "nginx/rotate-logs.sh", "postgres/start.sh", "postgres/roles.sh"])

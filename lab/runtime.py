@@ -16,8 +16,10 @@ import requests
 from lab import local, progress
 from lab.errors import LabError
 from lab.parts import Part, parts_with
+from lab.parts import part as part_named
 from lab.paths import LOGS, STATE, write_private
 
+APP = part_named("app")
 READY_SECONDS = 45
 TARGETS_SECONDS = 30
 
@@ -27,11 +29,12 @@ class Runtime(ABC):
 
     ``name`` is what ``RUNTIME`` takes; ``provides`` names what some parts and metrics need and only some runtimes
     have; ``settings`` are those of the running lab, else the wanted ones; ``ca_file`` is where the certificate of the
-    lab's authority is once the lab has been started.
+    lab's authority is once the lab has been started, ``token_file`` what its own load is known by.
     """
 
     name: str
     ca_file: Path
+    token_file: Path
     #: Written when a start is complete; it may hold a password, in a URL.
     running_settings: Path
 
@@ -93,8 +96,8 @@ class Runtime(ABC):
         """
 
     @abstractmethod
-    def run(self, command: Sequence[str], **options) -> subprocess.CompletedProcess:
-        """Run a command as the shop's part ``app`` would see it: its folder, its environment, its processes."""
+    def run(self, command: Sequence[str], part: Part = APP, **options) -> subprocess.CompletedProcess:
+        """Run a command as a part (the shop, or NGINX) would see it: its folder, its environment, its processes."""
 
     @abstractmethod
     def manage(self, *arguments: str) -> str:

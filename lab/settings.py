@@ -84,6 +84,7 @@ CHECKS = {
     "UWSGI_MAX_REQUESTS": _count(1_000_000),
     # NGINX waits for 35 s: a worker must be killed before.
     "UWSGI_HARAKIRI": _count(30),
+    "LAB_FAULTS": _matching("0|1", "1, or 0 for a shop that commits no fault on demand"),
     "APP_CPUS": _matching(r"[1-9][0-9]*|0\.[1-9]", "a number of cores such as 2 or 0.5"),
     "APP_MEMORY": _matching(r"[1-9][0-9]*m", "a size in MiB such as 512m"),
     "PROMETHEUS_RETENTION_TIME": _matching(r"[1-9][0-9]*(ms|s|m|h|d|w|y)", "a duration such as 15d"),

@@ -58,10 +58,23 @@ class LoadRun:
         self._progress = gevent.spawn(self._say_how_it_goes)
 
     def _count(
-        self, *, request_type: str, name: str, response: Any, exception: BaseException | None = None, **_: Any
+        self,
+        *,
+        request_type: str,
+        name: str,
+        response_time: float,
+        response: Any,
+        exception: BaseException | None = None,
+        **_: Any,
     ) -> None:
-        failure = None if exception is None else str(exception)
-        self.tally.request(name=name, method=request_type, status=response.status_code, failure=failure)
+        self.tally.request(
+            name=name,
+            method=request_type,
+            status=response.status_code,
+            failure=None if exception is None else str(exception),
+            seconds=response_time / 1000,
+            connected=not isinstance(getattr(response, "error", None), ConnectionRefusedError),
+        )
 
     def _note_users(self, *, user_count: int, **_: Any) -> None:
         self._most_users = max(self._most_users, user_count)

@@ -1,8 +1,8 @@
 """The load on the shop: `locust -f loadtest/locustfile.py --headless --host https://localhost:8443`.
 
-The environment chooses: PROFILE (see shapes.py), USERS, DURATION, SEED, LAB_CA_FILE, SHOP_HTTP_URL (plain HTTP, when
-NGINX is there to redirect it and to refuse methods) and LAB_LOAD_RESULT (a file for the figures). On Locust's own page
-users and their rate are set there, unless PROFILE is set.
+The environment chooses: PROFILE (see shapes.py), USERS, DURATION, SEED, LAB_CA_FILE, LAB_TOKEN_FILE (by which NGINX
+tells this load from others), SHOP_HTTP_URL (plain HTTP, when NGINX is there to redirect it and to refuse methods) and
+LAB_LOAD_RESULT (a file for the figures). On Locust's own page it is said how many users come, unless PROFILE is set.
 """
 
 import logging

@@ -19,18 +19,19 @@ class BadOption(Exception):
 
 
 class Options(NamedTuple):
-    """A run's options; ``profile_named`` is whether PROFILE was set at all."""
+    """A run's options; ``profile_named`` is whether PROFILE was set at all, ``token`` what NGINX knows the load by."""
 
     profile: Profile
     profile_named: bool
     seed: int
     ca_file: Path | None
+    token: str | None
     http_url: str | None
     result_file: Path | None
 
 
 def read_options(environment: Mapping[str, str]) -> Options:
-    """Read PROFILE, USERS, DURATION, SEED, LAB_CA_FILE, SHOP_HTTP_URL and LAB_LOAD_RESULT; raises BadOption.
+    """Read PROFILE, USERS, DURATION, SEED and the addresses and files below; raises BadOption.
 
     A variable that is set to nothing counts as not set.
     """
@@ -43,6 +44,7 @@ def read_options(environment: Mapping[str, str]) -> Options:
         profile_named="PROFILE" in given,
         seed=_seed(given.get("SEED", "1")),
         ca_file=_ca_file(given.get("LAB_CA_FILE")),
+        token=_token(given.get("LAB_TOKEN_FILE")),
         http_url=_http_url(given.get("SHOP_HTTP_URL")),
         result_file=_result_file(given.get("LAB_LOAD_RESULT")),
     )
@@ -78,6 +80,15 @@ def _ca_file(text: str | None) -> Path | None:
     if not Path(text).is_file():
         raise BadOption(f"LAB_CA_FILE={text} is not a file: it must be the certificate of the lab's CA.")
     return Path(text)
+
+
+def _token(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        return Path(text).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadOption(f"LAB_TOKEN_FILE={text} cannot be read: it must be the file with the lab's token.") from error
 
 
 def _http_url(text: str | None) -> str | None:

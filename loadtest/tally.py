@@ -1,8 +1,12 @@
 """What was sent and what came of it: the figures that a run is judged by, and that others compare theirs with."""
 
+import math
+from array import array
 from collections import Counter, defaultdict
 from decimal import Decimal
 from typing import Any
+
+QUANTILES = (0.5, 0.95, 0.99)
 
 
 class Tally:
@@ -10,6 +14,10 @@ class Tally:
 
     def __init__(self) -> None:
         self.counts: defaultdict[str, defaultdict[str, Counter[int]]] = defaultdict(lambda: defaultdict(Counter))
+        #: Of each name, how long each answer took in seconds.
+        self.seconds: defaultdict[str, array] = defaultdict(lambda: array("d"))
+        #: Requests that never left, since nobody took the connection; in ``counts`` with a status of 0.
+        self.not_connected = 0
         self.failures: Counter[tuple[str, str, str]] = Counter()
         self.errors: Counter[str] = Counter()
         self.orders_placed = 0
@@ -30,9 +38,22 @@ class Tally:
         """Units in all orders."""
         return self.sold.total()
 
-    def request(self, *, name: str, method: str, status: int, failure: str | None) -> None:
-        """Count one request; a status of 0 means that there was no answer."""
+    def request(
+        self,
+        *,
+        name: str,
+        method: str,
+        status: int,
+        failure: str | None,
+        seconds: float = 0.0,
+        connected: bool = True,
+    ) -> None:
+        """Count one request; a status of 0 means that there was no answer, within ``seconds``."""
         self.counts[name][method][status] += 1
+        if status:
+            self.seconds[name].append(seconds)
+        if not connected:
+            self.not_connected += 1
         if failure is not None:
             self.failures[name, method, failure] += 1
 
@@ -65,7 +86,10 @@ class Tally:
         return problems
 
     def as_json(self) -> dict[str, Any]:
-        """Return the counts as plain types; ``revenue`` is text, so that no cent is lost."""
+        """Return the counts as plain types; ``revenue`` is text, so that no cent is lost.
+
+        ``seconds`` are quantiles by name: the smallest time that at least that share of its answers did not exceed.
+        """
         return {
             "requests": self.requests,
             "failures": self.failures.total(),
@@ -75,6 +99,8 @@ class Tally:
                 }
                 for name, methods in sorted(self.counts.items())
             },
+            "not_connected": self.not_connected,
+            "seconds": {name: _quantiles(sorted(times)) for name, times in sorted(self.seconds.items())},
             "orders_placed": self.orders_placed,
             "orders_refused": self.orders_refused,
             "orders_repeated": self.orders_repeated,
@@ -82,3 +108,7 @@ class Tally:
             "revenue": str(self.revenue),
             "problems": self.problems(),
         }
+
+
+def _quantiles(times: list[float]) -> dict[str, float]:
+    return {str(q): round(times[max(math.ceil(q * len(times)), 1) - 1], 6) for q in QUANTILES}

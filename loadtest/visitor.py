@@ -40,6 +40,8 @@ class Visitor(FastHttpUser):
     def __init__(self, environment: Any) -> None:
         self.load = environment.load
         self.default_headers = {"User-Agent": f"pomar-load ({type(self).__name__.lower()})"}
+        if environment.load.options.token:
+            self.default_headers |= {"X-Lab-Token": environment.load.options.token, "X-Lab-Run": "load"}
         self.ssl_context_factory = self._ssl_context
         if (self.host or "").startswith("https:") and not self.load.ssl_context:
             raise StopTest(f"load: {CA_FILE_NEEDED}")

@@ -5,6 +5,8 @@
 # file when its name is gone or another's, and would miss what a worker of NGINX still writes there. So that name moves
 # last, when all workers have let go of the old file, and in one step. Each log has one older file, NAME.1.
 #
+# A file named logs/rotate has both rotated now, whatever their size.
+#
 # LOG_MAX_BYTES: a log is rotated when it is larger (default 16 MiB).
 # LOG_CHECK_SECONDS: how often to look (default 5).
 # LOG_GRACE_SECONDS: how long the workers have to let go of a file (default 2).
@@ -18,10 +20,12 @@ check=${LOG_CHECK_SECONDS:-5}
 grace=${LOG_GRACE_SECONDS:-2}
 minimum=${LOG_MIN_SECONDS:-30}
 
-# Move a log out of NGINX's way when it is too large.
+# Move a log out of NGINX's way when it is too large, or when that was asked for.
 move_away() {
     [ -f "$1" ] || return 0
-    [ "$(wc -c <"$1")" -le "$limit" ] || mv -f "$1" "$2"
+    if [ -e logs/rotate ] || [ "$(wc -c <"$1")" -gt "$limit" ]; then
+        mv -f "$1" "$2"
+    fi
 }
 
 # Make NGINX open its logs anew, if it is there: a pid file that it left behind may name another program.
@@ -45,10 +49,11 @@ mtail_has_it() {
 
 # Each round looks at the files alone, so a round that was cut short is finished by the next.
 while :; do
+    move_away logs/access.log logs/access.log.1
     if mtail_has_it; then
         move_away logs/metrics.writing.log logs/metrics.log.1
+        rm -f logs/rotate
     fi
-    move_away logs/access.log logs/access.log.1
     if [ ! -e logs/metrics.writing.log ] || [ ! -e logs/access.log ]; then
         reopen_logs 2>/dev/null || true
     fi

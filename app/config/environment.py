@@ -4,6 +4,7 @@ A value that cannot be understood raises ImproperlyConfigured with one sentence 
 says how to mend it. Values themselves are not repeated in it: an address may carry a password.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -54,6 +55,22 @@ def secret_key() -> str:
     if not key:
         raise ImproperlyConfigured("Pomar needs a secret key: set SECRET_KEY, or SECRET_KEY_FILE to a file with it.")
     return key
+
+
+def lab_faults_token() -> str:
+    """The token of who may ask for faults, from LAB_TOKEN or LAB_TOKEN_FILE; nothing unless LAB_FAULTS is on.
+
+    A lab's runtime sets both. A shop that sells has neither.
+    """
+    if not env.bool("LAB_FAULTS", default=False):
+        return ""
+    token = value_or_file("LAB_TOKEN")
+    if not re.fullmatch(r"[0-9a-f]{32,}", token):
+        raise ImproperlyConfigured(
+            "LAB_FAULTS is on without a token that cannot be guessed: set LAB_TOKEN_FILE to a file with at least 32 "
+            "random hexadecimal digits, or leave LAB_FAULTS out."
+        )
+    return token
 
 
 def whole_number(name: str, *, default: int) -> int:

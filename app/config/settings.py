@@ -42,6 +42,11 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
+# Faults on demand, in a lab: inside of all that measures.
+LAB_FAULTS_TOKEN = environment.lab_faults_token()
+if LAB_FAULTS_TOKEN:
+    MIDDLEWARE.append("telemetry.faults.LabFaults")
+
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 

@@ -1,13 +1,18 @@
 """Empty ``PROMETHEUS_MULTIPROC_DIR`` before uWSGI starts: a counter of an earlier pod must not live on in this one.
 
+uWSGI runs it at SIGHUP as well, which sets its own counters to zero. When that was is kept in the file ``began``.
 While a process still maps one of the files (a second start by mistake, say) nothing is touched and the start ends.
 """
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import psutil
+
+#: Holds the unix time since which the counters count.
+BEGAN = "began"
 
 
 def user_of(directory: Path) -> psutil.Process | None:
@@ -30,6 +35,7 @@ def main() -> None:
             sys.exit(f"{directory} is in use by process {user.pid}: stop that shop, or set PROMETHEUS_MULTIPROC_DIR.")
         for path in directory.glob("*.db"):
             path.unlink()
+        (directory / BEGAN).write_text(f"{time.time():.3f}")
     except OSError as error:
         sys.exit(f"{directory} cannot hold the metrics ({error.strerror}): set PROMETHEUS_MULTIPROC_DIR.")
 

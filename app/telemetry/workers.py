@@ -10,6 +10,8 @@ import psutil
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from telemetry.wipe import BEGAN
+
 #: uWSGI's statistics are served by its master, so they answer while every worker is stuck; seconds to wait for them.
 STATS_TIMEOUT = 0.1
 
@@ -25,9 +27,14 @@ class WorkerMetrics:
         self._directory = directory
 
     def collect(self) -> list[Metric]:
-        """Return every metric that a worker has touched since the pod started."""
+        """Return every metric that a worker has touched since the pod started, and when that was."""
         files = [str(path) for path in sorted(self._directory.glob("*.db")) if path.stat().st_size]
-        return list(MultiProcessCollector.merge(files))
+        began = GaugeMetricFamily(
+            "pomar_counters_start_time_seconds",
+            "Unix time since which the counters of Django and uWSGI count: a restart or SIGHUP sets them to zero.",
+            value=float((self._directory / BEGAN).read_text()),
+        )
+        return [began, *MultiProcessCollector.merge(files)]
 
 
 class WorkerProcesses:

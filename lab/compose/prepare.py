@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from string import Template
 
@@ -19,11 +20,11 @@ AUTHORITY = VOLUMES / "authority"
 TEMPLATE = Path("/srv/listen.conf.template")
 
 
-def secret(name: str, characters: int = 32) -> str:
-    """Return the secret of that name, made the first time; letters, digits, ``-`` and ``_``."""
+def secret(name: str, size: int = 32, make: Callable[[int], str] = secrets.token_urlsafe) -> str:
+    """Return the secret of that name, made the first time from so many random bytes."""
     path = AUTHORITY / name
     if not path.exists():
-        write(path, secrets.token_urlsafe(characters), 0o600)
+        write(path, make(size), 0o600)
     return path.read_text()
 
 
@@ -62,6 +63,11 @@ def write_credentials() -> None:
         VOLUMES / "redis-exporter-secrets" / "passwords.json",
         json.dumps({"redis://exporter@valkey:6379": users["exporter"]}),
     )
+    # Hexadecimal: NGINX does not tell capitals from small letters.
+    token = secret("lab-token", make=secrets.token_hex, size=16)
+    for folder in ("app-secrets", "loadtest-secrets"):
+        write(VOLUMES / folder / "lab-token", token)
+    write(VOLUMES / "nginx-made" / "lab-token.conf", f"{token} right;\n")
     digests = {user: hashlib.sha256(password.encode()).hexdigest() for user, password in users.items()}
     write(
         VOLUMES / "valkey-secrets" / "users.acl",

@@ -16,7 +16,7 @@ from lab.compose.inside import Inside
 from lab.errors import LabError
 from lab.parts import Part
 from lab.paths import LOGS, ROOT, STATE
-from lab.runtime import READY_SECONDS, Runtime, wait_for_locust
+from lab.runtime import APP, READY_SECONDS, Runtime, wait_for_locust
 
 OWN = STATE / "compose"
 START_LOG = "compose.log"
@@ -63,6 +63,7 @@ class ComposeRuntime(Runtime):
 
     name = "compose"
     ca_file = OWN / "ca.crt"
+    token_file = OWN / "lab-token"
     running_settings = OWN / "settings.json"
 
     def __init__(self, wanted: dict[str, str]) -> None:
@@ -168,9 +169,9 @@ class ComposeRuntime(Runtime):
         host = "127.0.0.1" if port in ON_LOOPBACK else "shop-metrics"
         return self._inside.get(f"http://{host}:{self.settings[port]}{path}")
 
-    def run(self, command: Sequence[str], **options) -> subprocess.CompletedProcess:
+    def run(self, command: Sequence[str], part: Part = APP, **options) -> subprocess.CompletedProcess:
         terminal = ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
-        container = self._container(parts.part("app")).id
+        container = self._container(part).id
         return subprocess.run(["docker", "exec", "--interactive", *terminal, container, *command], **options)
 
     def manage(self, *arguments: str) -> str:
@@ -332,9 +333,11 @@ class ComposeRuntime(Runtime):
                 docker("restart", *stale)
 
     def _take_ca(self, prepare: Container) -> None:
-        """Copy the certificate of the lab's authority out, for browsers and curl, and for asking the shop itself."""
+        """Copy the certificate of the lab's authority out, for browsers and curl, and what the lab itself asks with."""
         OWN.mkdir(parents=True, exist_ok=True)
         docker("cp", f"{prepare.id}:/volumes/ca/ca.crt", str(self.ca_file))
+        docker("cp", f"{prepare.id}:/volumes/loadtest-secrets/lab-token", str(self.token_file))
+        self.token_file.chmod(0o600)
 
     def _inner_file(self, service: str, path: str) -> str:
         return docker("exec", self._container(parts.part(service)).id, "cat", path).stdout.strip()

@@ -16,6 +16,7 @@ from lab.paths import LOGS, ROOT, STATE, write_private
 NGINX = STATE / "nginx"
 PROMETHEUS = STATE / "prometheus"
 SECRET_KEY_FILE = STATE / "secrets" / "django-secret-key"
+TOKEN_FILE = STATE / "secrets" / "lab-token"
 #: Passed on from the user's environment; the rest of it does not reach the lab's processes.
 INHERITED = ("HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
@@ -40,11 +41,13 @@ def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> di
         "PYTHONUNBUFFERED": "1",
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "SECRET_KEY_FILE": str(SECRET_KEY_FILE),
+        "LAB_TOKEN_FILE": str(TOKEN_FILE),
         "DATABASE_URL": f"sqlite:///{database}",
         "STATIC_ROOT": str(NGINX / "static"),
         # A browser keeps HSTS by name, for every port: on localhost it would break http://localhost:9090.
         "HSTS_SECONDS": "0",
         "PROMETHEUS_MULTIPROC_DIR": str(multiprocess_directory()),
+        "APP_FIFO": str(STATE / "run" / "uwsgi.fifo"),
         **chosen,
     }
 
@@ -66,7 +69,7 @@ def make_files(settings: Mapping[str, str]) -> None:
         LOGS,
     ):
         directory.mkdir(parents=True, exist_ok=True)
-    make_secret_key()
+    make_secrets()
     hosts = settings["SHOP_HOSTS"].split(",")
     for sentence in certificates.ensure(STATE / "tls", hosts).done:
         progress.console.print(f"    {sentence}", soft_wrap=True)
@@ -74,6 +77,7 @@ def make_files(settings: Mapping[str, str]) -> None:
     _link_all(ROOT / "nginx", NGINX / "conf")
     for name in ("shop.crt", "shop.key"):
         _link(STATE / "tls" / name, NGINX / "made" / name)
+    write_private(NGINX / "made" / "lab-token.conf", f"{TOKEN_FILE.read_text()} right;\n")
     listen = {
         **settings,
         "LISTEN_ADDRESS": "127.0.0.1",
@@ -87,11 +91,12 @@ def make_files(settings: Mapping[str, str]) -> None:
     _render(ROOT / "prometheus" / "targets" / "host.yaml", PROMETHEUS / "targets" / "lab.yaml", settings)
 
 
-def make_secret_key() -> None:
-    """Make the shop's secret key, the first time."""
-    SECRET_KEY_FILE.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not SECRET_KEY_FILE.exists():
-        write_private(SECRET_KEY_FILE, secrets.token_urlsafe(64))
+def make_secrets() -> None:
+    """Make the shop's secret key, and the token by which the lab's own load is known, the first time."""
+    for file, value in ((SECRET_KEY_FILE, secrets.token_urlsafe(64)), (TOKEN_FILE, secrets.token_hex(16))):
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not file.exists():
+            write_private(file, value)
 
 
 def make_shop(environment: Mapping[str, str]) -> None:

@@ -15,7 +15,7 @@ from lab.host import prepare, programs
 from lab.host.supervisor import Supervisor
 from lab.parts import Part
 from lab.paths import LOGS, ROOT, STATE, VENV
-from lab.runtime import READY_SECONDS, Runtime, wait_for_locust
+from lab.runtime import APP, READY_SECONDS, Runtime, wait_for_locust
 
 #: What supervisord calls a process that lives: the first second it is STARTING.
 ALIVE = ("STARTING", "RUNNING")
@@ -28,6 +28,7 @@ class HostRuntime(Runtime):
     name = "host"
     provides = frozenset({"processes"})
     ca_file = STATE / "tls" / "ca.crt"
+    token_file = prepare.TOKEN_FILE
     running_settings = STATE / "run" / "settings.json"
 
     def __init__(self, wanted: dict[str, str]) -> None:
@@ -87,13 +88,14 @@ class HostRuntime(Runtime):
                     self.answers(part),
                 )
 
-    def run(self, command: Sequence[str], **options) -> subprocess.CompletedProcess:
-        prepare.make_secret_key()
+    def run(self, command: Sequence[str], part: Part = APP, **options) -> subprocess.CompletedProcess:
+        prepare.make_secrets()
         environment = prepare.environment(self.settings, {})
-        return subprocess.run(command, cwd=ROOT / "app", env=environment, check=False, **options)
+        folder = prepare.NGINX if part.name == "nginx" else ROOT / "app"
+        return subprocess.run(command, cwd=folder, env=environment, check=False, **options)
 
     def manage(self, *arguments: str) -> str:
-        prepare.make_secret_key()
+        prepare.make_secrets()
         return prepare.manage(prepare.environment(self.settings, {}), *arguments)
 
     def url(self, part: Part, path: str = "/") -> str:
@@ -123,6 +125,7 @@ class HostRuntime(Runtime):
         environment = {
             **os.environ,
             "LAB_CA_FILE": str(self.ca_file),
+            "LAB_TOKEN_FILE": str(self.token_file),
             "SHOP_HTTP_URL": f"http://localhost:{self.settings['SHOP_HTTP_PORT']}",
             **variables,
         }

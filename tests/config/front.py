@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import secrets
 import socket
 import ssl
 import subprocess
@@ -16,6 +17,7 @@ from tests.eventually import eventually
 from tests.programs import program
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+TOKEN = secrets.token_hex(16)
 HOSTS = ["localhost", "127.0.0.1", "shop.example"]
 
 
@@ -29,19 +31,21 @@ class Line:
     seconds: str
     upstream: str
     size: str
+    outcome: str
+    run: str
 
 
 @dataclass(frozen=True)
 class Answer:
     """An answer as it came over the wire: header names in lower case, one entry a line of it.
 
-    ``line`` is what the metrics' log says of the request; on the status port, which has no log, nothing.
+    ``line`` is what the metrics' log says of the request.
     """
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes
-    line: Line | None
+    line: Line
 
     def all(self, name: str) -> list[str]:
         """Return every value of a header."""
@@ -65,6 +69,7 @@ class Front:
             (prefix / "conf" / path.name).symlink_to(path)
         self.ca = certificates.ensure(prefix / "made", HOSTS).ca
         self.write_listen_conf(f":{self.https}")
+        (prefix / "made" / "lab-token.conf").write_text(f"{TOKEN} right;\n")
         self._logged = 0
 
     def write_listen_conf(self, authority_port: str, address: str = "127.0.0.1") -> None:
@@ -122,8 +127,7 @@ class Front:
         headers = [(name.lower(), value) for name, value in (line.split(": ", 1) for line in lines)]
         if ("transfer-encoding", "chunked") in headers:
             body = dechunked(body)
-        line = None if port == self.status else self.next_line()
-        return Answer(int(first.split()[1]), headers, body, line)
+        return Answer(int(first.split()[1]), headers, body, self.next_line())
 
     def connection(self, *, port: int | None = None, tls: bool = True) -> socket.socket:
         """Open a connection, by default to the shop over TLS, whose certificate is verified."""
@@ -141,7 +145,7 @@ class Front:
             wanted=lambda seen: len(seen) >= self._logged,
         )
         assert len(lines) == self._logged, lines[self._logged - 1 :]
-        match = re.fullmatch(r'(\S+) (\S+) (\d{3}) (\d+\.\d{3}) "([^"]*)" (\d+)', lines[-1])
+        match = re.fullmatch(r'(\S+) (\S+) (\d{3}) (\d+\.\d{3}) "([^"]*)" (\d+) (\S+) (load|other)', lines[-1])
         assert match, lines[-1]
         return Line(*match.groups())
 

@@ -15,7 +15,7 @@ from django.http import HttpResponse
 from django.urls import Resolver404, URLResolver, get_resolver, path, re_path, resolve
 from telemetry.routes import nginx_routes
 
-from tests.config.front import ROOT, Front, ending
+from tests.config.front import ROOT, TOKEN, Front, ending
 from tests.config.samples import samples, series, total
 from tests.eventually import eventually
 
@@ -121,12 +121,12 @@ def lonely_front(tmp_path):
 def test_a_request_that_uwsgi_cannot_answer_keeps_its_name(lonely_front):
     names = {path: lonely_front.get(path).line for path in ("/", "/cart/", "/product/apple/add/", "/none", "/metrics")}
 
-    assert {path: (line.route, line.status) for path, line in names.items()} == {
-        "/": ("product:list", "502"),
-        "/cart/": ("cart:cart-summary", "502"),
-        "/product/apple/add/": ("product:add-to-cart", "502"),
-        "/none": ("other", "502"),
-        "/metrics": ("refused", "404"),
+    assert {path: (line.route, line.status, line.outcome) for path, line in names.items()} == {
+        "/": ("product:list", "502", "unreached"),
+        "/cart/": ("cart:cart-summary", "502", "unreached"),
+        "/product/apple/add/": ("product:add-to-cart", "502", "unreached"),
+        "/none": ("other", "502", "unreached"),
+        "/metrics": ("refused", "404", "-"),
     }
 
 
@@ -135,7 +135,7 @@ def test_a_request_that_the_visitor_gave_up_keeps_its_name(front):
         connection.sendall(b"GET /checkout/?sleep=0.5 HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
     line = front.next_line()
-    assert (line.route, line.status) == ("checkout:checkout", "499")
+    assert (line.route, line.status, line.outcome) == ("checkout:checkout", "499", "unanswered")
 
 
 def test_a_request_whose_body_never_comes_was_not_asked_of_django(front):
@@ -144,6 +144,52 @@ def test_a_request_whose_body_never_comes_was_not_asked_of_django(front):
 
     line = front.next_line()
     assert (line.route, line.status, line.upstream) == ("refused", "400", "-")
+
+
+@pytest.mark.parametrize(
+    ("headers", "run"),
+    [
+        ("", "other"),
+        ("X-Lab-Run: load\r\n", "other"),
+        (f"X-Lab-Token: {'0' * 32}\r\nX-Lab-Run: load\r\n", "other"),
+        (f"X-Lab-Token: {TOKEN}\r\n", "other"),
+        (f"X-Lab-Token: {TOKEN}\r\nX-Lab-Run: mine\r\n", "other"),
+        (f"X-Lab-Token: {TOKEN}\r\nX-Lab-Run: load\r\n", "load"),
+    ],
+)
+def test_only_who_has_the_labs_token_is_its_load(front, headers, run):
+    answer = front.get("/", headers=headers)
+
+    assert (answer.line.run, answer.line.outcome) == (run, "answered")
+
+
+@pytest.mark.parametrize(
+    ("headers", "fault"),
+    [
+        ("X-Lab-Fault: abort\r\n", None),
+        (f"X-Lab-Fault: abort\r\nX-Lab-Token: {'0' * 32}\r\n", None),
+        (f"X_Lab_Fault: abort\r\nX-Lab-Token: {'0' * 32}\r\n", None),
+        (f"X-Lab-Fault: abort\r\nX-Lab-Token: {TOKEN}\r\n", "abort"),
+    ],
+)
+def test_django_hears_of_a_fault_only_from_who_has_the_labs_token(front, headers, fault):
+    seen = front.get("/", headers=headers).json()
+
+    assert seen.get("HTTP_X_LAB_FAULT") == fault
+    assert seen.get("HTTP_X_LAB_TOKEN") == (fault and TOKEN)
+
+
+def test_without_a_token_of_a_lab_nobody_is_known_by_one(tmp_path):
+    front = Front(tmp_path)
+    (front.prefix / "made" / "lab-token.conf").unlink()
+    with front.running(), front.app_running():
+        answers = [
+            front.get("/", headers=f"X-Lab-Fault: abort\r\nX-Lab-Token: {token}\r\nX-Lab-Run: load\r\n")
+            for token in (TOKEN, "", "wrong", "right")
+        ]
+
+    assert [answer.line.run for answer in answers] == ["other"] * 4
+    assert not [answer for answer in answers if "HTTP_X_LAB_FAULT" in answer.json()]
 
 
 @pytest.fixture
@@ -183,10 +229,10 @@ LIST_GET = {"route": "product:list", "method": "GET"}
 
 def test_a_line_is_one_response_with_its_bytes_and_durations(mtail):
     seen = mtail(
-        'product:list GET 200 0.240 "0.230" 5000',
-        'product:list GET 200 0.010 "0.009" 1000',
-        'cart:update POST 302 0.020 "0.020" 300',
-        'refused other 405 0.000 "-" 150',
+        'product:list GET 200 0.240 "0.230" 5000 answered other',
+        'product:list GET 200 0.010 "0.009" 1000 answered other',
+        'cart:update POST 302 0.020 "0.020" 300 answered other',
+        'refused other 405 0.000 "-" 150 - other',
     )
 
     responses = {key[1]: value for key, value in seen.items() if key[0] == "nginx_http_responses_total"}
@@ -203,7 +249,7 @@ def test_a_line_is_one_response_with_its_bytes_and_durations(mtail):
 
 
 def test_the_buckets_are_djangos_and_one_that_holds_only_zeros(mtail):
-    seen = mtail('product:list GET 200 0.300 "0.300" 1')
+    seen = mtail('product:list GET 200 0.300 "0.300" 1 answered other')
 
     expected = {bound: float(bound >= 0.3) for bound in (0.0, *settings.PROMETHEUS_LATENCY_BUCKETS)}
     assert math.inf in expected
@@ -212,7 +258,9 @@ def test_the_buckets_are_djangos_and_one_that_holds_only_zeros(mtail):
 
 
 def test_a_duration_of_zero_is_in_every_bucket_of_djangos(mtail):
-    seen = mtail('product:list GET 200 0.000 "0.000" 1', 'product:list GET 200 0.000 "0.000" 1')
+    seen = mtail(
+        'product:list GET 200 0.000 "0.000" 1 answered other', 'product:list GET 200 0.000 "0.000" 1 answered other'
+    )
 
     for name in (REQUEST, UPSTREAM):
         found = buckets(seen, name, **LIST_GET)
@@ -226,7 +274,7 @@ def test_a_duration_of_zero_is_in_every_bucket_of_djangos(mtail):
     [("0.100", 0.1), ("0.100, 0.300", 0.3), ("0.100 : 0.300", 0.3), ("0.100, -", 0.1), ("-", None), ("", None)],
 )
 def test_the_upstreams_duration_is_that_of_the_attempt_that_answered(mtail, logged, observed):
-    seen = mtail(f'product:list GET 200 0.400 "{logged}" 1')
+    seen = mtail(f'product:list GET 200 0.400 "{logged}" 1 answered other')
 
     assert seen[series(f"{REQUEST}_sum", **LIST_GET)] == pytest.approx(0.4)
     assert seen.get(series(f"{UPSTREAM}_sum", **LIST_GET)) == (observed and pytest.approx(observed))
@@ -234,14 +282,50 @@ def test_the_upstreams_duration_is_that_of_the_attempt_that_answered(mtail, logg
 
 
 def test_a_line_of_another_form_is_counted_as_such_and_makes_no_series(mtail):
-    broken = ("", "nonsense", "product:list GET", "a b c", 'x GET 200 - "-" 1', 'x FOOA 200 0.1 "-" 1', "ä" * 5000)
+    broken = ("", "nonsense", "product:list GET", "a b c", "ä" * 5000)
+    broken += ('x GET 200 - "-" 1 - other', 'x FOOA 200 0.1 "-" 1 - other', 'x GET 200 0.1 "-" 1 - mine')
     seen = mtail(*broken)
 
-    assert seen == {series("nginx_access_log_unparsed_lines_total"): len(broken)}
+    del seen[series("nginx_access_log_start_time_seconds")]
+    assert seen == {
+        series("nginx_access_log_unparsed_lines_total"): len(broken),
+        series("nginx_status_page_requests_total"): 0,
+    }
+
+
+def test_the_loads_own_requests_and_what_became_of_those_passed_on_are_told_apart(mtail):
+    seen = mtail(
+        'product:list GET 200 0.010 "0.009" 1000 answered load',
+        'product:list GET 200 0.010 "0.009" 1000 answered other',
+        'product:list GET 502 0.010 "0.009" 1000 unanswered other',
+        'product:list GET 502 0.000 "0.000" 1000 unreached load',
+        'static GET 200 0.000 "-" 1000 - load',
+        'status GET 200 0.000 "-" 97 - other',
+    )
+
+    load = {key[1]: value for key, value in seen.items() if key[0] == "nginx_http_load_responses_total"}
+    assert load == {
+        (("method", "GET"), ("route", "product:list"), ("status", "200")): 1,
+        (("method", "GET"), ("route", "product:list"), ("status", "502")): 1,
+        (("method", "GET"), ("route", "static"), ("status", "200")): 1,
+    }
+    upstream = {dict(key[1])["outcome"]: n for key, n in seen.items() if key[0] == "nginx_http_upstream_requests_total"}
+    assert upstream == {"answered": 2, "unanswered": 1, "unreached": 1}
+    assert seen[series("nginx_status_page_requests_total")] == 1
+    assert not [key for key in seen if ("route", "status") in key[1]]
+
+
+def test_the_figures_say_since_when_they_count(mtail):
+    before = time.time()
+    first = mtail('static GET 200 0.000 "-" 1 - other')[series("nginx_access_log_start_time_seconds")]
+    second = mtail('static GET 200 0.000 "-" 1 - other')[series("nginx_access_log_start_time_seconds")]
+
+    assert int(before) <= first <= time.time()
+    assert second == first
 
 
 def test_mtail_leaves_no_file_of_its_own(mtail, tmp_path):
-    mtail('product:list GET 200 0.100 "0.100" 1')
+    mtail('product:list GET 200 0.100 "0.100" 1 answered other')
 
     assert list((tmp_path / "mtail").iterdir()) == []
 
@@ -313,7 +397,7 @@ def test_rotation_loses_no_line_and_keeps_the_logs_small(tmp_path):
 def test_rotation_waits_for_nginx_and_signals_nobody_else(tmp_path):
     front = Front(tmp_path)
     logs = front.prefix / "logs"
-    (logs / "metrics.writing.log").write_text('product:list GET 200 0.100 "0.100" 1\n' * 300)
+    (logs / "metrics.writing.log").write_text('product:list GET 200 0.100 "0.100" 1 answered other\n' * 300)
 
     with ending(["sleep", "60"]) as bystander, front.rotation_running(max_bytes=10_000):
         (front.prefix / "run" / "nginx.pid").write_text(f"{bystander.pid}\n")
@@ -326,4 +410,4 @@ def test_rotation_waits_for_nginx_and_signals_nobody_else(tmp_path):
             assert front.get("/static/none").line.route == "static"
 
         assert bystander.poll() is None
-        assert (logs / "metrics.log.1").stat().st_size == 300 * 37
+        assert (logs / "metrics.log.1").stat().st_size == 300 * 52

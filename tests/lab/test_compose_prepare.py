@@ -55,6 +55,7 @@ def test_each_lab_has_secrets_of_its_own(volumes):
     assert {name.partition("/")[0] for name in changed} == {
         *(folder.name for folder in volumes.glob("*-secrets")),
         "authority",
+        "nginx-made",
     }
 
 

@@ -12,29 +12,35 @@ from loadtest.tally import Tally
 def tally() -> Tally:
     """Three requests, all well, and one order."""
     tally = Tally()
-    tally.request(name="product:list", method="GET", status=200, failure=None)
-    tally.request(name="product:list", method="GET", status=404, failure=None)
-    tally.request(name="checkout:checkout", method="POST", status=302, failure=None)
+    tally.request(name="product:list", method="GET", status=200, failure=None, seconds=0.01)
+    tally.request(name="product:list", method="GET", status=404, failure=None, seconds=0.02)
+    tally.request(name="checkout:checkout", method="POST", status=302, failure=None, seconds=0.03)
     tally.order_placed(cart={"quinces": 3, "juice-box": 2}, total=Decimal("1243.10"))
     return tally
 
 
 def test_requests_are_counted_by_name_method_and_status(tally):
-    tally.request(name="product:list", method="HEAD", status=200, failure=None)
+    tally.request(name="product:list", method="HEAD", status=200, failure=None, seconds=0.25)
+    tally.request(name="product:list", method="GET", status=0, failure="no answer", seconds=9.0, connected=False)
 
     assert tally.as_json() == {
-        "requests": 4,
-        "failures": 0,
+        "requests": 5,
+        "failures": 1,
         "counts": {
             "checkout:checkout": {"POST": {"302": 1}},
-            "product:list": {"GET": {"200": 1, "404": 1}, "HEAD": {"200": 1}},
+            "product:list": {"GET": {"200": 1, "404": 1, "0": 1}, "HEAD": {"200": 1}},
+        },
+        "not_connected": 1,
+        "seconds": {
+            "checkout:checkout": {"0.5": 0.03, "0.95": 0.03, "0.99": 0.03},
+            "product:list": {"0.5": 0.02, "0.95": 0.25, "0.99": 0.25},
         },
         "orders_placed": 1,
         "orders_refused": 0,
         "orders_repeated": 0,
         "units": 5,
         "revenue": "1243.10",
-        "problems": [],
+        "problems": ["1 of 5 requests failed"],
     }
 
 

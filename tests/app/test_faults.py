@@ -1,0 +1,134 @@
+"""Faults on demand: what each does, and that nobody but the lab can ask for one."""
+
+import os
+import secrets
+import time
+from unittest.mock import patch
+
+import pytest
+from config import environment
+from django.core.exceptions import ImproperlyConfigured
+from telemetry import faults
+
+from tests.app.test_settings import manage
+
+TOKEN = secrets.token_hex(16)
+
+
+@pytest.fixture
+def ask(client, settings, db):
+    """Ask for a page with a fault, in a shop where that is on; by default with the right token."""
+    settings.LAB_FAULTS_TOKEN = TOKEN
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "telemetry.faults.LabFaults"]
+    client.raise_request_exception = False
+
+    def get(fault: str, token: str = TOKEN):
+        return client.get("/cart/", secure=True, headers={"X-Lab-Fault": fault, "X-Lab-Token": token})
+
+    return get
+
+
+def test_a_request_sleeps_where_its_view_would_begin(ask):
+    began = time.monotonic()
+
+    assert ask("sleep=0.2").status_code == 200
+
+    assert time.monotonic() - began >= 0.2
+
+
+def test_the_database_is_slow_and_its_metrics_see_it(ask):
+    from prometheus_client import REGISTRY
+
+    def seconds() -> float:
+        return sum(
+            sample.value
+            for family in REGISTRY.collect()
+            for sample in family.samples
+            if sample.name == "django_db_query_duration_seconds_sum"
+        )
+
+    before = seconds()
+
+    assert ask("db-slow=0.2").status_code == 200
+
+    assert seconds() - before >= 0.2
+
+
+@pytest.mark.parametrize("status", [400, 418, 503, 599])
+def test_an_answer_of_any_bad_status_can_be_asked_for(ask, status):
+    answer = ask(f"status={status}")
+
+    assert (answer.status_code, answer.content.decode()) == (status, f"{status}, as X-Lab-Fault asked\n")
+
+
+def test_an_error_is_one_of_the_shops_own(ask):
+    assert ask("error").status_code == 500
+
+
+def test_memory_is_kept(ask):
+    before = len(faults._leaked)
+    try:
+        assert ask("leak=1").status_code == 200
+        assert [len(piece) for piece in faults._leaked[before:]] == [1024 * 1024]
+    finally:
+        del faults._leaked[before:]
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("explode", "X-Lab-Fault knows no 'explode': ask for one of sleep, status, error, abort, db-slow, leak."),
+        ("error=3", "X-Lab-Fault: error takes no amount."),
+        ("sleep", "X-Lab-Fault: sleep needs seconds from 0 to 60, as in sleep=60."),
+        ("sleep=61", "X-Lab-Fault: sleep needs seconds from 0 to 60, as in sleep=60."),
+        ("sleep=-1", "X-Lab-Fault: sleep needs seconds from 0 to 60, as in sleep=60."),
+        ("sleep=nan", "X-Lab-Fault: sleep needs seconds from 0 to 60, as in sleep=60."),
+        ("status=200", "X-Lab-Fault: status needs a status from 400 to 599, as in status=599."),
+        ("leak=1e9", "X-Lab-Fault: leak needs MiB from 0 to 64, as in leak=64."),
+    ],
+)
+def test_what_is_no_fault_is_refused_with_a_sentence(ask, fault, sentence):
+    answer = ask(fault)
+
+    assert (answer.status_code, answer.content.decode()) == (400, f"{sentence}\n")
+
+
+@pytest.mark.parametrize("token", ["", "0" * 32, TOKEN[:-1], f"{TOKEN}0"])
+def test_without_the_token_a_fault_is_not_heard(ask, token):
+    assert ask("status=500", token).status_code == 200
+
+
+def test_a_shop_with_nothing_set_has_no_faults(client, settings, db):
+    answer = client.get("/cart/", secure=True, headers={"X-Lab-Fault": "status=500", "X-Lab-Token": ""})
+
+    assert answer.status_code == 200
+    assert settings.LAB_FAULTS_TOKEN == ""
+    assert "telemetry.faults.LabFaults" not in settings.MIDDLEWARE
+
+
+def test_faults_are_on_only_with_a_token_in_a_file(tmp_path):
+    file = tmp_path / "token"
+    file.write_text(f"{TOKEN}\n")
+
+    def token(**variables: str) -> str:
+        with patch.dict(os.environ, variables):
+            return environment.lab_faults_token()
+
+    assert token(LAB_FAULTS="1", LAB_TOKEN_FILE=str(file)) == TOKEN
+    assert token(LAB_FAULTS="0", LAB_TOKEN_FILE=str(file)) == token(LAB_TOKEN_FILE=str(file)) == ""
+
+
+@pytest.mark.parametrize("given", ["", "short", "please" * 10])
+def test_faults_without_a_token_that_cannot_be_guessed_end_in_one_sentence(monkeypatch, given):
+    monkeypatch.setenv("LAB_FAULTS", "1")
+    monkeypatch.setenv("LAB_TOKEN", given)
+
+    with pytest.raises(ImproperlyConfigured, match="set LAB_TOKEN_FILE to a file with at least 32 random hexadecimal"):
+        environment.lab_faults_token()
+
+
+def test_a_shop_told_to_have_faults_without_a_token_does_not_start():
+    done = manage("check", SECRET_KEY="x" * 50, LAB_FAULTS="1")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("pomar: LAB_FAULTS is on without a token")

@@ -4,7 +4,7 @@ PYTHON ?= python3
 LAB = @command -v $(PYTHON) >/dev/null || { echo "lab: $(PYTHON) is missing: install Python 3.11 or newer, with venv." >&2; exit 1; }; \
 	$(PYTHON) lab/bootstrap.py
 
-.PHONY: help up down status logs restart clean load load-ui test check generate
+.PHONY: help up down status logs restart clean load ledger load-ui test check generate
 .DEFAULT_GOAL := help
 
 help: ## Print this help
@@ -30,6 +30,9 @@ clean: ## Stop the lab and remove its data: FORCE=1 does not ask
 
 load: ## Shop: PROFILE=smoke|steady|ramp|spike|flash-sale USERS=… DURATION=… SEED=…
 	$(LAB) load
+
+ledger: ## Print the last run's ledger: R=.lab/reports/load-….json for another
+	$(LAB) ledger
 
 load-ui: ## Shop from Locust's own page
 	$(LAB) load-ui

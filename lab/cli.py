@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 
@@ -14,6 +15,7 @@ from lab.contract import PAGE
 from lab.errors import LabError
 from lab.host import programs
 from lab.host.runtime import HostRuntime
+from lab.ledger import text
 from lab.parts import Part
 from lab.paths import ROOT, VENV
 from lab.runtime import Runtime
@@ -115,9 +117,24 @@ def show_addresses(chosen: Runtime) -> None:
 @main.command()
 @click.option("--profile", envvar="PROFILE", default="steady", show_default=True)
 def load(profile: str) -> None:
-    """Restock and shop; exit code 1 when a request failed that should not have."""
-    code, _ = load_module.shop(runtime(), profile)
-    sys.exit(code)
+    """Restock, shop, and balance the books; exit code 1 when a request failed that should not have, or they do not."""
+    chosen = runtime()
+    code, result = load_module.shop(chosen, profile)
+    sys.exit(code or _show_ledger(chosen, result) if result.exists() else 1)
+
+
+@main.command()
+@click.argument("result", required=False, type=click.Path(path_type=Path), envvar="R")
+def ledger(result: Path | None) -> None:
+    """Print the ledger of the last run, or of the one whose RESULT is given; exit code 1 unless it is exact."""
+    chosen = runtime()
+    sys.exit(_show_ledger(chosen, result or load_module.last_result()))
+
+
+def _show_ledger(chosen: Runtime, result: Path) -> int:
+    found = load_module.ledger_of(chosen, result)
+    click.echo(f"\n{text.page(found)}")
+    return 0 if found.verdict == "exact" else 1
 
 
 @main.command(name="load-ui")

@@ -1,11 +1,17 @@
-"""Shop in the running lab with Locust."""
+"""Shop in the running lab with Locust, and keep the books of it."""
 
+import fcntl
+import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from lab.errors import LabError
+from lab.ledger import books
+from lab.ledger.books import Ledger
+from lab.ledger.cut import Cut
 from lab.parts import part
 from lab.paths import STATE
 from lab.runtime import Runtime
@@ -21,21 +27,66 @@ OPTIONS = ("PROFILE", "USERS", "DURATION", "SEED")
 def shop(runtime: Runtime, profile: str, options: Mapping[str, str] | None = None) -> tuple[int, Path]:
     """Restock, run a profile, and return Locust's exit code and the file of the result.
 
-    ``options`` are further variables of ``loadtest/`` (``USERS``, ``DURATION``, ``SEED``), over the environment's.
-    Raises LabError when the lab does not run, or when an option is not what it must be.
+    The file holds the cuts before and after the run as well, from which ``ledger_of`` makes its ledger. ``options`` are
+    further variables of ``loadtest/`` (``USERS``, ``DURATION``, ``SEED``), over the environment's. Raises LabError when
+    the lab does not run, when another load does, or when an option is not what it must be.
     """
     variables = {**_from_environment(), **(options or {}), "PROFILE": profile}
-    _restock(runtime, variables)
-    REPORTS.mkdir(exist_ok=True)
-    result = REPORTS / f"load-{time.strftime('%Y%m%d-%H%M%S')}-{profile}.json"
-    return runtime.shop(variables, result), result
+    with _only_load():
+        _restock(runtime, variables)
+        REPORTS.mkdir(exist_ok=True)
+        result = REPORTS / f"load-{time.strftime('%Y%m%d-%H%M%S')}-{profile}.json"
+        opening = books.open_books(runtime)
+        code = runtime.shop(variables, result)
+        if result.exists():
+            closing = books.close_books(runtime)
+            run = json.loads(result.read_text(encoding="utf-8"))
+            run["books"] = {"opening": opening.as_json(), "closing": closing.as_json()}
+            result.write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
+    return code, result
+
+
+def ledger_of(runtime: Runtime, result: Path) -> Ledger:
+    """Return the ledger of a run by the file of its result.
+
+    Raises LabError when the file is none of a run whose books were kept, or when Prometheus does not answer.
+    """
+    try:
+        run = json.loads(result.read_text(encoding="utf-8"))
+        opening, closing = (Cut.from_json(run["books"][name]) for name in ("opening", "closing"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LabError(
+            f"{result} holds no run with its books ({type(error).__name__}): `make load` writes one."
+        ) from error
+    return books.balance(runtime, opening, closing, run)
+
+
+def last_result() -> Path:
+    """Return the file of the newest run; raises LabError when there is none."""
+    found = sorted(REPORTS.glob("load-*.json"))
+    if not found:
+        raise LabError("there was no run yet: `make load` makes one.")
+    return found[-1]
 
 
 def shop_from_page(runtime: Runtime) -> int:
     """Open Locust's own page at ``LOCUST_PORT`` until Ctrl-C and return its exit code."""
     variables = _from_environment()
-    _restock(runtime, variables)
-    return runtime.shop_from_page(variables)
+    with _only_load():
+        _restock(runtime, variables)
+        return runtime.shop_from_page(variables)
+
+
+@contextmanager
+def _only_load() -> Iterator[None]:
+    """Keep a second load away: both would carry the mark by which the ledger knows its own."""
+    STATE.mkdir(exist_ok=True)
+    with (STATE / "load.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise LabError("another load shops in this lab: wait for it to end, or stop it.") from error
+        yield
 
 
 def _from_environment() -> dict[str, str]:

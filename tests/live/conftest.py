@@ -43,4 +43,4 @@ def shopped(runtime: Runtime, observer: Observer) -> dict:
     code, result = load.shop(runtime, "smoke", {"SEED": "7"})
     assert code == 0, "the smoke run failed: its summary is above"
     after = observer.settled_at()
-    return {**json.loads(result.read_text()), "before": before, "after": after}
+    return {**json.loads(result.read_text()), "before": before, "after": after, "file": result}

@@ -12,21 +12,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from lab import local
+from lab.ledger.cut import EXPORTERS
 from lab.parts import part
 from lab.runtime import Runtime
 from tests.eventually import eventually
 
 #: Longer than a scrape, a rule's evaluation and the next scrape together.
 SETTLED_SECONDS = 20
-
-
-#: Whose own page tells a job's figures.
-EXPORTERS = {
-    "django": "app",
-    "uwsgi": "uwsgi-exporter",
-    "nginx": "nginx-exporter",
-    "nginx-log": "access-log-exporter",
-}
 
 
 class Observer:
@@ -68,6 +60,10 @@ class Observer:
         """Return uWSGI's own statistics of its workers, by slot."""
         stats = json.loads(self._runtime.read(part("app"), "/", port="APP_STATS_PORT"))
         return {worker["id"]: worker for worker in stats["workers"]}
+
+    def master(self) -> int:
+        """Return the process id of uWSGI's master, as it knows itself."""
+        return json.loads(self._runtime.read(part("app"), "/", port="APP_STATS_PORT"))["pid"]
 
     def query(self, expression: str, at: float | None = None) -> list[dict]:
         """Return the result of an instant query; fails the test with Prometheus's own words when it refuses."""

@@ -1,0 +1,429 @@
+"""The account of a run: each tier's counts against those of the tier beside it, every known difference named.
+
+The identities, for one run between two cuts (all of them counts of requests):
+
+    sent by Locust          = those in NGINX's access log that carry the load's mark          by route, method, status
+    NGINX's access log      = NGINX's stub_status - its status page - in flight               in all
+    passed on by NGINX      = access log - static files - redirects - refused                 in all
+    begun by Django         = passed on - reached no worker                                   before any middleware
+    finished by uWSGI       = begun by Django - killed with their worker
+    answered by Django      = finished by uWSGI                                               after all middlewares
+    answered by Django      = NGINX's access log                                              by view, method, status
+
+What is cut by the visitor (499) or lost with a worker (502, 504) has another status at NGINX than in Django.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+LOCUST = "Locust"
+LOG = "NGINX's access log"
+STATUS = "NGINX's stub_status"
+UWSGI = "uWSGI"
+DJANGO = "Django"
+PROMETHEUS = "Prometheus"
+
+#: What NGINX answers itself when nothing came back from uWSGI: the visitor hung up, the worker died, it took too long.
+WITHOUT_ANSWER = ("499", "502", "504")
+#: Routes that NGINX answers itself.
+BY_NGINX = ("static", "redirect", "refused")
+#: In the log of methods there are these and `other`.
+METHODS = ("GET", "HEAD", "POST")
+
+
+class Key(NamedTuple):
+    """A kind of request and its answer; ``status`` is ``0`` when the visitor got none."""
+
+    route: str
+    method: str
+    status: str
+
+    def __str__(self) -> str:
+        answer = "without an answer" if self.status == "0" else self.status
+        return f"{self.method} {self.route} {answer}"
+
+    @property
+    def kind(self) -> str:
+        """The class of its status, as a row of the ledger."""
+        return {"0": "no answer", "499": "cut (499)"}.get(self.status, f"{self.status[0]}xx")
+
+
+class Log(NamedTuple):
+    """What NGINX's access log says: all responses, the load's own, those passed on by (route, outcome)."""
+
+    responses: Counter[Key]
+    load: Counter[Key]
+    upstream: Counter[tuple[str, str]]
+    status_page: int
+
+    def outcomes(self, outcome: str) -> int:
+        """How many requests that were passed on had this outcome."""
+        return sum(n for (_, each), n in self.upstream.items() if each == outcome)
+
+
+class Workers(NamedTuple):
+    """What uWSGI counted: requests that a worker finished, workers killed for being stuck, workers made anew."""
+
+    requests: int
+    harakiri: int
+    respawns: int
+
+
+class App(NamedTuple):
+    """What Django counted: requests begun and answered at its outermost middleware, and responses of views."""
+
+    began: int
+    answered: int
+    responses: Counter[Key]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What each tier counted between two cuts; None for one whose figures cannot be used.
+
+    ``sent`` is Locust's, ``not_connected`` of them those for which nobody took the connection. ``status`` is NGINX's
+    own counter of requests, those of its status page included.
+    """
+
+    sent: Counter[Key]
+    not_connected: int = 0
+    log: Log | None = None
+    status: int | None = None
+    workers: Workers | None = None
+    app: App | None = None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A count that does not follow from its neighbour's: which tiers disagree, on what, and by how many requests."""
+
+    between: tuple[str, ...]
+    sentence: str
+    route: str = ""
+    kind: str = ""
+    by: int = 0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One route and class of status: what was sent, what others asked for, what NGINX logged, what Django answered.
+
+    ``logged`` and ``answered`` are None where the tier's figures cannot be used or where Django is not asked.
+    """
+
+    route: str
+    kind: str
+    sent: int
+    others: int | None
+    logged: int | None
+    answered: int | None
+    remainder: int
+
+
+class Line(NamedTuple):
+    """One line of the statement: a count and its sign; ``=`` is what a tier says, and the sum of those above it."""
+
+    sign: str
+    count: int
+    what: str
+
+
+@dataclass(frozen=True)
+class Account:
+    """The whole comparison. ``fault`` names the tier that alone disagrees with all others, if there is one."""
+
+    rows: list[Row]
+    lines: list[Line]
+    differences: list[Difference]
+    fault: str
+
+
+def settle(counts: Counts, others: Sequence[Difference] = ()) -> Account:
+    """Compare all tiers that have figures; ``others`` are differences that were found elsewhere."""
+    book = _Book(counts, list(others))
+    book.compare()
+    return Account(
+        list(_rows(counts, book)), list(_lines(counts, book)), book.differences, _fault(book.differences, book.agreeing)
+    )
+
+
+@dataclass
+class _Book:
+    """The comparison as it is made: what differs, who agrees with whom, and the named terms."""
+
+    counts: Counts
+    differences: list[Difference] = field(default_factory=list)
+    agreeing: set[tuple[str, ...]] = field(default_factory=set)
+    answered_to_nobody: int = 0
+    slash_added: int = 0
+    by_middleware: int = 0
+    killed: int = 0
+
+    def compare(self) -> None:
+        """Check every identity whose two sides are there."""
+        counts = self.counts
+        if counts.log:
+            self._sent_and_logged(counts.log)
+            self._log_and_itself(counts.log)
+            if counts.status is not None:
+                logged = counts.log.responses.total() + counts.log.status_page
+                self._same((LOG, STATUS), logged, counts.status, "requests in all, its status page included")
+        if counts.app:
+            self._django_and_itself(counts.app)
+        if counts.log and counts.app:
+            self._logged_and_answered(counts.log, counts.app)
+        if counts.log and counts.workers:
+            self._passed_on_and_finished(counts.log, counts.workers)
+        if counts.log and counts.app:
+            self._passed_on_and_begun(counts.log, counts.app)
+        if counts.workers and counts.app:
+            self._begun_and_finished(counts.app, counts.workers)
+        if not counts.log:
+            self._sent_and_answered()
+
+    def _differ(self, between: tuple[str, ...], sentence: str, key: Key | None = None, by: int = 0) -> None:
+        route, kind = (key.route, key.kind) if key else ("", "")
+        self.differences.append(Difference(between, sentence, route, kind, by))
+
+    def _same(self, between: tuple[str, str], one: int, other: int, what: str) -> None:
+        if one == other:
+            self.agreeing.add(between)
+        else:
+            self._differ(between, f"{between[0]} has {one:,} {what}; {between[1]} has {other:,} ({other - one:+,})")
+
+    def _sent_and_logged(self, log: Log) -> None:
+        unanswered = Counter({key.route: n for key, n in self.counts.sent.items() if key.status == "0"})
+        agree = True
+        for key in sorted(self.counts.sent | log.load):
+            sent, logged = self.counts.sent[key], log.load[key]
+            if key.status == "0" or sent == logged:
+                continue
+            # A visitor who got no answer is in the log with whatever NGINX was about to say.
+            known = min(max(logged - sent, 0), unanswered[key.route])
+            unanswered[key.route] -= known
+            if by := logged - known - sent:
+                agree = False
+                self._differ(
+                    (LOCUST, LOG), f"Locust sent {sent:,} {key}; NGINX's access log has {logged:,} ({by:+,})", key, by
+                )
+        missing = unanswered.total() - self.counts.not_connected
+        if missing:
+            agree = False
+            self._differ(
+                (LOCUST, LOG),
+                f"{missing:,} requests that Locust sent and got no answer to are not in NGINX's access log",
+            )
+        if agree:
+            self.agreeing.add((LOCUST, LOG))
+
+    def _log_and_itself(self, log: Log) -> None:
+        for key in sorted(log.load):
+            if log.load[key] > log.responses[key]:
+                self._differ((LOG,), f"NGINX's access log has more of the load's {key} than in all")
+        by_route: Counter[str] = Counter()
+        for key, n in log.responses.items():
+            if key.route not in BY_NGINX:
+                by_route[key.route] += n
+        for (route, _), n in log.upstream.items():
+            by_route[route] -= n
+        for route, by in sorted(by_route.items()):
+            if by:
+                self._differ(
+                    (LOG,), f"NGINX's access log has {by:+,} responses of {route} beside those that were passed on"
+                )
+
+    def _django_and_itself(self, app: App) -> None:
+        self.by_middleware = app.answered - app.responses.total()
+        died = self.counts.workers.respawns if self.counts.workers else 0
+        if self.by_middleware < -died:
+            self._differ((DJANGO,), f"Django's views answered {-self.by_middleware:,} more than Django did")
+        if app.began < app.answered:
+            self._differ((DJANGO,), f"Django answered {app.answered - app.began:,} more than it began")
+
+    def _logged_and_answered(self, log: Log, app: App) -> None:
+        keys = {key for key in log.responses | app.responses if key.route not in BY_NGINX}
+        lacking: list[tuple[Key, int]] = []
+        agree = True
+        for route in sorted({key.route for key in keys}):
+            open_ended = log.upstream[route, "unanswered"] + log.upstream[route, "unreached"]
+            delta = {key: app.responses[key] - log.responses[key] for key in keys if key.route == route}
+            # NGINX's own answers for want of one from Django.
+            own = sum(-by for key, by in delta.items() if key.status in WITHOUT_ANSWER)
+            delta = {key: by for key, by in delta.items() if key.status not in WITHOUT_ANSWER}
+            if own != open_ended:
+                agree = False
+                self._differ(
+                    (LOG, DJANGO),
+                    f"NGINX answered {own:,} of {route} in Django's place, but {open_ended:,} got no answer from it",
+                )
+            self._add_slashes(delta)
+            surplus = sum(by for by in delta.values() if by > 0)
+            if surplus <= open_ended:
+                self.answered_to_nobody += surplus
+                delta = {key: min(by, 0) for key, by in delta.items()}
+            lacking += [(key, by) for key, by in sorted(delta.items()) if by]
+        # Answered by a middleware further out than the one that counts views: a redirect, or a host that is not ours.
+        early = all(by < 0 and key.status in ("301", "400") for key, by in lacking)
+        if early and -sum(by for _, by in lacking) == self.by_middleware:
+            lacking = []
+        elif self.by_middleware > 0:
+            views = app.responses.total()
+            self._differ(
+                (DJANGO,), f"Django answered {app.answered:,} requests; its views {views:,} ({-self.by_middleware:+,})"
+            )
+        for key, by in lacking:
+            agree = False
+            text = (
+                f"NGINX's access log has {log.responses[key]:,} {key}; Django answered {app.responses[key]:,} ({by:+,})"
+            )
+            self._differ((LOG, DJANGO), text, key, by)
+        if agree:
+            self.agreeing.add((LOG, DJANGO))
+
+    def _add_slashes(self, delta: dict[Key, int]) -> None:
+        """Move what CommonMiddleware made of a 404 after it was counted: a redirect to the address with a slash."""
+        for key, by in list(delta.items()):
+            not_found = key._replace(status="404")
+            if key.route == "other" and key.status == "301" and by < 0 and delta.get(not_found, 0) >= -by:
+                self.slash_added -= by
+                delta[not_found] += by
+                delta[key] = 0
+
+    def _passed_on_and_finished(self, log: Log, workers: Workers) -> None:
+        connected = log.upstream.total() - log.outcomes("unreached")
+        self.killed = connected - workers.requests
+        # A worker that dies takes one request with it, which NGINX may have had the answer to already.
+        late = self.counts.app.answered - workers.requests if self.counts.app else workers.respawns
+        most = min(workers.respawns, log.outcomes("unanswered") + max(late, 0))
+        if workers.harakiri <= self.killed <= most:
+            self.agreeing.add((LOG, UWSGI))
+        else:
+            died = f" and {workers.respawns:,} died or were renewed" if workers.respawns else ""
+            self._differ(
+                (LOG, UWSGI),
+                f"NGINX's access log passed on {connected:,} requests; uWSGI's workers finished {workers.requests:,} "
+                f"({-self.killed:+,}){died}",
+            )
+
+    def _passed_on_and_begun(self, log: Log, app: App) -> None:
+        connected = log.upstream.total() - log.outcomes("unreached")
+        missed = connected - app.began
+        # One whose worker died before Django saw it.
+        if 0 <= missed <= (max(self.killed, 0) if self.counts.workers else log.outcomes("unanswered")):
+            self.agreeing.add((LOG, DJANGO))
+        else:
+            self._differ(
+                (LOG, DJANGO),
+                f"NGINX's access log passed on {connected:,} requests; Django began {app.began:,} ({-missed:+,})",
+            )
+
+    def _begun_and_finished(self, app: App, workers: Workers) -> None:
+        late = app.answered - workers.requests
+        if 0 <= late <= workers.respawns and app.began - workers.requests <= workers.respawns:
+            self.agreeing.add((UWSGI, DJANGO))
+        else:
+            self._differ(
+                (UWSGI, DJANGO),
+                f"uWSGI's workers finished {workers.requests:,} requests; Django began {app.began:,} and answered "
+                f"{app.answered:,}",
+            )
+
+    def _sent_and_answered(self) -> None:
+        """Without an access log nobody tells the load from others: each tier must have at least what was sent."""
+        counts = self.counts
+        if counts.app:
+            for key in sorted(counts.sent):
+                asked = key.route not in BY_NGINX and key.status not in ("0", *WITHOUT_ANSWER)
+                has = counts.app.responses[key]
+                if asked and has < counts.sent[key] and key.route != "other":
+                    text = (
+                        f"Locust sent {counts.sent[key]:,} {key}; Django answered {has:,} ({has - counts.sent[key]:+,})"
+                    )
+                    self._differ((LOCUST, DJANGO), text, key, has - counts.sent[key])
+        sent = counts.sent.total() - counts.not_connected
+        if counts.status is not None and counts.status < sent:
+            self._differ((LOCUST, STATUS), f"Locust sent {sent:,} requests; NGINX's stub_status has {counts.status:,}")
+
+
+def _fault(differences: list[Difference], agreeing: set[tuple[str, ...]]) -> str:
+    """Return the tier that has a part in every difference and that no other agrees with, if there is one."""
+    if not differences:
+        return ""
+    suspects = set.intersection(*(set(each.between) for each in differences))
+    if len(suspects) > 1:
+        # Whom a third tier agrees with is not at fault.
+        suspects -= {tier for pair in agreeing for tier in pair if not suspects.issuperset(pair)}
+    return suspects.pop() if len(suspects) == 1 else ""
+
+
+def _rows(counts: Counts, book: _Book) -> Iterator[Row]:
+    log, app = counts.log, counts.app
+    keys = {*counts.sent, *(log.responses if log else ()), *(app.responses if app else ())}
+    for route, kind in sorted({(key.route, key.kind) for key in keys}):
+        those = [key for key in keys if (key.route, key.kind) == (route, kind)]
+
+        def total(tier: Mapping[Key, int], those: list[Key] = those) -> int:
+            return sum(tier[key] for key in those)
+
+        yield Row(
+            route,
+            kind,
+            sent=total(counts.sent),
+            others=total(log.responses) - total(log.load) if log else None,
+            logged=total(log.responses) if log else None,
+            answered=total(app.responses) if app and route not in BY_NGINX else None,
+            # The largest, since two that cancel out are no zero.
+            remainder=max(
+                (each.by for each in book.differences if (each.route, each.kind) == (route, kind)), key=abs, default=0
+            ),
+        )
+
+
+def _lines(counts: Counts, book: _Book) -> Iterator[Line]:
+    log, workers, app = counts.log, counts.workers, counts.app
+    yield Line("", counts.sent.total(), "sent by Locust")
+    if not log:
+        return
+    others = log.responses - log.load
+    health = sum(n for key, n in others.items() if key.route.startswith("health:"))
+    if counts.not_connected:
+        yield Line("-", counts.not_connected, "to whom nobody opened the door (connection refused)")
+    yield Line("+", health, "health checks")
+    yield Line("+", others.total() - health, "of other visitors, the probe of the redirect included")
+    yield Line("=", log.responses.total(), "in NGINX's access log")
+    if counts.status is not None:
+        yield Line("+", log.status_page, "for NGINX's status page")
+        yield Line("=", counts.status, "in NGINX's stub_status")
+    yield Line("", log.responses.total(), "in NGINX's access log")
+    for route, what in (("static", "static files"), ("redirect", "redirects to TLS"), ("refused", "refused by NGINX")):
+        statuses: Counter[str] = Counter()
+        for key, n in log.responses.items():
+            if key.route == route:
+                statuses[key.status] += n
+        by_status = ", ".join(f"{status}: {n:,}" for status, n in sorted(statuses.items()))
+        yield Line("-", statuses.total(), f"{what} ({by_status})" if route == "refused" and statuses else what)
+    yield Line("-", log.outcomes("unreached"), "that reached no worker")
+    if retried := log.outcomes("retried"):
+        yield Line("", retried, "sent on again after a failure, and maybe done twice")
+    connected = log.upstream.total() - log.outcomes("unreached")
+    if app:
+        yield Line("-", connected - app.began, "whose worker died before Django saw it")
+        yield Line("=", app.began, "begun by Django, before its middlewares")
+    if app and workers:
+        killed = app.began - workers.requests
+        yield Line("-", min(workers.harakiri, max(killed, 0)), "killed for taking too long (harakiri)")
+        yield Line("-", killed - min(workers.harakiri, max(killed, 0)), "killed with their worker")
+        yield Line("=", workers.requests, "finished by uWSGI's workers")
+        yield Line("+", app.answered - workers.requests, "answered by Django just before their worker died")
+        yield Line("=", app.answered, "answered by Django")
+        cut = sum(n for key, n in log.responses.items() if key.status == "499")
+        yield Line("", cut, "cut by the visitor (499 at NGINX)")
+        yield Line(
+            "", book.answered_to_nobody, "answered by Django to nobody, since the visitor or the worker had gone"
+        )
+        yield Line(
+            "", book.slash_added, "of Django's 404s that CommonMiddleware made a redirect to the same with a slash"
+        )
+        yield Line("", book.by_middleware, "answered by a middleware before any view")

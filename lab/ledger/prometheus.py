@@ -1,0 +1,79 @@
+"""What Prometheus stored around a run: raw samples, which are the exporter's own numbers and no estimate.
+
+``increase()`` extrapolates to the ends of its window, so it says 1,003.4 of 1,000 requests: it is not asked.
+"""
+
+import time
+from collections.abc import Iterable
+from itertools import pairwise
+from statistics import median
+
+import requests
+
+from lab import local
+from lab.errors import LabError
+from lab.ledger.cut import Series
+
+#: How far before a cut a sample may lie and still be the one before it: three scrapes.
+NEAR_SECONDS = 15
+#: How long to wait for the scrape after a cut.
+PATIENCE_SECONDS = 30
+#: What Prometheus adds to a target's own labels.
+ADDED = {"__name__", "job", "instance", "namespace"}
+
+#: Unix time and value.
+Sample = tuple[float, float]
+
+
+class Prometheus:
+    """The lab's Prometheus at ``url``. Each method raises LabError, in one sentence, when it does not answer."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def samples(self, job: str, names: Iterable[str], start: float, end: float) -> dict[Series, list[Sample]]:
+        """Return the raw samples of these metrics of a job, from a little before ``start`` to ``end``."""
+        window = int(end - start + NEAR_SECONDS) + 1
+        selector = f'{{__name__=~"{"|".join(names)}",job="{job}"}}[{window}s]'
+        found = {}
+        for each in self._ask("query", query=selector, time=f"{end:.3f}")["result"]:
+            labels = {name: value for name, value in each["metric"].items() if name not in ADDED}
+            key = each["metric"]["__name__"], tuple(sorted(labels.items()))
+            found[key] = [(float(at), float(value)) for at, value in each["values"]]
+        return found
+
+    def first_scrape(self, job: str, after: float) -> float | None:
+        """Return when a job was first scraped with success later than ``after``, and wait for that if need be.
+
+        None when it was not within ``PATIENCE_SECONDS``.
+        """
+        while True:
+            now = time.time()
+            end = min(now, after + PATIENCE_SECONDS)
+            seen = [at for at, up in self._ups(job, after, end) if up and at > after]
+            if seen:
+                return seen[0]
+            if now > after + PATIENCE_SECONDS:
+                return None
+            time.sleep(0.2)
+
+    def missed_scrapes(self, job: str, start: float, end: float) -> list[Sample]:
+        """Return the gaps in a job's scrapes: when each began, and how many seconds it lasted."""
+        seen = [at for at, up in self._ups(job, start, end) if up]
+        steps = [later - at for at, later in pairwise(seen)]
+        usual = median(steps) if steps else 0
+        return [(at, step) for at, step in zip(seen, steps, strict=False) if step > 1.5 * usual]
+
+    def _ups(self, job: str, start: float, end: float) -> list[Sample]:
+        return next(iter(self.samples(job, ["up"], start, end).values()), [])
+
+    def _ask(self, path: str, **parameters: str) -> dict:
+        try:
+            answer = local.get(f"{self._url}/api/v1/{path}", params=parameters, timeout=30).json()
+        except requests.RequestException as error:
+            raise LabError(
+                f"Prometheus does not answer at {self._url} ({type(error).__name__}): see `make status`."
+            ) from error
+        if answer["status"] != "success":
+            raise LabError(f"Prometheus refuses a query: {answer.get('error')}")
+        return answer["data"]

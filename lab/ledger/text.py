@@ -1,0 +1,129 @@
+"""The ledger as a person reads it, at 100 columns."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from lab.ledger.account import Account
+from lab.ledger.books import Ledger
+from lab.ledger.latency import Interval, Quantiles
+
+MOST_DIFFERENCES = 12
+ABSENT = "·"
+
+
+def page(ledger: Ledger) -> str:
+    """Return the whole: the table by route and status, the statement from tier to tier, the quantiles, the verdict."""
+    began, ended = (datetime.fromtimestamp(at).strftime("%H:%M:%S") for at in (ledger.start, ledger.end))
+    parts = [
+        f"The ledger from {began} to {ended}: requests as each tier counted them",
+        _table(ledger.account),
+        "\n".join(_statement(ledger.account)),
+        _times(ledger.quantiles),
+        verdict(ledger),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def verdict(ledger: Ledger) -> str:
+    """Return in a few lines whether the books balance; which tier is at fault if not; why it is not known, if so."""
+    lines = [f"note: {note}." for note in ledger.notes]
+    lines += [f"not exact: {reason}." for reason in ledger.reasons]
+    differences = ledger.account.differences
+    lines += [f"  {each.sentence}" for each in differences[:MOST_DIFFERENCES]]
+    if len(differences) > MOST_DIFFERENCES:
+        lines.append(f"  and {len(differences) - MOST_DIFFERENCES} more differences")
+    if ledger.verdict == "exact":
+        lines.append("LEDGER: remainder 0 in every row; every tier counted the same.")
+    elif ledger.verdict == "unknown":
+        lines.append("LEDGER: NOT KNOWN; what can be compared agrees.")
+    else:
+        fault = ledger.account.fault
+        who = f"{fault} is at fault: all others agree" if fault else "no single tier explains it"
+        lines.append(f"LEDGER: WRONG in {len(differences):,} place{'s' * (len(differences) != 1)}; {who}.")
+    return "\n".join(lines)
+
+
+def _table(account: Account) -> str:
+    head = ("route", "status", "Locust", "others", "NGINX log", "Django", "remainder")
+    body = [
+        (
+            row.route,
+            row.kind,
+            *map(_count, (row.sent, row.others, row.logged, row.answered)),
+            _signed(row.remainder),
+        )
+        for row in account.rows
+    ]
+    sums = [
+        sum(value or 0 for value in column)
+        for column in zip(*((r.sent, r.others, r.logged, r.answered, r.remainder) for r in account.rows), strict=True)
+    ]
+    total = ("all", "", *map(_count, sums[:4]), _signed(sums[4]))
+    return _grid([head, *body, total], words=2)
+
+
+def _statement(account: Account) -> Iterator[str]:
+    for line in account.lines:
+        if not line.count and not line.sign:
+            continue
+        if line.sign == "" and line.what.startswith("in NGINX"):
+            yield ""
+        yield f"{line.sign:>3} {line.count:>11,}  {line.what}"
+
+
+def _times(quantiles: Sequence[Quantiles]) -> str:
+    if not quantiles:
+        return ""
+    routes: dict[str, list[Quantiles]] = {}
+    for each in quantiles:
+        routes.setdefault(each.route, []).append(each)
+    of_first = next(iter(routes.values()))
+    head = ("milliseconds", *(cell for each in of_first for cell in (f"p{each.q * 100:g} Locust", "NGINX", "Django")))
+    body = [
+        (
+            route,
+            *(
+                cell
+                for each in of
+                for cell in (f"{each.locust * 1000:,.1f}", *map(_interval, (each.nginx, each.django)))
+            ),
+        )
+        for route, of in routes.items()
+    ]
+    strange = [
+        f"p{each.q * 100:g} of {each.route} took longer at one tier than at the one in front of it"
+        for each in quantiles
+        if not each.credible
+    ]
+    return "\n".join([_grid([head, *body], words=1), *strange])
+
+
+def _interval(interval: Interval | None) -> str:
+    if interval is None:
+        return ABSENT
+    above, most = (f"{seconds * 1000:g}" for seconds in interval)
+    if interval.most == float("inf"):
+        return f">{above}"
+    return f"{above}-{most}" if interval.most else "<1"
+
+
+def _count(n: int | None) -> str:
+    return ABSENT if n is None else f"{n:,}"
+
+
+def _signed(n: int) -> str:
+    return f"{n:+,}" if n else "0"
+
+
+def _grid(rows: Sequence[Sequence[str]], *, words: int) -> str:
+    """Return rows in columns; the first ``words`` of them are set to the left, the others, numbers, to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if number < words else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    rule = "-" * max(map(len, lines))
+    return "\n".join([lines[0], rule, *lines[1:]])

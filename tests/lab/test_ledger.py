@@ -1,0 +1,467 @@
+"""The account of a run, from counts: what agrees is 0, what does not is named with the tier at fault."""
+
+import dataclasses
+import math
+from collections import Counter
+
+import pytest
+
+from lab.ledger import text
+from lab.ledger.account import (
+    DJANGO,
+    LOCUST,
+    LOG,
+    PROMETHEUS,
+    STATUS,
+    UWSGI,
+    Account,
+    App,
+    Counts,
+    Difference,
+    Key,
+    Log,
+    Workers,
+    settle,
+)
+from lab.ledger.books import Ledger, counts_of
+from lab.ledger.cut import Cut, _fallen, _moving, series_on
+from lab.ledger.latency import Interval, Quantiles, bucket_of_quantile, compare
+
+LIST, CART = Key("product:list", "GET", "200"), Key("cart:cart-summary", "GET", "200")
+NOWHERE, STATIC, REFUSED = Key("other", "GET", "404"), Key("static", "GET", "200"), Key("refused", "other", "405")
+READY = Key("health:ready", "GET", "200")
+SENT = Counter({LIST: 100, CART: 50, NOWHERE: 10, STATIC: 300, REFUSED: 2})
+OTHERS = Counter({READY: 5, LIST: 7})
+PASSED_ON = 100 + 50 + 10 + 5 + 7
+
+
+def a_run() -> Counts:
+    """A run in which all agree: 462 requests of the load, 12 of others, 9 for the status page."""
+    responses = SENT + OTHERS
+    upstream = Counter({(key.route, "answered"): n for key, n in responses.items() if key not in (STATIC, REFUSED)})
+    answered = Counter({key: n for key, n in responses.items() if key not in (STATIC, REFUSED)})
+    return Counts(
+        sent=SENT.copy(),
+        log=Log(responses, SENT.copy(), upstream, status_page=9),
+        status=462 + 12 + 9,
+        workers=Workers(PASSED_ON, harakiri=0, respawns=0),
+        app=App(PASSED_ON, PASSED_ON, answered),
+    )
+
+
+def logged(counts: Counts, key: Key, by: int, outcome: str = "", load: bool = True) -> None:
+    """Add to what the access log has of a kind of request, and to what was passed on."""
+    counts.log.responses[key] += by
+    if load:
+        counts.log.load[key] += by
+    if outcome:
+        counts.log.upstream[key.route, outcome] += by
+
+
+def lines(account: Account) -> dict[str, int]:
+    return {line.what: line.count for line in account.lines}
+
+
+def test_a_run_in_which_all_agree_has_no_difference_and_a_row_for_each_route_and_class():
+    account = settle(a_run())
+
+    assert (account.differences, account.fault) == ([], "")
+    assert [(row.route, row.kind, row.sent, row.others, row.logged, row.answered) for row in account.rows] == [
+        ("cart:cart-summary", "2xx", 50, 0, 50, 50),
+        ("health:ready", "2xx", 0, 5, 5, 5),
+        ("other", "4xx", 10, 0, 10, 10),
+        ("product:list", "2xx", 100, 7, 107, 107),
+        ("refused", "4xx", 2, 0, 2, None),
+        ("static", "2xx", 300, 0, 300, None),
+    ]
+    assert {row.remainder for row in account.rows} == {0}
+    said = lines(account)
+    assert said["sent by Locust"] == 462
+    assert said["health checks"] == 5
+    assert said["of other visitors, the probe of the redirect included"] == 7
+    assert said["in NGINX's access log"] == 474
+    assert said["in NGINX's stub_status"] == 483
+    assert said["refused by NGINX (405: 2)"] == 2
+    assert said["begun by Django, before its middlewares"] == PASSED_ON
+
+
+def lines_dropped(counts: Counts) -> Counts:
+    for key in (LIST, STATIC):
+        logged(counts, key, -10, "answered" if key == LIST else "")
+    return counts
+
+
+def a_route_counted_twice(counts: Counts) -> Counts:
+    logged(counts, CART, 50, "answered")
+    return counts
+
+
+def a_route_counted_twice_among_all_responses(counts: Counts) -> Counts:
+    counts.log.responses[CART] += 50
+    return counts
+
+
+def one_worker_of_four(counts: Counts) -> Counts:
+    quarter = Counter({key: n // 4 for key, n in counts.app.responses.items()})
+    return dataclasses.replace(counts, app=App(quarter.total(), quarter.total(), quarter))
+
+
+def a_view_that_is_not_counted(counts: Counts) -> Counts:
+    counts.app.responses[CART] -= 1
+    return counts
+
+
+def a_response_that_django_invents(counts: Counts) -> Counts:
+    counts.app.responses[CART] += 1
+    return counts
+
+
+def a_worker_that_forgets(counts: Counts) -> Counts:
+    return dataclasses.replace(counts, workers=counts.workers._replace(requests=PASSED_ON - 3))
+
+
+def a_status_page_that_invents(counts: Counts) -> Counts:
+    return dataclasses.replace(counts, status=counts.status + 4)
+
+
+def a_load_that_does_not_tell_all(counts: Counts) -> Counts:
+    counts.sent[STATIC] -= 1
+    return counts
+
+
+@pytest.mark.parametrize(
+    ("broken", "fault", "sentence"),
+    [
+        (lines_dropped, LOG, "Locust sent 100 GET product:list 200; NGINX's access log has 90 (-10)"),
+        (a_route_counted_twice, LOG, "Locust sent 50 GET cart:cart-summary 200; NGINX's access log has 100 (+50)"),
+        (
+            a_route_counted_twice_among_all_responses,
+            LOG,
+            "NGINX's access log has +50 responses of cart:cart-summary beside those that were passed on",
+        ),
+        (
+            one_worker_of_four,
+            DJANGO,
+            "NGINX's access log has 50 GET cart:cart-summary 200; Django answered 12 (-38)",
+        ),
+        (
+            a_view_that_is_not_counted,
+            DJANGO,
+            "NGINX's access log has 50 GET cart:cart-summary 200; Django answered 49 (-1)",
+        ),
+        (a_response_that_django_invents, DJANGO, "Django's views answered 1 more than Django did"),
+        (
+            a_worker_that_forgets,
+            UWSGI,
+            "NGINX's access log passed on 172 requests; uWSGI's workers finished 169 (-3)",
+        ),
+        (
+            a_status_page_that_invents,
+            STATUS,
+            "NGINX's access log has 483 requests in all, its status page included; NGINX's stub_status has 487 (+4)",
+        ),
+        (
+            a_load_that_does_not_tell_all,
+            LOCUST,
+            "Locust sent 299 GET static 200; NGINX's access log has 300 (+1)",
+        ),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_the_tier_that_alone_disagrees_is_named(broken, fault, sentence):
+    account = settle(broken(a_run()))
+
+    assert account.fault == fault
+    assert sentence in [each.sentence for each in account.differences]
+
+
+def test_prometheus_that_stored_another_number_is_named():
+    account = settle(a_run(), [Difference((PROMETHEUS, LOG), "Prometheus's samples go from 1 to 2")])
+
+    assert account.fault == PROMETHEUS
+
+
+def test_two_tiers_that_are_wrong_apart_are_blamed_on_nobody():
+    account = settle(a_status_page_that_invents(a_worker_that_forgets(a_run())))
+
+    assert len(account.differences) == 3
+    assert account.fault == ""
+
+
+def test_a_remainder_stands_in_its_row():
+    remainders = {(row.route, row.kind): row.remainder for row in settle(lines_dropped(a_run())).rows if row.remainder}
+
+    # Ten that are not logged, and of which Django answered ten more than were, are no zero.
+    assert remainders == {("product:list", "2xx"): -10, ("static", "2xx"): -10}
+
+
+def test_a_worker_that_dies_takes_one_request_with_it():
+    counts = a_run()
+    logged(counts, CART._replace(status="502"), 2, "unanswered")
+    counts.sent[CART._replace(status="502")] += 2
+    counts = dataclasses.replace(
+        counts,
+        status=counts.status + 2,
+        workers=Workers(PASSED_ON, harakiri=1, respawns=2),
+        app=counts.app._replace(began=PASSED_ON + 2),
+    )
+
+    account = settle(counts)
+
+    assert account.differences == []
+    assert lines(account)["killed for taking too long (harakiri)"] == 1
+    assert lines(account)["killed with their worker"] == 1
+
+
+def test_a_request_that_vanishes_without_a_death_is_a_difference():
+    counts = a_run()
+    logged(counts, CART._replace(status="502"), 1, "unanswered")
+    counts.sent[CART._replace(status="502")] += 1
+    counts = dataclasses.replace(counts, status=counts.status + 1, app=counts.app._replace(began=PASSED_ON + 1))
+
+    assert settle(counts).fault == UWSGI
+
+
+def test_a_visitor_who_hangs_up_is_cut_at_nginx_and_answered_by_django():
+    counts = a_run()
+    logged(counts, CART._replace(status="499"), 3, "unanswered")
+    counts.sent[CART._replace(status="0")] += 3
+    counts.app.responses[CART] += 3
+    counts = dataclasses.replace(
+        counts,
+        status=counts.status + 3,
+        workers=counts.workers._replace(requests=PASSED_ON + 3),
+        app=App(PASSED_ON + 3, PASSED_ON + 3, counts.app.responses),
+    )
+
+    account = settle(counts)
+
+    assert account.differences == []
+    assert lines(account)["cut by the visitor (499 at NGINX)"] == 3
+    assert lines(account)["answered by Django to nobody, since the visitor or the worker had gone"] == 3
+    assert ("cart:cart-summary", "no answer", 3) in [(row.route, row.kind, row.sent) for row in account.rows]
+
+
+def test_a_request_without_an_answer_that_nginx_never_saw_is_a_difference_unless_nobody_took_it():
+    counts = a_run()
+    counts.sent[CART._replace(status="0")] += 2
+
+    assert settle(counts).fault == LOCUST
+    refused = settle(dataclasses.replace(counts, not_connected=2))
+    assert refused.differences == []
+    assert lines(refused)["to whom nobody opened the door (connection refused)"] == 2
+
+
+def test_a_host_that_django_does_not_know_is_answered_before_any_view():
+    counts = a_run()
+    bad = LIST._replace(status="400")
+    logged(counts, bad, 2, "answered", load=False)
+    counts = dataclasses.replace(
+        counts,
+        status=counts.status + 2,
+        workers=counts.workers._replace(requests=PASSED_ON + 2),
+        app=App(PASSED_ON + 2, PASSED_ON + 2, counts.app.responses),
+    )
+
+    account = settle(counts)
+
+    assert account.differences == []
+    assert lines(account)["answered by a middleware before any view"] == 2
+
+
+def test_a_404_that_became_a_redirect_on_its_way_out_is_a_term():
+    counts = a_run()
+    moved = Key("other", "GET", "301")
+    counts.sent[moved] += 4
+    logged(counts, moved, 4, "answered")
+    counts.app.responses[NOWHERE] += 4
+    counts = dataclasses.replace(
+        counts,
+        status=counts.status + 4,
+        workers=counts.workers._replace(requests=PASSED_ON + 4),
+        app=App(PASSED_ON + 4, PASSED_ON + 4, counts.app.responses),
+    )
+
+    account = settle(counts)
+
+    assert account.differences == []
+    assert lines(account)["of Django's 404s that CommonMiddleware made a redirect to the same with a slash"] == 4
+
+
+def test_a_request_that_reached_no_worker_is_a_term():
+    counts = a_run()
+    counts.sent[CART._replace(status="502")] += 5
+    logged(counts, CART._replace(status="502"), 5, "unreached")
+    counts = dataclasses.replace(counts, status=counts.status + 5)
+
+    account = settle(counts)
+
+    assert account.differences == []
+    assert lines(account)["that reached no worker"] == 5
+
+
+def test_without_an_access_log_django_must_have_at_least_what_was_sent():
+    counts = dataclasses.replace(a_run(), log=None)
+    assert settle(counts).differences == []
+
+    counts.app.responses[CART] = 49
+    account = settle(dataclasses.replace(counts, app=App(PASSED_ON, PASSED_ON - 1, counts.app.responses)))
+
+    assert "Locust sent 50 GET cart:cart-summary 200; Django answered 49 (-1)" in [
+        each.sentence for each in account.differences
+    ]
+
+
+def test_only_the_tiers_with_figures_are_compared():
+    account = settle(Counts(sent=SENT))
+
+    assert account.differences == []
+    assert {(row.others, row.logged, row.answered) for row in account.rows} == {(None, None, None)}
+
+
+def test_methods_that_nginx_calls_other_and_views_without_a_name_are_brought_together():
+    result = {"counts": {"refused": {"PUT": {"405": 2}}, "other": {"GET": {"404": 3}}}, "not_connected": 0}
+    django = {
+        (
+            "django_http_responses_total_by_status_view_method_total",
+            (("method", "GET"), ("status", "404"), ("view", "<unnamed view>")),
+        ): 3.0,
+        ("django_http_requests_before_middlewares_total", ()): 3.0,
+        ("django_http_responses_before_middlewares_total", ()): 3.0,
+    }
+
+    counts = counts_of(result, {"django": django})
+
+    assert counts.sent == {REFUSED: 2, NOWHERE: 3}
+    assert counts.app == App(3, 3, Counter({NOWHERE: 3}))
+    assert (counts.log, counts.status, counts.workers) == (None, None, None)
+
+
+PAGE = """# HELP nginx_http_requests_total Requests
+# TYPE nginx_http_requests_total counter
+nginx_http_requests_total 12
+nginx_http_requests_total_of_another_kind 5
+nginx_connections_writing 1
+nginx_up 1
+"""
+
+
+def test_only_the_wanted_metrics_of_a_page_are_read():
+    wanted = ("nginx_http_requests_total", "nginx_connections_writing")
+
+    assert dict(series_on(PAGE, wanted)) == {(wanted[0], ()): 12.0, (wanted[1], ()): 1.0}
+
+
+def look(status: int, *, page: int, served: int = 50, busy: int = 1) -> Cut:
+    return Cut(
+        0,
+        {
+            "nginx-log": {("nginx_status_page_requests_total", ()): page, ("nginx_http_responses_total", ()): served},
+            "nginx": {("nginx_http_requests_total", ()): status, ("nginx_connections_writing", ()): busy},
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        (look(101, page=31), ""),
+        (look(101, page=30), "nginx_status_page_requests_total moved by -1"),
+        (look(102, page=31), "nginx_http_requests_total moved by 1"),
+        (look(101, page=31, served=51), "nginx_http_responses_total moved by 1"),
+        (look(101, page=31, busy=3), "2 requests are in flight at NGINX"),
+    ],
+    ids=["still", "log not read yet", "somebody came", "somebody was logged", "in flight"],
+)
+def test_a_cut_is_exact_only_when_nothing_but_its_own_reading_moved(second, said):
+    assert _moving(look(100, page=30), second, {}) == said
+
+
+def test_a_counter_that_goes_back_is_a_restart_only_if_the_exporter_says_so():
+    began, count = ("pomar_counters_start_time_seconds", ()), ("django_http_requests_before_middlewares_total", ())
+
+    assert _fallen({began: 5.0, count: 900.0}, {began: 5.0, count: 240.0}) == f"{count[0]} went back from 900 to 240"
+    assert _fallen({began: 5.0, count: 900.0}, {began: 7.0, count: 240.0}) == ""
+    assert _fallen({began: 5.0, count: 900.0}, {began: 5.0, count: 901.0}) == ""
+
+
+def test_a_cut_can_be_kept_as_json():
+    cut = Cut(
+        12.5,
+        {"uwsgi": {("uwsgi_worker_requests_total", (("stats_uri", "x"), ("worker_id", "1"))): 3.0}},
+        {"nginx": "ConnectionError"},
+        {"django": "went back"},
+        "moved",
+    )
+
+    assert Cut.from_json(cut.as_json()) == cut
+
+
+CUMULATIVE = {-1.0: 0, 0.0: 10, 0.005: 60, 0.01: 90, 0.025: 99, math.inf: 100}
+
+
+@pytest.mark.parametrize(
+    ("q", "interval"),
+    [
+        (0.01, Interval(0.0, 0.0)),
+        (0.1, Interval(0.0, 0.0)),
+        (0.11, Interval(0.0, 0.005)),
+        (0.6, Interval(0.0, 0.005)),
+        (0.9, Interval(0.005, 0.01)),
+        (0.95, Interval(0.01, 0.025)),
+        (1, Interval(0.025, math.inf)),
+    ],
+)
+def test_a_histograms_quantile_is_the_bucket_that_holds_it(q, interval):
+    assert bucket_of_quantile(CUMULATIVE, q) == interval
+
+
+def test_a_histogram_without_a_request_has_no_quantile():
+    assert bucket_of_quantile({}, 0.5) is None
+    assert bucket_of_quantile({0.1: 0, math.inf: 0}, 0.5) is None
+
+
+def test_a_tier_that_took_longer_than_the_one_in_front_of_it_is_not_credible():
+    def of(locust: float, nginx: Interval, django: Interval, alone: bool = True) -> bool:
+        return Quantiles("a", 0.5, locust, nginx, django, alone).credible
+
+    assert of(0.012, Interval(0.01, 0.025), Interval(0.005, 0.01))
+    assert not of(0.004, Interval(0.01, 0.025), Interval(0.005, 0.01))
+    assert not of(0.012, Interval(0.005, 0.01), Interval(0.025, 0.05))
+    assert of(0.004, Interval(0.01, 0.025), Interval(0.005, 0.01), alone=False)
+
+
+def test_quantiles_are_by_route_and_those_that_others_share_are_known():
+    histograms = {"nginx-log": {"a": CUMULATIVE}, "django": {}}
+
+    found = compare({"a": {"0.5": 0.004, "0.95": 0.02, "0.99": 0.02}}, histograms, {"a": 3})
+
+    assert found[0] == Quantiles("a", 0.5, 0.004, Interval(0.0, 0.005), None, alone=False)
+    assert [each.q for each in found] == [0.5, 0.95, 0.99]
+
+
+def page(counts: Counts, reasons: tuple[str, ...] = (), quantiles: tuple[Quantiles, ...] = ()) -> str:
+    return text.page(Ledger(0, 60, settle(counts), list(quantiles), list(reasons), []))
+
+
+def test_the_page_says_that_the_books_balance():
+    said = page(a_run(), quantiles=(Quantiles("a", 0.5, 0.0042, Interval(0.0, 0.005), None, True),))
+
+    assert said.splitlines()[-1] == "LEDGER: remainder 0 in every row; every tier counted the same."
+    assert ["product:list", "2xx", "100", "7", "107", "107", "0"] in [line.split() for line in said.splitlines()]
+    assert ["a", "4.2", "0-5", "·"] in [line.split() for line in said.splitlines()]
+    assert max(map(len, said.splitlines())) <= 100
+
+
+def test_the_page_names_the_tier_at_fault():
+    said = page(lines_dropped(a_run())).splitlines()
+
+    assert said[-1] == "LEDGER: WRONG in 6 places; NGINX's access log is at fault: all others agree."
+
+
+def test_the_page_says_what_cannot_be_known_and_no_number_of_it():
+    said = page(dataclasses.replace(a_run(), log=None), reasons=("the access log's exporter was restarted",))
+
+    assert "not exact: the access log's exporter was restarted." in said
+    assert said.splitlines()[-1] == "LEDGER: NOT KNOWN; what can be compared agrees."
+    assert ["product:list", "2xx", "100", "·", "·", "107", "0"] in [line.split() for line in said.splitlines()]

@@ -1,0 +1,251 @@
+"""The ledger holds: each tier counts the same, to the request, whatever happens; and what it cannot know it says."""
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from lab import load
+from lab.ledger import text
+from lab.ledger.account import DJANGO, LOG
+from lab.ledger.books import Ledger
+from lab.parts import part
+from tests.eventually import eventually
+from tests.live.observer import send_signal
+from tests.live.visitors import Visitors
+
+
+@pytest.fixture
+def visitors(runtime, observer) -> Visitors:
+    """Eight visitors who count what they send."""
+    return Visitors(runtime, observer)
+
+
+def holds(ledger: Ledger) -> None:
+    """Fail, with the whole ledger, unless every tier counted the same."""
+    assert ledger.verdict == "exact", f"\n{text.page(ledger)}"
+    assert {row.remainder for row in ledger.account.rows} == {0}
+
+
+def term(ledger: Ledger, what: str) -> int:
+    """Return the count of the statement's line that says this."""
+    (found,) = {line.count for line in ledger.account.lines if line.what.startswith(what)}
+    return found
+
+
+def others(ledger: Ledger, route: str) -> int:
+    """Return how many requests of other visitors a route had."""
+    return sum(row.others for row in ledger.account.rows if row.route == route)
+
+
+def test_a_steady_run_has_no_remainder(runtime, shopped):
+    ledger = load.ledger_of(runtime, shopped["file"])
+
+    holds(ledger)
+    assert ledger.account.lines[0].count == shopped["requests"] > 1000
+    assert "LEDGER: remainder 0 in every row" in text.page(ledger)
+
+
+def test_fifty_visitors_and_a_worker_killed_for_taking_too_long(runtime, observer, visitors):
+    """The stuck request is another's: Django has begun it and never answers it, and uWSGI never finishes it."""
+    harakiri = int(runtime.settings["UWSGI_HARAKIRI"])
+    answers = []
+
+    def ask_for_too_much() -> None:
+        headers = {"X-Lab-Token": visitors.mark["X-Lab-Token"], "X-Lab-Fault": "sleep=60"}
+        answers.append(observer.client().get(f"{observer.shop}/cart/", headers=headers, timeout=60).status_code)
+
+    stuck = threading.Timer(5, ask_for_too_much)
+    stuck.start()
+    code, file = load.shop(runtime, "steady", {"USERS": "50", "DURATION": f"{harakiri + 2}s"})
+    stuck.join()
+    ledger = load.ledger_of(runtime, file)
+
+    holds(ledger)
+    assert (code, answers) == (0, [502])
+    assert term(ledger, "killed for taking too long") == 1
+    assert term(ledger, "killed with their worker") == 0
+    assert others(ledger, "cart:cart-summary") == 1
+
+
+def test_a_flash_sale_is_counted_with_its_refusals(runtime, observer):
+    def orders(outcome: str) -> float:
+        return observer.on_page("django", "pomar_orders_total", outcome=outcome)
+
+    before = {outcome: orders(outcome) for outcome in ("placed", "out_of_stock")}
+    code, file = load.shop(runtime, "flash-sale", {"DURATION": "16s"})
+    after = {outcome: orders(outcome) for outcome in before}
+    ledger = load.ledger_of(runtime, file)
+
+    holds(ledger)
+    assert code == 0
+    refused = sum(row.sent for row in ledger.account.rows if (row.route, row.kind) == ("checkout:checkout", "4xx"))
+    assert refused > 0
+    assert after["out_of_stock"] - before["out_of_stock"] == refused
+    assert after["placed"] > before["placed"]
+
+
+def test_another_load_beside_it_that_wears_out_the_workers_is_a_term_of_its_own(runtime, observer):
+    """More requests than a worker lives for, by another program: they are others', and each worker is renewed."""
+    ab = shutil.which("ab")
+    if not ab:
+        sentence = "no second load generator: apt install apache2-utils"
+        if os.environ.get("CI"):
+            pytest.fail(sentence, pytrace=False)
+        pytest.skip(sentence)
+    count = len(observer.workers()) * (int(runtime.settings["UWSGI_MAX_REQUESTS"]) + 250)
+    before = {slot: worker["respawn_count"] for slot, worker in observer.workers().items()}
+    command = [ab, "-q", "-k", "-n", str(count), "-c", "6", f"{observer.shop}/health/live"]
+
+    stranger = threading.Timer(3, lambda: done.append(subprocess.run(command, capture_output=True, text=True)))
+    done: list[subprocess.CompletedProcess] = []
+    stranger.start()
+    code, file = load.shop(runtime, "smoke", {"DURATION": "12s"})
+    stranger.join()
+    ledger = load.ledger_of(runtime, file)
+
+    holds(ledger)
+    assert (code, done[0].returncode) == (0, 0), done[0].stderr
+    assert others(ledger, "health:live") == count
+    renewed = [slot for slot, worker in observer.workers().items() if worker["respawn_count"] > before[slot]]
+    assert renewed == list(before)
+    assert term(ledger, "killed with their worker") == 0
+
+
+def test_workers_that_die_take_with_them_what_they_were_at_and_nothing_else(runtime, observer, visitors):
+    with visitors.books() as kept:
+        with visitors.walking():
+            for slot in observer.workers():
+                eventually(
+                    lambda slot=slot: send_signal(runtime, signal.SIGKILL, observer.workers()[slot]["pid"] or 2**22),
+                    because=f"worker {slot} is there to be killed",
+                )
+        # In the middle of a view, for certain.
+        visitors.send(3, [("/cart/", "cart:cart-summary")], **{"X-Lab-Fault": "abort"})
+
+    holds(kept[0])
+    killed = term(kept[0], "killed with their worker") + term(kept[0], "whose worker died before")
+    assert killed >= 3
+    assert visitors.statuses()[502] >= 3
+
+
+def test_a_chain_reload_of_the_workers_costs_no_request_and_no_count(runtime, observer, visitors):
+    before = {slot: worker["pid"] for slot, worker in observer.workers().items()}
+
+    def renewed() -> list[int]:
+        return [slot for slot, worker in observer.workers().items() if worker["pid"] not in (0, before[slot])]
+
+    with visitors.books() as kept, visitors.walking():
+        assert runtime.run(["sh", "-c", 'echo c >"$APP_FIFO"'], stdin=subprocess.DEVNULL).returncode == 0
+        eventually(renewed, because="each worker is renewed", timeout=30, wanted=lambda seen: len(seen) == len(before))
+
+    holds(kept[0])
+    assert visitors.statuses().keys() == {200, 301, 404}
+
+
+def test_a_reload_by_sighup_is_named_as_what_set_the_counters_to_zero(runtime, observer, visitors):
+    master = observer.master()
+    before = observer.on_page("django", "pomar_counters_start_time_seconds")
+
+    with visitors.books() as kept, visitors.walking():
+        assert send_signal(runtime, signal.SIGHUP, master)
+        eventually(
+            lambda: observer.on_page("django", "pomar_counters_start_time_seconds"),
+            because="uWSGI begins anew",
+            timeout=30,
+            wanted=lambda seen: seen > before,
+        )
+
+    ledger = kept[0]
+    assert ledger.verdict == "unknown", text.page(ledger)
+    assert [reason for reason in ledger.reasons if "SIGHUP" in reason and "set Django's counters to zero" in reason]
+    assert {row.answered for row in ledger.account.rows} == {None}
+    assert {row.remainder for row in ledger.account.rows} == {0}
+
+
+def test_a_restarted_access_log_exporter_is_named_as_a_gap(runtime, visitors):
+    with visitors.books() as kept, visitors.walking():
+        runtime.restart(part("access-log-exporter"))
+
+    ledger = kept[0]
+    assert ledger.verdict == "unknown", text.page(ledger)
+    assert [reason for reason in ledger.reasons if reason.startswith("the access log's exporter was restarted")]
+    assert {row.logged for row in ledger.account.rows} == {None}
+    assert "LEDGER: NOT KNOWN; what can be compared agrees." in text.page(ledger)
+
+
+def test_a_reload_of_nginx_and_a_rotation_of_its_logs_lose_no_line(runtime, visitors):
+    def in_nginx(command: str) -> str:
+        nginx = part("nginx")
+        done = runtime.run(["sh", "-c", command], nginx, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    log, workers = in_nginx("ls -i logs/metrics.log"), in_nginx('pgrep -P "$(cat run/nginx.pid)" nginx || true')
+
+    with visitors.books() as kept, visitors.walking():
+        in_nginx('kill -HUP "$(cat run/nginx.pid)"')
+        in_nginx("touch logs/rotate")
+        eventually(
+            lambda: in_nginx("ls -i logs/metrics.log"),
+            because="the logs are rotated",
+            timeout=60,
+            wanted=lambda seen: seen != log,
+        )
+
+    holds(kept[0])
+    assert in_nginx('pgrep -P "$(cat run/nginx.pid)" nginx || true') != workers or not workers
+    assert visitors.statuses().keys() == {200, 301, 404}
+
+
+def test_visitors_who_hang_up_are_cut_at_nginx_and_answered_to_nobody_by_django(visitors):
+    with visitors.books() as kept:
+        for _ in range(6):
+            visitors.hang_up("/cart/", "cart:cart-summary", **{"X-Lab-Fault": "sleep=0.5"})
+        visitors.send(60)
+
+    holds(kept[0])
+    assert term(kept[0], "cut by the visitor") == 6
+    assert term(kept[0], "answered by Django to nobody") == 6
+
+
+def test_a_flood_of_wrong_addresses_with_and_without_keep_alive(visitors):
+    nowhere = [(f"/{word}.php", "other") for word in ("wp-login", "index", "admin", "phpinfo")]
+    with visitors.books() as kept:
+        visitors.send(1500, nowhere)
+        visitors.send(300, nowhere, Connection="close")
+        visitors.send(60, Connection="close")
+
+    holds(kept[0])
+    assert visitors.statuses()[404] >= 1800
+
+
+def test_a_known_delay_lies_in_what_each_tier_says(runtime, observer):
+    # Fewer than workers, so that nobody waits for one.
+    visitors = Visitors(runtime, observer, number=2)
+    with visitors.books() as kept:
+        visitors.send(12, [("/cart/", "cart:cart-summary")], **{"X-Lab-Fault": "sleep=0.6"})
+        visitors.send(12, [("/search/?q=apple", "product:search")], **{"X-Lab-Fault": "db-slow=0.3"})
+
+    holds(kept[0])
+    for route, least, bounds in (("cart:cart-summary", 0.6, (0.5, 0.75)), ("product:search", 0.3, (0.25, 0.5))):
+        quantiles = {each.q: each for each in kept[0].quantiles if each.route == route}
+        median = quantiles[0.5]
+        assert least <= median.locust < bounds[1]
+        assert (median.nginx, median.django) == (bounds, bounds)
+        assert all(each.credible for each in quantiles.values())
+
+
+def test_a_ledger_of_somebody_elses_requests_names_locust(visitors):
+    """Requests that carry the mark, and that nobody says to have sent: who counts them all is not at fault."""
+    with visitors.books() as kept:
+        visitors.send(40)
+        del visitors.tally.counts["product:list"]
+
+    ledger = kept[0]
+    assert (ledger.verdict, ledger.account.fault) == ("different", "Locust")
+    assert not {LOG, DJANGO} & {ledger.account.fault}
+    assert "Locust sent 0 GET product:list 200; NGINX's access log has" in text.page(ledger)

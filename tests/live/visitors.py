@@ -1,0 +1,115 @@
+"""Visitors who count what they send: the load of tests that break something meanwhile."""
+
+import itertools
+import socket
+import ssl
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from lab.ledger import books
+from lab.ledger.books import Ledger
+from lab.runtime import Runtime
+from loadtest.tally import Tally
+from tests.live.observer import Observer
+
+#: A walk through the shop: path and route.
+WALK = (
+    ("/", "product:list"),
+    ("/cart/", "cart:cart-summary"),
+    ("/search/?q=apple", "product:search"),
+    ("/nowhere", "other"),
+    ("/cart", "other"),
+    ("/static/none.css", "static"),
+)
+
+
+class Visitors:
+    """So many visitors at once, each on a connection of its own, known to NGINX as the lab's own load."""
+
+    def __init__(self, runtime: Runtime, observer: Observer, number: int = 8) -> None:
+        self._runtime = runtime
+        self._observer = observer
+        self._number = number
+        self._lock = threading.Lock()
+        self.tally = Tally()
+        self.mark = {"X-Lab-Token": runtime.token_file.read_text(), "X-Lab-Run": "load"}
+
+    def send(self, times: int, walk: Sequence[tuple[str, str]] = WALK, **headers: str) -> None:
+        """Send so many requests along the walk, by all visitors together, and wait for each answer."""
+        turns = iter(list(itertools.islice(itertools.cycle(walk), times)))
+        with ThreadPoolExecutor(self._number) as pool:
+            list(pool.map(lambda _: self._visit(turns, headers), range(self._number)))
+
+    @contextmanager
+    def walking(self, **headers: str) -> Iterator[None]:
+        """Have them walk on and on until the end of the block."""
+        end = threading.Event()
+        turns = itertools.takewhile(lambda _: not end.is_set(), itertools.cycle(WALK))
+        with ThreadPoolExecutor(self._number) as pool:
+            walks = [pool.submit(self._visit, turns, headers) for _ in range(self._number)]
+            try:
+                yield
+            finally:
+                end.set()
+            for walk in walks:
+                walk.result()
+
+    def hang_up(self, path: str, route: str, **headers: str) -> None:
+        """Send a request that takes longer than 0.2 s, and be gone by then."""
+        address = urlsplit(self._observer.shop)
+        lines = [
+            f"GET {path} HTTP/1.1",
+            f"Host: {address.netloc}",
+            *(f"{k}: {v}" for k, v in (self.mark | headers).items()),
+        ]
+        context = ssl.create_default_context(cafile=self._observer.ca_file)
+        with (
+            socket.create_connection((address.hostname, address.port), timeout=10) as plain,
+            context.wrap_socket(plain, server_hostname=address.hostname) as connection,
+        ):
+            connection.sendall("\r\n".join([*lines, "", ""]).encode())
+            connection.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                connection.recv(1)
+        self._count(route, 0)
+
+    @contextmanager
+    def books(self) -> Iterator[list[Ledger]]:
+        """Keep the books of what is sent in the block; the list holds the ledger after it."""
+        opening = books.open_books(self._runtime)
+        found: list[Ledger] = []
+        yield found
+        closing = books.close_books(self._runtime)
+        found.append(books.balance(self._runtime, opening, closing, self.tally.as_json()))
+
+    def statuses(self) -> Counter[int]:
+        """Return how often each status was answered."""
+        return sum((Counter(of) for methods in self.tally.counts.values() for of in methods.values()), Counter())
+
+    def _visit(self, turns: Iterator[tuple[str, str]], headers: Mapping[str, str]) -> None:
+        session = self._observer.client()
+        session.headers.update(self.mark | headers)
+        with session:
+            while True:
+                with self._lock:
+                    turn = next(turns, None)
+                if turn is None:
+                    return
+                path, route = turn
+                try:
+                    answer = session.get(f"{self._observer.shop}{path}", timeout=50, allow_redirects=False)
+                except requests.RequestException:
+                    self._count(route, 0)
+                else:
+                    self._count(route, answer.status_code, answer.elapsed.total_seconds())
+
+    def _count(self, route: str, status: int, seconds: float = 0.0) -> None:
+        with self._lock:
+            self.tally.request(name=route, method="GET", status=status, failure=None, seconds=seconds)

@@ -73,7 +73,6 @@ class LoadRun:
             status=response.status_code,
             failure=None if exception is None else str(exception),
             seconds=response_time / 1000,
-            connected=not isinstance(getattr(response, "error", None), ConnectionRefusedError),
         )
 
     def _note_users(self, *, user_count: int, **_: Any) -> None:

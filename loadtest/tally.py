@@ -16,8 +16,6 @@ class Tally:
         self.counts: defaultdict[str, defaultdict[str, Counter[int]]] = defaultdict(lambda: defaultdict(Counter))
         #: Of each name, how long each answer took in seconds.
         self.seconds: defaultdict[str, array] = defaultdict(lambda: array("d"))
-        #: Requests that never left, since nobody took the connection; in ``counts`` with a status of 0.
-        self.not_connected = 0
         self.failures: Counter[tuple[str, str, str]] = Counter()
         self.errors: Counter[str] = Counter()
         self.orders_placed = 0
@@ -46,14 +44,11 @@ class Tally:
         status: int,
         failure: str | None,
         seconds: float = 0.0,
-        connected: bool = True,
     ) -> None:
         """Count one request; a status of 0 means that there was no answer, within ``seconds``."""
         self.counts[name][method][status] += 1
         if status:
             self.seconds[name].append(seconds)
-        if not connected:
-            self.not_connected += 1
         if failure is not None:
             self.failures[name, method, failure] += 1
 
@@ -99,7 +94,6 @@ class Tally:
                 }
                 for name, methods in sorted(self.counts.items())
             },
-            "not_connected": self.not_connected,
             "seconds": {name: _quantiles(sorted(times)) for name, times in sorted(self.seconds.items())},
             "orders_placed": self.orders_placed,
             "orders_refused": self.orders_refused,

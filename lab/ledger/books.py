@@ -158,7 +158,7 @@ def counts_of(result: Mapping, increases: Mapping[str, Mapping[Series, float]]) 
         )
     of = increases.get("nginx")
     status = _sum(of, "nginx_http_requests_total") if of else None
-    return Counts(sent, result.get("not_connected", 0), log, status, workers, app)
+    return Counts(sent, log, status, workers, app)
 
 
 def _of(increase: Mapping[Series, float], wanted: str) -> list[tuple[dict[str, str], int]]:

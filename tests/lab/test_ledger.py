@@ -242,14 +242,24 @@ def test_a_visitor_who_hangs_up_is_cut_at_nginx_and_answered_by_django():
     assert ("cart:cart-summary", "no answer", 3) in [(row.route, row.kind, row.sent) for row in account.rows]
 
 
-def test_a_request_without_an_answer_that_nginx_never_saw_is_a_difference_unless_nobody_took_it():
+def test_a_request_without_an_answer_that_is_not_logged_never_came_if_nginx_itself_counts_none():
     counts = a_run()
     counts.sent[CART._replace(status="0")] += 2
 
-    assert settle(counts).fault == LOCUST
-    refused = settle(dataclasses.replace(counts, not_connected=2))
-    assert refused.differences == []
-    assert lines(refused)["to whom nobody opened the door (connection refused)"] == 2
+    account = settle(counts)
+
+    assert account.differences == []
+    assert lines(account)["that got no answer and never came to NGINX, which counted none of them"] == 2
+
+
+@pytest.mark.parametrize("status", [None, 462 + 12 + 9 + 2], ids=["not known", "it counts them"])
+def test_a_request_without_an_answer_that_is_not_logged_is_a_difference_if_nginx_does_not_vouch_for_that(status):
+    counts = dataclasses.replace(a_run(), status=status)
+    counts.sent[CART._replace(status="0")] += 2
+
+    assert "2 requests to which Locust got no answer are not in NGINX's access log" in [
+        each.sentence for each in settle(counts).differences
+    ]
 
 
 def test_a_host_that_django_does_not_know_is_answered_before_any_view():
@@ -320,7 +330,7 @@ def test_only_the_tiers_with_figures_are_compared():
 
 
 def test_methods_that_nginx_calls_other_and_views_without_a_name_are_brought_together():
-    result = {"counts": {"refused": {"PUT": {"405": 2}}, "other": {"GET": {"404": 3}}}, "not_connected": 0}
+    result = {"counts": {"refused": {"PUT": {"405": 2}}, "other": {"GET": {"404": 3}}}}
     django = {
         (
             "django_http_responses_total_by_status_view_method_total",

@@ -30,10 +30,11 @@ def holds(ledger: Ledger) -> None:
     assert {row.remainder for row in ledger.account.rows} == {0}
 
 
-def term(ledger: Ledger, what: str) -> int:
-    """Return the count of the statement's line that says this."""
-    (found,) = {line.count for line in ledger.account.lines if line.what.startswith(what)}
-    return found
+def term(ledger: Ledger, what: str, absent: int | None = None) -> int:
+    """Return the count of the statement's line that says this; ``absent`` when there is none, if that may be."""
+    found = {line.count for line in ledger.account.lines if line.what.startswith(what)}
+    assert len(found) == 1 or (absent is not None and not found), f"{what}: {found}"
+    return found.pop() if found else absent
 
 
 def others(ledger: Ledger, route: str) -> int:
@@ -58,9 +59,9 @@ def test_fifty_visitors_and_a_worker_killed_for_taking_too_long(runtime, observe
         headers = {"X-Lab-Token": visitors.mark["X-Lab-Token"], "X-Lab-Fault": "sleep=60"}
         answers.append(observer.client().get(f"{observer.shop}/cart/", headers=headers, timeout=60).status_code)
 
-    stuck = threading.Timer(5, ask_for_too_much)
+    stuck = threading.Timer(4, ask_for_too_much)
     stuck.start()
-    code, file = load.shop(runtime, "steady", {"USERS": "50", "DURATION": f"{harakiri + 2}s"})
+    code, file = load.shop(runtime, "steady", {"USERS": "50", "DURATION": f"{harakiri}s"})
     stuck.join()
     ledger = load.ledger_of(runtime, file)
 
@@ -76,7 +77,7 @@ def test_a_flash_sale_is_counted_with_its_refusals(runtime, observer):
         return observer.on_page("django", "pomar_orders_total", outcome=outcome)
 
     before = {outcome: orders(outcome) for outcome in ("placed", "out_of_stock")}
-    code, file = load.shop(runtime, "flash-sale", {"DURATION": "16s"})
+    code, file = load.shop(runtime, "flash-sale", {"DURATION": "12s"})
     after = {outcome: orders(outcome) for outcome in before}
     ledger = load.ledger_of(runtime, file)
 
@@ -103,7 +104,7 @@ def test_another_load_beside_it_that_wears_out_the_workers_is_a_term_of_its_own(
     stranger = threading.Timer(3, lambda: done.append(subprocess.run(command, capture_output=True, text=True)))
     done: list[subprocess.CompletedProcess] = []
     stranger.start()
-    code, file = load.shop(runtime, "smoke", {"DURATION": "12s"})
+    code, file = load.shop(runtime, "smoke", {"DURATION": "10s"})
     stranger.join()
     ledger = load.ledger_of(runtime, file)
 
@@ -184,7 +185,11 @@ def test_a_reload_of_nginx_and_a_rotation_of_its_logs_lose_no_line(runtime, visi
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    log, workers = in_nginx("ls -i logs/metrics.log"), in_nginx('pgrep -P "$(cat run/nginx.pid)" nginx || true')
+    def nginx_workers() -> str:
+        """Return the pids of its workers: processes whose parent is the one in its pid file."""
+        return in_nginx('read -r master <run/nginx.pid; grep -lsx "PPid:.$master" /proc/[0-9]*/status')
+
+    log, workers = in_nginx("ls -i logs/metrics.log"), nginx_workers()
 
     with visitors.books() as kept, visitors.walking():
         in_nginx('kill -HUP "$(cat run/nginx.pid)"')
@@ -197,8 +202,11 @@ def test_a_reload_of_nginx_and_a_rotation_of_its_logs_lose_no_line(runtime, visi
         )
 
     holds(kept[0])
-    assert in_nginx('pgrep -P "$(cat run/nginx.pid)" nginx || true') != workers or not workers
-    assert visitors.statuses().keys() == {200, 301, 404}
+    assert nginx_workers() != workers
+    # A kept connection may be closed while a request is on its way, which then never comes: once a visitor at most.
+    statuses = visitors.statuses()
+    assert statuses.keys() - {0} == {200, 301, 404}
+    assert statuses[0] == term(kept[0], "that got no answer and never came", absent=0) <= 8
 
 
 def test_visitors_who_hang_up_are_cut_at_nginx_and_answered_to_nobody_by_django(visitors):

@@ -21,7 +21,7 @@ def tally() -> Tally:
 
 def test_requests_are_counted_by_name_method_and_status(tally):
     tally.request(name="product:list", method="HEAD", status=200, failure=None, seconds=0.25)
-    tally.request(name="product:list", method="GET", status=0, failure="no answer", seconds=9.0, connected=False)
+    tally.request(name="product:list", method="GET", status=0, failure="no answer", seconds=9.0)
 
     assert tally.as_json() == {
         "requests": 5,
@@ -30,7 +30,6 @@ def test_requests_are_counted_by_name_method_and_status(tally):
             "checkout:checkout": {"POST": {"302": 1}},
             "product:list": {"GET": {"200": 1, "404": 1, "0": 1}, "HEAD": {"200": 1}},
         },
-        "not_connected": 1,
         "seconds": {
             "checkout:checkout": {"0.5": 0.03, "0.95": 0.03, "0.99": 0.03},
             "product:list": {"0.5": 0.02, "0.95": 0.25, "0.99": 0.25},

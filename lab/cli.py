@@ -120,7 +120,9 @@ def load(profile: str) -> None:
     """Restock, shop, and balance the books; exit code 1 when a request failed that should not have, or they do not."""
     chosen = runtime()
     code, result = load_module.shop(chosen, profile)
-    sys.exit(code or _show_ledger(chosen, result) if result.exists() else 1)
+    if result.exists():
+        code = _show_ledger(chosen, result) or code
+    sys.exit(code)
 
 
 @main.command()

@@ -130,7 +130,7 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Account:
-    """The whole comparison. ``fault`` names the tier that alone disagrees with all others, if there is one."""
+    """The whole comparison. ``fault`` names the tier at fault, if one alone can be."""
 
     rows: list[Row]
     lines: list[Line]
@@ -346,14 +346,19 @@ class _Book:
 
 
 def _fault(differences: list[Difference], agreeing: set[tuple[str, ...]]) -> str:
-    """Return the tier that has a part in every difference and that no other agrees with, if there is one."""
+    """Return the tier in every difference that no other agrees with, else the one that contradicts itself.
+
+    Nothing when there is no such tier, or more than one.
+    """
     if not differences:
         return ""
+    by_itself = {tier for each in differences for tier in each.between if len(each.between) == 1}
     suspects = set.intersection(*(set(each.between) for each in differences))
     if len(suspects) > 1:
         # Whom a third tier agrees with is not at fault.
         suspects -= {tier for pair in agreeing for tier in pair if not suspects.issuperset(pair)}
-    return suspects.pop() if len(suspects) == 1 else ""
+    named = suspects if len(suspects) == 1 else by_itself
+    return next(iter(named)) if len(named) == 1 else ""
 
 
 def _rows(counts: Counts, book: _Book) -> Iterator[Row]:

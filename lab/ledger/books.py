@@ -8,10 +8,12 @@ Prometheus's own increase; where a probe fell between a scrape and a cut, the pa
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
+from lab.errors import LabError
 from lab.ledger import account, latency
 from lab.ledger import cut as cut_module
 from lab.ledger.account import Account, App, Counts, Difference, Key, Log, Workers
@@ -50,31 +52,36 @@ class Ledger:
         return "unknown" if self.reasons else "exact"
 
 
-def open_books(runtime: Runtime) -> Cut:
+def open_books(runtime: Runtime, patience: float = cut_module.PATIENCE_SECONDS) -> Cut:
     """Return the cut before a run, once Prometheus has no more of any counter than the exporters say.
 
-    It has, for some seconds after a part was restarted.
+    It has, for some seconds after a part was restarted. When it does not answer that is told at the end of the run.
     """
     prometheus = Prometheus(runtime.url(part("prometheus"), ""))
-    deadline = time.monotonic() + cut_module.PATIENCE_SECONDS
+    deadline = time.monotonic() + patience
+    fell: dict[str, str] = {}
     while True:
-        opening = cut_module.take(runtime)
-        stored = {
-            job: prometheus.samples(job, names, opening.at, opening.at) for job, names in cut_module.FAMILIES.items()
-        }
-        ahead = any(
-            samples[-1][1] > opening.values[job].get(series, 0)
-            for job in opening.values
-            for series, samples in stored[job].items()
-            if series[0].endswith("_total")
-        )
-        if not ahead or time.monotonic() > deadline:
-            return opening
+        opening = cut_module.take(runtime, patience)
+        fell |= opening.fell
+        opening = replace(opening, fell=fell)
+        with suppress(LabError):
+            if _is_ahead(prometheus, opening) and time.monotonic() < deadline:
+                continue
+        return opening
 
 
-def close_books(runtime: Runtime) -> Cut:
+def _is_ahead(prometheus: Prometheus, opening: Cut) -> bool:
+    return any(
+        n > opening.values[job].get(series, 0)
+        for job in opening.values.keys() - opening.fell
+        for series, n in prometheus.values(job, cut_module.FAMILIES[job], opening.at).items()
+        if series[0].endswith("_total")
+    )
+
+
+def close_books(runtime: Runtime, patience: float = cut_module.PATIENCE_SECONDS) -> Cut:
     """Return the cut after a run."""
-    return cut_module.take(runtime)
+    return cut_module.take(runtime, patience)
 
 
 def balance(runtime: Runtime, opening: Cut, closing: Cut, result: Mapping) -> Ledger:
@@ -97,16 +104,18 @@ def balance(runtime: Runtime, opening: Cut, closing: Cut, result: Mapping) -> Le
             differences.append(Difference((TIERS[job],), f"{TIERS[job]} contradicts itself: {fell}{WHY_BACK}"))
         elif job in opening.values and job in closing.values:
             end = prometheus.first_scrape(job, closing.at)
-            if end is None:
-                reasons.append(f"Prometheus has no figures of {job} from after the run: see `make status`")
+            if end is None or not prometheus.was_scraped_before(job, opening.at):
+                when = "after" if end is None else "before"
+                reasons.append(f"Prometheus has no figures of {job} from {when} the run")
                 continue
+            before = prometheus.values(job, names, opening.at)
             stored = prometheus.samples(job, names, opening.at, end)
-            if when := _reset(stored, opening, closing, job):
+            if when := _reset(job, before, stored, opening, closing):
                 reasons.append(f"{RESETS[job]}, at {_clock(when)}")
                 continue
             scraped[job] = end
             increases[job] = _increase(opening.values[job], closing.values[job])
-            differences += _held_against_pages(job, stored, opening, closing)
+            differences += _held_against_pages(job, before, stored, opening, closing)
             notes += [
                 f"Prometheus did not scrape {job} for {seconds:.0f} s from {_clock(at)}: its counters went on meanwhile"
                 for at, seconds in prometheus.missed_scrapes(job, opening.at, closing.at)
@@ -180,23 +189,26 @@ def _increase(before: Mapping[Series, float], after: Mapping[Series, float]) -> 
     return {series: n - before.get(series, 0) for series, n in after.items() if series[0].endswith("_total")}
 
 
-def _reset(stored: Mapping[Series, list[Sample]], opening: Cut, closing: Cut, job: str) -> float | None:
+def _reset(
+    job: str, before: Mapping[Series, float], stored: Mapping[Series, list[Sample]], opening: Cut, closing: Cut
+) -> float | None:
     """Return the unix time at which a job's counters began anew between the cuts, as far as it is known."""
     for series, after in closing.values[job].items():
         if series[0].endswith("start_time_seconds") and opening.values[job].get(series) != after:
             return after
-    for series, before in opening.values[job].items():
-        if series[0].endswith("_total") and closing.values[job].get(series, 0) < before:
+    for series, n in opening.values[job].items():
+        if series[0].endswith("_total") and closing.values[job].get(series, 0) < n:
             return closing.at
-    for (name, _), samples in stored.items():
-        for (_, earlier), (at, later) in pairwise(samples):
-            if name.endswith("_total") and later < earlier and at > opening.at:
+    for series, samples in stored.items():
+        since = [(opening.at, before.get(series, 0)), *((at, n) for at, n in samples if at > opening.at)]
+        for (_, earlier), (at, later) in pairwise(since):
+            if series[0].endswith("_total") and later < earlier:
                 return at
     return None
 
 
 def _held_against_pages(
-    job: str, stored: Mapping[Series, list[Sample]], opening: Cut, closing: Cut
+    job: str, before: Mapping[Series, float], stored: Mapping[Series, list[Sample]], opening: Cut, closing: Cut
 ) -> list[Difference]:
     """Return where Prometheus's samples around the cuts are not what the exporter's page said at them."""
     found = []
@@ -206,16 +218,17 @@ def _held_against_pages(
             continue
         samples = stored.get(series, [])
         page_before = opening.values[job].get(series, 0)
-        before = next((n for at, n in reversed(samples) if at < opening.at), 0)
+        stored_before = before.get(series, 0)
         after = next((n for at, n in samples if at > closing.at), 0)
         own = name == "nginx_http_load_responses_total"
-        if before <= page_before and after >= page and not (own and after - before != page - page_before):
+        grown_alike = after - stored_before == page - page_before
+        if stored_before <= page_before and after >= page and (grown_alike or not own):
             continue
         what = f"{name} of {', '.join(value for _, value in labels)}" if labels else name
         found.append(
             Difference(
                 (account.PROMETHEUS, TIERS[job]),
-                f"Prometheus's samples of {what} go from {before:,.0f} to {after:,.0f}; its exporter said "
+                f"Prometheus's samples of {what} go from {stored_before:,.0f} to {after:,.0f}; its exporter said "
                 f"{page_before:,.0f} and {page:,.0f}",
             )
         )
@@ -229,10 +242,10 @@ def _quantiles(
     for job, (name, label) in latency.HISTOGRAMS.items():
         if job not in scraped:
             continue
-        increase = {}
-        for series, samples in prometheus.samples(job, [f"{name}_bucket"], start, scraped[job]).items():
-            before = next((n for at, n in reversed(samples) if at < start), 0)
-            increase[series] = samples[-1][1] - before
+        buckets = [f"{name}_bucket"]
+        before = prometheus.values(job, buckets, start)
+        after = prometheus.values(job, buckets, scraped[job])
+        increase = {series: n - before.get(series, 0) for series, n in after.items()}
         histograms[job] = latency.by_route(increase, label)
     others = counts.log.responses - counts.log.load if counts.log else Counter()
     shared: Counter[str] = Counter()

@@ -96,7 +96,8 @@ def take(runtime: Runtime, patience: float = PATIENCE_SECONDS) -> Cut:
         moving = _moving(last, look, fell)
         waited = time.monotonic() - began
         silent = waited < SILENCE_SECONDS and look.silent
-        if (not moving and not silent) or waited > patience:
+        # What contradicts itself is at fault, whatever else would come to rest.
+        if (not moving and not silent) or waited > (min(patience, SILENCE_SECONDS) if fell else patience):
             # The second read of NGINX's status is not in the log that was read before it.
             values = look.values | ({"nginx": last.values["nginx"]} if "nginx" in last.values else {})
             return Cut(at, values, look.silent, fell, moving)

@@ -34,13 +34,20 @@ class Prometheus:
     def samples(self, job: str, names: Iterable[str], start: float, end: float) -> dict[Series, list[Sample]]:
         """Return the raw samples of these metrics of a job, from a little before ``start`` to ``end``."""
         window = int(end - start + NEAR_SECONDS) + 1
-        selector = f'{{__name__=~"{"|".join(names)}",job="{job}"}}[{window}s]'
-        found = {}
-        for each in self._ask("query", query=selector, time=f"{end:.3f}")["result"]:
-            labels = {name: value for name, value in each["metric"].items() if name not in ADDED}
-            key = each["metric"]["__name__"], tuple(sorted(labels.items()))
-            found[key] = [(float(at), float(value)) for at, value in each["values"]]
-        return found
+        found = self._ask("query", query=f"{_selector(job, names)}[{window}s]", time=f"{end:.3f}")["result"]
+        return {_series(each["metric"]): [(float(at), float(n)) for at, n in each["values"]] for each in found}
+
+    def values(self, job: str, names: Iterable[str], at: float) -> dict[Series, float]:
+        """Return the last sample at most ``NEAR_SECONDS`` old of each series that had not ended by ``at``.
+
+        Those of an exporter that was restarted end with the first scrape after that.
+        """
+        alive = {
+            _series(each["metric"])
+            for each in self._ask("query", query=_selector(job, names), time=f"{at:.3f}")["result"]
+        }
+        near = self.samples(job, names, at, at)
+        return {series: samples[-1][1] for series, samples in near.items() if series in alive}
 
     def first_scrape(self, job: str, after: float) -> float | None:
         """Return when a job was first scraped with success later than ``after``, and wait for that if need be.
@@ -56,6 +63,10 @@ class Prometheus:
             if now > after + PATIENCE_SECONDS:
                 return None
             time.sleep(0.2)
+
+    def was_scraped_before(self, job: str, moment: float) -> bool:
+        """Say whether a job was scraped with success a little before ``moment``."""
+        return any(up for at, up in self._ups(job, moment, moment) if at < moment)
 
     def missed_scrapes(self, job: str, start: float, end: float) -> list[Sample]:
         """Return the gaps in a job's scrapes: when each began, and how many seconds it lasted."""
@@ -77,3 +88,12 @@ class Prometheus:
         if answer["status"] != "success":
             raise LabError(f"Prometheus refuses a query: {answer.get('error')}")
         return answer["data"]
+
+
+def _selector(job: str, names: Iterable[str]) -> str:
+    return f'{{__name__=~"{"|".join(names)}",job="{job}"}}'
+
+
+def _series(metric: dict[str, str]) -> Series:
+    labels = {name: value for name, value in metric.items() if name not in ADDED}
+    return metric["__name__"], tuple(sorted(labels.items()))

@@ -38,7 +38,9 @@ def verdict(ledger: Ledger) -> str:
         lines.append("LEDGER: NOT KNOWN; what can be compared agrees.")
     else:
         fault = ledger.account.fault
-        who = f"{fault} is at fault: all others agree" if fault else "no single tier explains it"
+        alone = all(fault in each.between for each in differences)
+        others = "all others agree" if alone else "it contradicts itself"
+        who = f"{fault} is at fault: {others}" if fault else "no single tier explains it"
         lines.append(f"LEDGER: WRONG in {len(differences):,} place{'s' * (len(differences) != 1)}; {who}.")
     return "\n".join(lines)
 

@@ -18,10 +18,9 @@ from lab.paths import ROOT, STATE
 Command = Callable[..., subprocess.CompletedProcess]
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A copy of this checkout in a folder with a space in its name, with the environment and programs of this one."""
-    copy = tmp_path / "a checkout"
+def copy_of_checkout(folder: Path) -> Path:
+    """Copy this checkout into a folder with a space in its name, with the environment and programs of this one."""
+    copy = folder / "a checkout"
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0"):
         if name and (ROOT / name).is_file() and not name.startswith(("tests/", "docs/")):
@@ -34,18 +33,16 @@ def checkout(tmp_path: Path) -> Path:
     return copy
 
 
-@pytest.fixture
-def ports() -> dict[str, str]:
-    """A free port for each setting of one."""
+def free_ports() -> dict[str, str]:
+    """Return a free port for each setting of one."""
     with ExitStack() as stack:
         names = [name for name in settings.CHECKS if name.endswith("_PORT")]
         held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in names]
         return {name: str(server.getsockname()[1]) for name, server in zip(names, held, strict=True)}
 
 
-@pytest.fixture
-def lab(checkout: Path, ports: dict[str, str]) -> Iterator[Command]:
-    """The lab's command in the checkout, on free ports; variables are given by name. Whatever it starts is ended."""
+def command_in(checkout: Path, ports: dict[str, str]) -> Command:
+    """Return the lab's command in a checkout, on these ports; variables are given by name."""
 
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
         return subprocess.run(
@@ -54,10 +51,29 @@ def lab(checkout: Path, ports: dict[str, str]) -> Iterator[Command]:
             env={**os.environ, "RUNTIME": "host", **ports, **variables},
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=150,
             stdin=subprocess.DEVNULL,
         )
 
+    return run
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of this checkout."""
+    return copy_of_checkout(tmp_path)
+
+
+@pytest.fixture
+def ports() -> dict[str, str]:
+    """A free port for each setting of one."""
+    return free_ports()
+
+
+@pytest.fixture
+def lab(checkout: Path, ports: dict[str, str]) -> Iterator[Command]:
+    """The lab's command in the checkout, on free ports. Whatever it starts is ended."""
+    run = command_in(checkout, ports)
     yield run
     run("down")
 

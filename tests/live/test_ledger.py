@@ -178,6 +178,38 @@ def test_a_restarted_access_log_exporter_is_named_as_a_gap(runtime, visitors):
     assert "LEDGER: NOT KNOWN; what can be compared agrees." in text.page(ledger)
 
 
+def test_strangers_who_never_rest_leave_the_loads_own_rows_exact(runtime, observer, visitors):
+    strangers = Visitors(runtime, observer, number=2)
+    strangers.mark = {}
+
+    with strangers.walking(), visitors.books(patience=2) as kept:
+        visitors.send(120)
+
+    ledger = kept[0]
+    assert ledger.verdict == "unknown", text.page(ledger)
+    assert [reason for reason in ledger.reasons if reason.startswith("somebody else was at the shop when the books")]
+    assert sum(row.sent for row in ledger.account.rows) == 120
+    assert {row.remainder for row in ledger.account.rows} == {0}
+    assert {row.answered for row in ledger.account.rows} == {None}
+
+
+def test_what_watches_may_be_away_and_the_rest_is_compared(runtime, visitors):
+    """A stopped exporter leaves its tier out; a Prometheus that is restarted misses scrapes, and no count."""
+    try:
+        with visitors.books() as kept, visitors.walking():
+            runtime.stop(part("uwsgi-exporter"))
+            runtime.restart(part("prometheus"))
+    finally:
+        runtime.start(part("uwsgi-exporter"))
+
+    ledger = kept[0]
+    assert ledger.verdict == "unknown", text.page(ledger)
+    assert [reason for reason in ledger.reasons if reason.startswith("uWSGI cannot be read when the books were closed")]
+    assert len(ledger.reasons) == 1
+    assert {row.remainder for row in ledger.account.rows} == {0}
+    assert sum(row.answered or 0 for row in ledger.account.rows) > 100
+
+
 def test_a_reload_of_nginx_and_a_rotation_of_its_logs_lose_no_line(runtime, visitors):
     def in_nginx(command: str) -> str:
         nginx = part("nginx")

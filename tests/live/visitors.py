@@ -15,6 +15,7 @@ import requests
 
 from lab.ledger import books
 from lab.ledger.books import Ledger
+from lab.ledger.cut import PATIENCE_SECONDS
 from lab.runtime import Runtime
 from loadtest.tally import Tally
 from tests.live.observer import Observer
@@ -81,12 +82,12 @@ class Visitors:
         self._count(route, 0)
 
     @contextmanager
-    def books(self) -> Iterator[list[Ledger]]:
+    def books(self, patience: float = PATIENCE_SECONDS) -> Iterator[list[Ledger]]:
         """Keep the books of what is sent in the block; the list holds the ledger after it."""
-        opening = books.open_books(self._runtime)
+        opening = books.open_books(self._runtime, patience)
         found: list[Ledger] = []
         yield found
-        closing = books.close_books(self._runtime)
+        closing = books.close_books(self._runtime, patience)
         found.append(books.balance(self._runtime, opening, closing, self.tally.as_json()))
 
     def statuses(self) -> Counter[int]:

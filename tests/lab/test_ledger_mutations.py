@@ -1,0 +1,93 @@
+"""A lab that miscounts on purpose: its ledger turns red, and names the tier."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.paths import ROOT
+from tests.lab.conftest import Command, command_in, copy_of_checkout, free_ports
+
+COUNTED = "  nginx_http_responses_total[$route][$method][$status]++\n"
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of this checkout."""
+    return copy_of_checkout(tmp_path_factory.mktemp("mutations"))
+
+
+@pytest.fixture(scope="module")
+def lab(checkout: Path) -> Iterator[Command]:
+    """The command of a lab that runs in the copy."""
+    run = command_in(checkout, free_ports())
+    started = run("up")
+    assert started.returncode == 0, started.stderr
+    yield run
+    run("down")
+
+
+def load(lab: Command) -> tuple[int, str]:
+    """Shop for a little, and return the exit code and all that was said."""
+    done = lab("load", PROFILE="smoke", USERS="6", DURATION="6s")
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_lab_that_counts_right_is_exact(lab):
+    code, said = load(lab)
+
+    assert "LEDGER: remainder 0 in every row" in said, said
+    assert code == 0
+
+
+@pytest.fixture
+def mtail_program(checkout: Path, lab: Command) -> Iterator[Path]:
+    """The program of the access log's exporter, to be changed; it is mended after the test."""
+    program = checkout / "nginx" / "access_log.mtail"
+    right = program.read_text()
+    yield program
+    program.write_text(right)
+    assert lab("restart", "access-log-exporter").returncode == 0
+
+
+def test_lines_of_the_log_that_are_dropped_are_missed_from_nginxs_access_log(lab, mtail_program):
+    drop = "\n/[37] [a-z-]+ load$/ {\n  stop\n}\n\n/^(?P<route>"
+    mtail_program.write_text(mtail_program.read_text().replace("\n/^(?P<route>", drop))
+    assert lab("restart", "access-log-exporter").returncode == 0
+
+    code, said = load(lab)
+
+    assert "NGINX's access log is at fault: all others agree." in said, said
+    assert "PASSED" in said
+    assert code == 1
+
+
+def test_a_route_that_is_counted_twice_is_too_much_in_nginxs_access_log(lab, mtail_program):
+    twice = """  $route == "product:list" {
+    nginx_http_responses_total[$route][$method][$status]++
+    nginx_http_load_responses_total[$route][$method][$status]++
+  }
+"""
+    mtail_program.write_text(mtail_program.read_text().replace(COUNTED, COUNTED + twice))
+    assert lab("restart", "access-log-exporter").returncode == 0
+
+    code, said = load(lab)
+
+    assert "NGINX's access log is at fault: all others agree." in said, said
+    assert "GET product:list 200; NGINX's access log has" in said
+    assert code == 1
+
+
+def test_without_the_multi_process_mode_django_is_found_to_contradict_itself(lab, checkout):
+    for path in (ROOT / "lab" / "lessons" / "naive").iterdir():
+        if path.is_file():
+            shutil.copy2(path, checkout / "app")
+    assert lab("restart", "app").returncode == 0
+
+    code, said = load(lab)
+
+    assert "Django contradicts itself" in said, said
+    assert "LEDGER: WRONG" in said
+    assert "Django is at fault" in said
+    assert code == 1

@@ -385,48 +385,56 @@ def _rows(counts: Counts, book: _Book) -> Iterator[Row]:
 
 
 def _lines(counts: Counts, book: _Book) -> Iterator[Line]:
-    log, workers, app = counts.log, counts.workers, counts.app
     yield Line("", counts.sent.total(), "sent by Locust")
-    if not log:
+    if not counts.log:
         return
+    yield from _lines_to_nginx(counts, book.never_seen)
+    yield from _lines_through_nginx(counts.log)
+    connected = counts.log.upstream.total() - counts.log.outcomes("unreached")
+    if counts.app:
+        yield Line("-", connected - counts.app.began, "whose worker died before Django saw it")
+        yield Line("=", counts.app.began, "begun by Django, before its middlewares")
+    if counts.app and counts.workers:
+        killed = counts.app.began - counts.workers.requests
+        stuck = min(counts.workers.harakiri, max(killed, 0))
+        yield Line("-", stuck, "killed for taking too long (harakiri)")
+        yield Line("-", killed - stuck, "killed with their worker")
+        yield Line("=", counts.workers.requests, "finished by uWSGI's workers")
+        yield Line("+", counts.app.answered - counts.workers.requests, "answered just before their worker died")
+        yield Line("=", counts.app.answered, "answered by Django")
+    yield from _lines_of_other_answers(counts.log, book)
+
+
+def _lines_to_nginx(counts: Counts, never_seen: int) -> Iterator[Line]:
+    log = counts.log
     others = log.responses - log.load
     health = sum(n for key, n in others.items() if key.route.startswith("health:"))
-    if book.never_seen:
-        yield Line("-", book.never_seen, "that got no answer and never came to NGINX, which counted none of them")
+    yield Line("-", never_seen, "that got no answer and never came to NGINX, which counted none of them")
     yield Line("+", health, "health checks")
     yield Line("+", others.total() - health, "of other visitors, the probe of the redirect included")
     yield Line("=", log.responses.total(), "in NGINX's access log")
     if counts.status is not None:
         yield Line("+", log.status_page, "for NGINX's status page")
         yield Line("=", counts.status, "in NGINX's stub_status")
+
+
+def _lines_through_nginx(log: Log) -> Iterator[Line]:
     yield Line("", log.responses.total(), "in NGINX's access log")
+    by_route: dict[str, Counter[str]] = {route: Counter() for route in BY_NGINX}
+    for key, n in log.responses.items():
+        if key.route in by_route:
+            by_route[key.route][key.status] += n
     for route, what in (("static", "static files"), ("redirect", "redirects to TLS"), ("refused", "refused by NGINX")):
-        statuses: Counter[str] = Counter()
-        for key, n in log.responses.items():
-            if key.route == route:
-                statuses[key.status] += n
-        by_status = ", ".join(f"{status}: {n:,}" for status, n in sorted(statuses.items()))
-        yield Line("-", statuses.total(), f"{what} ({by_status})" if route == "refused" and statuses else what)
+        statuses = ", ".join(f"{status}: {n:,}" for status, n in sorted(by_route[route].items()))
+        yield Line("-", by_route[route].total(), f"{what} ({statuses})" if statuses else what)
     yield Line("-", log.outcomes("unreached"), "that reached no worker")
-    if retried := log.outcomes("retried"):
-        yield Line("", retried, "sent on again after a failure, and maybe done twice")
-    connected = log.upstream.total() - log.outcomes("unreached")
-    if app:
-        yield Line("-", connected - app.began, "whose worker died before Django saw it")
-        yield Line("=", app.began, "begun by Django, before its middlewares")
-    if app and workers:
-        killed = app.began - workers.requests
-        yield Line("-", min(workers.harakiri, max(killed, 0)), "killed for taking too long (harakiri)")
-        yield Line("-", killed - min(workers.harakiri, max(killed, 0)), "killed with their worker")
-        yield Line("=", workers.requests, "finished by uWSGI's workers")
-        yield Line("+", app.answered - workers.requests, "answered by Django just before their worker died")
-        yield Line("=", app.answered, "answered by Django")
-        cut = sum(n for key, n in log.responses.items() if key.status == "499")
-        yield Line("", cut, "cut by the visitor (499 at NGINX)")
-        yield Line(
-            "", book.answered_to_nobody, "answered by Django to nobody, since the visitor or the worker had gone"
-        )
-        yield Line(
-            "", book.slash_added, "of Django's 404s that CommonMiddleware made a redirect to the same with a slash"
-        )
-        yield Line("", book.by_middleware, "answered by a middleware before any view")
+
+
+def _lines_of_other_answers(log: Log, book: _Book) -> Iterator[Line]:
+    """What is in the sums above, and has another answer at one tier than at the next."""
+    cut = sum(n for key, n in log.responses.items() if key.status == "499")
+    yield Line("", log.outcomes("retried"), "sent on again by NGINX after a failure")
+    yield Line("", cut, "cut by the visitor (499 at NGINX)")
+    yield Line("", book.answered_to_nobody, "answered by Django to nobody, since the visitor or the worker had gone")
+    yield Line("", book.slash_added, "404s of Django that CommonMiddleware made a redirect to the same with a slash")
+    yield Line("", book.by_middleware, "answered by a middleware before any view")

@@ -65,11 +65,11 @@ def _table(account: Account) -> str:
 
 
 def _statement(account: Account) -> Iterator[str]:
+    last = ""
     for line in account.lines:
-        if not line.count and not line.sign:
-            continue
-        if line.sign == "" and line.what.startswith("in NGINX"):
+        if not line.sign and last:
             yield ""
+        last = line.sign
         yield f"{line.sign:>3} {line.count:>11,}  {line.what}"
 
 

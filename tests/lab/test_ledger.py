@@ -295,7 +295,7 @@ def test_a_404_that_became_a_redirect_on_its_way_out_is_a_term():
     account = settle(counts)
 
     assert account.differences == []
-    assert lines(account)["of Django's 404s that CommonMiddleware made a redirect to the same with a slash"] == 4
+    assert lines(account)["404s of Django that CommonMiddleware made a redirect to the same with a slash"] == 4
 
 
 def test_a_request_that_reached_no_worker_is_a_term():

@@ -4,11 +4,11 @@ PYTHON ?= python3
 LAB = @command -v $(PYTHON) >/dev/null || { echo "lab: $(PYTHON) is missing: install Python 3.11 or newer, with venv." >&2; exit 1; }; \
 	$(PYTHON) lab/bootstrap.py
 
-.PHONY: help up down status logs restart clean load ledger load-ui test check generate
+.PHONY: help up down status logs restart clean load ledger load-ui lesson-multiprocess test check generate
 .DEFAULT_GOAL := help
 
 help: ## Print this help
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 30
 
 up: ## Start the lab and wait until all of it works
 	$(LAB) up
@@ -36,6 +36,9 @@ ledger: ## Print the last run's ledger: R=.lab/reports/load-….json for another
 
 load-ui: ## Shop from Locust's own page
 	$(LAB) load-ui
+
+lesson-multiprocess: ## See how Django's counters go wrong with several workers, and how not
+	$(LAB) lesson-multiprocess
 
 test: ## Run all tests; those that need the lab start it
 	$(LAB) test

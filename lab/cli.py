@@ -16,6 +16,7 @@ from lab.errors import LabError
 from lab.host import programs
 from lab.host.runtime import HostRuntime
 from lab.ledger import text
+from lab.lessons import multiprocess
 from lab.parts import Part
 from lab.paths import ROOT, VENV
 from lab.runtime import Runtime
@@ -143,6 +144,12 @@ def _show_ledger(chosen: Runtime, result: Path) -> int:
 def load_ui() -> None:
     """Shop from Locust's own page."""
     sys.exit(load_module.shop_from_page(runtime()))
+
+
+@main.command(name="lesson-multiprocess")
+def lesson_multiprocess() -> None:
+    """Show how Django's counters go wrong with several workers, and how not; needs no running lab."""
+    click.echo(multiprocess.teach())
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

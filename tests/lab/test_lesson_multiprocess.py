@@ -1,0 +1,235 @@
+"""The lesson on several workers: what it counts is right, what it says is what it counted, and nothing stays behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor, wait
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+import pytest
+
+from lab.errors import LabError
+from lab.lessons import multiprocess
+from lab.lessons.multiprocess import Scrape, Shop, increase, text
+from lab.paths import ROOT, VENV
+from tests.eventually import eventually
+
+#: Two masters with four workers each, and the right shop's metrics process.
+PROCESSES = 11
+
+
+class Lesson(NamedTuple):
+    """What the lesson saw, and the processes that were seen while it ran."""
+
+    scrapes: list[Scrape]
+    processes: set[psutil.Process]
+
+    @property
+    def killed_at(self) -> int:
+        """The index of the scrape after which workers were killed."""
+        (index,) = [index for index, scrape in enumerate(self.scrapes) if scrape.lost]
+        return index
+
+
+@pytest.fixture(scope="module")
+def lesson() -> Lesson:
+    """The real lesson, run once."""
+    this = psutil.Process()
+    others, seen = set(this.children()), set()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(multiprocess.observe)
+        while not wait([running], timeout=0.05).done:
+            seen |= set(this.children(recursive=True)) - others
+    return Lesson(running.result(), seen)
+
+
+def living(processes: set[psutil.Process]) -> list[psutil.Process]:
+    """Return those that have not ended; one that only waits for init to take note of its end has."""
+    found = []
+    for process in processes:
+        try:
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def folders_of(pid: int) -> list[Path]:
+    """Return the folders that a process's lesson has made and not removed."""
+    places = (Path(tempfile.gettempdir()), Path("/dev/shm"))
+    return [path for place in places for path in place.glob(f"pomar-lesson-{pid}-*")]
+
+
+def test_the_right_counter_is_all_that_was_sent_at_each_scrape(lesson):
+    assert [scrape.right for scrape in lesson.scrapes] == [40 * number for number in range(13)]
+    assert [scrape.sent for scrape in lesson.scrapes] == [40 * number for number in range(13)]
+
+
+def test_the_naive_counter_never_shows_what_a_killed_worker_had_counted(lesson):
+    killed = lesson.scrapes[lesson.killed_at]
+
+    # Of 200 requests and 6 scrapes the busiest of four workers has at least 52, some of which may be the scrapes.
+    assert killed.sent == 200
+    assert killed.lost >= 46
+    assert all(scrape.naive <= scrape.sent - killed.lost for scrape in lesson.scrapes[lesson.killed_at + 1 :])
+
+
+def test_each_naive_worker_alone_counts_up_as_long_as_it_lives(lesson):
+    for life in (lesson.scrapes[: lesson.killed_at + 1], lesson.scrapes[lesson.killed_at + 1 :]):
+        for slot in {scrape.worker for scrape in life}:
+            counted = [scrape.naive for scrape in life if scrape.worker == slot]
+            assert all(before <= after for before, after in pairwise(counted)), f"worker {slot}: {counted}"
+
+
+def test_the_text_of_the_real_lesson_fits_and_names_the_files_that_do_it_right(lesson):
+    printed = text(lesson.scrapes)
+
+    assert max(map(len, printed.splitlines())) <= 80
+    for name in ("app/uwsgi.ini", "app/telemetry/multiprocess.py", "app/telemetry/server.py"):
+        assert name in printed
+        assert (ROOT / name).is_file()
+
+
+def test_the_lesson_leaves_no_process_and_no_folder(lesson):
+    assert len(lesson.processes) >= PROCESSES
+    eventually(
+        lambda: living(lesson.processes), because="the lesson ends what it started", wanted=lambda found: not found
+    )
+    assert folders_of(os.getpid()) == []
+
+
+@pytest.mark.parametrize(
+    "processes", [1, 3, PROCESSES], ids=["while the database is made", "while a shop starts", "while both shops run"]
+)
+def test_an_interrupted_lesson_leaves_no_process_and_no_folder(processes):
+    command = [sys.executable, "-c", "from lab.lessons.multiprocess import teach; teach()"]
+    with psutil.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        seen = set(
+            eventually(
+                lambda: running.children(recursive=True),
+                because="the lesson starts its shops",
+                timeout=30,
+                wanted=lambda found: len(found) >= processes,
+            )
+        )
+        assert folders_of(running.pid) != []
+
+        running.send_signal(signal.SIGINT)
+
+        assert running.wait(30) != 0
+    eventually(lambda: living(seen), because="the lesson ends what it started", wanted=lambda found: not found)
+    assert folders_of(running.pid) == []
+
+
+def test_a_missing_uwsgi_is_said_in_one_sentence(monkeypatch, tmp_path):
+    monkeypatch.setattr(multiprocess, "VENV", tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(LabError, match="uWSGI is not in the lab's environment"):
+        multiprocess.teach()
+
+    assert folders_of(os.getpid()) == []
+
+
+def test_a_shop_that_does_not_start_says_why(tmp_path):
+    ini = tmp_path / "uwsgi.ini"
+    ini.write_text(
+        "[uwsgi]\nmaster = true\nneed-app = true\nlazy-apps = true\nlog-date = true\nmodule = no_such_shop\n"
+    )
+    shop = Shop("naive", ini, tmp_path, {"PATH": str(VENV / "bin")})
+
+    with pytest.raises(LabError) as error:
+        shop.wait_until(shop.is_ready)
+
+    assert error.value.message == "the naive shop ended: ModuleNotFoundError: No module named 'no_such_shop'"
+
+
+@pytest.mark.parametrize(
+    ("values", "grown"),
+    [
+        ([7], 0),
+        ([0, 40, 80], 80),
+        ([5, 5], 0),
+        # 10 + 15, a restart at zero and 5 since, 4.
+        ([0, 10, 25, 5, 9], 34),
+        # 90, then 60 of which Prometheus believes that they are new, 40 up to 100, and 70 again.
+        ([0, 90, 60, 100, 70], 260),
+        ([3, 0, 3], 3),
+    ],
+    ids=["one sample", "no restart", "no growth", "one step back", "a saw-tooth", "down to zero"],
+)
+def test_increase_takes_each_step_back_for_a_restart(values, grown):
+    assert increase(values) == grown
+
+
+#: Of the naive values 12 + 9 + 55 + 31 = 107 are new to Prometheus.
+SCRAPES = [
+    Scrape(sent=0, naive=0, right=0, worker=1),
+    Scrape(sent=40, naive=12, right=40, worker=1),
+    Scrape(sent=80, naive=9, right=80, worker=2, lost=21),
+    Scrape(sent=120, naive=64, right=120, worker=3),
+    Scrape(sent=160, naive=31, right=160, worker=4),
+]
+
+
+def test_the_table_has_a_row_for_each_scrape_and_says_when_the_naive_counter_went_back():
+    table = text(SCRAPES).split("\n\n")[1]
+
+    assert table.splitlines() == [
+        "  sent   right   naive  of worker",
+        "     0       0       0  1",
+        "    40      40      12  1",
+        "    80      80       9  2          back by 3; then one worker of each is killed",
+        "   120     120      64  3",
+        "   160     160      31  4          back by 33",
+    ]
+
+
+def test_the_chart_has_both_counters_side_by_side_each_in_a_scale_that_it_names():
+    chart = text(SCRAPES).split("\n\n")[2]
+
+    assert chart.splitlines() == [
+        "  sent  right (█ is 5)                    naive (█ is 2)",
+        "     0",
+        f"    40  {'█' * 8:32}  {'█' * 6}",
+        f"    80  {'█' * 16:32}  {'█' * 4}▌",
+        f"   120  {'█' * 24:32}  {'█' * 32}",
+        f"   160  {'█' * 32:32}  {'█' * 15}▌",
+    ]
+
+
+def test_the_conclusion_has_the_numbers_of_the_run():
+    seen = text(SCRAPES).split("\n\n")[3].replace("\n", " ")
+
+    assert seen == (
+        "160 requests were sent to each shop. The right counter was exact at 5 of 5 scrapes. The naive one went back "
+        "2 times, and showed 64 at most and 31 at the end. Prometheus takes each step back for a restart: its "
+        "increase() over the naive one is 107, 53 too few, over the right one 160. The naive worker that was killed "
+        "took the 21 requests that it had counted with it; at the end the right counter lacks none."
+    )
+
+
+@pytest.mark.parametrize(
+    ("naive", "right", "words"),
+    [
+        ([0, 50, 100], [0, 50, 100], "The naive one never went back, and showed 100 at most and 100 at the end."),
+        ([0, 90, 60], [0, 50, 100], "The naive one went back once, and showed 90 at most and 60 at the end."),
+        ([0, 90, 60], [0, 50, 100], "over the naive one is 150, 50 too many, over the right one 100."),
+        ([0, 50, 100], [0, 50, 99], "over the naive one is 100, over the right one 99, 1 too few."),
+        ([0, 50, 100], [0, 50, 99], "The right counter was exact at 2 of 3 scrapes."),
+    ],
+    ids=["never back", "once back", "too many", "exact by luck", "not exact"],
+)
+def test_the_conclusion_says_whatever_was_seen(naive, right, words):
+    scrapes = [Scrape(*counts, worker=1) for counts in zip((0, 50, 100), naive, right, strict=True)]
+
+    seen = text(scrapes).split("\n\n")[3].replace("\n", " ")
+
+    assert words in seen
+    assert "killed" not in seen

@@ -53,9 +53,9 @@ class Ledger:
 
 
 def open_books(runtime: Runtime, patience: float = cut_module.PATIENCE_SECONDS) -> Cut:
-    """Return the cut before a run, once Prometheus has no more of any counter than the exporters say.
+    """Return the cut before a run, once Prometheus has every tier's figures, and none higher than its exporter says.
 
-    It has, for some seconds after a part was restarted. When it does not answer that is told at the end of the run.
+    For some seconds after a part was restarted it has not. When it does not answer that is told at the end of the run.
     """
     prometheus = Prometheus(runtime.url(part("prometheus"), ""))
     deadline = time.monotonic() + patience
@@ -65,17 +65,20 @@ def open_books(runtime: Runtime, patience: float = cut_module.PATIENCE_SECONDS) 
         fell |= opening.fell
         opening = replace(opening, fell=fell)
         with suppress(LabError):
-            if _is_ahead(prometheus, opening) and time.monotonic() < deadline:
+            if not _is_with(prometheus, opening) and time.monotonic() < deadline:
                 continue
         return opening
 
 
-def _is_ahead(prometheus: Prometheus, opening: Cut) -> bool:
-    return any(
-        n > opening.values[job].get(series, 0)
+def _is_with(prometheus: Prometheus, opening: Cut) -> bool:
+    return all(
+        prometheus.was_scraped_before(job, opening.at)
+        and all(
+            n <= opening.values[job].get(series, 0)
+            for series, n in prometheus.values(job, cut_module.FAMILIES[job], opening.at).items()
+            if series[0].endswith("_total")
+        )
         for job in opening.values.keys() - opening.fell
-        for series, n in prometheus.values(job, cut_module.FAMILIES[job], opening.at).items()
-        if series[0].endswith("_total")
     )
 
 
@@ -222,7 +225,9 @@ def _held_against_pages(
         after = next((n for at, n in samples if at > closing.at), 0)
         own = name == "nginx_http_load_responses_total"
         grown_alike = after - stored_before == page - page_before
-        if stored_before <= page_before and after >= page and (grown_alike or not own):
+        # Of what others moved while the pages were read, the samples around a cut say nothing.
+        within = bool(opening.moving or closing.moving) or (stored_before <= page_before and after >= page)
+        if within and (grown_alike or not own):
             continue
         what = f"{name} of {', '.join(value for _, value in labels)}" if labels else name
         found.append(

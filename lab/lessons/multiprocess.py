@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -91,7 +92,7 @@ def observe() -> list[Scrape]:
     The first scrape is before the first request. Raises LabError; it leaves no process and no file.
     """
     try:
-        with _folders() as (folder, metrics), _nothing_left_running():
+        with _ended_by_any_signal(), _folders() as (folder, metrics), _nothing_left_running():
             environment = _environment(folder)
             if not shutil.which("uwsgi", path=environment["PATH"]):
                 raise LabError(f"uWSGI is not in the lab's environment: remove {VENV}, and `make` installs it anew.")
@@ -145,8 +146,8 @@ class Shop:
         ports = {"APP_PORT": str(app), "APP_METRICS_PORT": str(metrics), "APP_STATS_PORT": str(stats)}
         with self._log.open("w") as log:
             self._process = psutil.Popen(
-                # Its own socket speaks NGINX's protocol.
-                ["uwsgi", "--ini", ini, "--http-socket", f"127.0.0.1:{http}"],
+                # Its own socket speaks NGINX's protocol; by their titles `make down` would take them for the lab's.
+                ["uwsgi", "--ini", ini, "--http-socket", f"127.0.0.1:{http}", "--procname-prefix", "lesson: "],
                 cwd=folder,
                 env={**environment, **ports},
                 stdin=subprocess.DEVNULL,
@@ -230,6 +231,22 @@ def _environment(folder: Path) -> dict[str, str]:
         "CACHE_URL": "locmem://",
         "UWSGI_WORKERS": str(WORKERS),
     }
+
+
+@contextmanager
+def _ended_by_any_signal() -> Iterator[None]:
+    """Let a kill or a closed terminal do what Ctrl-C does, unless somebody has decided otherwise (``nohup``)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ours = [each for each in (signal.SIGHUP, signal.SIGTERM) if signal.getsignal(each) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from lab.errors import LabError
+from lab.host.runtime import HostRuntime
 from lab.lessons import multiprocess
 from lab.lessons.multiprocess import Scrape, Shop, increase, text
 from lab.paths import ROOT, VENV
@@ -24,10 +25,11 @@ PROCESSES = 11
 
 
 class Lesson(NamedTuple):
-    """What the lesson saw, and the processes that were seen while it ran."""
+    """What the lesson saw, the processes that were seen while it ran, and those that `make down` would have ended."""
 
     scrapes: list[Scrape]
     processes: set[psutil.Process]
+    of_the_lab: set[psutil.Process]
 
     @property
     def killed_at(self) -> int:
@@ -40,12 +42,14 @@ class Lesson(NamedTuple):
 def lesson() -> Lesson:
     """The real lesson, run once."""
     this = psutil.Process()
-    others, seen = set(this.children()), set()
+    others, seen, of_the_lab = set(this.children()), set(), set()
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(multiprocess.observe)
         while not wait([running], timeout=0.05).done:
-            seen |= set(this.children(recursive=True)) - others
-    return Lesson(running.result(), seen)
+            found = set(this.children(recursive=True)) - others
+            seen |= found
+            of_the_lab |= found & set(HostRuntime._orphans())
+    return Lesson(running.result(), seen, of_the_lab)
 
 
 def living(processes: set[psutil.Process]) -> list[psutil.Process]:
@@ -104,11 +108,31 @@ def test_the_lesson_leaves_no_process_and_no_folder(lesson):
     assert folders_of(os.getpid()) == []
 
 
-@pytest.mark.parametrize(
-    "processes", [1, 3, PROCESSES], ids=["while the database is made", "while a shop starts", "while both shops run"]
+def test_a_lab_that_is_stopped_meanwhile_lets_the_lesson_go_on(lesson):
+    assert len(lesson.processes) >= PROCESSES
+    assert lesson.of_the_lab == set()
+
+
+#: Whoever runs the tests may ignore them, as `nohup` and a shell's `&` do; a program inherits that.
+HEARS_SIGNALS = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "[signal.signal(number, signal.SIG_DFL) for number in (signal.SIGHUP, signal.SIGTERM)]"
 )
-def test_an_interrupted_lesson_leaves_no_process_and_no_folder(processes):
-    command = [sys.executable, "-c", "from lab.lessons.multiprocess import teach; teach()"]
+
+
+@pytest.mark.parametrize(
+    ("number", "processes"),
+    [
+        (signal.SIGINT, 1),
+        (signal.SIGINT, 3),
+        (signal.SIGINT, PROCESSES),
+        (signal.SIGTERM, PROCESSES),
+        (signal.SIGHUP, PROCESSES),
+    ],
+    ids=["while the database is made", "while a shop starts", "while both run", "by a kill", "by a closed terminal"],
+)
+def test_an_interrupted_lesson_leaves_no_process_and_no_folder(number, processes):
+    command = [sys.executable, "-c", f"{HEARS_SIGNALS}; from lab.lessons.multiprocess import teach; teach()"]
     with psutil.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
         seen = set(
             eventually(
@@ -120,7 +144,7 @@ def test_an_interrupted_lesson_leaves_no_process_and_no_folder(processes):
         )
         assert folders_of(running.pid) != []
 
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
 
         assert running.wait(30) != 0
     eventually(lambda: living(seen), because="the lesson ends what it started", wanted=lambda found: not found)

@@ -12,6 +12,7 @@ from lab.errors import LabError
 from lab.ledger import books
 from lab.ledger.books import Ledger
 from lab.ledger.cut import Cut
+from lab.ledger.prometheus import Prometheus
 from lab.parts import part
 from lab.paths import STATE
 from lab.runtime import Runtime
@@ -49,7 +50,7 @@ def shop(runtime: Runtime, profile: str, options: Mapping[str, str] | None = Non
 def ledger_of(runtime: Runtime, result: Path) -> Ledger:
     """Return the ledger of a run by the file of its result.
 
-    Raises LabError when the file is none of a run whose books were kept, or when Prometheus does not answer.
+    Raises LabError when the file is none of a run whose books were kept.
     """
     try:
         run = json.loads(result.read_text(encoding="utf-8"))
@@ -58,7 +59,7 @@ def ledger_of(runtime: Runtime, result: Path) -> Ledger:
         raise LabError(
             f"{result} holds no run with its books ({type(error).__name__}): `make load` writes one."
         ) from error
-    return books.balance(runtime, opening, closing, run)
+    return books.balance(Prometheus(runtime.url(part("prometheus"), "")), opening, closing, run)
 
 
 def last_result() -> Path:

@@ -23,7 +23,7 @@ minimum=${LOG_MIN_SECONDS:-30}
 # Move a log out of NGINX's way when it is too large, or when that was asked for.
 move_away() {
     [ -f "$1" ] || return 0
-    if [ -e logs/rotate ] || [ "$(wc -c <"$1")" -gt "$limit" ]; then
+    if [ "$asked" ] || [ "$(wc -c <"$1")" -gt "$limit" ]; then
         mv -f "$1" "$2"
     fi
 }
@@ -49,11 +49,13 @@ mtail_has_it() {
 
 # Each round looks at the files alone, so a round that was cut short is finished by the next.
 while :; do
-    move_away logs/access.log logs/access.log.1
+    asked=
     if mtail_has_it; then
+        [ ! -e logs/rotate ] || asked=yes
         move_away logs/metrics.writing.log logs/metrics.log.1
-        rm -f logs/rotate
     fi
+    move_away logs/access.log logs/access.log.1
+    [ ! "$asked" ] || rm -f logs/rotate
     if [ ! -e logs/metrics.writing.log ] || [ ! -e logs/access.log ]; then
         reopen_logs 2>/dev/null || true
     fi

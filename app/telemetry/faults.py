@@ -55,7 +55,7 @@ def commit(asked: str) -> HttpResponse | None:
             raise BadFault(f"X-Lab-Fault: {name} takes no amount.")
         return fault.commit()
     try:
-        number = float(amount)
+        number = fault.of(amount)
     except ValueError:
         number = -1
     if not fault.least <= number <= fault.most:
@@ -68,8 +68,8 @@ def _sleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def _status(status: float) -> HttpResponse:
-    return HttpResponse(f"{status:.0f}, as X-Lab-Fault asked\n", status=int(status), content_type="text/plain")
+def _status(status: int) -> HttpResponse:
+    return HttpResponse(f"{status}, as X-Lab-Fault asked\n", status=status, content_type="text/plain")
 
 
 def _error() -> None:
@@ -102,11 +102,12 @@ class Fault(NamedTuple):
     unit: str = ""
     least: float = 0
     most: float = 0
+    of: type = float
 
 
 FAULTS = {
     "sleep": Fault(_sleep, "seconds", 0, 60),
-    "status": Fault(_status, "a status", 400, 599),
+    "status": Fault(_status, "a status", 400, 599, int),
     "error": Fault(_error),
     "abort": Fault(_abort),
     "db-slow": Fault(_db_slow, "seconds", 0, 60),

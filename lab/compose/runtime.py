@@ -335,9 +335,9 @@ class ComposeRuntime(Runtime):
     def _take_ca(self, prepare: Container) -> None:
         """Copy the certificate of the lab's authority out, for browsers and curl, and what the lab itself asks with."""
         OWN.mkdir(parents=True, exist_ok=True)
+        OWN.chmod(0o700)
         docker("cp", f"{prepare.id}:/volumes/ca/ca.crt", str(self.ca_file))
         docker("cp", f"{prepare.id}:/volumes/loadtest-secrets/lab-token", str(self.token_file))
-        self.token_file.chmod(0o600)
 
     def _inner_file(self, service: str, path: str) -> str:
         return docker("exec", self._container(parts.part(service)).id, "cat", path).stdout.strip()

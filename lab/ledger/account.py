@@ -3,7 +3,7 @@
 The identities, for one run between two cuts (all of them counts of requests):
 
     sent by Locust          = those in NGINX's access log that carry the load's mark          by route, method, status
-    NGINX's access log      = NGINX's stub_status - its status page - in flight               in all
+    NGINX's access log      = NGINX's stub_status - its status page                           in all
     passed on by NGINX      = access log - static files - redirects - refused                 in all
     begun by Django         = passed on - reached no worker                                   before any middleware
     finished by uWSGI       = begun by Django - killed with their worker
@@ -51,9 +51,12 @@ class Key(NamedTuple):
 
 
 class Log(NamedTuple):
-    """What NGINX's access log says: all responses, the load's own, those passed on by (route, outcome)."""
+    """What NGINX's access log says: all responses, the load's own, those passed on by (route, outcome).
 
-    responses: Counter[Key]
+    ``responses`` is None when only the load's own stood still while they were read.
+    """
+
+    responses: Counter[Key] | None
     load: Counter[Key]
     upstream: Counter[tuple[str, str]]
     status_page: int
@@ -130,21 +133,31 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Account:
-    """The whole comparison. ``fault`` names the tier at fault, if one alone can be."""
+    """The whole comparison: ``fault`` names the tier at fault, if one alone can be, ``doubts`` what cannot be told."""
 
     rows: list[Row]
     lines: list[Line]
     differences: list[Difference]
     fault: str
+    doubts: list[str]
 
 
 def settle(counts: Counts, others: Sequence[Difference] = ()) -> Account:
     """Compare all tiers that have figures; ``others`` are differences that were found elsewhere."""
     book = _Book(counts, list(others))
     book.compare()
-    return Account(
-        list(_rows(counts, book)), list(_lines(counts, book)), book.differences, _fault(book.differences, book.agreeing)
-    )
+    fault = _fault(book.differences, book.agreeing)
+    return Account(list(_rows(counts, book)), list(_lines(counts, book)), book.differences, fault, book.doubts)
+
+
+def routes_of_load_alone(counts: Counts) -> frozenset[str]:
+    """Return the routes that nobody but the load asked for, each time with an answer: their times are of the same."""
+    log = counts.log
+    if not log or log.responses is None:
+        return frozenset()
+    shared = {key.route for key in log.responses - log.load}
+    unanswered = {route for (route, outcome), n in log.upstream.items() if n and outcome != "answered"}
+    return frozenset({key.route for key in counts.sent} - shared - unanswered)
 
 
 @dataclass
@@ -154,33 +167,34 @@ class _Book:
     counts: Counts
     differences: list[Difference] = field(default_factory=list)
     agreeing: set[tuple[str, ...]] = field(default_factory=set)
+    doubts: list[str] = field(default_factory=list)
     answered_to_nobody: int = 0
     slash_added: int = 0
     by_middleware: int = 0
-    killed: int = 0
     never_seen: int = 0
 
     def compare(self) -> None:
         """Check every identity whose two sides are there."""
         counts = self.counts
+        log = counts.log if counts.log and counts.log.responses is not None else None
+        if log and counts.status is not None:
+            logged = log.responses.total() + log.status_page
+            self._same((LOG, STATUS), logged, counts.status, "requests in all, its status page included")
         if counts.log:
-            if counts.status is not None:
-                logged = counts.log.responses.total() + counts.log.status_page
-                self._same((LOG, STATUS), logged, counts.status, "requests in all, its status page included")
             self._sent_and_logged(counts.log)
-            self._log_and_itself(counts.log)
+        else:
+            self._sent_and_answered()
+        if log:
+            self._log_and_itself(log)
         if counts.app:
             self._django_and_itself(counts.app)
-        if counts.log and counts.app:
-            self._logged_and_answered(counts.log, counts.app)
-        if counts.log and counts.workers:
-            self._passed_on_and_finished(counts.log, counts.workers)
-        if counts.log and counts.app:
-            self._passed_on_and_begun(counts.log, counts.app)
+        if log and counts.workers:
+            self._passed_on_and_finished(log, counts.workers)
+        if log and counts.app:
+            self._passed_on_and_begun(log, counts.app)
+            self._logged_and_answered(log, counts.app)
         if counts.workers and counts.app:
             self._begun_and_finished(counts.app, counts.workers)
-        if not counts.log:
-            self._sent_and_answered()
 
     def _differ(self, between: tuple[str, ...], sentence: str, key: Key | None = None, by: int = 0) -> None:
         route, kind = (key.route, key.kind) if key else ("", "")
@@ -209,7 +223,12 @@ class _Book:
                 )
         # Nobody took the connection, or a kept one was closed with the request on its way: NGINX counts none of them.
         self.never_seen = unanswered.total()
-        if self.never_seen and (LOG, STATUS) not in self.agreeing:
+        if self.never_seen and self.counts.status is None:
+            self.doubts.append(
+                f"whether the {self.never_seen:,} requests that are not in NGINX's access log, and that Locust got no "
+                "answer to, came to NGINX at all only its own count could tell"
+            )
+        elif self.never_seen and (LOG, STATUS) not in self.agreeing:
             agree = False
             text = f"{self.never_seen:,} requests to which Locust got no answer are not in NGINX's access log"
             self._differ((LOCUST, LOG), text)
@@ -234,11 +253,21 @@ class _Book:
 
     def _django_and_itself(self, app: App) -> None:
         self.by_middleware = app.answered - app.responses.total()
-        died = self.counts.workers.respawns if self.counts.workers else 0
-        if self.by_middleware < -died:
+        # One that died between the two that count it.
+        if self.by_middleware < -self._most_killed():
             self._differ((DJANGO,), f"Django's views answered {-self.by_middleware:,} more than Django did")
         if app.began < app.answered:
             self._differ((DJANGO,), f"Django answered {app.answered - app.began:,} more than it began")
+
+    def _most_killed(self) -> int:
+        """How many requests may have died with their worker: as many as died, and as NGINX had no answer to.
+
+        A worker that is renewed ends what it is at first, so that none is lost with it.
+        """
+        log, workers = self.counts.log, self.counts.workers
+        died = workers.respawns if workers else None
+        lost = log.outcomes("unanswered") if log and log.responses is not None else None
+        return min((each for each in (died, lost) if each is not None), default=0)
 
     def _logged_and_answered(self, log: Log, app: App) -> None:
         keys = {key for key in log.responses | app.responses if key.route not in BY_NGINX}
@@ -264,13 +293,16 @@ class _Book:
             lacking += [(key, by) for key, by in sorted(delta.items()) if by]
         # Answered by a middleware further out than the one that counts views: a redirect, or a host that is not ours.
         early = all(by < 0 and key.status in ("301", "400") for key, by in lacking)
-        if early and -sum(by for _, by in lacking) == self.by_middleware:
+        if early and 0 <= -sum(by for _, by in lacking) - self.by_middleware <= self._most_killed():
             lacking = []
         elif self.by_middleware > 0:
             views = app.responses.total()
             self._differ(
                 (DJANGO,), f"Django answered {app.answered:,} requests; its views {views:,} ({-self.by_middleware:+,})"
             )
+        if self.answered_to_nobody > max(app.answered - log.outcomes("answered"), 0) + self._most_killed():
+            agree = False
+            self._differ((DJANGO,), f"Django's views answered {self.answered_to_nobody:,} that nobody waited for")
         for key, by in lacking:
             agree = False
             text = (
@@ -291,35 +323,34 @@ class _Book:
 
     def _passed_on_and_finished(self, log: Log, workers: Workers) -> None:
         connected = log.upstream.total() - log.outcomes("unreached")
-        self.killed = connected - workers.requests
-        # A worker that dies takes one request with it, which NGINX may have had the answer to already.
-        late = self.counts.app.answered - workers.requests if self.counts.app else workers.respawns
-        most = min(workers.respawns, log.outcomes("unanswered") + max(late, 0))
-        if workers.harakiri <= self.killed <= most:
+        killed = connected - workers.requests
+        # Some of those that died had their answer already: NGINX and Django then have one more than uWSGI.
+        answered = max(self.counts.app.answered - workers.requests, 0) if self.counts.app else 0
+        most = self._most_killed()
+        if workers.harakiri <= killed <= most + min(answered, most):
             self.agreeing.add((LOG, UWSGI))
         else:
-            died = f" and {workers.respawns:,} died or were renewed" if workers.respawns else ""
             self._differ(
                 (LOG, UWSGI),
                 f"NGINX's access log passed on {connected:,} requests; uWSGI's workers finished {workers.requests:,} "
-                f"({-self.killed:+,}){died}",
+                f"({-killed:+,})",
             )
 
     def _passed_on_and_begun(self, log: Log, app: App) -> None:
         connected = log.upstream.total() - log.outcomes("unreached")
-        missed = connected - app.began
         # One whose worker died before Django saw it.
-        if 0 <= missed <= (max(self.killed, 0) if self.counts.workers else log.outcomes("unanswered")):
+        if 0 <= connected - app.began <= self._most_killed():
             self.agreeing.add((LOG, DJANGO))
         else:
             self._differ(
                 (LOG, DJANGO),
-                f"NGINX's access log passed on {connected:,} requests; Django began {app.began:,} ({-missed:+,})",
+                f"NGINX's access log passed on {connected:,} requests; Django began {app.began:,} "
+                f"({app.began - connected:+,})",
             )
 
     def _begun_and_finished(self, app: App, workers: Workers) -> None:
-        late = app.answered - workers.requests
-        if 0 <= late <= workers.respawns and app.began - workers.requests <= workers.respawns:
+        most = self._most_killed()
+        if 0 <= app.answered - workers.requests <= most and app.began - workers.requests <= 2 * most:
             self.agreeing.add((UWSGI, DJANGO))
         else:
             self._differ(
@@ -363,7 +394,7 @@ def _fault(differences: list[Difference], agreeing: set[tuple[str, ...]]) -> str
 
 def _rows(counts: Counts, book: _Book) -> Iterator[Row]:
     log, app = counts.log, counts.app
-    keys = {*counts.sent, *(log.responses if log else ()), *(app.responses if app else ())}
+    keys = {*counts.sent, *((log.responses or log.load) if log else ()), *(app.responses if app else ())}
     for route, kind in sorted({(key.route, key.kind) for key in keys}):
         those = [key for key in keys if (key.route, key.kind) == (route, kind)]
 
@@ -374,8 +405,8 @@ def _rows(counts: Counts, book: _Book) -> Iterator[Row]:
             route,
             kind,
             sent=total(counts.sent),
-            others=total(log.responses) - total(log.load) if log else None,
-            logged=total(log.responses) if log else None,
+            others=total(log.responses) - total(log.load) if log and log.responses is not None else None,
+            logged=total(log.load if log.responses is None else log.responses) if log else None,
             answered=total(app.responses) if app and route not in BY_NGINX else None,
             # The largest, since two that cancel out are no zero.
             remainder=max(
@@ -387,6 +418,10 @@ def _rows(counts: Counts, book: _Book) -> Iterator[Row]:
 def _lines(counts: Counts, book: _Book) -> Iterator[Line]:
     yield Line("", counts.sent.total(), "sent by Locust")
     if not counts.log:
+        return
+    if counts.log.responses is None:
+        yield Line("-", book.never_seen, "that got no answer and are not in NGINX's access log")
+        yield Line("=", counts.log.load.total(), "in NGINX's access log with the load's mark")
         return
     yield from _lines_to_nginx(counts, book.never_seen)
     yield from _lines_through_nginx(counts.log)

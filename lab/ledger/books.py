@@ -1,15 +1,14 @@
 """The books of a run: opened by a cut before it, closed by one after it, and balanced with what Prometheus stored.
 
-What Prometheus has is held against the exporters' own pages: the last sample before a cut may not be more than the page
-said, the first one after it not less, and what only the load moves must be the same to the request. So each figure is
-Prometheus's own increase; where a probe fell between a scrape and a cut, the page says on which side.
+What Prometheus has is held against the exporters' own pages: no sample before a cut may be more than the page said, none
+after it less, and what only the load moves must have grown by the same number.
 """
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
 
@@ -17,7 +16,7 @@ from lab.errors import LabError
 from lab.ledger import account, latency
 from lab.ledger import cut as cut_module
 from lab.ledger.account import Account, App, Counts, Difference, Key, Log, Workers
-from lab.ledger.cut import Cut, Series, route_of
+from lab.ledger.cut import Cut, Series, began, counters, route_of
 from lab.ledger.prometheus import Prometheus, Sample
 from lab.parts import part
 from lab.runtime import Runtime
@@ -30,6 +29,7 @@ RESETS = {
     "uwsgi": "uWSGI was restarted or got SIGHUP, which set its counters to zero",
     "django": "uWSGI was restarted or got SIGHUP, which set Django's counters to zero",
 }
+LOADS_OWN = "nginx_http_load_responses_total"
 WHY_BACK = ", though nothing was restarted. Does each read meet another process with counts of its own?"
 
 
@@ -75,8 +75,7 @@ def _is_with(prometheus: Prometheus, opening: Cut) -> bool:
         prometheus.was_scraped_before(job, opening.at)
         and all(
             n <= opening.values[job].get(series, 0)
-            for series, n in prometheus.values(job, cut_module.FAMILIES[job], opening.at).items()
-            if series[0].endswith("_total")
+            for series, n in counters(prometheus.values(job, cut_module.FAMILIES[job], opening.at)).items()
         )
         for job in opening.values.keys() - opening.fell
     )
@@ -87,60 +86,75 @@ def close_books(runtime: Runtime, patience: float = cut_module.PATIENCE_SECONDS)
     return cut_module.take(runtime, patience)
 
 
-def balance(runtime: Runtime, opening: Cut, closing: Cut, result: Mapping) -> Ledger:
-    """Balance the books of the run that ``result`` (as the load wrote it) tells of.
-
-    Raises LabError when Prometheus does not answer.
-    """
-    prometheus = Prometheus(runtime.url(part("prometheus"), ""))
-    reasons = [
-        f"{TIERS[job]} cannot be read when the books were {when}: its exporter did not answer ({why})"
+def balance(prometheus: Prometheus, opening: Cut, closing: Cut, result: Mapping) -> Ledger:
+    """Balance the books of the run that ``result`` (as the load wrote it) tells of."""
+    pages = {job: _page(prometheus, job, opening, closing) for job in cut_module.FAMILIES}
+    increases = {job: page.increase for job, page in pages.items() if page.increase}
+    moving = [
+        f"the shop did not come to rest when the books were {when} ({cut.moving})"
         for when, cut in (("opened", opening), ("closed", closing))
-        for job, why in cut.silent.items()
+        if cut.moving
     ]
-    notes: list[str] = []
-    differences: list[Difference] = []
-    increases: dict[str, dict[Series, float]] = {}
-    scraped: dict[str, float] = {}
-    for job, names in cut_module.FAMILIES.items():
-        if fell := opening.fell.get(job) or closing.fell.get(job):
-            differences.append(Difference((TIERS[job],), f"{TIERS[job]} contradicts itself: {fell}{WHY_BACK}"))
-        elif job in opening.values and job in closing.values:
-            end = prometheus.first_scrape(job, closing.at)
-            if end is None or not prometheus.was_scraped_before(job, opening.at):
-                when = "after" if end is None else "before"
-                reasons.append(f"Prometheus has no figures of {job} from {when} the run")
-                continue
-            before = prometheus.values(job, names, opening.at)
-            stored = prometheus.samples(job, names, opening.at, end)
-            if when := _reset(job, before, stored, opening, closing):
-                reasons.append(f"{RESETS[job]}, at {_clock(when)}")
-                continue
-            scraped[job] = end
-            increases[job] = _increase(opening.values[job], closing.values[job])
-            differences += _held_against_pages(job, before, stored, opening, closing)
-            notes += [
-                f"Prometheus did not scrape {job} for {seconds:.0f} s from {_clock(at)}: its counters went on meanwhile"
-                for at, seconds in prometheus.missed_scrapes(job, opening.at, closing.at)
-            ]
-    for when, cut in (("opened", opening), ("closed", closing)):
-        if cut.moving:
-            reasons.append(f"somebody else was at the shop when the books were {when} ({cut.moving})")
-            # What carries the load's mark stood still all the same.
-            increases = {job: of for job, of in increases.items() if job == "nginx-log"}
-    counts = counts_of(result, increases)
+    # What carries the load's mark stood still all the same.
+    counts = counts_of(result, increases, only_load=bool(moving))
+    settled = account.settle(counts, [each for page in pages.values() for each in page.differences])
     return Ledger(
         opening.at,
         closing.at,
-        account.settle(counts, differences),
-        _quantiles(prometheus, scraped, opening.at, result, counts),
-        list(dict.fromkeys(reasons)),
-        notes,
+        settled,
+        _quantiles(prometheus, pages, opening.at, result, counts),
+        [*dict.fromkeys(reason for page in pages.values() for reason in page.reasons), *moving, *settled.doubts],
+        [note for page in pages.values() for note in page.notes],
     )
 
 
-def counts_of(result: Mapping, increases: Mapping[str, Mapping[Series, float]]) -> Counts:
-    """Return what the load sent and what each job's counters grew by, as the tiers' counts."""
+@dataclass(frozen=True)
+class _Page:
+    """A job's counters between the cuts: by how much they grew, when they were scraped next, and what is to say."""
+
+    increase: dict[Series, float] = field(default_factory=dict)
+    scraped: float | None = None
+    differences: list[Difference] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def _page(prometheus: Prometheus, job: str, opening: Cut, closing: Cut) -> _Page:
+    """Return what a job's pages say, held against Prometheus's samples where there are any."""
+    tier = TIERS[job]
+    if fell := opening.fell.get(job) or closing.fell.get(job):
+        return _Page(differences=[Difference((tier,), f"{tier} contradicts itself: {fell}{WHY_BACK}")])
+    silent = [(when, cut.silent[job]) for when, cut in (("opened", opening), ("closed", closing)) if job in cut.silent]
+    if silent:
+        when, why = silent[0]
+        return _Page(reasons=[f"{tier} cannot be read when the books were {when}: its exporter did not answer ({why})"])
+    if when := _reset_on_pages(job, opening, closing):
+        return _Page(reasons=[f"{RESETS[job]}, at {_clock(when)}"])
+    increase = _increase(opening.values[job], closing.values[job])
+    try:
+        end = prometheus.first_scrape(job, closing.at)
+        if end is None or not prometheus.was_scraped_before(job, opening.at):
+            moment = "after" if end is None else "before"
+            return _Page(increase, reasons=[f"Prometheus has no figures of {job} from {moment} the run"])
+        before = prometheus.values(job, cut_module.FAMILIES[job], opening.at)
+        stored = prometheus.samples(job, cut_module.FAMILIES[job], opening.at, end)
+        missed = prometheus.missed_scrapes(job, opening.at, closing.at)
+    except LabError as error:
+        return _Page(increase, reasons=[error.message.removesuffix(".")])
+    if when := _reset_in_samples(before, stored, opening.at):
+        return _Page(reasons=[f"{RESETS[job]}, at {_clock(when)}"])
+    notes = [
+        f"Prometheus did not scrape {job} for {seconds:.0f} s from {_clock(at)}: its counters went on meanwhile"
+        for at, seconds in missed
+    ]
+    return _Page(increase, end, _held_against_pages(job, before, stored, opening, closing), notes=notes)
+
+
+def counts_of(result: Mapping, increases: Mapping[str, Mapping[Series, float]], *, only_load: bool = False) -> Counts:
+    """Return what the load sent and what each job's counters grew by, as the tiers' counts.
+
+    With ``only_load`` those of the access log that carry the load's mark, and of the other tiers nothing.
+    """
     sent = Counter(
         {
             Key(route, method if method in account.METHODS else "other", status): n
@@ -149,27 +163,29 @@ def counts_of(result: Mapping, increases: Mapping[str, Mapping[Series, float]]) 
             for status, n in statuses.items()
         }
     )
-    log = workers = app = None
+    log = workers = app = status = None
     if of := increases.get("nginx-log"):
         log = Log(
             _keys(of, "nginx_http_responses_total", "route"),
-            _keys(of, "nginx_http_load_responses_total", "route"),
+            _keys(of, LOADS_OWN, "route"),
             Counter(
                 {(labels["route"], labels["outcome"]): n for labels, n in _of(of, "nginx_http_upstream_requests_total")}
             ),
             _sum(of, "nginx_status_page_requests_total"),
         )
-    if of := increases.get("uwsgi"):
+    if log and only_load:
+        log = log._replace(responses=None)
+    if (of := increases.get("uwsgi")) and not only_load:
         names = ("uwsgi_worker_requests_total", "uwsgi_worker_harakiri_count_total", "uwsgi_worker_respawn_count_total")
         workers = Workers(*(_sum(of, name) for name in names))
-    if of := increases.get("django"):
+    if (of := increases.get("django")) and not only_load:
         app = App(
             _sum(of, "django_http_requests_before_middlewares_total"),
             _sum(of, "django_http_responses_before_middlewares_total"),
             _keys(of, "django_http_responses_total_by_status_view_method_total", "view"),
         )
-    of = increases.get("nginx")
-    status = _sum(of, "nginx_http_requests_total") if of else None
+    if (of := increases.get("nginx")) and not only_load:
+        status = _sum(of, "nginx_http_requests_total")
     return Counts(sent, log, status, workers, app)
 
 
@@ -189,74 +205,81 @@ def _keys(increase: Mapping[Series, float], wanted: str, label: str) -> Counter[
 
 
 def _increase(before: Mapping[Series, float], after: Mapping[Series, float]) -> dict[Series, float]:
-    return {series: n - before.get(series, 0) for series, n in after.items() if series[0].endswith("_total")}
+    return {series: n - before.get(series, 0) for series, n in counters(after).items()}
 
 
-def _reset(
-    job: str, before: Mapping[Series, float], stored: Mapping[Series, list[Sample]], opening: Cut, closing: Cut
+def _reset_on_pages(job: str, opening: Cut, closing: Cut) -> float | None:
+    """Return the unix time, as far as it is known, at which a job's counters began anew between the cuts."""
+    start = began(closing.values, job)
+    if start != began(opening.values, job):
+        return start or closing.at
+    new = closing.values[job]
+    fell = any(new.get(series, 0) < n for series, n in counters(opening.values[job]).items())
+    return closing.at if fell else None
+
+
+def _reset_in_samples(
+    before: Mapping[Series, float], stored: Mapping[Series, list[Sample]], opened: float
 ) -> float | None:
-    """Return the unix time at which a job's counters began anew between the cuts, as far as it is known."""
-    for series, after in closing.values[job].items():
-        if series[0].endswith("start_time_seconds") and opening.values[job].get(series) != after:
-            return after
-    for series, n in opening.values[job].items():
-        if series[0].endswith("_total") and closing.values[job].get(series, 0) < n:
-            return closing.at
-    for series, samples in stored.items():
-        since = [(opening.at, before.get(series, 0)), *((at, n) for at, n in samples if at > opening.at)]
-        for (_, earlier), (at, later) in pairwise(since):
-            if series[0].endswith("_total") and later < earlier:
-                return at
-    return None
+    """Return when a counter first went back in Prometheus's samples; it may since have passed where it was."""
+    fallen = [
+        at
+        for series, samples in stored.items()
+        if series[0].endswith("_total")
+        for (_, earlier), (at, later) in pairwise([(opened, before.get(series, 0)), *_since(samples, opened)])
+        if later < earlier
+    ]
+    return min(fallen, default=None)
+
+
+def _since(samples: Sequence[Sample], moment: float) -> list[Sample]:
+    return [(at, n) for at, n in samples if at > moment]
 
 
 def _held_against_pages(
     job: str, before: Mapping[Series, float], stored: Mapping[Series, list[Sample]], opening: Cut, closing: Cut
 ) -> list[Difference]:
-    """Return where Prometheus's samples around the cuts are not what the exporter's page said at them."""
+    """Return where Prometheus's samples around the cuts are not what the exporter's page said at them.
+
+    What only the load moves must have grown by the same. Others may come between a scrape and a cut: of the rest no
+    sample before a cut may be more than the page, and none after it less.
+    """
     found = []
-    for series, page in closing.values[job].items():
-        name, labels = series
-        if not name.endswith("_total"):
-            continue
-        samples = stored.get(series, [])
+    for series, page_after in counters(closing.values[job]).items():
         page_before = opening.values[job].get(series, 0)
-        stored_before = before.get(series, 0)
-        after = next((n for at, n in samples if at > closing.at), 0)
-        own = name == "nginx_http_load_responses_total"
-        grown_alike = after - stored_before == page - page_before
-        # Of what others moved while the pages were read, the samples around a cut say nothing.
-        within = bool(opening.moving or closing.moving) or (stored_before <= page_before and after >= page)
-        if within and (grown_alike or not own):
+        samples = stored.get(series, [])
+        last_before, first_after = before.get(series, 0), next((n for at, n in samples if at > closing.at), 0)
+        if series[0] == LOADS_OWN:
+            agree = first_after - last_before == page_after - page_before
+        elif opening.moving or closing.moving:
             continue
-        what = f"{name} of {', '.join(value for _, value in labels)}" if labels else name
-        found.append(
-            Difference(
-                (account.PROMETHEUS, TIERS[job]),
-                f"Prometheus's samples of {what} go from {stored_before:,.0f} to {after:,.0f}; its exporter said "
-                f"{page_before:,.0f} and {page:,.0f}",
+        else:
+            first_since = next((n for _, n in _since(samples, opening.at)), first_after)
+            last_until = next((n for at, n in reversed(samples) if at < closing.at), last_before)
+            agree = last_before <= page_before <= first_since and last_until <= page_after <= first_after
+        if not agree:
+            name, labels = series
+            what = f"{name} of {', '.join(value for _, value in labels)}" if labels else name
+            text = (
+                f"Prometheus's samples of {what} go from {last_before:,.0f} to {first_after:,.0f}; its exporter said "
+                f"{page_before:,.0f} and {page_after:,.0f}"
             )
-        )
+            found.append(Difference((account.PROMETHEUS, TIERS[job]), text))
     return found
 
 
 def _quantiles(
-    prometheus: Prometheus, scraped: Mapping[str, float], start: float, result: Mapping, counts: Counts
+    prometheus: Prometheus, pages: Mapping[str, _Page], start: float, result: Mapping, counts: Counts
 ) -> list[latency.Quantiles]:
     histograms = {}
     for job, (name, label) in latency.HISTOGRAMS.items():
-        if job not in scraped:
+        if (end := pages[job].scraped) is None:
             continue
-        buckets = [f"{name}_bucket"]
-        before = prometheus.values(job, buckets, start)
-        after = prometheus.values(job, buckets, scraped[job])
-        increase = {series: n - before.get(series, 0) for series, n in after.items()}
-        histograms[job] = latency.by_route(increase, label)
-    others = counts.log.responses - counts.log.load if counts.log else Counter()
-    shared: Counter[str] = Counter()
-    for key, n in others.items():
-        shared[key.route] += n
-    return latency.compare(result.get("seconds", {}), histograms, shared)
+        with suppress(LabError):
+            before, after = (prometheus.values(job, [f"{name}_bucket"], at) for at in (start, end))
+            increase = {series: n - before.get(series, 0) for series, n in after.items()}
+            histograms[job] = latency.by_route(increase, label)
+    return latency.compare(result.get("seconds", {}), histograms, account.routes_of_load_alone(counts))
 
 
 def _clock(at: float) -> str:

@@ -5,8 +5,9 @@ all of them are read twice. When NGINX took no request meanwhile but the one tha
 moved, what was read is true of one moment: a double collect (Afek et al., Atomic Snapshots of Shared Memory, 1993).
 """
 
+import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -36,12 +37,19 @@ FAMILIES = {
         "uwsgi_worker_requests_total",
         "uwsgi_worker_harakiri_count_total",
         "uwsgi_worker_respawn_count_total",
+        "uwsgi_worker_busy",
     ),
     # Last, since reading NGINX's status is a request to NGINX.
     "nginx": ("nginx_http_requests_total", "nginx_connections_reading", "nginx_connections_writing"),
 }
 EXPORTERS = {"nginx-log": "access-log-exporter", "django": "app", "uwsgi": "uwsgi-exporter", "nginx": "nginx-exporter"}
-#: Between two looks: longer than mtail takes to see a new line (250 ms).
+#: Which job tells since when a job's counters count, and by which metric.
+START_TIMES = {
+    "nginx-log": ("nginx-log", "nginx_access_log_start_time_seconds"),
+    "django": ("django", "pomar_counters_start_time_seconds"),
+    "uwsgi": ("django", "pomar_counters_start_time_seconds"),
+}
+#: Between two looks: longer than mtail takes to see a new line (100 ms).
 PAUSE_SECONDS = 0.3
 #: How long to wait for a moment at which nothing moves, and for an exporter that does not answer. A request that hangs
 #: is ended by NGINX after 35 s.
@@ -90,9 +98,7 @@ def take(runtime: Runtime, patience: float = PATIENCE_SECONDS) -> Cut:
         time.sleep(PAUSE_SECONDS)
         at = time.time()
         look = _look(runtime)
-        for job in FAMILIES:
-            if job not in fell and (found := _fallen(last.values.get(job, {}), look.values.get(job, {}))):
-                fell[job] = found
+        fell = _fallen(last, look) | fell
         moving = _moving(last, look, fell)
         waited = time.monotonic() - began
         silent = waited < SILENCE_SECONDS and look.silent
@@ -105,8 +111,8 @@ def take(runtime: Runtime, patience: float = PATIENCE_SECONDS) -> Cut:
 
 
 def route_of(view: str) -> str:
-    """Return NGINX's word for what Django calls a view."""
-    return "other" if view == "<unnamed view>" else view
+    """Return NGINX's word for what Django calls a view: for one without a URL name that is a function's, or none."""
+    return view if re.fullmatch(r"[\w:-]+", view) else "other"
 
 
 def series_on(page: str, names: Iterable[str]) -> Iterator[tuple[Series, float]]:
@@ -133,30 +139,43 @@ def _look(runtime: Runtime) -> Cut:
     return Cut(time.time(), values, silent)
 
 
-def _fallen(before: Mapping[Series, float], after: Mapping[Series, float]) -> str:
-    """Say which counter went back, of an exporter that did not begin anew meanwhile; nothing when none did."""
-    if any(
-        name.endswith("start_time_seconds") and after.get((name, labels)) != n for (name, labels), n in before.items()
-    ):
-        return ""
-    for (name, labels), n in before.items():
-        if name.endswith("_total") and after and (now := after.get((name, labels), 0)) < n:
-            return f"{name} went back from {n:,.0f} to {now:,.0f}"
-    return ""
+def began(values: Mapping[str, Mapping[Series, float]], job: str) -> float | None:
+    """Return the unix time since which a job's counters count, if somebody tells: uWSGI's begin with Django's."""
+    source, name = START_TIMES.get(job, ("", ""))
+    return values.get(source, {}).get((name, ()))
 
 
-def _moving(before: Cut, after: Cut, fell: Mapping[str, str]) -> str:
+def counters(values: Mapping[Series, float]) -> dict[Series, float]:
+    """Return the counters among these."""
+    return {series: n for series, n in values.items() if series[0].endswith("_total")}
+
+
+def _fallen(before: Cut, after: Cut) -> dict[str, str]:
+    """Return by job which counter went back between two looks, though nothing began anew.
+
+    NGINX does not tell when it began, and has its counters in one place: there it is a restart.
+    """
+    found = {}
+    for job in START_TIMES:
+        old, new = before.values.get(job), after.values.get(job)
+        if old is None or new is None or began(before.values, job) != began(after.values, job):
+            continue
+        for (name, labels), n in counters(old).items():
+            if (now := new.get((name, labels), 0)) < n:
+                found[job] = f"{name} went back from {n:,.0f} to {now:,.0f}"
+    return found
+
+
+def _moving(before: Cut, after: Cut, fell: Container[str]) -> str:
     """Say what moved between two looks, those that read NGINX's status left out; nothing when all stood still."""
     for job in FAMILIES:
         if job in fell or job not in before.values or job not in after.values:
             continue
-        old, new = dict(before.values[job]), dict(after.values[job])
+        if busy := _busy(job, after.values[job]):
+            return busy
+        old, new = counters(before.values[job]), counters(after.values[job])
         if job == "nginx":
-            busy = sum(n for (name, _), n in new.items() if name.startswith("nginx_connections_")) - 1
-            if busy > 0:
-                return f"{busy:.0f} requests are in flight at NGINX"
             old["nginx_http_requests_total", ()] += 1
-            old, new = ({key: n for key, n in each.items() if key[0].endswith("_total")} for each in (old, new))
         if job == "nginx-log" and "nginx" in before.values:
             old[STATUS_PAGE] = old.get(STATUS_PAGE, 0) + 1
         moved = [(key, new.get(key, 0) - old.get(key, 0)) for key in old | new if old.get(key, 0) != new.get(key, 0)]
@@ -165,3 +184,13 @@ def _moving(before: Cut, after: Cut, fell: Mapping[str, str]) -> str:
             of = f" of {', '.join(value for _, value in labels)}" if labels else ""
             return f"{name}{of} moved by {by:g}"
     return ""
+
+
+def _busy(job: str, values: Mapping[Series, float]) -> str:
+    """Say what is still under way: a visitor who hung up is gone from NGINX, but not from the worker."""
+    if job == "nginx":
+        # But for the request that reads it.
+        in_flight = sum(n for (name, _), n in values.items() if name.startswith("nginx_connections_")) - 1
+        return f"NGINX has {in_flight:.0f} in flight" if in_flight > 0 else ""
+    busy = sum(n for (name, _), n in values.items() if name == "uwsgi_worker_busy")
+    return f"{busy:.0f} of uWSGI's workers are busy" if busy else ""

@@ -5,12 +5,12 @@ A histogram knows of a request only between which two bounds it lay, so its quan
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import NamedTuple
 
 from lab.ledger.cut import Series, route_of
+from loadtest.tally import QUANTILES
 
-QUANTILES = (0.5, 0.95, 0.99)
 #: Histograms by job, and the label that has the route.
 HISTOGRAMS = {
     "nginx-log": ("nginx_http_request_duration_seconds", "route"),
@@ -30,7 +30,7 @@ class Interval(NamedTuple):
 class Quantiles(NamedTuple):
     """A route's quantile ``q``: what Locust saw in seconds, and where NGINX's and Django's lie, if there are any.
 
-    ``alone`` is whether all that NGINX saw was Locust's, so that the figures are of the same requests.
+    ``alone`` is whether all that NGINX saw was Locust's and was answered, so that the figures are of the same requests.
     """
 
     route: str
@@ -79,12 +79,12 @@ def by_route(increase: Mapping[Series, float], label: str) -> dict[str, dict[flo
 def compare(
     seen: Mapping[str, Mapping[str, float]],
     histograms: Mapping[str, Mapping[str, Mapping[float, float]]],
-    shared: Mapping[str, int],
+    alone: Container[str],
 ) -> list[Quantiles]:
     """Return each route's quantiles.
 
     ``seen`` has Locust's by route and quantile (as text), in seconds; ``histograms`` those of ``HISTOGRAMS`` by job and
-    route; ``shared`` how many requests of others each route had.
+    route; ``alone`` are the routes whose figures are of the same requests at each tier.
     """
     return [
         Quantiles(
@@ -93,7 +93,7 @@ def compare(
             quantiles[str(q)],
             bucket_of_quantile(histograms.get("nginx-log", {}).get(route, {}), q),
             bucket_of_quantile(histograms.get("django", {}).get(route, {}), q),
-            alone=not shared.get(route, 0),
+            alone=route in alone,
         )
         for route, quantiles in sorted(seen.items())
         for q in QUANTILES

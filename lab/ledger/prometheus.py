@@ -5,6 +5,7 @@
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import pairwise
 from statistics import median
 
@@ -52,21 +53,22 @@ class Prometheus:
     def first_scrape(self, job: str, after: float) -> float | None:
         """Return when a job was first scraped with success later than ``after``, and wait for that if need be.
 
-        None when it was not within ``PATIENCE_SECONDS``.
+        None when it was not within ``PATIENCE_SECONDS``, or when Prometheus does not answer for as long.
         """
         while True:
             now = time.time()
-            end = min(now, after + PATIENCE_SECONDS)
-            seen = [at for at, up in self._ups(job, after, end) if up and at > after]
-            if seen:
-                return seen[0]
+            with suppress(LabError):
+                seen = [at for at, up in self._ups(job, after, min(now, after + PATIENCE_SECONDS)) if up and at > after]
+                if seen:
+                    return seen[0]
             if now > after + PATIENCE_SECONDS:
                 return None
             time.sleep(0.2)
 
     def was_scraped_before(self, job: str, moment: float) -> bool:
-        """Say whether a job was scraped with success a little before ``moment``."""
-        return any(up for at, up in self._ups(job, moment, moment) if at < moment)
+        """Say whether the last scrape of a job before ``moment`` was a success, and not long ago."""
+        ups = [up for at, up in self._ups(job, moment, moment) if at < moment]
+        return bool(ups and ups[-1])
 
     def missed_scrapes(self, job: str, start: float, end: float) -> list[Sample]:
         """Return the gaps in a job's scrapes: when each began, and how many seconds it lasted."""

@@ -56,11 +56,9 @@ def _table(account: Account) -> str:
         )
         for row in account.rows
     ]
-    sums = [
-        sum(value or 0 for value in column)
-        for column in zip(*((r.sent, r.others, r.logged, r.answered, r.remainder) for r in account.rows), strict=True)
-    ]
-    total = ("all", "", *map(_count, sums[:4]), _signed(sums[4]))
+    columns = zip(*((row.sent, row.others, row.logged, row.answered) for row in account.rows), strict=True)
+    sums = [_sum(column) for column in columns]
+    total = ("all", "", *map(_count, sums), _signed(sum(row.remainder for row in account.rows)))
     return _grid([head, *body, total], words=2)
 
 
@@ -107,6 +105,11 @@ def _interval(interval: Interval | None) -> str:
     if interval.most == float("inf"):
         return f">{above}"
     return f"{above}-{most}" if interval.most else "<1"
+
+
+def _sum(column: Sequence[int | None]) -> int | None:
+    known = [n for n in column if n is not None]
+    return sum(known) if known else None
 
 
 def _count(n: int | None) -> str:

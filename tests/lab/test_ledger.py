@@ -24,7 +24,7 @@ from lab.ledger.account import (
     settle,
 )
 from lab.ledger.books import Ledger, counts_of
-from lab.ledger.cut import Cut, _fallen, _moving, series_on
+from lab.ledger.cut import Cut, _fallen, _moving, route_of, series_on
 from lab.ledger.latency import Interval, Quantiles, bucket_of_quantile, compare
 
 LIST, CART = Key("product:list", "GET", "200"), Key("cart:cart-summary", "GET", "200")
@@ -252,13 +252,60 @@ def test_a_request_without_an_answer_that_is_not_logged_never_came_if_nginx_itse
     assert lines(account)["that got no answer and never came to NGINX, which counted none of them"] == 2
 
 
-@pytest.mark.parametrize("status", [None, 462 + 12 + 9 + 2], ids=["not known", "it counts them"])
-def test_a_request_without_an_answer_that_is_not_logged_is_a_difference_if_nginx_does_not_vouch_for_that(status):
-    counts = dataclasses.replace(a_run(), status=status)
+def test_a_request_without_an_answer_that_is_not_logged_is_a_difference_if_nginx_counts_it():
+    counts = dataclasses.replace(a_run(), status=462 + 12 + 9 + 2)
     counts.sent[CART._replace(status="0")] += 2
 
     assert "2 requests to which Locust got no answer are not in NGINX's access log" in [
         each.sentence for each in settle(counts).differences
+    ]
+
+
+def test_whether_a_request_without_an_answer_came_is_not_known_without_nginxs_own_count():
+    counts = dataclasses.replace(a_run(), status=None)
+    counts.sent[CART._replace(status="0")] += 2
+
+    account = settle(counts)
+
+    assert account.differences == []
+    assert len(account.doubts) == 1
+    assert page(counts).splitlines()[-1] == "LEDGER: NOT KNOWN; what can be compared agrees."
+
+
+def test_workers_that_were_renewed_are_no_excuse_for_a_count_that_is_missing():
+    counts = dataclasses.replace(a_run(), workers=Workers(PASSED_ON - 3, harakiri=0, respawns=4))
+
+    assert settle(counts).fault == UWSGI
+
+
+def test_answers_that_a_view_invents_are_not_those_of_visitors_who_hung_up():
+    counts = a_run()
+    logged(counts, CART._replace(status="502"), 5, "unanswered")
+    counts.sent[CART._replace(status="502")] += 5
+    counts.app.responses[CART] += 5
+    counts = dataclasses.replace(
+        counts,
+        status=counts.status + 5,
+        workers=Workers(PASSED_ON, harakiri=0, respawns=2),
+        app=App(PASSED_ON + 5, PASSED_ON, counts.app.responses),
+    )
+
+    assert settle(counts).fault == DJANGO
+
+
+def test_when_others_never_rest_the_loads_own_are_compared_and_nothing_else():
+    counts = a_run()
+    counts = Counts(sent=counts.sent, log=counts.log._replace(responses=None))
+
+    account = settle(counts)
+
+    assert (account.differences, account.doubts) == ([], [])
+    assert ("product:list", 100, None, 100, None) in [
+        (row.route, row.sent, row.others, row.logged, row.answered) for row in account.rows
+    ]
+    counts.log.load[LIST] -= 1
+    assert [each.sentence for each in settle(counts).differences] == [
+        "Locust sent 100 GET product:list 200; NGINX's access log has 99 (-1)"
     ]
 
 
@@ -362,10 +409,11 @@ def test_only_the_wanted_metrics_of_a_page_are_read():
     assert dict(series_on(PAGE, wanted)) == {(wanted[0], ()): 12.0, (wanted[1], ()): 1.0}
 
 
-def look(status: int, *, page: int, served: int = 50, busy: int = 1) -> Cut:
+def look(status: int, *, page: int, served: int = 50, busy: int = 1, busy_workers: int = 0) -> Cut:
     return Cut(
         0,
         {
+            "uwsgi": {("uwsgi_worker_busy", (("worker_id", "1"),)): busy_workers},
             "nginx-log": {("nginx_status_page_requests_total", ()): page, ("nginx_http_responses_total", ()): served},
             "nginx": {("nginx_http_requests_total", ()): status, ("nginx_connections_writing", ()): busy},
         },
@@ -379,20 +427,50 @@ def look(status: int, *, page: int, served: int = 50, busy: int = 1) -> Cut:
         (look(101, page=30), "nginx_status_page_requests_total moved by -1"),
         (look(102, page=31), "nginx_http_requests_total moved by 1"),
         (look(101, page=31, served=51), "nginx_http_responses_total moved by 1"),
-        (look(101, page=31, busy=3), "2 requests are in flight at NGINX"),
+        (look(101, page=31, busy=3), "NGINX has 2 in flight"),
+        (look(101, page=31, busy_workers=1), "1 of uWSGI's workers are busy"),
     ],
-    ids=["still", "log not read yet", "somebody came", "somebody was logged", "in flight"],
+    ids=["still", "log not read yet", "somebody came", "somebody was logged", "in flight", "for who has gone"],
 )
 def test_a_cut_is_exact_only_when_nothing_but_its_own_reading_moved(second, said):
     assert _moving(look(100, page=30), second, {}) == said
 
 
-def test_a_counter_that_goes_back_is_a_restart_only_if_the_exporter_says_so():
-    began, count = ("pomar_counters_start_time_seconds", ()), ("django_http_requests_before_middlewares_total", ())
+def since(start: float, count: float, requests: float = 0) -> Cut:
+    """A look at Django, and at uWSGI, which begins with it."""
+    return Cut(
+        0,
+        {
+            "django": {
+                ("pomar_counters_start_time_seconds", ()): start,
+                ("django_http_requests_before_middlewares_total", ()): count,
+            },
+            "uwsgi": {("uwsgi_worker_requests_total", (("worker_id", "1"),)): requests},
+        },
+    )
 
-    assert _fallen({began: 5.0, count: 900.0}, {began: 5.0, count: 240.0}) == f"{count[0]} went back from 900 to 240"
-    assert _fallen({began: 5.0, count: 900.0}, {began: 7.0, count: 240.0}) == ""
-    assert _fallen({began: 5.0, count: 900.0}, {began: 5.0, count: 901.0}) == ""
+
+def test_a_counter_that_goes_back_is_a_restart_only_if_somebody_says_so():
+    assert _fallen(since(5, 900), since(5, 901)) == {}
+    assert _fallen(since(5, 900, 70), since(7, 240, 3)) == {}
+    assert _fallen(since(5, 900, 70), since(5, 240, 3)) == {
+        "django": "django_http_requests_before_middlewares_total went back from 900 to 240",
+        "uwsgi": "uwsgi_worker_requests_total went back from 70 to 3",
+    }
+
+
+@pytest.mark.parametrize(
+    ("view", "route"),
+    [
+        ("cart:cart-summary", "cart:cart-summary"),
+        ("admin:product_product_changelist", "admin:product_product_changelist"),
+        ("<unnamed view>", "other"),
+        ("admin:django.contrib.admin.sites.catch_all_view", "other"),
+        ("admin:django.views.generic.base.RedirectView", "other"),
+    ],
+)
+def test_a_view_without_a_url_name_is_nginxs_other(view, route):
+    assert route_of(view) == route
 
 
 def test_a_cut_can_be_kept_as_json():
@@ -444,14 +522,15 @@ def test_a_tier_that_took_longer_than_the_one_in_front_of_it_is_not_credible():
 def test_quantiles_are_by_route_and_those_that_others_share_are_known():
     histograms = {"nginx-log": {"a": CUMULATIVE}, "django": {}}
 
-    found = compare({"a": {"0.5": 0.004, "0.95": 0.02, "0.99": 0.02}}, histograms, {"a": 3})
+    found = compare({"a": {"0.5": 0.004, "0.95": 0.02, "0.99": 0.02}}, histograms, alone=set())
 
     assert found[0] == Quantiles("a", 0.5, 0.004, Interval(0.0, 0.005), None, alone=False)
     assert [each.q for each in found] == [0.5, 0.95, 0.99]
 
 
 def page(counts: Counts, reasons: tuple[str, ...] = (), quantiles: tuple[Quantiles, ...] = ()) -> str:
-    return text.page(Ledger(0, 60, settle(counts), list(quantiles), list(reasons), []))
+    account = settle(counts)
+    return text.page(Ledger(0, 60, account, list(quantiles), [*reasons, *account.doubts], []))
 
 
 def test_the_page_says_that_the_books_balance():
@@ -475,3 +554,4 @@ def test_the_page_says_what_cannot_be_known_and_no_number_of_it():
     assert "not exact: the access log's exporter was restarted." in said
     assert said.splitlines()[-1] == "LEDGER: NOT KNOWN; what can be compared agrees."
     assert ["product:list", "2xx", "100", "·", "·", "107", "0"] in [line.split() for line in said.splitlines()]
+    assert ["all", "462", "·", "·", "172", "0"] in [line.split() for line in said.splitlines()]

@@ -16,6 +16,7 @@ import requests
 from lab.ledger import books
 from lab.ledger.books import Ledger
 from lab.ledger.cut import PATIENCE_SECONDS
+from lab.ledger.prometheus import Prometheus
 from lab.runtime import Runtime
 from loadtest.tally import Tally
 from tests.live.observer import Observer
@@ -27,6 +28,7 @@ WALK = (
     ("/search/?q=apple", "product:search"),
     ("/nowhere", "other"),
     ("/cart", "other"),
+    ("/admin/nowhere/", "other"),
     ("/static/none.css", "static"),
 )
 
@@ -88,7 +90,7 @@ class Visitors:
         found: list[Ledger] = []
         yield found
         closing = books.close_books(self._runtime, patience)
-        found.append(books.balance(self._runtime, opening, closing, self.tally.as_json()))
+        found.append(books.balance(Prometheus(self._observer.prometheus), opening, closing, self.tally.as_json()))
 
     def statuses(self) -> Counter[int]:
         """Return how often each status was answered."""

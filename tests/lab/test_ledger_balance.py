@@ -1,0 +1,253 @@
+"""The books held against a real Prometheus whose samples are known: it is given them, a run each hour."""
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+import requests
+
+from lab.ledger import books
+from lab.ledger.cut import FAMILIES, Cut, Series
+from lab.ledger.prometheus import Prometheus
+from tests.eventually import eventually
+from tests.programs import program
+
+#: Seconds from the first cut to the last.
+LENGTH = 60
+SENT = 600
+LIST = (("method", "GET"), ("route", "product:list"), ("status", "200"))
+VIEW = (("method", "GET"), ("status", "200"), ("view", "product:list"))
+#: What each tier's counters say before the run, and by how much the run moves them.
+SERIES: dict[str, dict[Series, tuple[int, int]]] = {
+    "nginx-log": {
+        ("nginx_http_responses_total", LIST): (5_000, SENT),
+        ("nginx_http_load_responses_total", LIST): (4_000, SENT),
+        ("nginx_http_upstream_requests_total", (("outcome", "answered"), ("route", "product:list"))): (5_000, SENT),
+        ("nginx_status_page_requests_total", ()): (90, 12),
+        ("nginx_access_log_start_time_seconds", ()): (1_700_000_000, 0),
+    },
+    "nginx": {("nginx_http_requests_total", ()): (5_090, SENT + 12)},
+    "uwsgi": {("uwsgi_worker_requests_total", (("worker_id", "1"),)): (5_000, SENT)},
+    "django": {
+        ("django_http_requests_before_middlewares_total", ()): (5_000, SENT),
+        ("django_http_responses_before_middlewares_total", ()): (5_000, SENT),
+        ("django_http_responses_total_by_status_view_method_total", VIEW): (5_000, SENT),
+        ("pomar_counters_start_time_seconds", ()): (1_700_000_000, 0),
+    },
+}
+RESULT = {"counts": {"product:list": {"GET": {"200": SENT}}}, "seconds": {}}
+
+
+def at(series: tuple[int, int], seconds: float) -> int:
+    """Return what a counter says so many seconds after the first cut: it moves in the middle of the run."""
+    before, by = series
+    return before + round(by * min(max((seconds - 10) / (LENGTH - 20), 0), 1))
+
+
+def tenfold(job: str, seconds: float, value: int) -> int:
+    return value * 10 if job == "django" and value < 1e9 else value
+
+
+def one_too_many_of_the_load(job: str, seconds: float, value: int) -> int:
+    return value + 1 if job == "nginx-log" and 4_000 <= value < 5_000 and seconds > LENGTH else value
+
+
+def nothing_before(job: str, seconds: float, value: int) -> int | None:
+    return None if job == "uwsgi" and -9 < seconds < 0 else value
+
+
+def nothing_after(job: str, seconds: float, value: int) -> int | None:
+    return None if job == "uwsgi" and seconds > LENGTH - 5 else value
+
+
+def a_gap(job: str, seconds: float, value: int) -> int | None:
+    return None if job == "django" and 20 < seconds < 40 else value
+
+
+def nginx_began_anew(job: str, seconds: float, value: int) -> int:
+    return value - 5_090 - 100 if job == "nginx" and seconds > 30 else value
+
+
+#: What Prometheus stored, by the name of the run; the exporters' pages are always right.
+RUNS = {
+    each.__name__: each
+    for each in (tenfold, one_too_many_of_the_load, nothing_before, nothing_after, a_gap, nginx_began_anew)
+} | {"right": lambda job, seconds, value: value}
+
+
+@pytest.fixture(scope="module")
+def starts() -> dict[str, float]:
+    """When each run began: an hour apart, the last of them two hours ago."""
+    now = int(time.time())
+    return {name: now - 7200 - 3600 * number for number, name in enumerate(RUNS)}
+
+
+@pytest.fixture(scope="module")
+def prometheus(starts: dict[str, float], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """A Prometheus that has each run's samples, every 5 s from a minute before it to a minute after it."""
+    folder = tmp_path_factory.mktemp("prometheus")
+    given = folder / "samples.txt"
+    given.write_text("".join(lines_of(starts)) + "# EOF\n")
+    data = folder / "data"
+    promtool = [program("promtool"), "tsdb", "create-blocks-from", "openmetrics", given, data]
+    subprocess.run(promtool, check=True, capture_output=True)
+    config = folder / "prometheus.yml"
+    config.write_text("global: {}\n")
+    with ExitStack() as stack:
+        port = stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
+    command = [program("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={data}"]
+    command += [f"--web.listen-address=127.0.0.1:{port}", "--storage.tsdb.retention.time=30d"]
+    # Unpacked and not installed, it serves its pages from a folder that is not there; nobody looks at them here.
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder) as process:
+        try:
+            url = f"http://127.0.0.1:{port}"
+            eventually(
+                lambda: requests.get(f"{url}/api/v1/query?query=1", timeout=2).ok, because="it starts", timeout=20
+            )
+            yield Prometheus(url)
+        finally:
+            process.terminate()
+            process.wait(20)
+            shutil.rmtree(data)
+
+
+def lines_of(starts: dict[str, float]) -> Iterator[str]:
+    """Yield the samples in OpenMetrics's text format, one name after the other."""
+    rows: dict[str, list[str]] = {}
+    for run, began in starts.items():
+        for job, series in SERIES.items():
+            for second in range(-60, LENGTH + 60, 5):
+                # No scrape falls on a cut.
+                moment = second + 2
+                up = RUNS[run](job, moment, 1) is not None
+                rows.setdefault("up", []).append(f'up{{job="{job}"}} {int(up)} {began + moment}\n')
+                for (name, labels), counter in series.items():
+                    value = RUNS[run](job, moment, at(counter, moment))
+                    if value is not None:
+                        all_labels = ",".join(f'{label}="{text}"' for label, text in (("job", job), *labels))
+                        rows.setdefault(name, []).append(f"{name}{{{all_labels}}} {value} {began + moment}\n")
+    for name, lines in rows.items():
+        yield f"# TYPE {name} unknown\n"
+        # Each series in the order of its times.
+        yield from sorted(lines, key=lambda line: (line.rsplit(" ", 2)[0], float(line.rsplit(" ", 1)[1])))
+
+
+def cut(began: float, seconds: float) -> Cut:
+    """Return the cut that the exporters' pages make so many seconds after the first one."""
+    values = {job: {key: at(counter, seconds) for key, counter in of.items()} for job, of in SERIES.items()}
+    return Cut(began + seconds, values)
+
+
+@pytest.fixture
+def ledger_of(prometheus: Prometheus, starts: dict[str, float]):
+    """Balance the books of a run by its name."""
+
+    def balance(run: str) -> books.Ledger:
+        began = starts[run]
+        return books.balance(prometheus, cut(began, 0), cut(began, LENGTH), RESULT)
+
+    return balance
+
+
+def test_every_job_of_the_ledger_has_samples_here():
+    assert SERIES.keys() == FAMILIES.keys()
+
+
+def test_a_prometheus_that_stored_what_the_exporters_said_is_exact(ledger_of):
+    ledger = ledger_of("right")
+
+    assert (ledger.verdict, ledger.account.differences, ledger.reasons, ledger.notes) == ("exact", [], [], [])
+
+
+@pytest.mark.parametrize(
+    ("run", "sentence"),
+    [
+        (
+            "tenfold",
+            "Prometheus's samples of django_http_requests_before_middlewares_total go from 50,000 to 56,000; its "
+            "exporter said 5,000 and 5,600",
+        ),
+        (
+            "one_too_many_of_the_load",
+            "Prometheus's samples of nginx_http_load_responses_total of GET, product:list, 200 go from 4,000 to 4,601; "
+            "its exporter said 4,000 and 4,600",
+        ),
+    ],
+)
+def test_a_prometheus_that_stored_another_number_is_at_fault(ledger_of, run, sentence):
+    ledger = ledger_of(run)
+
+    assert (ledger.verdict, ledger.account.fault) == ("different", "Prometheus")
+    assert sentence in [each.sentence for each in ledger.account.differences]
+
+
+@pytest.mark.parametrize(
+    ("run", "reason"),
+    [
+        ("nothing_before", "Prometheus has no figures of uwsgi from before the run"),
+        ("nothing_after", "Prometheus has no figures of uwsgi from after the run"),
+    ],
+)
+def test_a_tier_that_prometheus_has_no_figures_of_is_named_and_the_rest_is_compared(ledger_of, run, reason):
+    ledger = ledger_of(run)
+
+    assert (ledger.verdict, ledger.reasons) == ("unknown", [reason])
+    assert {row.remainder for row in ledger.account.rows} == {0}
+
+
+def test_scrapes_that_were_missed_amid_the_run_are_a_note(ledger_of):
+    ledger = ledger_of("a_gap")
+
+    assert ledger.verdict == "exact"
+    assert len(ledger.notes) == 1
+    assert ledger.notes[0].startswith("Prometheus did not scrape django for 25 s from")
+
+
+def test_a_counter_that_went_back_and_passed_where_it_was_is_seen_in_the_samples(ledger_of):
+    ledger = ledger_of("nginx_began_anew")
+
+    assert ledger.verdict == "unknown"
+    assert len(ledger.reasons) == 1
+    assert ledger.reasons[0].startswith("NGINX was restarted, which set its own counters to zero, at")
+
+
+def test_uwsgi_began_anew_when_django_did(prometheus, starts):
+    opening, closing = cut(starts["right"], 0), cut(starts["right"], LENGTH)
+    closing.values["django"]["pomar_counters_start_time_seconds", ()] += 30
+
+    ledger = books.balance(prometheus, opening, closing, RESULT)
+
+    assert ledger.verdict == "unknown"
+    assert [reason[:40] for reason in ledger.reasons] == ["uWSGI was restarted or got SIGHUP, which"] * 2
+
+
+def test_a_prometheus_that_does_not_answer_leaves_the_tiers_compared_by_their_pages(starts, monkeypatch):
+    monkeypatch.setattr("lab.ledger.prometheus.PATIENCE_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        nobody = Prometheus(f"http://127.0.0.1:{free.getsockname()[1]}")
+    began = starts["right"]
+
+    ledger = books.balance(nobody, cut(began, 0), cut(began, LENGTH), RESULT)
+
+    assert ledger.verdict == "unknown"
+    assert len(ledger.reasons) == len(FAMILIES)
+    assert [(row.sent, row.logged, row.answered, row.remainder) for row in ledger.account.rows] == [
+        (SENT, SENT, SENT, 0)
+    ]
+
+
+def test_a_shop_that_did_not_come_to_rest_leaves_the_loads_own_rows(prometheus, starts):
+    began = starts["right"]
+    opening = Cut(began, cut(began, 0).values, moving="somebody came")
+
+    ledger = books.balance(prometheus, opening, cut(began, LENGTH), RESULT)
+
+    assert ledger.verdict == "unknown"
+    assert ledger.reasons == ["the shop did not come to rest when the books were opened (somebody came)"]
+    assert [(row.sent, row.others, row.logged, row.answered) for row in ledger.account.rows] == [
+        (SENT, None, SENT, None)
+    ]

@@ -1,7 +1,7 @@
 """The books of a run: opened by a cut before it, closed by one after it, and balanced with what Prometheus stored.
 
-What Prometheus has is held against the exporters' own pages: no sample before a cut may be more than the page said, none
-after it less, and what only the load moves must have grown by the same number.
+What Prometheus has is held against the exporters' own pages: no sample before a cut may be more than the page said,
+none after it less, and what only the load moves must have grown by the same number.
 """
 
 import time

@@ -1,110 +1,12 @@
-"""The account of a run: each tier's counts against those of the tier beside it, every known difference named.
-
-The identities, for one run between two cuts (all of them counts of requests):
-
-    sent by Locust          = those in NGINX's access log that carry the load's mark          by route, method, status
-    NGINX's access log      = NGINX's stub_status - its status page                           in all
-    passed on by NGINX      = access log - static files - redirects - refused                 in all
-    begun by Django         = passed on - reached no worker                                   before any middleware
-    finished by uWSGI       = begun by Django - killed with their worker
-    answered by Django      = finished by uWSGI                                               after all middlewares
-    answered by Django      = NGINX's access log                                              by view, method, status
-
-What is cut by the visitor (499) or lost with a worker (502, 504) has another status at NGINX than in Django.
-"""
+"""The account of a run: its table by route and status, its statement from tier to tier, and what differs."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
-LOCUST = "Locust"
-LOG = "NGINX's access log"
-STATUS = "NGINX's stub_status"
-UWSGI = "uWSGI"
-DJANGO = "Django"
-PROMETHEUS = "Prometheus"
-
-#: What NGINX answers itself when nothing came back from uWSGI: the visitor hung up, the worker died, it took too long.
-WITHOUT_ANSWER = ("499", "502", "504")
-#: Routes that NGINX answers itself.
-BY_NGINX = ("static", "redirect", "refused")
-#: In the log of methods there are these and `other`.
-METHODS = ("GET", "HEAD", "POST")
-
-
-class Key(NamedTuple):
-    """A kind of request and its answer; ``status`` is ``0`` when the visitor got none."""
-
-    route: str
-    method: str
-    status: str
-
-    def __str__(self) -> str:
-        answer = "without an answer" if self.status == "0" else self.status
-        return f"{self.method} {self.route} {answer}"
-
-    @property
-    def kind(self) -> str:
-        """The class of its status, as a row of the ledger."""
-        return {"0": "no answer", "499": "cut (499)"}.get(self.status, f"{self.status[0]}xx")
-
-
-class Log(NamedTuple):
-    """What NGINX's access log says: all responses, the load's own, those passed on by (route, outcome).
-
-    ``responses`` is None when only the load's own stood still while they were read.
-    """
-
-    responses: Counter[Key] | None
-    load: Counter[Key]
-    upstream: Counter[tuple[str, str]]
-    status_page: int
-
-    def outcomes(self, outcome: str) -> int:
-        """How many requests that were passed on had this outcome."""
-        return sum(n for (_, each), n in self.upstream.items() if each == outcome)
-
-
-class Workers(NamedTuple):
-    """What uWSGI counted: requests that a worker finished, workers killed for being stuck, workers made anew."""
-
-    requests: int
-    harakiri: int
-    respawns: int
-
-
-class App(NamedTuple):
-    """What Django counted: requests begun and answered at its outermost middleware, and responses of views."""
-
-    began: int
-    answered: int
-    responses: Counter[Key]
-
-
-@dataclass(frozen=True)
-class Counts:
-    """What each tier counted between two cuts; None for one whose figures cannot be used.
-
-    ``sent`` is Locust's, ``status`` NGINX's own counter of requests, those of its status page included.
-    """
-
-    sent: Counter[Key]
-    log: Log | None = None
-    status: int | None = None
-    workers: Workers | None = None
-    app: App | None = None
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A count that does not follow from its neighbour's: which tiers disagree, on what, and by how many requests."""
-
-    between: tuple[str, ...]
-    sentence: str
-    route: str = ""
-    kind: str = ""
-    by: int = 0
+from lab.ledger.comparison import Comparison, Difference
+from lab.ledger.counts import BY_NGINX, Counts, Key, Log
 
 
 @dataclass(frozen=True)
@@ -144,255 +46,14 @@ class Account:
 
 def settle(counts: Counts, others: Sequence[Difference] = ()) -> Account:
     """Compare all tiers that have figures; ``others`` are differences that were found elsewhere."""
-    book = _Book(counts, list(others))
-    book.compare()
-    fault = _fault(book.differences, book.agreeing)
-    return Account(list(_rows(counts, book)), list(_lines(counts, book)), book.differences, fault, book.doubts)
+    found = Comparison(counts, list(others))
+    found.compare()
+    return Account(
+        list(_rows(counts, found)), list(_lines(counts, found)), found.differences, found.fault, found.doubts
+    )
 
 
-def routes_of_load_alone(counts: Counts) -> frozenset[str]:
-    """Return the routes that nobody but the load asked for, each time with an answer: their times are of the same."""
-    log = counts.log
-    if not log or log.responses is None:
-        return frozenset()
-    shared = {key.route for key in log.responses - log.load}
-    unanswered = {route for (route, outcome), n in log.upstream.items() if n and outcome != "answered"}
-    return frozenset({key.route for key in counts.sent} - shared - unanswered)
-
-
-@dataclass
-class _Book:
-    """The comparison as it is made: what differs, who agrees with whom, and the named terms."""
-
-    counts: Counts
-    differences: list[Difference] = field(default_factory=list)
-    agreeing: set[tuple[str, ...]] = field(default_factory=set)
-    doubts: list[str] = field(default_factory=list)
-    answered_to_nobody: int = 0
-    slash_added: int = 0
-    by_middleware: int = 0
-    never_seen: int = 0
-
-    def compare(self) -> None:
-        """Check every identity whose two sides are there."""
-        counts = self.counts
-        log = counts.log if counts.log and counts.log.responses is not None else None
-        if log and counts.status is not None:
-            logged = log.responses.total() + log.status_page
-            self._same((LOG, STATUS), logged, counts.status, "requests in all, its status page included")
-        if counts.log:
-            self._sent_and_logged(counts.log)
-        else:
-            self._sent_and_answered()
-        if log:
-            self._log_and_itself(log)
-        if counts.app:
-            self._django_and_itself(counts.app)
-        if log and counts.workers:
-            self._passed_on_and_finished(log, counts.workers)
-        if log and counts.app:
-            self._passed_on_and_begun(log, counts.app)
-            self._logged_and_answered(log, counts.app)
-        if counts.workers and counts.app:
-            self._begun_and_finished(counts.app, counts.workers)
-
-    def _differ(self, between: tuple[str, ...], sentence: str, key: Key | None = None, by: int = 0) -> None:
-        route, kind = (key.route, key.kind) if key else ("", "")
-        self.differences.append(Difference(between, sentence, route, kind, by))
-
-    def _same(self, between: tuple[str, str], one: int, other: int, what: str) -> None:
-        if one == other:
-            self.agreeing.add(between)
-        else:
-            self._differ(between, f"{between[0]} has {one:,} {what}; {between[1]} has {other:,} ({other - one:+,})")
-
-    def _sent_and_logged(self, log: Log) -> None:
-        unanswered = Counter({key.route: n for key, n in self.counts.sent.items() if key.status == "0"})
-        agree = True
-        for key in sorted(self.counts.sent | log.load):
-            sent, logged = self.counts.sent[key], log.load[key]
-            if key.status == "0" or sent == logged:
-                continue
-            # A visitor who got no answer is in the log with whatever NGINX was about to say.
-            known = min(max(logged - sent, 0), unanswered[key.route])
-            unanswered[key.route] -= known
-            if by := logged - known - sent:
-                agree = False
-                self._differ(
-                    (LOCUST, LOG), f"Locust sent {sent:,} {key}; NGINX's access log has {logged:,} ({by:+,})", key, by
-                )
-        # Nobody took the connection, or a kept one was closed with the request on its way: NGINX counts none of them.
-        self.never_seen = unanswered.total()
-        if self.never_seen and self.counts.status is None:
-            self.doubts.append(
-                f"whether the {self.never_seen:,} requests that are not in NGINX's access log, and that Locust got no "
-                "answer to, came to NGINX at all only its own count could tell"
-            )
-        elif self.never_seen and (LOG, STATUS) not in self.agreeing:
-            agree = False
-            text = f"{self.never_seen:,} requests to which Locust got no answer are not in NGINX's access log"
-            self._differ((LOCUST, LOG), text)
-        if agree:
-            self.agreeing.add((LOCUST, LOG))
-
-    def _log_and_itself(self, log: Log) -> None:
-        for key in sorted(log.load):
-            if log.load[key] > log.responses[key]:
-                self._differ((LOG,), f"NGINX's access log has more of the load's {key} than in all")
-        by_route: Counter[str] = Counter()
-        for key, n in log.responses.items():
-            if key.route not in BY_NGINX:
-                by_route[key.route] += n
-        for (route, _), n in log.upstream.items():
-            by_route[route] -= n
-        for route, by in sorted(by_route.items()):
-            if by:
-                self._differ(
-                    (LOG,), f"NGINX's access log has {by:+,} responses of {route} beside those that were passed on"
-                )
-
-    def _django_and_itself(self, app: App) -> None:
-        self.by_middleware = app.answered - app.responses.total()
-        # One that died between the two that count it.
-        if self.by_middleware < -self._most_killed():
-            self._differ((DJANGO,), f"Django's views answered {-self.by_middleware:,} more than Django did")
-        if app.began < app.answered:
-            self._differ((DJANGO,), f"Django answered {app.answered - app.began:,} more than it began")
-
-    def _most_killed(self) -> int:
-        """How many requests may have died with their worker: as many as died, and as NGINX had no answer to.
-
-        A worker that is renewed ends what it is at first, so that none is lost with it.
-        """
-        log, workers = self.counts.log, self.counts.workers
-        died = workers.respawns if workers else None
-        lost = log.outcomes("unanswered") if log and log.responses is not None else None
-        return min((each for each in (died, lost) if each is not None), default=0)
-
-    def _logged_and_answered(self, log: Log, app: App) -> None:
-        keys = {key for key in log.responses | app.responses if key.route not in BY_NGINX}
-        lacking: list[tuple[Key, int]] = []
-        agree = True
-        for route in sorted({key.route for key in keys}):
-            open_ended = log.upstream[route, "unanswered"] + log.upstream[route, "unreached"]
-            delta = {key: app.responses[key] - log.responses[key] for key in keys if key.route == route}
-            # NGINX's own answers for want of one from Django.
-            own = sum(-by for key, by in delta.items() if key.status in WITHOUT_ANSWER)
-            delta = {key: by for key, by in delta.items() if key.status not in WITHOUT_ANSWER}
-            if own != open_ended:
-                agree = False
-                self._differ(
-                    (LOG, DJANGO),
-                    f"NGINX answered {own:,} of {route} in Django's place, but {open_ended:,} got no answer from it",
-                )
-            self._add_slashes(delta)
-            surplus = sum(by for by in delta.values() if by > 0)
-            if surplus <= open_ended:
-                self.answered_to_nobody += surplus
-                delta = {key: min(by, 0) for key, by in delta.items()}
-            lacking += [(key, by) for key, by in sorted(delta.items()) if by]
-        # Answered by a middleware further out than the one that counts views: a redirect, or a host that is not ours.
-        early = all(by < 0 and key.status in ("301", "400") for key, by in lacking)
-        if early and 0 <= -sum(by for _, by in lacking) - self.by_middleware <= self._most_killed():
-            lacking = []
-        elif self.by_middleware > 0:
-            views = app.responses.total()
-            self._differ(
-                (DJANGO,), f"Django answered {app.answered:,} requests; its views {views:,} ({-self.by_middleware:+,})"
-            )
-        if self.answered_to_nobody > max(app.answered - log.outcomes("answered"), 0) + self._most_killed():
-            agree = False
-            self._differ((DJANGO,), f"Django's views answered {self.answered_to_nobody:,} that nobody waited for")
-        for key, by in lacking:
-            agree = False
-            text = (
-                f"NGINX's access log has {log.responses[key]:,} {key}; Django answered {app.responses[key]:,} ({by:+,})"
-            )
-            self._differ((LOG, DJANGO), text, key, by)
-        if agree:
-            self.agreeing.add((LOG, DJANGO))
-
-    def _add_slashes(self, delta: dict[Key, int]) -> None:
-        """Move what CommonMiddleware made of a 404 after it was counted: a redirect to the address with a slash."""
-        for key, by in list(delta.items()):
-            not_found = key._replace(status="404")
-            if key.route == "other" and key.status == "301" and by < 0 and delta.get(not_found, 0) >= -by:
-                self.slash_added -= by
-                delta[not_found] += by
-                delta[key] = 0
-
-    def _passed_on_and_finished(self, log: Log, workers: Workers) -> None:
-        connected = log.upstream.total() - log.outcomes("unreached")
-        killed = connected - workers.requests
-        # Some of those that died had their answer already: NGINX and Django then have one more than uWSGI.
-        answered = max(self.counts.app.answered - workers.requests, 0) if self.counts.app else 0
-        most = self._most_killed()
-        if workers.harakiri <= killed <= most + min(answered, most):
-            self.agreeing.add((LOG, UWSGI))
-        else:
-            self._differ(
-                (LOG, UWSGI),
-                f"NGINX's access log passed on {connected:,} requests; uWSGI's workers finished {workers.requests:,} "
-                f"({-killed:+,})",
-            )
-
-    def _passed_on_and_begun(self, log: Log, app: App) -> None:
-        connected = log.upstream.total() - log.outcomes("unreached")
-        # One whose worker died before Django saw it.
-        if 0 <= connected - app.began <= self._most_killed():
-            self.agreeing.add((LOG, DJANGO))
-        else:
-            self._differ(
-                (LOG, DJANGO),
-                f"NGINX's access log passed on {connected:,} requests; Django began {app.began:,} "
-                f"({app.began - connected:+,})",
-            )
-
-    def _begun_and_finished(self, app: App, workers: Workers) -> None:
-        most = self._most_killed()
-        if 0 <= app.answered - workers.requests <= most and app.began - workers.requests <= 2 * most:
-            self.agreeing.add((UWSGI, DJANGO))
-        else:
-            self._differ(
-                (UWSGI, DJANGO),
-                f"uWSGI's workers finished {workers.requests:,} requests; Django began {app.began:,} and answered "
-                f"{app.answered:,}",
-            )
-
-    def _sent_and_answered(self) -> None:
-        """Without an access log nobody tells the load from others: each tier must have at least what was sent."""
-        counts = self.counts
-        if counts.app:
-            for key in sorted(counts.sent):
-                asked = key.route not in BY_NGINX and key.status not in ("0", *WITHOUT_ANSWER)
-                has = counts.app.responses[key]
-                if asked and has < counts.sent[key] and key.route != "other":
-                    text = (
-                        f"Locust sent {counts.sent[key]:,} {key}; Django answered {has:,} ({has - counts.sent[key]:+,})"
-                    )
-                    self._differ((LOCUST, DJANGO), text, key, has - counts.sent[key])
-        sent = sum(n for key, n in counts.sent.items() if key.status != "0")
-        if counts.status is not None and counts.status < sent:
-            self._differ((LOCUST, STATUS), f"Locust sent {sent:,} requests; NGINX's stub_status has {counts.status:,}")
-
-
-def _fault(differences: list[Difference], agreeing: set[tuple[str, ...]]) -> str:
-    """Return the tier in every difference that no other agrees with, else the one that contradicts itself.
-
-    Nothing when there is no such tier, or more than one.
-    """
-    if not differences:
-        return ""
-    by_itself = {tier for each in differences for tier in each.between if len(each.between) == 1}
-    suspects = set.intersection(*(set(each.between) for each in differences))
-    if len(suspects) > 1:
-        # Whom a third tier agrees with is not at fault.
-        suspects -= {tier for pair in agreeing for tier in pair if not suspects.issuperset(pair)}
-    named = suspects if len(suspects) == 1 else by_itself
-    return next(iter(named)) if len(named) == 1 else ""
-
-
-def _rows(counts: Counts, book: _Book) -> Iterator[Row]:
+def _rows(counts: Counts, found: Comparison) -> Iterator[Row]:
     log, app = counts.log, counts.app
     keys = {*counts.sent, *((log.responses or log.load) if log else ()), *(app.responses if app else ())}
     for route, kind in sorted({(key.route, key.kind) for key in keys}):
@@ -410,20 +71,20 @@ def _rows(counts: Counts, book: _Book) -> Iterator[Row]:
             answered=total(app.responses) if app and route not in BY_NGINX else None,
             # The largest, since two that cancel out are no zero.
             remainder=max(
-                (each.by for each in book.differences if (each.route, each.kind) == (route, kind)), key=abs, default=0
+                (each.by for each in found.differences if (each.route, each.kind) == (route, kind)), key=abs, default=0
             ),
         )
 
 
-def _lines(counts: Counts, book: _Book) -> Iterator[Line]:
+def _lines(counts: Counts, found: Comparison) -> Iterator[Line]:
     yield Line("", counts.sent.total(), "sent by Locust")
     if not counts.log:
         return
     if counts.log.responses is None:
-        yield Line("-", book.never_seen, "that got no answer and are not in NGINX's access log")
+        yield Line("-", found.never_seen, "that got no answer and are not in NGINX's access log")
         yield Line("=", counts.log.load.total(), "in NGINX's access log with the load's mark")
         return
-    yield from _lines_to_nginx(counts, book.never_seen)
+    yield from _lines_to_nginx(counts, found.never_seen)
     yield from _lines_through_nginx(counts.log)
     connected = counts.log.upstream.total() - counts.log.outcomes("unreached")
     if counts.app:
@@ -437,7 +98,7 @@ def _lines(counts: Counts, book: _Book) -> Iterator[Line]:
         yield Line("=", counts.workers.requests, "finished by uWSGI's workers")
         yield Line("+", counts.app.answered - counts.workers.requests, "answered just before their worker died")
         yield Line("=", counts.app.answered, "answered by Django")
-    yield from _lines_of_other_answers(counts.log, book)
+    yield from _lines_of_other_answers(counts.log, found)
 
 
 def _lines_to_nginx(counts: Counts, never_seen: int) -> Iterator[Line]:
@@ -465,11 +126,11 @@ def _lines_through_nginx(log: Log) -> Iterator[Line]:
     yield Line("-", log.outcomes("unreached"), "that reached no worker")
 
 
-def _lines_of_other_answers(log: Log, book: _Book) -> Iterator[Line]:
+def _lines_of_other_answers(log: Log, found: Comparison) -> Iterator[Line]:
     """What is in the sums above, and has another answer at one tier than at the next."""
     cut = sum(n for key, n in log.responses.items() if key.status == "499")
     yield Line("", log.outcomes("retried"), "sent on again by NGINX after a failure")
     yield Line("", cut, "cut by the visitor (499 at NGINX)")
-    yield Line("", book.answered_to_nobody, "answered by Django to nobody, since the visitor or the worker had gone")
-    yield Line("", book.slash_added, "404s of Django that CommonMiddleware made a redirect to the same with a slash")
-    yield Line("", book.by_middleware, "answered by a middleware before any view")
+    yield Line("", found.answered_to_nobody, "answered by Django to nobody, since the visitor or the worker had gone")
+    yield Line("", found.slash_added, "404s of Django that CommonMiddleware made a redirect to the same with a slash")
+    yield Line("", found.by_middleware, "answered by a middleware before any view")

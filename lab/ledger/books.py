@@ -15,13 +15,28 @@ from itertools import pairwise
 from lab.errors import LabError
 from lab.ledger import account, latency
 from lab.ledger import cut as cut_module
-from lab.ledger.account import Account, App, Counts, Difference, Key, Log, Workers
+from lab.ledger.account import Account
+from lab.ledger.comparison import Difference
+from lab.ledger.counts import (
+    DJANGO,
+    LOG,
+    METHODS,
+    PROMETHEUS,
+    STATUS,
+    UWSGI,
+    App,
+    Counts,
+    Key,
+    Log,
+    Workers,
+    routes_of_load_alone,
+)
 from lab.ledger.cut import Cut, Series, began, counters, route_of
 from lab.ledger.prometheus import Prometheus, Sample
 from lab.parts import part
 from lab.runtime import Runtime
 
-TIERS = {"nginx-log": account.LOG, "nginx": account.STATUS, "uwsgi": account.UWSGI, "django": account.DJANGO}
+TIERS = {"nginx-log": LOG, "nginx": STATUS, "uwsgi": UWSGI, "django": DJANGO}
 #: What sets a tier's counters to zero.
 RESETS = {
     "nginx-log": "the access log's exporter was restarted: what NGINX logged until it was back is in no figure",
@@ -157,7 +172,7 @@ def counts_of(result: Mapping, increases: Mapping[str, Mapping[Series, float]], 
     """
     sent = Counter(
         {
-            Key(route, method if method in account.METHODS else "other", status): n
+            Key(route, method if method in METHODS else "other", status): n
             for route, methods in result["counts"].items()
             for method, statuses in methods.items()
             for status, n in statuses.items()
@@ -264,7 +279,7 @@ def _held_against_pages(
                 f"Prometheus's samples of {what} go from {last_before:,.0f} to {first_after:,.0f}; its exporter said "
                 f"{page_before:,.0f} and {page_after:,.0f}"
             )
-            found.append(Difference((account.PROMETHEUS, TIERS[job]), text))
+            found.append(Difference((PROMETHEUS, TIERS[job]), text))
     return found
 
 
@@ -279,7 +294,7 @@ def _quantiles(
             before, after = (prometheus.values(job, [f"{name}_bucket"], at) for at in (start, end))
             increase = {series: n - before.get(series, 0) for series, n in after.items()}
             histograms[job] = latency.by_route(increase, label)
-    return latency.compare(result.get("seconds", {}), histograms, account.routes_of_load_alone(counts))
+    return latency.compare(result.get("seconds", {}), histograms, routes_of_load_alone(counts))
 
 
 def _clock(at: float) -> str:

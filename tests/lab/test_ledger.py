@@ -7,23 +7,10 @@ from collections import Counter
 import pytest
 
 from lab.ledger import text
-from lab.ledger.account import (
-    DJANGO,
-    LOCUST,
-    LOG,
-    PROMETHEUS,
-    STATUS,
-    UWSGI,
-    Account,
-    App,
-    Counts,
-    Difference,
-    Key,
-    Log,
-    Workers,
-    settle,
-)
+from lab.ledger.account import Account, settle
 from lab.ledger.books import Ledger, counts_of
+from lab.ledger.comparison import Difference
+from lab.ledger.counts import DJANGO, LOCUST, LOG, PROMETHEUS, STATUS, UWSGI, App, Counts, Key, Log, Workers
 from lab.ledger.cut import Cut, _fallen, _moving, route_of, series_on
 from lab.ledger.latency import Interval, Quantiles, bucket_of_quantile, compare
 

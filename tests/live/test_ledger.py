@@ -12,8 +12,8 @@ import pytest
 
 from lab import load
 from lab.ledger import text
-from lab.ledger.account import DJANGO, LOG
 from lab.ledger.books import Ledger
+from lab.ledger.counts import DJANGO, LOG
 from lab.parts import part
 from tests.eventually import eventually
 from tests.live.observer import Observer, send_signal

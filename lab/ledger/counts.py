@@ -1,0 +1,92 @@
+"""What each tier counted of a run, in the words of NGINX's access log: routes, methods, statuses."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import NamedTuple
+
+LOCUST = "Locust"
+LOG = "NGINX's access log"
+STATUS = "NGINX's stub_status"
+UWSGI = "uWSGI"
+DJANGO = "Django"
+PROMETHEUS = "Prometheus"
+
+#: What NGINX answers itself when nothing came back from uWSGI: the visitor hung up, the worker died, it took too long.
+WITHOUT_ANSWER = ("499", "502", "504")
+#: Routes that NGINX answers itself.
+BY_NGINX = ("static", "redirect", "refused")
+#: In the log of methods there are these and `other`.
+METHODS = ("GET", "HEAD", "POST")
+
+
+class Key(NamedTuple):
+    """A kind of request and its answer; ``status`` is ``0`` when the visitor got none."""
+
+    route: str
+    method: str
+    status: str
+
+    def __str__(self) -> str:
+        answer = "without an answer" if self.status == "0" else self.status
+        return f"{self.method} {self.route} {answer}"
+
+    @property
+    def kind(self) -> str:
+        """The class of its status, as a row of the ledger."""
+        return {"0": "no answer", "499": "cut (499)"}.get(self.status, f"{self.status[0]}xx")
+
+
+class Log(NamedTuple):
+    """What NGINX's access log says: all responses, the load's own, those passed on by (route, outcome).
+
+    ``responses`` is None when only the load's own stood still while they were read.
+    """
+
+    responses: Counter[Key] | None
+    load: Counter[Key]
+    upstream: Counter[tuple[str, str]]
+    status_page: int
+
+    def outcomes(self, outcome: str) -> int:
+        """How many requests that were passed on had this outcome."""
+        return sum(n for (_, each), n in self.upstream.items() if each == outcome)
+
+
+class Workers(NamedTuple):
+    """What uWSGI counted: requests that a worker finished, workers killed for being stuck, workers made anew."""
+
+    requests: int
+    harakiri: int
+    respawns: int
+
+
+class App(NamedTuple):
+    """What Django counted: requests begun and answered at its outermost middleware, and responses of views."""
+
+    began: int
+    answered: int
+    responses: Counter[Key]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What each tier counted between two cuts; None for one whose figures cannot be used.
+
+    ``sent`` is Locust's, ``status`` NGINX's own counter of requests, those of its status page included.
+    """
+
+    sent: Counter[Key]
+    log: Log | None = None
+    status: int | None = None
+    workers: Workers | None = None
+    app: App | None = None
+
+
+def routes_of_load_alone(counts: Counts) -> frozenset[str]:
+    """Return the routes that nobody but the load asked for, each time with an answer: their times are of the same."""
+    log = counts.log
+    if not log or log.responses is None:
+        return frozenset()
+    shared = {key.route for key in log.responses - log.load}
+    unanswered = {route for (route, outcome), n in log.upstream.items() if n and outcome != "answered"}
+    return frozenset({key.route for key in counts.sent} - shared - unanswered)

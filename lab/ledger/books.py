@@ -198,6 +198,7 @@ def counts_of(result: Mapping, increases: Mapping[str, Mapping[Series, float]], 
             _sum(of, "django_http_requests_before_middlewares_total"),
             _sum(of, "django_http_responses_before_middlewares_total"),
             _keys(of, "django_http_responses_total_by_status_view_method_total", "view"),
+            +Counter({labels["status"]: n for labels, n in _of(of, "django_http_responses_total_by_status_total")}),
         )
     if (of := increases.get("nginx")) and not only_load:
         status = _sum(of, "nginx_http_requests_total")

@@ -156,6 +156,14 @@ class Comparison:
         # One that died between the two that count it.
         if self.by_middleware < -self._most_killed():
             self._differ((DJANGO,), f"Django's views answered {-self.by_middleware:,} more than Django did")
+        statuses: Counter[str] = Counter()
+        for key, n in app.responses.items():
+            statuses[key.status] += n
+        for status in sorted(statuses | app.by_status):
+            views, in_all = statuses[status], app.by_status[status]
+            # A worker may die between the one count and the other.
+            if abs(in_all - views) > self._most_killed():
+                self._differ((DJANGO,), f"Django has {in_all:,} responses {status} by status; {views:,} by view")
         if app.began < app.answered:
             self._differ((DJANGO,), f"Django answered {app.answered - app.began:,} more than it began")
 

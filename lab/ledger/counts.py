@@ -61,11 +61,12 @@ class Workers(NamedTuple):
 
 
 class App(NamedTuple):
-    """What Django counted: requests begun and answered at its outermost middleware, and responses of views."""
+    """What Django counted: requests begun and answered at its outermost middleware, and responses by view or status."""
 
     began: int
     answered: int
     responses: Counter[Key]
+    by_status: Counter[str]
 
 
 @dataclass(frozen=True)

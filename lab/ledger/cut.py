@@ -30,6 +30,7 @@ FAMILIES = {
     "django": (
         "django_http_requests_before_middlewares_total",
         "django_http_responses_before_middlewares_total",
+        "django_http_responses_total_by_status_total",
         "django_http_responses_total_by_status_view_method_total",
         "pomar_counters_start_time_seconds",
     ),

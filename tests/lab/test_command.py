@@ -130,6 +130,9 @@ def test_a_full_disk_is_said_so_and_nothing_stays_running(checkout, ports, tmp_p
         (["restart", "nginx"], "the lab is not running: start it with `make up`"),
         (["restart"], "'' is no part of the lab: give S= one of"),
         (["restart", "apache"], "'apache' is no part of the lab: give S= one of"),
+        (["ledger"], "there was no run yet: `make load` makes one"),
+        (["ledger", "README.md"], "README.md holds no run with its books (JSONDecodeError): `make load` writes one"),
+        (["ledger", "nowhere.json"], "nowhere.json holds no run with its books (FileNotFoundError)"),
         (["logs"], "nothing is logged yet"),
         (["logs", "apache"], "'apache' is no part of the lab"),
     ],
@@ -148,6 +151,13 @@ def test_a_second_start_at_the_same_time_is_refused(lab, checkout):
         fcntl.flock(lock, fcntl.LOCK_EX)
 
         assert "another `make` is starting or stopping this lab" in sentence(lab("up"))
+
+
+def test_a_second_load_at_the_same_time_is_refused(lab, checkout):
+    with (checkout / ".lab" / "load.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        assert "another load shops in this lab: wait for it to end, or stop it" in sentence(lab("load"))
 
 
 def test_a_broken_contract_ends_generate_with_the_name_of_the_entry(lab, checkout):

@@ -32,8 +32,16 @@ def a_run() -> Counts:
         log=Log(responses, SENT.copy(), upstream, status_page=9),
         status=462 + 12 + 9,
         workers=Workers(PASSED_ON, harakiri=0, respawns=0),
-        app=App(PASSED_ON, PASSED_ON, answered),
+        app=django(PASSED_ON, PASSED_ON, answered),
     )
+
+
+def django(began: int, answered: int, responses: Counter[Key]) -> App:
+    """Return what a Django says whose counts by view and by status are of the same responses."""
+    by_status: Counter[str] = Counter()
+    for key, n in responses.items():
+        by_status[key.status] += n
+    return App(began, answered, responses, by_status)
 
 
 def logged(counts: Counts, key: Key, by: int, outcome: str = "", load: bool = True) -> None:
@@ -90,7 +98,7 @@ def a_route_counted_twice_among_all_responses(counts: Counts) -> Counts:
 
 def one_worker_of_four(counts: Counts) -> Counts:
     quarter = Counter({key: n // 4 for key, n in counts.app.responses.items()})
-    return dataclasses.replace(counts, app=App(quarter.total(), quarter.total(), quarter))
+    return dataclasses.replace(counts, app=django(quarter.total(), quarter.total(), quarter))
 
 
 def a_view_that_is_not_counted(counts: Counts) -> Counts:
@@ -100,6 +108,11 @@ def a_view_that_is_not_counted(counts: Counts) -> Counts:
 
 def a_response_that_django_invents(counts: Counts) -> Counts:
     counts.app.responses[CART] += 1
+    return counts
+
+
+def a_status_that_is_counted_twice(counts: Counts) -> Counts:
+    counts.app.by_status["200"] *= 2
     return counts
 
 
@@ -136,6 +149,7 @@ def a_load_that_does_not_tell_all(counts: Counts) -> Counts:
             DJANGO,
             "NGINX's access log has 50 GET cart:cart-summary 200; Django answered 49 (-1)",
         ),
+        (a_status_that_is_counted_twice, DJANGO, "Django has 324 responses 200 by status; 162 by view"),
         (a_response_that_django_invents, DJANGO, "Django's views answered 1 more than Django did"),
         (
             a_worker_that_forgets,
@@ -218,7 +232,7 @@ def test_a_visitor_who_hangs_up_is_cut_at_nginx_and_answered_by_django():
         counts,
         status=counts.status + 3,
         workers=counts.workers._replace(requests=PASSED_ON + 3),
-        app=App(PASSED_ON + 3, PASSED_ON + 3, counts.app.responses),
+        app=django(PASSED_ON + 3, PASSED_ON + 3, counts.app.responses),
     )
 
     account = settle(counts)
@@ -274,7 +288,7 @@ def test_answers_that_a_view_invents_are_not_those_of_visitors_who_hung_up():
         counts,
         status=counts.status + 5,
         workers=Workers(PASSED_ON, harakiri=0, respawns=2),
-        app=App(PASSED_ON + 5, PASSED_ON, counts.app.responses),
+        app=django(PASSED_ON + 5, PASSED_ON, counts.app.responses),
     )
 
     assert settle(counts).fault == DJANGO
@@ -304,7 +318,7 @@ def test_a_host_that_django_does_not_know_is_answered_before_any_view():
         counts,
         status=counts.status + 2,
         workers=counts.workers._replace(requests=PASSED_ON + 2),
-        app=App(PASSED_ON + 2, PASSED_ON + 2, counts.app.responses),
+        app=django(PASSED_ON + 2, PASSED_ON + 2, counts.app.responses),
     )
 
     account = settle(counts)
@@ -323,7 +337,7 @@ def test_a_404_that_became_a_redirect_on_its_way_out_is_a_term():
         counts,
         status=counts.status + 4,
         workers=counts.workers._replace(requests=PASSED_ON + 4),
-        app=App(PASSED_ON + 4, PASSED_ON + 4, counts.app.responses),
+        app=django(PASSED_ON + 4, PASSED_ON + 4, counts.app.responses),
     )
 
     account = settle(counts)
@@ -349,7 +363,7 @@ def test_without_an_access_log_django_must_have_at_least_what_was_sent():
     assert settle(counts).differences == []
 
     counts.app.responses[CART] = 49
-    account = settle(dataclasses.replace(counts, app=App(PASSED_ON, PASSED_ON - 1, counts.app.responses)))
+    account = settle(dataclasses.replace(counts, app=django(PASSED_ON, PASSED_ON - 1, counts.app.responses)))
 
     assert "Locust sent 50 GET cart:cart-summary 200; Django answered 49 (-1)" in [
         each.sentence for each in account.differences
@@ -370,6 +384,7 @@ def test_methods_that_nginx_calls_other_and_views_without_a_name_are_brought_tog
             "django_http_responses_total_by_status_view_method_total",
             (("method", "GET"), ("status", "404"), ("view", "<unnamed view>")),
         ): 3.0,
+        ("django_http_responses_total_by_status_total", (("status", "404"),)): 3.0,
         ("django_http_requests_before_middlewares_total", ()): 3.0,
         ("django_http_responses_before_middlewares_total", ()): 3.0,
     }
@@ -377,7 +392,7 @@ def test_methods_that_nginx_calls_other_and_views_without_a_name_are_brought_tog
     counts = counts_of(result, {"django": django})
 
     assert counts.sent == {REFUSED: 2, NOWHERE: 3}
-    assert counts.app == App(3, 3, Counter({NOWHERE: 3}))
+    assert counts.app == App(3, 3, Counter({NOWHERE: 3}), Counter({"404": 3}))
     assert (counts.log, counts.status, counts.workers) == (None, None, None)
 
 

@@ -35,6 +35,7 @@ SERIES: dict[str, dict[Series, tuple[int, int]]] = {
     "django": {
         ("django_http_requests_before_middlewares_total", ()): (5_000, SENT),
         ("django_http_responses_before_middlewares_total", ()): (5_000, SENT),
+        ("django_http_responses_total_by_status_total", (("status", "200"),)): (5_000, SENT),
         ("django_http_responses_total_by_status_view_method_total", VIEW): (5_000, SENT),
         ("pomar_counters_start_time_seconds", ()): (1_700_000_000, 0),
     },

@@ -1,5 +1,6 @@
 """The ledger holds: each tier counts the same, to the request, whatever happens; and what it cannot know it says."""
 
+import json
 import os
 import shutil
 import signal
@@ -15,9 +16,14 @@ from lab.ledger import text
 from lab.ledger.books import Ledger
 from lab.ledger.counts import DJANGO, LOG
 from lab.parts import part
+from lab.paths import ROOT
 from tests.eventually import eventually
 from tests.live.observer import Observer, send_signal
 from tests.live.visitors import Visitors
+
+#: What the shelves begin a flash sale with.
+CATALOGUE = json.loads((ROOT / "app" / "product" / "catalogue.json").read_text())["products"]
+STOCK_LEFT = "from product.models import Product; print(sum(Product.objects.values_list('stock', flat=True)))"
 
 
 @pytest.fixture
@@ -91,20 +97,30 @@ def test_fifty_visitors_and_a_worker_killed_for_taking_too_long(runtime, observe
 
 
 def test_a_flash_sale_is_counted_with_its_refusals(runtime, observer):
-    def orders(outcome: str) -> float:
-        return observer.on_page("django", "pomar_orders_total", outcome=outcome)
+    """What was sold is what the shelves then lack, and each refusal is one of the shop's own count."""
 
-    before = {outcome: orders(outcome) for outcome in ("placed", "out_of_stock")}
+    def told() -> dict[str, float]:
+        return {
+            "placed": observer.on_page("django", "pomar_orders_total", outcome="placed"),
+            "refused": observer.on_page("django", "pomar_orders_total", outcome="out_of_stock"),
+            "units": observer.on_page("django", "pomar_items_sold_total"),
+        }
+
+    before = told()
     code, file = load.shop(runtime, "flash-sale", {"DURATION": "12s"})
-    after = {outcome: orders(outcome) for outcome in before}
-    ledger = load.ledger_of(runtime, file)
+    after = told()
+    left = runtime.manage("shell", "-c", STOCK_LEFT)
+    ledger, result = load.ledger_of(runtime, file), json.loads(file.read_text())
 
     holds(ledger)
     assert code == 0
-    refused = sum(row.sent for row in ledger.account.rows if (row.route, row.kind) == ("checkout:checkout", "4xx"))
-    assert refused > 0
-    assert after["out_of_stock"] - before["out_of_stock"] == refused
-    assert after["placed"] > before["placed"]
+    assert {name: after[name] - before[name] for name in after} == {
+        "placed": result["orders_placed"],
+        "refused": result["orders_refused"],
+        "units": result["units"],
+    }
+    assert result["orders_refused"] > 0
+    assert int(left.splitlines()[-1]) == sum(int(product["stock"]) for product in CATALOGUE) - result["units"]
 
 
 def test_another_load_beside_it_that_wears_out_the_workers_is_a_term_of_its_own(runtime, observer):

@@ -58,7 +58,8 @@ def _table(account: Account) -> str:
     ]
     columns = zip(*((row.sent, row.others, row.logged, row.answered) for row in account.rows), strict=True)
     sums = [_sum(column) for column in columns]
-    total = ("all", "", *map(_count, sums), _signed(sum(row.remainder for row in account.rows)))
+    largest = max((row.remainder for row in account.rows), key=abs, default=0)
+    total = ("all", "", *map(_count, sums), _signed(largest))
     return _grid([head, *body, total], words=2)
 
 

@@ -133,6 +133,10 @@ def test_a_request_that_uwsgi_cannot_answer_keeps_its_name(lonely_front):
 def test_a_request_that_the_visitor_gave_up_keeps_its_name(front):
     with front.connection() as connection:
         connection.sendall(b"GET /checkout/?sleep=0.5 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        # Who goes at once may be gone before NGINX has reached uWSGI.
+        connection.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            connection.recv(1)
 
     line = front.next_line()
     assert (line.route, line.status, line.outcome) == ("checkout:checkout", "499", "unanswered")

@@ -3,6 +3,7 @@
 import json
 import select
 import subprocess
+import threading
 
 from lab.compose import engine
 
@@ -22,13 +23,25 @@ for line in sys.stdin:
 
 
 class Inside:
-    """A small reader in the container ``app``, kept for as long as that lives: a read takes a few milliseconds."""
+    """A small reader in the container ``app``, kept for as long as that lives: a read takes a few milliseconds.
+
+    Several threads may ask: one after the other, since the answers come over one pipe.
+    """
 
     def __init__(self) -> None:
         self._reader: subprocess.Popen | None = None
+        self._turn = threading.Lock()
 
     def get(self, url: str) -> str:
         """Return what ``url`` answers; raises OSError when it does not answer 200, or when there is no ``app``."""
+        with self._turn:
+            line = self._ask(url)
+        said = json.loads(line)
+        if "error" in said:
+            raise ConnectionError(f"{url}: {said['error']}")
+        return said["text"]
+
+    def _ask(self, url: str) -> str:
         if self._reader is None or self._reader.poll() is not None:
             self._begin()
         try:
@@ -38,13 +51,10 @@ class Inside:
             line = self._reader.stdout.readline() if answered else ""
         except BrokenPipeError:
             line = ""
-        if not line:
+        if not line.endswith("\n"):
             self.close()
             raise ConnectionError(f"{url} cannot be read: the container app has ended, or hangs")
-        said = json.loads(line)
-        if "error" in said:
-            raise ConnectionError(f"{url}: {said['error']}")
-        return said["text"]
+        return line
 
     def close(self) -> None:
         """End the reader."""

@@ -67,6 +67,16 @@ def test_a_scrape_is_no_request_of_the_shop(observer):
     assert requests_counted() - before < 20
 
 
+def test_pages_can_be_read_by_several_at_once(observer):
+    jobs = ("django", "uwsgi", "nginx-log") * 20
+
+    with ThreadPoolExecutor(6) as pool:
+        pages = list(pool.map(observer.page, jobs))
+
+    own = {"django": "django_http_", "uwsgi": "uwsgi_worker_", "nginx-log": "nginx_http_responses_total"}
+    assert [job for job, page in zip(jobs, pages, strict=True) if own[job] not in page] == []
+
+
 EXPORTERS = {"uwsgi-exporter": "uwsgi", "nginx-exporter": "nginx", "access-log-exporter": "nginx-log"}
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.ledger import books
+from lab.ledger import books, cut
 from lab.ledger.books import Ledger
 from lab.ledger.cut import Cut
 from lab.ledger.prometheus import Prometheus
@@ -40,7 +40,7 @@ def shop(runtime: Runtime, profile: str, options: Mapping[str, str] | None = Non
         opening = books.open_books(runtime)
         code = runtime.shop(variables, result)
         if result.exists():
-            closing = books.close_books(runtime)
+            closing = cut.take(runtime)
             run = json.loads(result.read_text(encoding="utf-8"))
             run["books"] = {"opening": opening.as_json(), "closing": closing.as_json()}
             result.write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")

@@ -45,7 +45,7 @@ class Tally:
         failure: str | None,
         seconds: float = 0.0,
     ) -> None:
-        """Count one request; a status of 0 means that there was no answer, within ``seconds``."""
+        """Count one request, answered after ``seconds``; a status of 0 means that there was no answer."""
         self.counts[name][method][status] += 1
         if status:
             self.seconds[name].append(seconds)

@@ -54,8 +54,9 @@ def settle(counts: Counts, others: Sequence[Difference] = ()) -> Account:
 
 
 def _rows(counts: Counts, found: Comparison) -> Iterator[Row]:
-    log, app = counts.log, counts.app
-    keys = {*counts.sent, *((log.responses or log.load) if log else ()), *(app.responses if app else ())}
+    load, app = counts.load, counts.app
+    logged = counts.log.responses if counts.log else load
+    keys = {*counts.sent, *(logged or ()), *(app.responses if app else ())}
     for route, kind in sorted({(key.route, key.kind) for key in keys}):
         those = [key for key in keys if (key.route, key.kind) == (route, kind)]
 
@@ -66,8 +67,8 @@ def _rows(counts: Counts, found: Comparison) -> Iterator[Row]:
             route,
             kind,
             sent=total(counts.sent),
-            others=total(log.responses) - total(log.load) if log and log.responses is not None else None,
-            logged=total(log.load if log.responses is None else log.responses) if log else None,
+            others=total(logged) - total(load) if counts.log and load is not None else None,
+            logged=total(logged) if logged is not None else None,
             answered=total(app.responses) if app and route not in BY_NGINX else None,
             # The largest, since two that cancel out are no zero.
             remainder=max(
@@ -78,17 +79,16 @@ def _rows(counts: Counts, found: Comparison) -> Iterator[Row]:
 
 def _lines(counts: Counts, found: Comparison) -> Iterator[Line]:
     yield Line("", counts.sent.total(), "sent by Locust")
+    if counts.load is None:
+        return
+    yield Line("-", found.never_seen, "that got no answer and are not in NGINX's access log")
     if not counts.log:
+        yield Line("=", counts.load.total(), "in NGINX's access log with the load's mark")
         return
-    if counts.log.responses is None:
-        yield Line("-", found.never_seen, "that got no answer and are not in NGINX's access log")
-        yield Line("=", counts.log.load.total(), "in NGINX's access log with the load's mark")
-        return
-    yield from _lines_to_nginx(counts, found.never_seen)
+    yield from _lines_to_nginx(counts.log, counts.load, counts.status)
     yield from _lines_through_nginx(counts.log)
-    connected = counts.log.upstream.total() - counts.log.outcomes("unreached")
     if counts.app:
-        yield Line("-", connected - counts.app.began, "whose worker died before Django saw it")
+        yield Line("-", counts.log.connected - counts.app.began, "whose worker died before Django saw it")
         yield Line("=", counts.app.began, "begun by Django, before its middlewares")
     if counts.app and counts.workers:
         killed = counts.app.began - counts.workers.requests
@@ -101,17 +101,15 @@ def _lines(counts: Counts, found: Comparison) -> Iterator[Line]:
     yield from _lines_of_other_answers(counts.log, found)
 
 
-def _lines_to_nginx(counts: Counts, never_seen: int) -> Iterator[Line]:
-    log = counts.log
-    others = log.responses - log.load
+def _lines_to_nginx(log: Log, load: Counter[Key], status: int | None) -> Iterator[Line]:
+    others = log.responses - load
     health = sum(n for key, n in others.items() if key.route.startswith("health:"))
-    yield Line("-", never_seen, "that got no answer and never came to NGINX, which counted none of them")
     yield Line("+", health, "health checks")
     yield Line("+", others.total() - health, "of other visitors, the probe of the redirect included")
     yield Line("=", log.responses.total(), "in NGINX's access log")
-    if counts.status is not None:
+    if status is not None:
         yield Line("+", log.status_page, "for NGINX's status page")
-        yield Line("=", counts.status, "in NGINX's stub_status")
+        yield Line("=", status, "in NGINX's stub_status")
 
 
 def _lines_through_nginx(log: Log) -> Iterator[Line]:

@@ -31,7 +31,7 @@ from lab.ledger.counts import (
     Workers,
     routes_of_load_alone,
 )
-from lab.ledger.cut import Cut, Series, began, counters, route_of
+from lab.ledger.cut import Cut, Series, counters, counting_since, route_of
 from lab.ledger.prometheus import Prometheus, Sample
 from lab.parts import part
 from lab.runtime import Runtime
@@ -94,11 +94,6 @@ def _is_with(prometheus: Prometheus, opening: Cut) -> bool:
         )
         for job in opening.values.keys() - opening.fell
     )
-
-
-def close_books(runtime: Runtime, patience: float = cut_module.PATIENCE_SECONDS) -> Cut:
-    """Return the cut after a run."""
-    return cut_module.take(runtime, patience)
 
 
 def balance(prometheus: Prometheus, opening: Cut, closing: Cut, result: Mapping) -> Ledger:
@@ -178,31 +173,32 @@ def counts_of(result: Mapping, increases: Mapping[str, Mapping[Series, float]], 
             for status, n in statuses.items()
         }
     )
+    of = increases.get("nginx-log")
+    load = _keys(of, LOADS_OWN, "route") if of else None
+    if only_load:
+        return Counts(sent, load)
     log = workers = app = status = None
-    if of := increases.get("nginx-log"):
+    if of:
         log = Log(
             _keys(of, "nginx_http_responses_total", "route"),
-            _keys(of, LOADS_OWN, "route"),
             Counter(
                 {(labels["route"], labels["outcome"]): n for labels, n in _of(of, "nginx_http_upstream_requests_total")}
             ),
             _sum(of, "nginx_status_page_requests_total"),
         )
-    if log and only_load:
-        log = log._replace(responses=None)
-    if (of := increases.get("uwsgi")) and not only_load:
+    if of := increases.get("uwsgi"):
         names = ("uwsgi_worker_requests_total", "uwsgi_worker_harakiri_count_total", "uwsgi_worker_respawn_count_total")
         workers = Workers(*(_sum(of, name) for name in names))
-    if (of := increases.get("django")) and not only_load:
+    if of := increases.get("django"):
         app = App(
             _sum(of, "django_http_requests_before_middlewares_total"),
             _sum(of, "django_http_responses_before_middlewares_total"),
             _keys(of, "django_http_responses_total_by_status_view_method_total", "view"),
             +Counter({labels["status"]: n for labels, n in _of(of, "django_http_responses_total_by_status_total")}),
         )
-    if (of := increases.get("nginx")) and not only_load:
+    if of := increases.get("nginx"):
         status = _sum(of, "nginx_http_requests_total")
-    return Counts(sent, log, status, workers, app)
+    return Counts(sent, load, log, status, workers, app)
 
 
 def _of(increase: Mapping[Series, float], wanted: str) -> list[tuple[dict[str, str], int]]:
@@ -226,8 +222,8 @@ def _increase(before: Mapping[Series, float], after: Mapping[Series, float]) -> 
 
 def _reset_on_pages(job: str, opening: Cut, closing: Cut) -> float | None:
     """Return the unix time, as far as it is known, at which a job's counters began anew between the cuts."""
-    start = began(closing.values, job)
-    if start != began(opening.values, job):
+    start = counting_since(closing.values, job)
+    if start != counting_since(opening.values, job):
         return start or closing.at
     new = closing.values[job]
     fell = any(new.get(series, 0) < n for series, n in counters(opening.values[job]).items())

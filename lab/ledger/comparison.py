@@ -45,38 +45,37 @@ class Difference:
 
 @dataclass
 class Comparison:
-    """The comparison as it is made: what differs, who agrees with whom, and the named terms."""
+    """The comparison as it is made: what differs, which tiers were compared, and the named terms."""
 
     counts: Counts
     differences: list[Difference] = field(default_factory=list)
-    agreeing: set[tuple[str, ...]] = field(default_factory=set)
     doubts: list[str] = field(default_factory=list)
     answered_to_nobody: int = 0
     slash_added: int = 0
     by_middleware: int = 0
     never_seen: int = 0
+    _compared: set[tuple[str, ...]] = field(default_factory=set)
 
     def compare(self) -> None:
         """Check every identity whose two sides are there."""
-        counts = self.counts
-        log = counts.log if counts.log and counts.log.responses is not None else None
-        if log and counts.status is not None:
-            self._logged_and_taken(log, counts.status)
-        if counts.log:
-            self._sent_and_logged(counts.log)
+        log, workers, app = self.counts.log, self.counts.workers, self.counts.app
+        if log and self.counts.status is not None:
+            self._logged_and_taken(log, self.counts.status)
+        if self.counts.load is not None:
+            self._sent_and_logged(self.counts.load)
         else:
             self._sent_and_answered()
-        if log:
-            self._log_and_itself(log)
-        if counts.app:
-            self._django_and_itself(counts.app)
-        if log and counts.workers:
-            self._passed_on_and_finished(log, counts.workers)
-        if log and counts.app:
-            self._passed_on_and_begun(log, counts.app)
-            self._logged_and_answered(log, counts.app)
-        if counts.workers and counts.app:
-            self._begun_and_finished(counts.app, counts.workers)
+        if log and self.counts.load is not None:
+            self._log_and_itself(log, self.counts.load)
+        if app:
+            self._django_and_itself(app)
+        if log and workers:
+            self._passed_on_and_finished(log, workers)
+        if log and app:
+            self._passed_on_and_begun(log, app)
+            self._logged_and_answered(log, app)
+        if workers and app:
+            self._begun_and_finished(app, workers)
 
     @property
     def fault(self) -> str:
@@ -90,37 +89,44 @@ class Comparison:
         suspects = set.intersection(*(set(each.between) for each in self.differences))
         if len(suspects) > 1:
             # Whom a third tier agrees with is not at fault.
-            suspects -= {tier for pair in self.agreeing for tier in pair if not suspects.issuperset(pair)}
+            suspects -= {tier for pair in self._agreeing for tier in pair if not suspects.issuperset(pair)}
         named = suspects if len(suspects) == 1 else by_itself
         return next(iter(named)) if len(named) == 1 else ""
+
+    @property
+    def _agreeing(self) -> set[tuple[str, ...]]:
+        return self._compared - {each.between for each in self.differences}
 
     def _differ(self, between: tuple[str, ...], sentence: str, key: Key | None = None, by: int = 0) -> None:
         route, kind = (key.route, key.kind) if key else ("", "")
         self.differences.append(Difference(between, sentence, route, kind, by))
 
+    def _check(self, between: tuple[str, ...], holds: bool, sentence: str) -> None:
+        """Note that these tiers were compared, and the difference unless what must hold does."""
+        self._compared.add(between)
+        if not holds:
+            self._differ(between, sentence)
+
     def _logged_and_taken(self, log: Log, status: int) -> None:
         logged = log.responses.total() + log.status_page
-        if logged == status:
-            self.agreeing.add((LOG, STATUS))
-        else:
-            what = f"{logged:,} requests in all, its status page included"
-            self._differ((LOG, STATUS), f"{LOG} has {what}; {STATUS} has {status:,} ({status - logged:+,})")
+        what = f"{logged:,} requests in all, its status page included"
+        self._check(
+            (LOG, STATUS), logged == status, f"{LOG} has {what}; {STATUS} has {status:,} ({status - logged:+,})"
+        )
 
-    def _sent_and_logged(self, log: Log) -> None:
+    def _sent_and_logged(self, load: Counter[Key]) -> None:
+        self._compared.add((LOCUST, LOG))
         unanswered = Counter({key.route: n for key, n in self.counts.sent.items() if key.status == "0"})
-        agree = True
-        for key in sorted(self.counts.sent | log.load):
-            sent, logged = self.counts.sent[key], log.load[key]
+        for key in sorted(self.counts.sent | load):
+            sent, logged = self.counts.sent[key], load[key]
             if key.status == "0" or sent == logged:
                 continue
             # A visitor who got no answer is in the log with whatever NGINX was about to say.
             known = min(max(logged - sent, 0), unanswered[key.route])
             unanswered[key.route] -= known
             if by := logged - known - sent:
-                agree = False
-                self._differ(
-                    (LOCUST, LOG), f"Locust sent {sent:,} {key}; NGINX's access log has {logged:,} ({by:+,})", key, by
-                )
+                text = f"Locust sent {sent:,} {key}; NGINX's access log has {logged:,} ({by:+,})"
+                self._differ((LOCUST, LOG), text, key, by)
         # Nobody took the connection, or a kept one was closed with the request on its way: NGINX counts none of them.
         self.never_seen = unanswered.total()
         if self.never_seen and self.counts.status is None:
@@ -128,16 +134,13 @@ class Comparison:
                 f"whether the {self.never_seen:,} requests that are not in NGINX's access log, and that Locust got no "
                 "answer to, came to NGINX at all only its own count could tell"
             )
-        elif self.never_seen and (LOG, STATUS) not in self.agreeing:
-            agree = False
+        elif self.never_seen and (LOG, STATUS) not in self._agreeing:
             text = f"{self.never_seen:,} requests to which Locust got no answer are not in NGINX's access log"
             self._differ((LOCUST, LOG), text)
-        if agree:
-            self.agreeing.add((LOCUST, LOG))
 
-    def _log_and_itself(self, log: Log) -> None:
-        for key in sorted(log.load):
-            if log.load[key] > log.responses[key]:
+    def _log_and_itself(self, log: Log, load: Counter[Key]) -> None:
+        for key in sorted(load):
+            if load[key] > log.responses[key]:
                 self._differ((LOG,), f"NGINX's access log has more of the load's {key} than in all")
         by_route: Counter[str] = Counter()
         for key, n in log.responses.items():
@@ -147,9 +150,8 @@ class Comparison:
             by_route[route] -= n
         for route, by in sorted(by_route.items()):
             if by:
-                self._differ(
-                    (LOG,), f"NGINX's access log has {by:+,} responses of {route} beside those that were passed on"
-                )
+                text = f"NGINX's access log has {by:+,} responses of {route} beside those that were passed on"
+                self._differ((LOG,), text)
 
     def _django_and_itself(self, app: App) -> None:
         self.by_middleware = app.answered - app.responses.total()
@@ -173,52 +175,43 @@ class Comparison:
         A worker that is renewed ends what it is at first, so that none is lost with it.
         """
         log, workers = self.counts.log, self.counts.workers
-        died = workers.respawns if workers else None
-        lost = log.outcomes("unanswered") if log and log.responses is not None else None
-        return min((each for each in (died, lost) if each is not None), default=0)
+        bounds = [*([workers.respawns] if workers else []), *([log.outcomes("unanswered")] if log else [])]
+        return min(bounds, default=0)
 
     def _logged_and_answered(self, log: Log, app: App) -> None:
-        keys = {key for key in log.responses | app.responses if key.route not in BY_NGINX}
-        lacking: list[tuple[Key, int]] = []
-        agree = True
-        for route in sorted({key.route for key in keys}):
-            open_ended = log.upstream[route, "unanswered"] + log.upstream[route, "unreached"]
-            delta = {key: app.responses[key] - log.responses[key] for key in keys if key.route == route}
-            # NGINX's own answers for want of one from Django.
-            own = sum(-by for key, by in delta.items() if key.status in WITHOUT_ANSWER)
-            delta = {key: by for key, by in delta.items() if key.status not in WITHOUT_ANSWER}
-            if own != open_ended:
-                agree = False
-                self._differ(
-                    (LOG, DJANGO),
-                    f"NGINX answered {own:,} of {route} in Django's place, but {open_ended:,} got no answer from it",
-                )
-            self._add_slashes(delta)
-            surplus = sum(by for by in delta.values() if by > 0)
-            if surplus <= open_ended:
-                self.answered_to_nobody += surplus
-                delta = {key: min(by, 0) for key, by in delta.items()}
-            lacking += [(key, by) for key, by in sorted(delta.items()) if by]
+        routes = {key.route for key in log.responses | app.responses} - set(BY_NGINX)
+        lacking = [each for route in sorted(routes) for each in self._lacking(route, log, app)]
         # Answered by a middleware further out than the one that counts views: a redirect, or a host that is not ours.
         early = all(by < 0 and key.status in ("301", "400") for key, by in lacking)
         if early and 0 <= -sum(by for _, by in lacking) - self.by_middleware <= self._most_killed():
             lacking = []
         elif self.by_middleware > 0:
-            views = app.responses.total()
-            self._differ(
-                (DJANGO,), f"Django answered {app.answered:,} requests; its views {views:,} ({-self.by_middleware:+,})"
-            )
+            views = f"{app.responses.total():,} ({-self.by_middleware:+,})"
+            self._differ((DJANGO,), f"Django answered {app.answered:,} requests; its views {views}")
         if self.answered_to_nobody > max(app.answered - log.outcomes("answered"), 0) + self._most_killed():
-            agree = False
             self._differ((DJANGO,), f"Django's views answered {self.answered_to_nobody:,} that nobody waited for")
         for key, by in lacking:
-            agree = False
-            text = (
-                f"NGINX's access log has {log.responses[key]:,} {key}; Django answered {app.responses[key]:,} ({by:+,})"
-            )
-            self._differ((LOG, DJANGO), text, key, by)
-        if agree:
-            self.agreeing.add((LOG, DJANGO))
+            said = f"NGINX's access log has {log.responses[key]:,} {key}; Django answered {app.responses[key]:,}"
+            self._differ((LOG, DJANGO), f"{said} ({by:+,})", key, by)
+
+    def _lacking(self, route: str, log: Log, app: App) -> list[tuple[Key, int]]:
+        """Return by how much Django's answers of a route are not NGINX's, those left out that got none from it."""
+        without_answer = log.upstream[route, "unanswered"] + log.upstream[route, "unreached"]
+        delta = {
+            key: app.responses[key] - log.responses[key] for key in log.responses | app.responses if key.route == route
+        }
+        in_its_place = -sum(delta.pop(key) for key in list(delta) if key.status in WITHOUT_ANSWER)
+        self._check(
+            (LOG, DJANGO),
+            in_its_place == without_answer,
+            f"NGINX answered {in_its_place:,} of {route} in Django's place; {without_answer:,} got no answer from it",
+        )
+        self._add_slashes(delta)
+        surplus = sum(by for by in delta.values() if by > 0)
+        if surplus <= without_answer:
+            self.answered_to_nobody += surplus
+            delta = {key: min(by, 0) for key, by in delta.items()}
+        return [(key, by) for key, by in sorted(delta.items()) if by]
 
     def _add_slashes(self, delta: dict[Key, int]) -> None:
         """Move what CommonMiddleware made of a 404 after it was counted: a redirect to the address with a slash."""
@@ -230,55 +223,44 @@ class Comparison:
                 delta[key] = 0
 
     def _passed_on_and_finished(self, log: Log, workers: Workers) -> None:
-        connected = log.upstream.total() - log.outcomes("unreached")
-        killed = connected - workers.requests
+        killed = log.connected - workers.requests
         # Some of those that died had their answer already: NGINX and Django then have one more than uWSGI.
         answered = max(self.counts.app.answered - workers.requests, 0) if self.counts.app else 0
         most = self._most_killed()
-        if workers.harakiri <= killed <= most + min(answered, most):
-            self.agreeing.add((LOG, UWSGI))
-        else:
-            self._differ(
-                (LOG, UWSGI),
-                f"NGINX's access log passed on {connected:,} requests; uWSGI's workers finished {workers.requests:,} "
-                f"({-killed:+,})",
-            )
+        self._check(
+            (LOG, UWSGI),
+            workers.harakiri <= killed <= most + min(answered, most),
+            f"NGINX's access log passed on {log.connected:,} requests; uWSGI's workers finished {workers.requests:,} "
+            f"({-killed:+,})",
+        )
 
     def _passed_on_and_begun(self, log: Log, app: App) -> None:
-        connected = log.upstream.total() - log.outcomes("unreached")
-        # One whose worker died before Django saw it.
-        if 0 <= connected - app.began <= self._most_killed():
-            self.agreeing.add((LOG, DJANGO))
-        else:
-            self._differ(
-                (LOG, DJANGO),
-                f"NGINX's access log passed on {connected:,} requests; Django began {app.began:,} "
-                f"({app.began - connected:+,})",
-            )
+        missed = log.connected - app.began
+        self._check(
+            (LOG, DJANGO),
+            # One whose worker died before Django saw it.
+            0 <= missed <= self._most_killed(),
+            f"NGINX's access log passed on {log.connected:,} requests; Django began {app.began:,} ({-missed:+,})",
+        )
 
     def _begun_and_finished(self, app: App, workers: Workers) -> None:
         most = self._most_killed()
-        if 0 <= app.answered - workers.requests <= most and app.began - workers.requests <= 2 * most:
-            self.agreeing.add((UWSGI, DJANGO))
-        else:
-            self._differ(
-                (UWSGI, DJANGO),
-                f"uWSGI's workers finished {workers.requests:,} requests; Django began {app.began:,} and answered "
-                f"{app.answered:,}",
-            )
+        self._check(
+            (UWSGI, DJANGO),
+            0 <= app.answered - workers.requests <= most and app.began - workers.requests <= 2 * most,
+            f"uWSGI's workers finished {workers.requests:,} requests; Django began {app.began:,} and answered "
+            f"{app.answered:,}",
+        )
 
     def _sent_and_answered(self) -> None:
         """Without an access log nobody tells the load from others: each tier must have at least what was sent."""
-        counts = self.counts
-        if counts.app:
-            for key in sorted(counts.sent):
-                asked = key.route not in BY_NGINX and key.status not in ("0", *WITHOUT_ANSWER)
-                has = counts.app.responses[key]
-                if asked and has < counts.sent[key] and key.route != "other":
-                    text = (
-                        f"Locust sent {counts.sent[key]:,} {key}; Django answered {has:,} ({has - counts.sent[key]:+,})"
-                    )
-                    self._differ((LOCUST, DJANGO), text, key, has - counts.sent[key])
-        sent = sum(n for key, n in counts.sent.items() if key.status != "0")
-        if counts.status is not None and counts.status < sent:
-            self._differ((LOCUST, STATUS), f"Locust sent {sent:,} requests; NGINX's stub_status has {counts.status:,}")
+        sent, app, status = self.counts.sent, self.counts.app, self.counts.status
+        for key, n in sorted(sent.items()) if app else ():
+            asked = key.route not in (*BY_NGINX, "other") and key.status not in ("0", *WITHOUT_ANSWER)
+            has = app.responses[key]
+            if asked and has < n:
+                text = f"Locust sent {n:,} {key}; Django answered {has:,} ({has - n:+,})"
+                self._differ((LOCUST, DJANGO), text, key, has - n)
+        answered = sum(n for key, n in sent.items() if key.status != "0")
+        if status is not None and status < answered:
+            self._differ((LOCUST, STATUS), f"Locust sent {answered:,} requests; NGINX's stub_status has {status:,}")

@@ -37,15 +37,16 @@ class Key(NamedTuple):
 
 
 class Log(NamedTuple):
-    """What NGINX's access log says: all responses, the load's own, those passed on by (route, outcome).
+    """What NGINX's access log says: all responses, those passed on by (route, outcome), and its status page."""
 
-    ``responses`` is None when only the load's own stood still while they were read.
-    """
-
-    responses: Counter[Key] | None
-    load: Counter[Key]
+    responses: Counter[Key]
     upstream: Counter[tuple[str, str]]
     status_page: int
+
+    @property
+    def connected(self) -> int:
+        """How many requests were passed on and reached a worker, or the queue in front of them."""
+        return self.upstream.total() - self.outcomes("unreached")
 
     def outcomes(self, outcome: str) -> int:
         """How many requests that were passed on had this outcome."""
@@ -73,10 +74,12 @@ class App(NamedTuple):
 class Counts:
     """What each tier counted between two cuts; None for one whose figures cannot be used.
 
-    ``sent`` is Locust's, ``status`` NGINX's own counter of requests, those of its status page included.
+    ``sent`` is Locust's, ``load`` what NGINX's access log has of it, ``status`` NGINX's own counter of requests, those
+    of its status page included.
     """
 
     sent: Counter[Key]
+    load: Counter[Key] | None = None
     log: Log | None = None
     status: int | None = None
     workers: Workers | None = None
@@ -85,9 +88,8 @@ class Counts:
 
 def routes_of_load_alone(counts: Counts) -> frozenset[str]:
     """Return the routes that nobody but the load asked for, each time with an answer: their times are of the same."""
-    log = counts.log
-    if not log or log.responses is None:
+    if counts.log is None or counts.load is None:
         return frozenset()
-    shared = {key.route for key in log.responses - log.load}
-    unanswered = {route for (route, outcome), n in log.upstream.items() if n and outcome != "answered"}
+    shared = {key.route for key in counts.log.responses - counts.load}
+    unanswered = {route for (route, outcome), n in counts.log.upstream.items() if n and outcome != "answered"}
     return frozenset({key.route for key in counts.sent} - shared - unanswered)

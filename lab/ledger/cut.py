@@ -140,7 +140,7 @@ def _look(runtime: Runtime) -> Cut:
     return Cut(time.time(), values, silent)
 
 
-def began(values: Mapping[str, Mapping[Series, float]], job: str) -> float | None:
+def counting_since(values: Mapping[str, Mapping[Series, float]], job: str) -> float | None:
     """Return the unix time since which a job's counters count, if somebody tells: uWSGI's begin with Django's."""
     source, name = START_TIMES.get(job, ("", ""))
     return values.get(source, {}).get((name, ()))
@@ -159,7 +159,7 @@ def _fallen(before: Cut, after: Cut) -> dict[str, str]:
     found = {}
     for job in START_TIMES:
         old, new = before.values.get(job), after.values.get(job)
-        if old is None or new is None or began(before.values, job) != began(after.values, job):
+        if old is None or new is None or counting_since(before.values, job) != counting_since(after.values, job):
             continue
         for (name, labels), n in counters(old).items():
             if (now := new.get((name, labels), 0)) < n:

@@ -35,7 +35,7 @@ class Prometheus:
     def samples(self, job: str, names: Iterable[str], start: float, end: float) -> dict[Series, list[Sample]]:
         """Return the raw samples of these metrics of a job, from a little before ``start`` to ``end``."""
         window = int(end - start + NEAR_SECONDS) + 1
-        found = self._ask("query", query=f"{_selector(job, names)}[{window}s]", time=f"{end:.3f}")["result"]
+        found = self._ask(f"{_selector(job, names)}[{window}s]", end)
         return {_series(each["metric"]): [(float(at), float(n)) for at, n in each["values"]] for each in found}
 
     def values(self, job: str, names: Iterable[str], at: float) -> dict[Series, float]:
@@ -43,10 +43,7 @@ class Prometheus:
 
         Those of an exporter that was restarted end with the first scrape after that.
         """
-        alive = {
-            _series(each["metric"])
-            for each in self._ask("query", query=_selector(job, names), time=f"{at:.3f}")["result"]
-        }
+        alive = {_series(each["metric"]) for each in self._ask(_selector(job, names), at)}
         near = self.samples(job, names, at, at)
         return {series: samples[-1][1] for series, samples in near.items() if series in alive}
 
@@ -80,16 +77,17 @@ class Prometheus:
     def _ups(self, job: str, start: float, end: float) -> list[Sample]:
         return next(iter(self.samples(job, ["up"], start, end).values()), [])
 
-    def _ask(self, path: str, **parameters: str) -> dict:
+    def _ask(self, query: str, at: float) -> list[dict]:
+        parameters = {"query": query, "time": f"{at:.3f}"}
         try:
-            answer = local.get(f"{self._url}/api/v1/{path}", params=parameters, timeout=30).json()
+            answer = local.get(f"{self._url}/api/v1/query", params=parameters, timeout=30).json()
         except requests.RequestException as error:
             raise LabError(
                 f"Prometheus does not answer at {self._url} ({type(error).__name__}): see `make status`."
             ) from error
         if answer["status"] != "success":
             raise LabError(f"Prometheus refuses a query: {answer.get('error')}")
-        return answer["data"]
+        return answer["data"]["result"]
 
 
 def _selector(job: str, names: Iterable[str]) -> str:

@@ -1,7 +1,6 @@
 """The account of a run, from counts: what agrees is 0, what does not is named with the tier at fault."""
 
 import dataclasses
-import math
 from collections import Counter
 
 import pytest
@@ -11,8 +10,7 @@ from lab.ledger.account import Account, settle
 from lab.ledger.books import Ledger, counts_of
 from lab.ledger.comparison import Difference
 from lab.ledger.counts import DJANGO, LOCUST, LOG, PROMETHEUS, STATUS, UWSGI, App, Counts, Key, Log, Workers
-from lab.ledger.cut import Cut, _fallen, _moving, route_of, series_on
-from lab.ledger.latency import Interval, Quantiles, bucket_of_quantile, compare
+from lab.ledger.latency import Interval, Quantiles
 
 LIST, CART = Key("product:list", "GET", "200"), Key("cart:cart-summary", "GET", "200")
 NOWHERE, STATIC, REFUSED = Key("other", "GET", "404"), Key("static", "GET", "200"), Key("refused", "other", "405")
@@ -29,7 +27,8 @@ def a_run() -> Counts:
     answered = Counter({key: n for key, n in responses.items() if key not in (STATIC, REFUSED)})
     return Counts(
         sent=SENT.copy(),
-        log=Log(responses, SENT.copy(), upstream, status_page=9),
+        load=SENT.copy(),
+        log=Log(responses, upstream, status_page=9),
         status=462 + 12 + 9,
         workers=Workers(PASSED_ON, harakiri=0, respawns=0),
         app=django(PASSED_ON, PASSED_ON, answered),
@@ -48,7 +47,7 @@ def logged(counts: Counts, key: Key, by: int, outcome: str = "", load: bool = Tr
     """Add to what the access log has of a kind of request, and to what was passed on."""
     counts.log.responses[key] += by
     if load:
-        counts.log.load[key] += by
+        counts.load[key] += by
     if outcome:
         counts.log.upstream[key.route, outcome] += by
 
@@ -250,7 +249,7 @@ def test_a_request_without_an_answer_that_is_not_logged_never_came_if_nginx_itse
     account = settle(counts)
 
     assert account.differences == []
-    assert lines(account)["that got no answer and never came to NGINX, which counted none of them"] == 2
+    assert lines(account)["that got no answer and are not in NGINX's access log"] == 2
 
 
 def test_a_request_without_an_answer_that_is_not_logged_is_a_difference_if_nginx_counts_it():
@@ -296,7 +295,7 @@ def test_answers_that_a_view_invents_are_not_those_of_visitors_who_hung_up():
 
 def test_when_others_never_rest_the_loads_own_are_compared_and_nothing_else():
     counts = a_run()
-    counts = Counts(sent=counts.sent, log=counts.log._replace(responses=None))
+    counts = Counts(sent=counts.sent, load=counts.load)
 
     account = settle(counts)
 
@@ -304,7 +303,7 @@ def test_when_others_never_rest_the_loads_own_are_compared_and_nothing_else():
     assert ("product:list", 100, None, 100, None) in [
         (row.route, row.sent, row.others, row.logged, row.answered) for row in account.rows
     ]
-    counts.log.load[LIST] -= 1
+    counts.load[LIST] -= 1
     assert [each.sentence for each in settle(counts).differences] == [
         "Locust sent 100 GET product:list 200; NGINX's access log has 99 (-1)"
     ]
@@ -359,7 +358,7 @@ def test_a_request_that_reached_no_worker_is_a_term():
 
 
 def test_without_an_access_log_django_must_have_at_least_what_was_sent():
-    counts = dataclasses.replace(a_run(), log=None)
+    counts = dataclasses.replace(a_run(), load=None, log=None)
     assert settle(counts).differences == []
 
     counts.app.responses[CART] = 49
@@ -396,140 +395,6 @@ def test_methods_that_nginx_calls_other_and_views_without_a_name_are_brought_tog
     assert (counts.log, counts.status, counts.workers) == (None, None, None)
 
 
-PAGE = """# HELP nginx_http_requests_total Requests
-# TYPE nginx_http_requests_total counter
-nginx_http_requests_total 12
-nginx_http_requests_total_of_another_kind 5
-nginx_connections_writing 1
-nginx_up 1
-"""
-
-
-def test_only_the_wanted_metrics_of_a_page_are_read():
-    wanted = ("nginx_http_requests_total", "nginx_connections_writing")
-
-    assert dict(series_on(PAGE, wanted)) == {(wanted[0], ()): 12.0, (wanted[1], ()): 1.0}
-
-
-def look(status: int, *, page: int, served: int = 50, busy: int = 1, busy_workers: int = 0) -> Cut:
-    return Cut(
-        0,
-        {
-            "uwsgi": {("uwsgi_worker_busy", (("worker_id", "1"),)): busy_workers},
-            "nginx-log": {("nginx_status_page_requests_total", ()): page, ("nginx_http_responses_total", ()): served},
-            "nginx": {("nginx_http_requests_total", ()): status, ("nginx_connections_writing", ()): busy},
-        },
-    )
-
-
-@pytest.mark.parametrize(
-    ("second", "said"),
-    [
-        (look(101, page=31), ""),
-        (look(101, page=30), "nginx_status_page_requests_total moved by -1"),
-        (look(102, page=31), "nginx_http_requests_total moved by 1"),
-        (look(101, page=31, served=51), "nginx_http_responses_total moved by 1"),
-        (look(101, page=31, busy=3), "NGINX has 2 in flight"),
-        (look(101, page=31, busy_workers=1), "1 of uWSGI's workers are busy"),
-    ],
-    ids=["still", "log not read yet", "somebody came", "somebody was logged", "in flight", "for who has gone"],
-)
-def test_a_cut_is_exact_only_when_nothing_but_its_own_reading_moved(second, said):
-    assert _moving(look(100, page=30), second, {}) == said
-
-
-def since(start: float, count: float, requests: float = 0) -> Cut:
-    """A look at Django, and at uWSGI, which begins with it."""
-    return Cut(
-        0,
-        {
-            "django": {
-                ("pomar_counters_start_time_seconds", ()): start,
-                ("django_http_requests_before_middlewares_total", ()): count,
-            },
-            "uwsgi": {("uwsgi_worker_requests_total", (("worker_id", "1"),)): requests},
-        },
-    )
-
-
-def test_a_counter_that_goes_back_is_a_restart_only_if_somebody_says_so():
-    assert _fallen(since(5, 900), since(5, 901)) == {}
-    assert _fallen(since(5, 900, 70), since(7, 240, 3)) == {}
-    assert _fallen(since(5, 900, 70), since(5, 240, 3)) == {
-        "django": "django_http_requests_before_middlewares_total went back from 900 to 240",
-        "uwsgi": "uwsgi_worker_requests_total went back from 70 to 3",
-    }
-
-
-@pytest.mark.parametrize(
-    ("view", "route"),
-    [
-        ("cart:cart-summary", "cart:cart-summary"),
-        ("admin:product_product_changelist", "admin:product_product_changelist"),
-        ("<unnamed view>", "other"),
-        ("admin:django.contrib.admin.sites.catch_all_view", "other"),
-        ("admin:django.views.generic.base.RedirectView", "other"),
-    ],
-)
-def test_a_view_without_a_url_name_is_nginxs_other(view, route):
-    assert route_of(view) == route
-
-
-def test_a_cut_can_be_kept_as_json():
-    cut = Cut(
-        12.5,
-        {"uwsgi": {("uwsgi_worker_requests_total", (("stats_uri", "x"), ("worker_id", "1"))): 3.0}},
-        {"nginx": "ConnectionError"},
-        {"django": "went back"},
-        "moved",
-    )
-
-    assert Cut.from_json(cut.as_json()) == cut
-
-
-CUMULATIVE = {-1.0: 0, 0.0: 10, 0.005: 60, 0.01: 90, 0.025: 99, math.inf: 100}
-
-
-@pytest.mark.parametrize(
-    ("q", "interval"),
-    [
-        (0.01, Interval(0.0, 0.0)),
-        (0.1, Interval(0.0, 0.0)),
-        (0.11, Interval(0.0, 0.005)),
-        (0.6, Interval(0.0, 0.005)),
-        (0.9, Interval(0.005, 0.01)),
-        (0.95, Interval(0.01, 0.025)),
-        (1, Interval(0.025, math.inf)),
-    ],
-)
-def test_a_histograms_quantile_is_the_bucket_that_holds_it(q, interval):
-    assert bucket_of_quantile(CUMULATIVE, q) == interval
-
-
-def test_a_histogram_without_a_request_has_no_quantile():
-    assert bucket_of_quantile({}, 0.5) is None
-    assert bucket_of_quantile({0.1: 0, math.inf: 0}, 0.5) is None
-
-
-def test_a_tier_that_took_longer_than_the_one_in_front_of_it_is_not_credible():
-    def of(locust: float, nginx: Interval, django: Interval, alone: bool = True) -> bool:
-        return Quantiles("a", 0.5, locust, nginx, django, alone).credible
-
-    assert of(0.012, Interval(0.01, 0.025), Interval(0.005, 0.01))
-    assert not of(0.004, Interval(0.01, 0.025), Interval(0.005, 0.01))
-    assert not of(0.012, Interval(0.005, 0.01), Interval(0.025, 0.05))
-    assert of(0.004, Interval(0.01, 0.025), Interval(0.005, 0.01), alone=False)
-
-
-def test_quantiles_are_by_route_and_those_that_others_share_are_known():
-    histograms = {"nginx-log": {"a": CUMULATIVE}, "django": {}}
-
-    found = compare({"a": {"0.5": 0.004, "0.95": 0.02, "0.99": 0.02}}, histograms, alone=set())
-
-    assert found[0] == Quantiles("a", 0.5, 0.004, Interval(0.0, 0.005), None, alone=False)
-    assert [each.q for each in found] == [0.5, 0.95, 0.99]
-
-
 def page(counts: Counts, reasons: tuple[str, ...] = (), quantiles: tuple[Quantiles, ...] = ()) -> str:
     account = settle(counts)
     return text.page(Ledger(0, 60, account, list(quantiles), [*reasons, *account.doubts], []))
@@ -551,7 +416,7 @@ def test_the_page_names_the_tier_at_fault():
 
 
 def test_the_page_says_what_cannot_be_known_and_no_number_of_it():
-    said = page(dataclasses.replace(a_run(), log=None), reasons=("the access log's exporter was restarted",))
+    said = page(dataclasses.replace(a_run(), load=None, log=None), reasons=("the access log's exporter was restarted",))
 
     assert "not exact: the access log's exporter was restarted." in said
     assert said.splitlines()[-1] == "LEDGER: NOT KNOWN; what can be compared agrees."

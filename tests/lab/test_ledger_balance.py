@@ -1,11 +1,8 @@
 """The books held against a real Prometheus whose samples are known: it is given them, a run each hour."""
 
-import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 import requests
@@ -13,6 +10,7 @@ import requests
 from lab.ledger import books
 from lab.ledger.cut import FAMILIES, Cut, Series
 from lab.ledger.prometheus import Prometheus
+from tests.config.front import ending, free_ports
 from tests.eventually import eventually
 from tests.programs import program
 
@@ -98,22 +96,13 @@ def prometheus(starts: dict[str, float], tmp_path_factory: pytest.TempPathFactor
     subprocess.run(promtool, check=True, capture_output=True)
     config = folder / "prometheus.yml"
     config.write_text("global: {}\n")
-    with ExitStack() as stack:
-        port = stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
+    (port,) = free_ports(1)
     command = [program("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={data}"]
     command += [f"--web.listen-address=127.0.0.1:{port}", "--storage.tsdb.retention.time=30d"]
-    # Unpacked and not installed, it serves its pages from a folder that is not there; nobody looks at them here.
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder) as process:
-        try:
-            url = f"http://127.0.0.1:{port}"
-            eventually(
-                lambda: requests.get(f"{url}/api/v1/query?query=1", timeout=2).ok, because="it starts", timeout=20
-            )
-            yield Prometheus(url)
-        finally:
-            process.terminate()
-            process.wait(20)
-            shutil.rmtree(data)
+    with ending(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder):
+        url = f"http://127.0.0.1:{port}"
+        eventually(lambda: requests.get(f"{url}/api/v1/query?query=1", timeout=2).ok, because="it starts", timeout=20)
+        yield Prometheus(url)
 
 
 def lines_of(starts: dict[str, float]) -> Iterator[str]:
@@ -228,8 +217,7 @@ def test_uwsgi_began_anew_when_django_did(prometheus, starts):
 
 def test_a_prometheus_that_does_not_answer_leaves_the_tiers_compared_by_their_pages(starts, monkeypatch):
     monkeypatch.setattr("lab.ledger.prometheus.PATIENCE_SECONDS", 1)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        nobody = Prometheus(f"http://127.0.0.1:{free.getsockname()[1]}")
+    nobody = Prometheus(f"http://127.0.0.1:{free_ports(1)[0]}")
     began = starts["right"]
 
     ledger = books.balance(nobody, cut(began, 0), cut(began, LENGTH), RESULT)

@@ -14,7 +14,6 @@ import pytest
 from lab import load
 from lab.ledger import text
 from lab.ledger.books import Ledger
-from lab.ledger.counts import DJANGO, LOG
 from lab.parts import part
 from lab.paths import ROOT
 from tests.eventually import eventually
@@ -270,7 +269,7 @@ def test_a_reload_of_nginx_and_a_rotation_of_its_logs_lose_no_line(runtime, visi
     # A kept connection may be closed while a request is on its way, which then never comes: once a visitor at most.
     statuses = visitors.statuses()
     assert statuses.keys() - {0} == {200, 301, 302, 404}
-    assert statuses[0] == term(kept[0], "that got no answer and never came") <= 8
+    assert statuses[0] == term(kept[0], "that got no answer") <= 8
 
 
 def test_visitors_who_hang_up_are_cut_at_nginx_and_answered_to_nobody_by_django(visitors):
@@ -319,5 +318,4 @@ def test_a_ledger_of_somebody_elses_requests_names_locust(visitors):
 
     ledger = kept[0]
     assert (ledger.verdict, ledger.account.fault) == ("different", "Locust")
-    assert not {LOG, DJANGO} & {ledger.account.fault}
     assert "Locust sent 0 GET product:list 200; NGINX's access log has" in text.page(ledger)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from lab.ledger import books
+from lab.ledger import books, cut
 from lab.ledger.books import Ledger
 from lab.ledger.cut import PATIENCE_SECONDS
 from lab.ledger.prometheus import Prometheus
@@ -89,7 +89,7 @@ class Visitors:
         opening = books.open_books(self._runtime, patience)
         found: list[Ledger] = []
         yield found
-        closing = books.close_books(self._runtime, patience)
+        closing = cut.take(self._runtime, patience)
         found.append(books.balance(Prometheus(self._observer.prometheus), opening, closing, self.tally.as_json()))
 
     def statuses(self) -> Counter[int]:

@@ -1,0 +1,95 @@
+"""What is read of the exporters' pages, and when a read is true of one moment."""
+
+import pytest
+
+from lab.ledger.cut import Cut, _fallen, _moving, route_of, series_on
+
+PAGE = """# HELP nginx_http_requests_total Requests
+# TYPE nginx_http_requests_total counter
+nginx_http_requests_total 12
+nginx_http_requests_total_of_another_kind 5
+nginx_connections_writing 1
+nginx_up 1
+"""
+
+
+def test_only_the_wanted_metrics_of_a_page_are_read():
+    wanted = ("nginx_http_requests_total", "nginx_connections_writing")
+
+    assert dict(series_on(PAGE, wanted)) == {(wanted[0], ()): 12.0, (wanted[1], ()): 1.0}
+
+
+def look(status: int, *, page: int, served: int = 50, busy: int = 1, busy_workers: int = 0) -> Cut:
+    return Cut(
+        0,
+        {
+            "uwsgi": {("uwsgi_worker_busy", (("worker_id", "1"),)): busy_workers},
+            "nginx-log": {("nginx_status_page_requests_total", ()): page, ("nginx_http_responses_total", ()): served},
+            "nginx": {("nginx_http_requests_total", ()): status, ("nginx_connections_writing", ()): busy},
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        (look(101, page=31), ""),
+        (look(101, page=30), "nginx_status_page_requests_total moved by -1"),
+        (look(102, page=31), "nginx_http_requests_total moved by 1"),
+        (look(101, page=31, served=51), "nginx_http_responses_total moved by 1"),
+        (look(101, page=31, busy=3), "NGINX has 2 in flight"),
+        (look(101, page=31, busy_workers=1), "1 of uWSGI's workers are busy"),
+    ],
+    ids=["still", "log not read yet", "somebody came", "somebody was logged", "in flight", "for who has gone"],
+)
+def test_a_cut_is_exact_only_when_nothing_but_its_own_reading_moved(second, said):
+    assert _moving(look(100, page=30), second, {}) == said
+
+
+def since(start: float, count: float, requests: float = 0) -> Cut:
+    """A look at Django, and at uWSGI, which begins with it."""
+    return Cut(
+        0,
+        {
+            "django": {
+                ("pomar_counters_start_time_seconds", ()): start,
+                ("django_http_requests_before_middlewares_total", ()): count,
+            },
+            "uwsgi": {("uwsgi_worker_requests_total", (("worker_id", "1"),)): requests},
+        },
+    )
+
+
+def test_a_counter_that_goes_back_is_a_restart_only_if_somebody_says_so():
+    assert _fallen(since(5, 900), since(5, 901)) == {}
+    assert _fallen(since(5, 900, 70), since(7, 240, 3)) == {}
+    assert _fallen(since(5, 900, 70), since(5, 240, 3)) == {
+        "django": "django_http_requests_before_middlewares_total went back from 900 to 240",
+        "uwsgi": "uwsgi_worker_requests_total went back from 70 to 3",
+    }
+
+
+@pytest.mark.parametrize(
+    ("view", "route"),
+    [
+        ("cart:cart-summary", "cart:cart-summary"),
+        ("admin:product_product_changelist", "admin:product_product_changelist"),
+        ("<unnamed view>", "other"),
+        ("admin:django.contrib.admin.sites.catch_all_view", "other"),
+        ("admin:django.views.generic.base.RedirectView", "other"),
+    ],
+)
+def test_a_view_without_a_url_name_is_nginxs_other(view, route):
+    assert route_of(view) == route
+
+
+def test_a_cut_can_be_kept_as_json():
+    cut = Cut(
+        12.5,
+        {"uwsgi": {("uwsgi_worker_requests_total", (("stats_uri", "x"), ("worker_id", "1"))): 3.0}},
+        {"nginx": "ConnectionError"},
+        {"django": "went back"},
+        "moved",
+    )
+
+    assert Cut.from_json(cut.as_json()) == cut

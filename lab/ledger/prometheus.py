@@ -9,11 +9,9 @@ from contextlib import suppress
 from itertools import pairwise
 from statistics import median
 
-import requests
-
-from lab import local
 from lab.errors import LabError
 from lab.ledger.cut import Series
+from lab.prometheus import Api
 
 #: How far before a cut a sample may lie and still be the one before it: three scrapes.
 NEAR_SECONDS = 15
@@ -30,7 +28,7 @@ class Prometheus:
     """The lab's Prometheus at ``url``. Each method raises LabError, in one sentence, when it does not answer."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self._api = Api(url)
 
     def samples(self, job: str, names: Iterable[str], start: float, end: float) -> dict[Series, list[Sample]]:
         """Return the raw samples of these metrics of a job, from a little before ``start`` to ``end``."""
@@ -78,16 +76,7 @@ class Prometheus:
         return next(iter(self.samples(job, ["up"], start, end).values()), [])
 
     def _ask(self, query: str, at: float) -> list[dict]:
-        parameters = {"query": query, "time": f"{at:.3f}"}
-        try:
-            answer = local.get(f"{self._url}/api/v1/query", params=parameters, timeout=30).json()
-        except requests.RequestException as error:
-            raise LabError(
-                f"Prometheus does not answer at {self._url} ({type(error).__name__}): see `make status`."
-            ) from error
-        if answer["status"] != "success":
-            raise LabError(f"Prometheus refuses a query: {answer.get('error')}")
-        return answer["data"]["result"]
+        return self._api.query(query, at).series
 
 
 def _selector(job: str, names: Iterable[str]) -> str:

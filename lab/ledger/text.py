@@ -6,6 +6,7 @@ from datetime import datetime
 from lab.ledger.account import Account
 from lab.ledger.books import Ledger
 from lab.ledger.latency import Interval, Quantiles
+from lab.text import grid
 
 MOST_DIFFERENCES = 12
 ABSENT = "·"
@@ -60,7 +61,7 @@ def _table(account: Account) -> str:
     sums = [_sum(column) for column in columns]
     largest = max((row.remainder for row in account.rows), key=abs, default=0)
     total = ("all", "", *map(_count, sums), _signed(largest))
-    return _grid([head, *body, total], words=2)
+    return grid([head, *body, total], words={0, 1})
 
 
 def _statement(account: Account) -> Iterator[str]:
@@ -72,9 +73,8 @@ def _statement(account: Account) -> Iterator[str]:
         yield f"{line.sign:>3} {line.count:>11,}  {line.what}"
 
 
-def _times(quantiles: Sequence[Quantiles]) -> str:
-    if not quantiles:
-        return ""
+def times(quantiles: Sequence[Quantiles]) -> list[tuple[str, ...]]:
+    """Return the quantiles in milliseconds as rows of cells, the head first; NGINX's and Django's are intervals."""
     routes: dict[str, list[Quantiles]] = {}
     for each in quantiles:
         routes.setdefault(each.route, []).append(each)
@@ -91,12 +91,18 @@ def _times(quantiles: Sequence[Quantiles]) -> str:
         )
         for route, of in routes.items()
     ]
+    return [head, *body]
+
+
+def _times(quantiles: Sequence[Quantiles]) -> str:
+    if not quantiles:
+        return ""
     strange = [
         f"p{each.q * 100:g} of {each.route} took longer at one tier than at the one in front of it"
         for each in quantiles
         if not each.credible
     ]
-    return "\n".join([_grid([head, *body], words=1), *strange])
+    return "\n".join([grid(times(quantiles), words={0}), *strange])
 
 
 def _interval(interval: Interval | None) -> str:
@@ -119,17 +125,3 @@ def _count(n: int | None) -> str:
 
 def _signed(n: int) -> str:
     return f"{n:+,}" if n else "0"
-
-
-def _grid(rows: Sequence[Sequence[str]], *, words: int) -> str:
-    """Return rows in columns; the first ``words`` of them are set to the left, the others, numbers, to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if number < words else cell.rjust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-    rule = "-" * max(map(len, lines))
-    return "\n".join([lines[0], rule, *lines[1:]])

@@ -1,18 +1,15 @@
 """The books held against a real Prometheus whose samples are known: it is given them, a run each hour."""
 
-import subprocess
 import time
 from collections.abc import Iterator
 
 import pytest
-import requests
 
 from lab.ledger import books
 from lab.ledger.cut import FAMILIES, Cut, Series
 from lab.ledger.prometheus import Prometheus
-from tests.config.front import ending, free_ports
-from tests.eventually import eventually
-from tests.programs import program
+from tests.config.front import free_ports
+from tests.stored import prometheus_with
 
 #: Seconds from the first cut to the last.
 LENGTH = 60
@@ -88,25 +85,12 @@ def starts() -> dict[str, float]:
 @pytest.fixture(scope="module")
 def prometheus(starts: dict[str, float], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """A Prometheus that has each run's samples, every 5 s from a minute before it to a minute after it."""
-    folder = tmp_path_factory.mktemp("prometheus")
-    given = folder / "samples.txt"
-    given.write_text("".join(lines_of(starts)) + "# EOF\n")
-    data = folder / "data"
-    promtool = [program("promtool"), "tsdb", "create-blocks-from", "openmetrics", given, data]
-    subprocess.run(promtool, check=True, capture_output=True)
-    config = folder / "prometheus.yml"
-    config.write_text("global: {}\n")
-    (port,) = free_ports(1)
-    command = [program("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={data}"]
-    command += [f"--web.listen-address=127.0.0.1:{port}", "--storage.tsdb.retention.time=30d"]
-    with ending(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder):
-        url = f"http://127.0.0.1:{port}"
-        eventually(lambda: requests.get(f"{url}/api/v1/query?query=1", timeout=2).ok, because="it starts", timeout=20)
+    with prometheus_with(lines_of(starts), tmp_path_factory.mktemp("prometheus")) as url:
         yield Prometheus(url)
 
 
 def lines_of(starts: dict[str, float]) -> Iterator[str]:
-    """Yield the samples in OpenMetrics's text format, one name after the other."""
+    """Yield the samples in OpenMetrics's text format."""
     rows: dict[str, list[str]] = {}
     for run, began in starts.items():
         for job, series in SERIES.items():
@@ -114,14 +98,13 @@ def lines_of(starts: dict[str, float]) -> Iterator[str]:
                 # No scrape falls on a cut.
                 moment = second + 2
                 up = RUNS[run](job, moment, 1) is not None
-                rows.setdefault("up", []).append(f'up{{job="{job}"}} {int(up)} {began + moment}\n')
+                rows.setdefault("up", []).append(f'up{{job="{job}"}} {int(up)} {began + moment}')
                 for (name, labels), counter in series.items():
                     value = RUNS[run](job, moment, at(counter, moment))
                     if value is not None:
                         all_labels = ",".join(f'{label}="{text}"' for label, text in (("job", job), *labels))
-                        rows.setdefault(name, []).append(f"{name}{{{all_labels}}} {value} {began + moment}\n")
-    for name, lines in rows.items():
-        yield f"# TYPE {name} unknown\n"
+                        rows.setdefault(name, []).append(f"{name}{{{all_labels}}} {value} {began + moment}")
+    for lines in rows.values():
         # Each series in the order of its times.
         yield from sorted(lines, key=lambda line: (line.rsplit(" ", 2)[0], float(line.rsplit(" ", 1)[1])))
 

@@ -8,17 +8,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from lab import events, versions
 from lab.errors import LabError
 from lab.ledger import books, cut
-from lab.ledger.books import Ledger
-from lab.ledger.cut import Cut
-from lab.ledger.prometheus import Prometheus
 from lab.parts import part
-from lab.paths import STATE
+from lab.paths import REPORTS, STATE
 from lab.runtime import Runtime
 from loadtest.options import BadOption, read_options
 
-REPORTS = STATE / "reports"
 #: Units of each product that a run begins with, so that nothing is ever sold out in it.
 AMPLE_STOCK = 10_000
 #: What the environment may say about a run.
@@ -28,9 +25,9 @@ OPTIONS = ("PROFILE", "USERS", "DURATION", "SEED")
 def shop(runtime: Runtime, profile: str, options: Mapping[str, str] | None = None) -> tuple[int, Path]:
     """Restock, run a profile, and return Locust's exit code and the file of the result.
 
-    The file holds the cuts before and after the run as well, from which ``ledger_of`` makes its ledger. ``options`` are
-    further variables of ``loadtest/`` (``USERS``, ``DURATION``, ``SEED``), over the environment's. Raises LabError when
-    the lab does not run, when another load does, or when an option is not what it must be.
+    The file holds the cuts before and after the run as well, from which its ledger is made, and what the lab was made
+    of. ``options`` are further variables of ``loadtest/`` (``USERS``, ``DURATION``, ``SEED``), over the environment's.
+    Raises LabError when the lab does not run, when another load does, or when an option is not what it must be.
     """
     variables = {**_from_environment(), **(options or {}), "PROFILE": profile}
     with _only_load():
@@ -38,36 +35,26 @@ def shop(runtime: Runtime, profile: str, options: Mapping[str, str] | None = Non
         REPORTS.mkdir(exist_ok=True)
         result = REPORTS / f"load-{time.strftime('%Y%m%d-%H%M%S')}-{profile}.json"
         opening = books.open_books(runtime)
+        events.tell(runtime, "load", "start", profile, f"{profile} begins: {_wanted(variables)}")
         code = runtime.shop(variables, result)
         if result.exists():
-            closing = cut.take(runtime)
             run = json.loads(result.read_text(encoding="utf-8"))
+            events.tell(runtime, "load", "end", profile, f"{profile} ends: {_done(run)}")
+            closing = cut.take(runtime)
+            run["lab"] = {"settings": versions.settings(runtime), "versions": versions.versions(runtime)}
             run["books"] = {"opening": opening.as_json(), "closing": closing.as_json()}
             result.write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
     return code, result
 
 
-def ledger_of(runtime: Runtime, result: Path) -> Ledger:
-    """Return the ledger of a run by the file of its result.
-
-    Raises LabError when the file is none of a run whose books were kept.
-    """
-    try:
-        run = json.loads(result.read_text(encoding="utf-8"))
-        opening, closing = (Cut.from_json(run["books"][name]) for name in ("opening", "closing"))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise LabError(
-            f"{result} holds no run with its books ({type(error).__name__}): `make load` writes one."
-        ) from error
-    return books.balance(Prometheus(runtime.url(part("prometheus"), "")), opening, closing, run)
+def _wanted(variables: Mapping[str, str]) -> str:
+    chosen = read_options(variables)
+    return f"{chosen.profile.users} users for {chosen.profile.seconds:g} s"
 
 
-def last_result() -> Path:
-    """Return the file of the newest run; raises LabError when there is none."""
-    found = sorted(REPORTS.glob("load-*.json"))
-    if not found:
-        raise LabError("there was no run yet: `make load` makes one.")
-    return found[-1]
+def _done(run: Mapping) -> str:
+    rate = run["requests"] / max(run["end"] - run["start"], 1)
+    return f"{run['users']} users, {run['requests']:,} requests ({rate:,.1f}/s), {run['failures']:,} failed"
 
 
 def shop_from_page(runtime: Runtime) -> int:

@@ -7,6 +7,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".lab"
 VENV = STATE / "venv"
 LOGS = STATE / "logs"
+REPORTS = STATE / "reports"
 
 
 def write_private(path: Path, text: str) -> None:

@@ -4,7 +4,7 @@ PYTHON ?= python3
 LAB = @command -v $(PYTHON) >/dev/null || { echo "lab: $(PYTHON) is missing: install Python 3.11 or newer, with venv." >&2; exit 1; }; \
 	$(PYTHON) lab/bootstrap.py
 
-.PHONY: help up down status logs restart clean load ledger load-ui lesson-multiprocess test check generate
+.PHONY: help up down status logs restart clean load ledger report panels load-ui lesson-multiprocess test check generate pictures
 .DEFAULT_GOAL := help
 
 help: ## Print this help
@@ -34,6 +34,12 @@ load: ## Shop: PROFILE=smoke|steady|ramp|spike|flash-sale USERS=… DURATION=…
 ledger: ## Print the last run's ledger: R=.lab/reports/load-….json for another
 	$(LAB) ledger
 
+report: ## Write the last run's report and open it: R=… for another, R="A B" for two side by side
+	$(LAB) report
+
+panels: ## Run every query of every dashboard, and say which shows nothing
+	$(LAB) panels
+
 load-ui: ## Shop from Locust's own page
 	$(LAB) load-ui
 
@@ -46,5 +52,8 @@ test: ## Run all tests; those that need the lab start it
 check: ## Run the tests that need no running lab, and the linter
 	$(LAB) check
 
-generate: ## Write what is generated: docs/metrics.md, nginx/routes.conf, the products' pictures
+generate: ## Write what is generated: docs/metrics.md, nginx/routes.conf, the dashboards, the products' pictures
 	$(LAB) generate
+
+pictures: ## Take the pictures of the docs anew, from the lab that runs and its last report
+	$(LAB) pictures

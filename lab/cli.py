@@ -4,21 +4,26 @@ import os
 import signal
 import subprocess
 import sys
+import time
+import webbrowser
 from pathlib import Path
 
 import click
 
-from lab import contract, progress, runtimes
+from lab import contract, events, progress, runs, runtimes
 from lab import load as load_module
+from lab import pictures as pictures_module
 from lab import settings as settings_module
 from lab.contract import PAGE
+from lab.dashboards import model, proof
 from lab.errors import LabError
 from lab.host import programs
 from lab.host.runtime import HostRuntime
 from lab.ledger import text
 from lab.lessons import multiprocess
-from lab.parts import Part
+from lab.parts import Part, part
 from lab.paths import ROOT, VENV
+from lab.prometheus import Api
 from lab.runtime import Runtime
 
 
@@ -42,9 +47,12 @@ def up() -> None:
     chosen, why = runtimes.choose(os.environ)
     runtimes.refuse_other(chosen)
     click.echo(f"Runtime: {chosen.name}, because {why}.")
-    if chosen.is_running():
+    ran = chosen.is_running()
+    if ran:
         click.echo("The lab is running already.")
     chosen.up()
+    if not ran:
+        events.tell(chosen, "deploy", "end", "lab", f"the lab was started ({chosen.name})")
     show_addresses(chosen)
 
 
@@ -85,7 +93,9 @@ def logs(name: str | None, follow: bool) -> None:
 def restart(name: str) -> None:
     """Restart one part and wait until it works."""
     chosen = runtime()
+    began = time.monotonic()
     chosen.restart(named(chosen, name))
+    events.tell(chosen, "deploy", "end", name, f"{name} was restarted, in {time.monotonic() - began:.1f} s")
 
 
 @main.command()
@@ -123,6 +133,7 @@ def load(profile: str) -> None:
     code, result = load_module.shop(chosen, profile)
     if result.exists():
         code = _show_ledger(chosen, result) or code
+        click.echo(f"\nReport: {shown(runs.report_of(chosen, [result]))} (make report)")
     sys.exit(code)
 
 
@@ -131,13 +142,41 @@ def load(profile: str) -> None:
 def ledger(result: Path | None) -> None:
     """Print the ledger of the last run, or of the one whose RESULT is given; exit code 1 unless it is exact."""
     chosen = runtime()
-    sys.exit(_show_ledger(chosen, result or load_module.last_result()))
+    sys.exit(_show_ledger(chosen, result or runs.last_result()))
+
+
+@main.command()
+@click.argument("results", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--compare", is_flag=True, help="Lay two runs side by side: the one before, and the one after.")
+def report(results: tuple[Path, ...], compare: bool) -> None:
+    """Write the report of the last run, or of the one whose RESULT is given, and open it."""
+    results = results or tuple(map(Path, os.environ.get("R", "").split())) or (runs.last_result(),)
+    if len(results) != 2 and (compare or len(results) != 1):
+        raise LabError('a report is of one run and a comparison of two: give R=A, or R="A B".')
+    file = runs.report_of(runtime(), results)
+    click.echo(f"Report: {shown(file)}")
+    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(file.as_uri())
+
+
+def shown(file: Path) -> str:
+    """Return a file's path as it is typed in the checkout."""
+    return str(file.relative_to(ROOT) if file.is_relative_to(ROOT) else file)
 
 
 def _show_ledger(chosen: Runtime, result: Path) -> int:
-    found = load_module.ledger_of(chosen, result)
+    found = runs.ledger_of(chosen, result)
     click.echo(f"\n{text.page(found)}")
     return 0 if found.verdict == "exact" else 1
+
+
+@main.command()
+def panels() -> None:
+    """Run every query of every dashboard; exit code 1 when one is refused, slow, or empty though it should not be."""
+    chosen = runtime()
+    found = proof.prove(Api(chosen.url(part("prometheus"), "")), chosen.provides)
+    click.echo(proof.page(found))
+    sys.exit(1 if found.wrong else 0)
 
 
 @main.command(name="load-ui")
@@ -191,9 +230,23 @@ def generate() -> None:
     host = HostRuntime(settings_module.load(os.environ))
     page = contract.page(contract.load())
     routes = host.manage("nginx_routes")
+    dashboards = model.generate()
     PAGE.write_text(page)
+    for file in set(model.FOLDER.glob("*.json")) - dashboards.keys():
+        file.unlink()
+    for file, content in dashboards.items():
+        file.write_text(content)
     (ROOT / "nginx" / "routes.conf").write_text(f"{routes}\n")
     click.echo(host.manage("draw_pictures"))
+
+
+@main.command()
+def pictures() -> None:
+    """Take the pictures of the docs anew."""
+    chosen = runtime()
+    report = runs.report_of(chosen, [runs.last_result()])
+    for file in pictures_module.take(chosen, report):
+        click.echo(f"{shown(file)}  {file.stat().st_size / 1024:.0f} KiB")
 
 
 def tool(name: str) -> str:

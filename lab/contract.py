@@ -22,7 +22,7 @@ class Entry:
 
     ``type`` is as in the exposition format; a histogram stands for its ``_bucket``, ``_sum`` and ``_count``.
     ``labels`` are those that the exporter sets. ``job`` is the target's. ``documented`` is the name under which it has
-    been known. ``needs`` lists what a runtime must have for it.
+    been known. ``needs`` lists what a runtime must have for it. ``not_shown`` is why no dashboard and no rule has it.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Entry:
     labels: tuple[str, ...] = ()
     documented: str = ""
     needs: tuple[str, ...] = ()
+    not_shown: str = ""
 
     @property
     def samples(self) -> tuple[str, ...]:

@@ -1,15 +1,10 @@
-"""Grafana's provisioning as it stands in the files: one read-only source, read-only dashboards that use it."""
+"""Grafana's provisioning as it stands in the files: one source and dashboards, all of them read-only."""
 
-import json
-import re
-
-import pytest
 import yaml
 
 from lab.paths import ROOT
 
 GRAFANA = ROOT / "grafana"
-DASHBOARDS = [json.loads(file.read_text()) for file in sorted((GRAFANA / "dashboards").glob("*.json"))]
 
 
 def test_the_only_source_is_the_labs_prometheus_and_cannot_be_edited():
@@ -37,22 +32,3 @@ def test_grafana_shows_visitors_everything_and_lets_them_change_nothing():
     assert environment["GF_USERS_ALLOW_SIGN_UP"] == "false"
     assert "GF_SECURITY_ADMIN_PASSWORD" not in environment
     assert not any("INSTALL_PLUGINS" in name for name in environment)
-
-
-def test_uids_are_their_own():
-    uids = [dashboard["uid"] for dashboard in DASHBOARDS]
-
-    assert len(set(uids)) == len(uids) > 0
-
-
-@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda dashboard: dashboard["uid"])
-def test_every_panel_has_a_title_a_unit_a_description_and_the_one_source(dashboard):
-    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
-    for panel in dashboard["panels"]:
-        assert panel["title"]
-        assert panel["description"].endswith(".")
-        assert panel["fieldConfig"]["defaults"]["unit"]
-        for target in panel["targets"]:
-            assert target["datasource"]["uid"] == panel["datasource"]["uid"] == "prometheus"
-            windows = re.findall(r"\[([^]]+)\]", target["expr"])
-            assert set(windows) <= {"$__rate_interval"}

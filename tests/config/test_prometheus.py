@@ -17,6 +17,8 @@ RULE_TESTS = sorted((ROOT / "prometheus" / "tests").glob("*.yaml"))
 JOBS = {"django", "uwsgi", "nginx", "nginx-log", "blackbox", "prometheus", "alertmanager", "pushgateway"}
 #: Jobs by what a runtime must have for them.
 NEEDING = {"postgres": "postgres", "redis": "redis", "grafana": "grafana"}
+#: Jobs of what is pushed.
+PUSHED = {"lab"}
 TARGETS = ROOT / "prometheus" / "targets"
 
 
@@ -60,25 +62,28 @@ def test_the_rules_give_what_their_tests_say(tests):
     promtool("test", "rules", tests)
 
 
+def named_in_rules(kind: str) -> set[str]:
+    """Return the names of all rules of a kind: ``record`` or ``alert``."""
+    groups = [group for path in RULES for group in yaml.safe_load(path.read_text())["groups"]]
+    return {rule[kind] for group in groups for rule in group["rules"] if kind in rule}
+
+
+def cases(kind: str) -> list[dict]:
+    """Return all cases of a kind in promtool's tests."""
+    tests = [test for path in RULE_TESTS for test in yaml.safe_load(path.read_text())["tests"]]
+    return [case for test in tests for case in test.get(kind, [])]
+
+
 def test_every_file_of_rules_has_its_tests():
     assert [path.name for path in RULES] == [path.name for path in RULE_TESTS]
 
 
 def test_every_recorded_name_is_tested():
-    recorded = {
-        rule["record"]
-        for path in RULES
-        for group in yaml.safe_load(path.read_text())["groups"]
-        for rule in group["rules"]
-    }
-    tested = {
-        case["expr"]
-        for path in RULE_TESTS
-        for test in yaml.safe_load(path.read_text())["tests"]
-        for case in test["promql_expr_test"]
-    }
+    assert named_in_rules("record") == {case["expr"] for case in cases("promql_expr_test")}
 
-    assert recorded == tested
+
+def test_every_alert_is_tested():
+    assert named_in_rules("alert") == {case["alertname"] for case in cases("alert_rule_test")}
 
 
 @pytest.mark.parametrize(
@@ -106,23 +111,18 @@ def test_both_runtimes_give_the_targets_of_a_job_the_same_labels():
 
 
 def test_the_contract_and_the_targets_name_the_same_jobs():
-    assert {entry.job for entry in contract.load()} == JOBS | NEEDING.keys()
+    assert {entry.job for entry in contract.load()} == JOBS | NEEDING.keys() | PUSHED
 
 
 def test_what_a_metric_needs_is_what_its_job_needs():
-    assert {entry.needs for entry in contract.load() if entry.job in JOBS} == {()}
+    assert {entry.needs for entry in contract.load() if entry.job in JOBS | PUSHED} == {()}
     for entry in contract.load():
         if entry.job in NEEDING:
             assert entry.needs == (NEEDING[entry.job],), entry.name
 
 
 def test_every_documented_name_is_recorded_or_still_the_name_of_today():
-    recorded = {
-        rule["record"]
-        for path in RULES
-        for group in yaml.safe_load(path.read_text())["groups"]
-        for rule in group["rules"]
-    }
+    recorded = named_in_rules("record")
     for entry in contract.load():
         name = entry.documented.partition("{")[0]
         assert name in {"", entry.name} | recorded, f"{name} is documented for {entry.name}, but no rule records it"

@@ -1,47 +1,20 @@
 """A person buys apples: the whole way of a request, in a real browser."""
 
-import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.browser import chromium_of
 from tests.eventually import eventually
-
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # The lab's certificate authority is in no browser's store; other tests verify its certificate.
-    "--ignore-certificate-errors",
-)
 
 
 @pytest.fixture(params=[(1280, 900), (390, 844)], ids=["desk", "phone"])
-def browser(request: pytest.FixtureRequest, tmp_path) -> Iterator[WebDriver]:
+def browser(request: pytest.FixtureRequest) -> Iterator[WebDriver]:
     """Headless Chromium of a size."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if not chromium or not driver:
-        sentence = "no Chromium with its chromedriver: apt install chromium chromium-driver"
-        if os.environ.get("CI"):
-            pytest.fail(sentence, pytrace=False)
-        pytest.skip(sentence)
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    width, height = request.param
-    for flag in (*FLAGS, f"--window-size={width},{height}", f"--user-data-dir={tmp_path}"):
-        options.add_argument(flag)
-    with webdriver.Chrome(options, webdriver.ChromeService(driver)) as browser:
+    with chromium_of(*request.param) as browser:
         yield browser
 
 

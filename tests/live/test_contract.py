@@ -15,6 +15,8 @@ NOT_PROMISED = (
     *("go_", "process_", "promhttp_", "mtail_"),
     *("nginxexporter_build_info", "nginx_exporter_build_info", "uwsgi_exporter_build_info"),
 )
+#: Jobs of what is pushed, and the job that Prometheus has it from.
+PUSHED = {"lab": "pushgateway"}
 #: What Prometheus says of a scrape.
 OF_A_SCRAPE = {
     "up",
@@ -71,7 +73,9 @@ def test_a_metric_that_moves_under_load_does(observer, runtime, shopped, entry):
 def test_the_metrics_of_a_job_have_the_promised_types(observer, runtime, shopped, job):
     skip_what_is_not_here(runtime, *(entry for entry in ENTRIES if entry.job == job))
     answer = local.get(
-        f"{observer.prometheus}/api/v1/targets/metadata", params={"match_target": f'{{job="{job}"}}'}, timeout=5
+        f"{observer.prometheus}/api/v1/targets/metadata",
+        params={"match_target": f'{{job="{PUSHED.get(job, job)}"}}'},
+        timeout=5,
     )
     types = {row["metric"]: row["type"] for row in answer.json()["data"]}
 

@@ -1,27 +1,65 @@
-"""Each panel of the dashboards shows something after a load."""
-
-import json
+"""Every query of every dashboard, after a load: Prometheus takes it, it is quick, and it shows something."""
 
 import pytest
 
-from lab.paths import ROOT
+from lab.dashboards import model, proof
+from lab.dashboards.answers import all_chosen
+from lab.dashboards.proof import Proof
+from lab.dashboards.span import Span
+from lab.parts import part
+from lab.prometheus import Api
 
-#: What a panel that reads this job needs.
-NEEDS = {'job="postgres"': "postgres", 'job="redis"': "redis"}
-PANELS = [
-    pytest.param(target["expr"], id=f"{dashboard['title']}: {panel['title']} {target['refId']}")
-    for file in sorted((ROOT / "grafana" / "dashboards").glob("*.json"))
-    for dashboard in [json.loads(file.read_text())]
-    for panel in dashboard["panels"]
-    for target in panel["targets"]
+QUERIES = [
+    pytest.param(span.interpolate(expr, all_chosen(dashboard)), id=f"{dashboard.title}: {name}")
+    for dashboard in model.load()
+    for span in [Span(0, 900)]
+    for name, expr in [
+        *((f"{panel.title} {target.letter}", target.expr) for panel in dashboard.panels for target in panel.targets),
+        *dashboard.events.items(),
+    ]
+]
+NAMES = [
+    name
+    for dashboard in model.load()
+    for name in [
+        *(f"{dashboard.title}: variable {variable}" for variable in dashboard.variables),
+        *dict.fromkeys(panel.name for panel in dashboard.panels),
+    ]
 ]
 
 
-@pytest.mark.parametrize("expression", PANELS)
-def test_a_panel_shows_something_after_a_load(observer, runtime, shopped, expression):
-    missing = {need for selector, need in NEEDS.items() if selector in expression} - runtime.provides
-    if missing:
-        pytest.skip(f"not on {runtime.name}: needs {', '.join(sorted(missing))}")
+@pytest.fixture(scope="module")
+def api(runtime) -> Api:
+    return Api(runtime.url(part("prometheus"), ""))
 
-    # Four scrapes, as Grafana makes of $__rate_interval with a scrape interval of 5 s.
-    assert observer.query(expression.replace("$__rate_interval", "20s"), at=shopped["after"])
+
+@pytest.fixture(scope="module")
+def proven(api, runtime, shopped) -> Proof:
+    """What came of all queries, just after a load."""
+    return proof.prove(api, runtime.provides, shopped["after"])
+
+
+@pytest.mark.parametrize("expression", QUERIES)
+def test_prometheus_can_read_it(api, expression):
+    assert api.get("format_query", {"query": expression})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_after_a_load_it_shows_something_and_soon(proven, runtime, name):
+    states = {
+        each.state(proven.provides)
+        for each in proven.asked
+        if name == (each.panel.name if each.panel and ": variable " not in each.name else each.name)
+    }
+    if missing := {state for state in states if state.startswith("not here")}:
+        pytest.skip(f"not on {runtime.name}: {missing.pop().removeprefix('not here: ')}")
+
+    assert {state for state in states if state != "data" and not state.startswith("empty until")} == set()
+
+
+def test_the_last_load_is_an_event_of_every_dashboard(api, shopped):
+    told = api.query('lab_event{kind="load",phase="end"}', shopped["after"]).series
+
+    (event,) = told
+    assert shopped["start"] < float(event["value"][1]) <= shopped["after"]
+    assert event["metric"]["text"].startswith(f"smoke ends: {shopped['users']} users, {shopped['requests']:,} requests")

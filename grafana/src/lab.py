@@ -1,0 +1,370 @@
+"""What watches the shop, whether it can be believed, and what it costs."""
+
+from grafana.src.shared import (
+    NEUTRAL,
+    NONE_IS_GOOD,
+    UP_OR_DOWN,
+    Column,
+    Dashboard,
+    Query,
+    Row,
+    course,
+    figure,
+    listing,
+)
+
+GRAFANA = ("grafana",)
+YES_OR_NO = {"0": ("no", "red"), "1": ("yes", "green")}
+SUCCEEDED = {"0": ("failed", "red"), "1": ("good", "green")}
+
+TARGETS_DOWN = Query("count(up{$selector}) - sum(up{$selector})")
+RELOADED = Query("min(prometheus_config_last_reload_successful{$selector})")
+RULES_FAILED = Query("sum(increase(prometheus_rule_evaluation_failures_total{$selector}[$__range]))", instant=True)
+SERIES = Query("sum(prometheus_tsdb_head_series{$selector})")
+SAMPLES = Query("sum(rate(prometheus_tsdb_head_samples_appended_total{$selector}[$__rate_interval]))")
+SLOWEST = Query("max(scrape_duration_seconds{$selector})")
+
+# Summed, since a table joins rows by all labels and each metric's name is one.
+EACH = "sum by (namespace, job, instance)"
+TARGETS = [
+    Query(f"{EACH} ({metric}{{$selector}})")
+    for metric in ("up", "scrape_duration_seconds", "scrape_samples_scraped", "scrape_series_added")
+]
+SCRAPE_TIME = Query("max by (job) (scrape_duration_seconds{$selector})", "{{job}}")
+SERIES_BY_JOB = Query("sum by (job) (scrape_samples_post_metric_relabeling{$selector})", "{{job}}")
+NEW_SERIES = Query("sum by (job) (avg_over_time(scrape_series_added{$selector}[$__rate_interval]))", "{{job}}")
+
+SAMPLES_BY_TYPE = Query(
+    "sum by (type) (rate(prometheus_tsdb_head_samples_appended_total{$selector}[$__rate_interval]))", "{{type}}"
+)
+RULE_GROUPS = [
+    Query("max by (rule_group) (prometheus_rule_group_last_duration_seconds{$selector})"),
+    Query("sum by (rule_group) (increase(prometheus_rule_evaluation_failures_total{$selector}[$__range]))"),
+]
+ONE_RULE = [
+    Query(f'max(prometheus_rule_evaluation_duration_seconds{{$selector,quantile="{q}"}})', f"p{q * 100:g}")
+    for q in (0.5, 0.99)
+]
+STORED = [
+    Query(f"sum({metric}{{$selector}})", name)
+    for metric, name in (
+        ("prometheus_tsdb_storage_blocks_bytes", "blocks"),
+        ("prometheus_tsdb_head_chunks_storage_size_bytes", "head chunks"),
+        ("prometheus_tsdb_wal_storage_size_bytes", "write-ahead log"),
+    )
+]
+CPU = Query("sum by (job) (rate(process_cpu_seconds_total{$selector}[$__rate_interval]))", "{{job}}")
+MEMORY = Query("sum by (job) (process_resident_memory_bytes{$selector})", "{{job}}")
+
+EXPORTER_FAILED = Query("max(uwsgi_exporter_last_scrape_error{$selector})")
+EXPORTER_LOOKS = Query("sum(rate(uwsgi_exporter_scrapes_total{$selector}[$__rate_interval]))", "looks")
+EXPORTER_ERRORS = Query("sum(rate(uwsgi_exporter_scrape_errors_total{$selector}[$__rate_interval]))", "failed")
+EXPORTER_TIME = Query(
+    "sum(rate(uwsgi_exporter_scrape_duration_seconds_sum{$selector}[$__rate_interval]))"
+    " / sum(rate(uwsgi_exporter_scrape_duration_seconds_count{$selector}[$__rate_interval]))",
+    "mean",
+)
+PROBES = [
+    Query(f"{EACH} ({metric}{{$selector}})")
+    for metric in ("probe_success", "probe_http_status_code", "probe_http_ssl", "probe_duration_seconds")
+] + [Query(f"{EACH} (probe_ssl_earliest_cert_expiry{{$selector}}) * 1000")]
+
+ALERTS = Query("sum by (alertname, alertstate) (ALERTS{$selector})", "{{alertname}} {{alertstate}}")
+ALERTS_HELD = Query("sum by (state) (alertmanager_alerts{$selector})", "{{state}}")
+SENT_TO_ALERTMANAGER = Query("sum(rate(prometheus_notifications_sent_total{$selector}[$__rate_interval]))", "sent")
+LOST = Query(
+    "sum(rate(prometheus_notifications_dropped_total{$selector}[$__rate_interval]))"
+    " + sum(rate(prometheus_notifications_errors_total{$selector}[$__rate_interval]))",
+    "lost",
+)
+NOTIFIED = Query("sum(rate(alertmanager_notifications_total{$selector}[$__rate_interval]))", "sent")
+NOT_NOTIFIED = Query("sum(rate(alertmanager_notifications_failed_total{$selector}[$__rate_interval]))", "failed")
+PUSHES = Query(
+    "sum by (handler, method, code) (rate(pushgateway_http_requests_total{$selector}[$__rate_interval]))",
+    "{{method}} {{handler}} {{code}}",
+)
+# The value is when it happened; Grafana wants milliseconds.
+EVENTS = Query("sort_desc(max by (kind, name, phase, text) (lab_event{$selector}) * 1000)")
+
+VERSIONS = [
+    Query("sum by (instance, version, edition) (grafana_build_info{$selector})"),
+    Query("sum by (instance) (grafana_stat_totals_dashboard{$selector})"),
+]
+
+DASHBOARD = Dashboard(
+    uid="pomar-lab",
+    title="Lab",
+    description="What watches the shop, whether it can be believed, and what it costs.",
+    of="up",
+    rows=(
+        Row(
+            "Now",
+            (
+                figure(
+                    "Targets down",
+                    "short",
+                    "Targets that Prometheus cannot read. Good is 0: else the figures of that target are missing.",
+                    TARGETS_DOWN,
+                    steps=NONE_IS_GOOD,
+                ),
+                figure(
+                    "Configuration",
+                    "short",
+                    "Whether Prometheus runs with the configuration in its file. Failed: it goes on with the one"
+                    " before.",
+                    RELOADED,
+                    texts=SUCCEEDED,
+                    sparkline=False,
+                ),
+                figure(
+                    "Rules failed",
+                    "short",
+                    "Evaluations that failed in the time shown. Good is 0: else an alert may be blind.",
+                    RULES_FAILED,
+                    steps=NONE_IS_GOOD,
+                    sparkline=False,
+                ),
+                figure(
+                    "Series in memory",
+                    "short",
+                    "What Prometheus's memory goes with. Good is flat; steady growth is a label that takes any value.",
+                    SERIES,
+                    steps=NEUTRAL,
+                ),
+                figure(
+                    "Samples stored",
+                    "suffix: samples/s",
+                    "About the series of all targets, divided by the seconds between two scrapes.",
+                    SAMPLES,
+                    steps=NEUTRAL,
+                ),
+                figure(
+                    "Slowest scrape",
+                    "s",
+                    "Good is well below a second. At the timeout, 4 s, the scrape is lost and the target counts as"
+                    " down.",
+                    SLOWEST,
+                    steps=((None, "green"), (1, "orange"), (3, "red")),
+                ),
+            ),
+        ),
+        Row(
+            "Targets",
+            (
+                listing(
+                    "Targets",
+                    "Everything that Prometheus reads, at its last scrape. Good is all up, and no new series once the"
+                    " lab is warm.",
+                    (
+                        Column("job", "Job"),
+                        Column("instance", "Instance"),
+                        Column("#A", "Up", texts=UP_OR_DOWN),
+                        Column("#B", "Time", unit="s"),
+                        Column("#C", "Samples", unit="short"),
+                        Column("#D", "New series", unit="short"),
+                    ),
+                    *TARGETS,
+                    height=11,
+                ),
+                course(
+                    "Time of a scrape",
+                    "s",
+                    "The slowest target of each job. One that grows is an exporter with too little CPU or too many"
+                    " series.",
+                    SCRAPE_TIME,
+                ),
+                course(
+                    "Series by job",
+                    "short",
+                    "What each job brings and Prometheus stores. Good is flat; a job that only grows will fill it up.",
+                    SERIES_BY_JOB,
+                    stacked=True,
+                ),
+                course(
+                    "New series a scrape",
+                    "short",
+                    "High when a target starts, and near 0 soon after. A line that stays up is series that come and"
+                    " go.",
+                    NEW_SERIES,
+                ),
+            ),
+        ),
+        Row(
+            "Prometheus",
+            (
+                course(
+                    "Samples by type",
+                    "suffix: samples/s",
+                    "Good is flat. A dip is a target that is down or a Prometheus that cannot keep up.",
+                    SAMPLES_BY_TYPE,
+                    width=6,
+                ),
+                course(
+                    "Time of one rule",
+                    "s",
+                    "Over all rules. A p99 that grows with the series is a rule that reads too many of them.",
+                    *ONE_RULE,
+                    width=6,
+                ),
+                listing(
+                    "Rule groups",
+                    "The last evaluation of each group, and failures in the time shown. Good is far below the 5 s"
+                    " between two evaluations, and no failure: a rule that fails says nothing.",
+                    (
+                        Column("rule_group", "Group"),
+                        Column("#A", "Time", unit="s"),
+                        Column("#B", "Failures", steps=NONE_IS_GOOD),
+                    ),
+                    *RULE_GROUPS,
+                    width=12,
+                ),
+                course(
+                    "Storage",
+                    "bytes",
+                    "On disk. The log and head chunks hold the last hours and shrink when a block is written; blocks"
+                    " grow to the limit that is set.",
+                    *STORED,
+                    stacked=True,
+                ),
+                course(
+                    "CPU by job",
+                    "suffix: cores",
+                    "What those who watch use themselves, as far as they tell. Good is a small part of what the shop"
+                    " uses.",
+                    CPU,
+                    stacked=True,
+                ),
+                course(
+                    "Memory by job",
+                    "bytes",
+                    "Resident memory of those who watch, as far as they tell. Flat is good; a rising one nears its"
+                    " limit.",
+                    MEMORY,
+                    stacked=True,
+                ),
+            ),
+        ),
+        Row(
+            "Exporters and probes",
+            (
+                listing(
+                    "Probes",
+                    "The shop and its redirect as asked from outside. Good is success, with status 200 over TLS and a"
+                    " redirect without.",
+                    (
+                        Column("instance", "Address"),
+                        Column("#A", "Success", texts=YES_OR_NO),
+                        Column("#B", "Status"),
+                        Column("#C", "TLS", texts={"0": ("no", "blue"), "1": ("yes", "blue")}),
+                        Column("#D", "Time", unit="s"),
+                        Column("#E", "Certificate ends", unit="dateTimeFromNow"),
+                    ),
+                    *PROBES,
+                    width=24,
+                    height=5,
+                ),
+                figure(
+                    "uWSGI exporter",
+                    "short",
+                    "Whether its last look at uWSGI's statistics succeeded. Failed: uWSGI is down, or its statistics"
+                    " are.",
+                    EXPORTER_FAILED,
+                    texts={"0": ("good", "green"), "1": ("failed", "red")},
+                    sparkline=False,
+                    height=8,
+                ),
+                course(
+                    "uWSGI exporter, looks",
+                    "ops",
+                    "One a scrape, and none failed.",
+                    EXPORTER_LOOKS,
+                    EXPORTER_ERRORS,
+                    width=6,
+                ),
+                course(
+                    "uWSGI exporter, time",
+                    "s",
+                    "Mean time of a look at uWSGI. It grows when uWSGI's master has no time.",
+                    EXPORTER_TIME,
+                    width=6,
+                ),
+                course(
+                    "Pushgateway",
+                    "reqps",
+                    "The lab pushes its events; the rest are health checks. Good is code 200; anything else is an event"
+                    " that no dashboard shows.",
+                    PUSHES,
+                ),
+            ),
+        ),
+        Row(
+            "Alerts",
+            (
+                course(
+                    "Alerts in Prometheus",
+                    "short",
+                    "Pending and firing. The watchdog always fires; any other line is a thing to look at.",
+                    ALERTS,
+                    width=6,
+                ),
+                course(
+                    "Alerts in Alertmanager",
+                    "short",
+                    "Those that it was told of, by state. As many active ones as fire in Prometheus is good.",
+                    ALERTS_HELD,
+                    width=6,
+                ),
+                course(
+                    "Prometheus to Alertmanager",
+                    "suffix: alerts/s",
+                    "Good is some sent, since the watchdog is told again and again. Lost is right at the start only,"
+                    " when no Alertmanager is known yet.",
+                    SENT_TO_ALERTMANAGER,
+                    LOST,
+                    width=6,
+                ),
+                course(
+                    "Alertmanager to people",
+                    "suffix: messages/s",
+                    "Notifications over all ways. 0 is right while nobody is set up to be told; failed must stay 0.",
+                    NOTIFIED,
+                    NOT_NOTIFIED,
+                    width=6,
+                ),
+            ),
+        ),
+        Row(
+            "The lab itself",
+            (
+                listing(
+                    "Events",
+                    "The last load, deploy and drill of each name, newest first: what a change in the figures may come"
+                    " from.",
+                    (
+                        Column("kind", "Kind"),
+                        Column("name", "Name"),
+                        Column("phase", "Phase"),
+                        Column("text", "What"),
+                        Column("#A", "When", unit="dateTimeFromNow"),
+                    ),
+                    EVENTS,
+                    width=16,
+                ),
+                listing(
+                    "Grafana",
+                    "The version that shows this, and how many dashboards it has: one for each file, or provisioning"
+                    " failed.",
+                    (
+                        Column("instance", "Instance"),
+                        Column("version", "Version"),
+                        Column("edition", "Edition"),
+                        Column("#B", "Dashboards", unit="short"),
+                    ),
+                    *VERSIONS,
+                    width=8,
+                    needs=GRAFANA,
+                ),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,264 @@
+"""NGINX: what it was asked for, how it answered and how soon, and its connections."""
+
+from grafana.src.shared import (
+    LATENCY_OBJECTIVE_SECONDS,
+    NEUTRAL,
+    NONE_IS_GOOD,
+    SHARE_OF_ERRORS,
+    UP,
+    UP_OR_DOWN,
+    Dashboard,
+    Query,
+    Row,
+    course,
+    figure,
+    heat,
+    quantile,
+    quantiles,
+)
+
+RESPONSES = "nginx_http_responses_total{$selector}"
+DURATIONS = "nginx_http_request_duration_seconds_bucket{$selector}"
+UPSTREAM_DURATIONS = "nginx_http_upstream_response_duration_seconds_bucket{$selector}"
+
+REACHED = Query("min(nginx_up{$selector})")
+REQUESTS = Query(f"sum(rate({RESPONSES}[$__rate_interval]))")
+SHARE_OF_5XX = Query(
+    '(sum(rate(nginx_http_responses_total{$selector,status=~"5.."}[$__rate_interval])) or vector(0))'
+    f" / sum(rate({RESPONSES}[$__rate_interval]))"
+)
+P95 = Query(quantile(0.95, DURATIONS))
+OPEN = Query("sum(nginx_connections_active{$selector})")
+NOT_HANDLED = Query(
+    "sum(increase(nginx_connections_accepted{$selector}[$__range]))"
+    " - sum(increase(nginx_connections_handled{$selector}[$__range]))",
+    instant=True,
+)
+
+BY_ROUTE = Query(f"sum by (route) (rate({RESPONSES}[$__rate_interval]))", "{{route}}")
+BY_STATUS = Query(f"sum by (status) (rate({RESPONSES}[$__rate_interval]))", "{{status}}")
+BY_METHOD = Query(f"sum by (method) (rate({RESPONSES}[$__rate_interval]))", "{{method}}")
+REFUSED = Query(
+    'sum by (status) (rate(nginx_http_responses_total{$selector,route="refused"}[$__rate_interval]))', "{{status}}"
+)
+OF_LOAD = Query("sum(rate(nginx_http_load_responses_total{$selector}[$__rate_interval]))", "the lab's load")
+OF_ALL = Query(f"sum(rate({RESPONSES}[$__rate_interval]))", "all visitors")
+BY_OUTCOME = Query(
+    "sum by (outcome) (rate(nginx_http_upstream_requests_total{$selector}[$__rate_interval]))", "{{outcome}}"
+)
+BYTES = Query("sum by (route) (rate(nginx_http_response_bytes_total{$selector}[$__rate_interval]))", "{{route}}")
+
+P95_BY_ROUTE = Query(quantile(0.95, DURATIONS, by="route"), "{{route}}")
+
+CONNECTIONS = [
+    Query(f"sum(nginx_connections_{state}{{$selector}})", state) for state in ("reading", "writing", "waiting")
+]
+ACCEPTED = Query("sum(rate(nginx_connections_accepted{$selector}[$__rate_interval]))", "accepted")
+HANDLED = Query("sum(rate(nginx_connections_handled{$selector}[$__rate_interval]))", "handled")
+BY_STUB_STATUS = Query("sum(rate(nginx_http_requests_total{$selector}[$__rate_interval]))", "status page")
+BY_LOG = Query(
+    f"sum(rate({RESPONSES}[$__rate_interval]))"
+    " + sum(rate(nginx_status_page_requests_total{$selector}[$__rate_interval]))",
+    "access log",
+)
+UNPARSED = Query("sum(increase(nginx_access_log_unparsed_lines_total{$selector}[$__range]))", instant=True)
+LOG_AGE = Query("time() - min(nginx_access_log_start_time_seconds{$selector})", instant=True)
+
+DASHBOARD = Dashboard(
+    uid="pomar-nginx",
+    title="NGINX",
+    description="The first tier that a visitor meets: what it was asked for, how it answered and how soon.",
+    of='{__name__=~"nginx_up|nginx_http_responses_total"}',
+    rows=(
+        Row(
+            "Now",
+            (
+                figure(
+                    "NGINX",
+                    "short",
+                    "Whether the exporter reaches NGINX's status page. Down while targets are up means NGINX itself.",
+                    REACHED,
+                    steps=UP,
+                    texts=UP_OR_DOWN,
+                    sparkline=False,
+                ),
+                figure("Requests", "reqps", "All that visitors ask for, static files included.", REQUESTS),
+                figure(
+                    "5xx",
+                    "percentunit",
+                    "Share of answers of 500 and above. Good is 0; from 0.1% the objective is being spent.",
+                    SHARE_OF_5XX,
+                    steps=SHARE_OF_ERRORS,
+                ),
+                figure(
+                    "p95",
+                    "s",
+                    "What 95 of 100 visitors wait at most. Good is well below the objective of"
+                    f" {LATENCY_OBJECTIVE_SECONDS} s.",
+                    P95,
+                    steps=((None, "green"), (LATENCY_OBJECTIVE_SECONDS, "red")),
+                ),
+                figure(
+                    "Open connections",
+                    "short",
+                    "Connections now, idle ones included. They follow the visitors; more of them alone is a hang.",
+                    OPEN,
+                    steps=NEUTRAL,
+                ),
+                figure(
+                    "Connections dropped",
+                    "short",
+                    "Connections accepted but not handled in the time shown, because a limit was reached. Good is 0.",
+                    NOT_HANDLED,
+                    steps=NONE_IS_GOOD,
+                    sparkline=False,
+                ),
+            ),
+        ),
+        Row(
+            "Requests",
+            (
+                course(
+                    "By route",
+                    "reqps",
+                    "What visitors ask for. A route that falls to nothing while others go on is broken or unlinked.",
+                    BY_ROUTE,
+                    stacked=True,
+                    width=12,
+                    height=9,
+                ),
+                course(
+                    "By status",
+                    "reqps",
+                    "How it ends. 2xx and 3xx are good, some 4xx are people's mistakes, 5xx are the shop's.",
+                    BY_STATUS,
+                    stacked=True,
+                    width=12,
+                    height=9,
+                ),
+                course(
+                    "By method",
+                    "reqps",
+                    "GET reads, POST changes something. Any other method is refused: a surge of other is a scanner.",
+                    BY_METHOD,
+                    width=6,
+                ),
+                course(
+                    "Refused by NGINX",
+                    "reqps",
+                    "Requests that NGINX answers itself, because it lets no such method, host or size through. A surge"
+                    " is a scanner or a broken client.",
+                    REFUSED,
+                    width=6,
+                ),
+                course(
+                    "Passed on to uWSGI",
+                    "reqps",
+                    "By what came back. Good is answered alone; unreached is a full queue or a uWSGI that is down,"
+                    " unanswered one that died or took too long.",
+                    BY_OUTCOME,
+                    width=6,
+                ),
+                course(
+                    "Of the lab's load",
+                    "reqps",
+                    "How much of the traffic the lab's own load makes; the rest is everybody else's.",
+                    OF_ALL,
+                    OF_LOAD,
+                    width=6,
+                ),
+            ),
+        ),
+        Row(
+            "Time",
+            (
+                course(
+                    "Time to answer",
+                    "s",
+                    "From the first byte of a request to the last of its answer, static files included.",
+                    *quantiles(DURATIONS),
+                    steps=((None, "transparent"), (LATENCY_OBJECTIVE_SECONDS, "red")),
+                ),
+                course(
+                    "Of it, time in uWSGI",
+                    "s",
+                    "How long uWSGI took to answer, waiting for a worker included. When this is short and the whole is"
+                    " long, it is NGINX or the visitor's line.",
+                    *quantiles(UPSTREAM_DURATIONS),
+                    steps=((None, "transparent"), (LATENCY_OBJECTIVE_SECONDS, "red")),
+                ),
+                course(
+                    "p95 by route",
+                    "s",
+                    "Which page is slow. The checkout writes to the database, so it is slower than the catalogue.",
+                    P95_BY_ROUTE,
+                ),
+                heat(
+                    "Time to answer, all of it",
+                    "s",
+                    "Each request by its time. One dark band low down is good; a second band above it is a part that"
+                    " waits.",
+                    DURATIONS,
+                    width=12,
+                ),
+                heat(
+                    "Time in uWSGI, all of it",
+                    "s",
+                    "The same for what uWSGI answered. Compared with the left one it tells NGINX from what is behind.",
+                    UPSTREAM_DURATIONS,
+                    width=12,
+                ),
+            ),
+        ),
+        Row(
+            "Connections and bytes",
+            (
+                course(
+                    "Connections",
+                    "short",
+                    "Writing grows when what is behind is slow; waiting are visitors who keep their connection open.",
+                    *CONNECTIONS,
+                    stacked=True,
+                    width=6,
+                ),
+                course(
+                    "Accepted and handled",
+                    "cps",
+                    "The two lines lie on each other; a gap is connections dropped at a limit.",
+                    ACCEPTED,
+                    HANDLED,
+                    width=6,
+                ),
+                course("Bytes sent", "Bps", "By route, headers included, as compressed.", BYTES, stacked=True, width=6),
+                course(
+                    "Counted twice",
+                    "reqps",
+                    "NGINX's own total and what its log says, both with the status page's requests. The lines lie on"
+                    " each other; a gap is a log that is not read.",
+                    BY_STUB_STATUS,
+                    BY_LOG,
+                    width=6,
+                ),
+                figure(
+                    "Log lines not understood",
+                    "short",
+                    "In the time shown. Good is 0: anything else is a log format that the exporter does not know.",
+                    UNPARSED,
+                    steps=NONE_IS_GOOD,
+                    sparkline=False,
+                    width=12,
+                    height=3,
+                ),
+                figure(
+                    "Counting since",
+                    "s",
+                    "How long the access log's exporter has been counting; a restart sets its counters to zero.",
+                    LOG_AGE,
+                    sparkline=False,
+                    width=12,
+                    height=3,
+                ),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,137 @@
+"""A dashboard as its JSON in ``grafana/dashboards/`` says, with what the code in ``grafana/src/`` declares of it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from grafana import src
+from lab.errors import LabError
+from lab.paths import ROOT
+
+FOLDER = ROOT / "grafana" / "dashboards"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One query of a panel. ``form`` is ``time_series``, ``table`` or ``heatmap``."""
+
+    letter: str
+    expr: str
+    legend: str
+    instant: bool
+    form: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel. ``json`` is all of it; ``needs`` and ``empty_until`` are those of ``grafana.src.shared.Panel``."""
+
+    dashboard: str
+    id: int
+    title: str
+    type: str
+    json: dict = field(repr=False)
+    needs: tuple[str, ...] = ()
+    empty_until: str = ""
+
+    @property
+    def targets(self) -> list[Target]:
+        """Its queries, but for those that are switched off."""
+        return [
+            Target(
+                each["refId"],
+                each["expr"],
+                each.get("legendFormat", ""),
+                bool(each.get("instant")),
+                each.get("format", "time_series"),
+            )
+            for each in self.json.get("targets", [])
+            if not each.get("hide")
+        ]
+
+    @property
+    def name(self) -> str:
+        """Its dashboard and title."""
+        return f"{self.dashboard}: {self.title}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """Panels under a heading, which is empty for those above the first."""
+
+    title: str
+    panels: list[Panel]
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """One dashboard. ``variables`` are its queries by name, ``events`` the queries of its annotations by name."""
+
+    uid: str
+    title: str
+    description: str
+    rows: list[Row]
+    variables: dict[str, str]
+    events: dict[str, str]
+    ranges: list[str]
+
+    @property
+    def panels(self) -> list[Panel]:
+        """All its panels."""
+        return [panel for row in self.rows for panel in row.panels]
+
+
+def generate() -> dict[Path, str]:
+    """Return each file of ``grafana/dashboards/`` with what belongs into it."""
+    return {FOLDER / f"{each.uid.removeprefix('pomar-')}.json": each.json() for each in src.DASHBOARDS}
+
+
+def load() -> list[Dashboard]:
+    """Return the dashboards in the order of the code; raises LabError for a file that is missing or broken."""
+    return [read(file) for file in generate()]
+
+
+def read(file: Path) -> Dashboard:
+    """Return the dashboard of a file; raises LabError, naming it, when it holds none."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        declared = {each.uid: each.panels for each in src.DASHBOARDS}.get(content["uid"], {})
+        variables = {
+            each["name"]: each["query"]["query"] for each in content["templating"]["list"] if each["type"] == "query"
+        }
+        return Dashboard(
+            content["uid"],
+            content["title"],
+            content.get("description", ""),
+            _rows(content["title"], content["panels"], declared),
+            variables,
+            {each["name"]: each["expr"] for each in content["annotations"]["list"] if "expr" in each},
+            [each["from"] for each in content["timepicker"]["quick_ranges"]],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LabError(f"{file.name} holds no dashboard ({type(error).__name__}: {error}): `make generate`.") from error
+
+
+def _rows(dashboard: str, panels: Sequence[dict], declared: dict) -> list[Row]:
+    rows = [Row("", [])]
+    for each in panels:
+        if each["type"] == "row":
+            rows.append(Row(each["title"], []))
+            rows[-1].panels.extend(_panel(dashboard, inner, declared) for inner in each.get("panels", []))
+        else:
+            rows[-1].panels.append(_panel(dashboard, each, declared))
+    return [row for row in rows if row.panels]
+
+
+def _panel(dashboard: str, content: dict, declared: dict) -> Panel:
+    known = declared.get(content["id"])
+    return Panel(
+        dashboard,
+        content["id"],
+        content["title"],
+        content["type"],
+        content,
+        known.needs if known else (),
+        known.empty_until if known else "",
+    )

@@ -1,0 +1,170 @@
+"""``lab panels``: every query of every dashboard, run against the lab's Prometheus over each span that is offered."""
+
+import time
+from collections.abc import Iterator, Set
+from dataclasses import dataclass, field
+
+from lab.dashboards import answers, model
+from lab.dashboards.model import Dashboard, Panel, Target
+from lab.dashboards.span import Span, last
+from lab.errors import LabError
+from lab.prometheus import Answer, Api, Refused
+from lab.text import grid
+
+#: No query may take longer on what a lab gathers.
+MOST_SECONDS = 0.2
+#: How often a query that took longer is asked again: a busy machine only ever adds to the time.
+ATTEMPTS = 3
+
+
+@dataclass
+class Asked:
+    """What came of one query: over how many spans it was asked, and the figures of the worst and the largest."""
+
+    name: str
+    panel: Panel | None = None
+    series: int = 0
+    points: int = 0
+    nan: int = 0
+    samples: int = 0
+    seconds: float = 0
+    #: The spans in which it had nothing to show.
+    empty: list[str] = field(default_factory=list)
+    #: What Prometheus said when it refused.
+    refused: str = ""
+
+    def state(self, provides: Set[str]) -> str:
+        """Return ``data``, or why there is none: ``not here``, ``empty until …``; else what is wrong."""
+        if self.refused:
+            return f"REFUSED: {self.refused}"
+        if self.seconds > MOST_SECONDS:
+            return f"SLOW: {self.seconds * 1000:.0f} ms"
+        if not self.empty:
+            return "data"
+        if self.panel and (missing := set(self.panel.needs) - provides):
+            return f"not here: needs {', '.join(sorted(missing))}"
+        if self.panel and self.panel.empty_until:
+            return f"empty until {self.panel.empty_until}"
+        return f"EMPTY: {', '.join(self.empty)}"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What came of all queries; ``provides`` is what the runtime has."""
+
+    asked: list[Asked]
+    provides: Set[str]
+
+    @property
+    def wrong(self) -> list[Asked]:
+        """Those that are refused, slow, or empty with no declaration."""
+        return [each for each in self.asked if each.state(self.provides).split(":")[0] in ("REFUSED", "SLOW", "EMPTY")]
+
+    def with_state(self, beginning: str) -> list[Asked]:
+        """Those whose state begins so."""
+        return [each for each in self.asked if each.state(self.provides).startswith(beginning)]
+
+
+def prove(api: Api, provides: Set[str], end: float | None = None) -> Proof:
+    """Ask every query of every panel and variable, up to the unix time ``end`` (now).
+
+    Raises LabError when Prometheus does not answer.
+    """
+    end = end or time.time()
+    return Proof([each for dashboard in model.load() for each in _asked(api, dashboard, end)], provides)
+
+
+def _asked(api: Api, dashboard: Dashboard, end: float) -> Iterator[Asked]:
+    spans = {start: last(start, end) for start in dashboard.ranges}
+    chosen = answers.all_chosen(dashboard)
+    needs = [panel for panel in dashboard.panels if panel.needs]
+    # A dashboard all of which needs something has variables that need it, too.
+    stand_in = needs[0] if len(needs) == len(dashboard.panels) else None
+    for name, query in dashboard.variables.items():
+        found = Asked(f"{dashboard.title}: variable {name}", stand_in)
+        for start, span in spans.items():
+            _note_variable(found, api, query, start, span, chosen)
+        yield found
+    for panel in dashboard.panels:
+        for target in panel.targets:
+            found = Asked(f"{panel.name} {target.letter}" if len(panel.targets) > 1 else panel.name, panel)
+            for start, span in spans.items():
+                _note(found, api, target, start, span, chosen)
+            yield found
+
+
+def _note(found: Asked, api: Api, target: Target, start: str, span: Span, chosen: dict[str, str]) -> None:
+    try:
+        answer = _fastest(api, target, span, chosen)
+    except LabError as error:
+        _refuse(found, error)
+        return
+    points = [value for each in answers.series(answer, target) for _, value in each.points]
+    seen = sum(value is not None for value in points)
+    found.series = max(found.series, len(answer.series))
+    found.points = max(found.points, seen)
+    found.nan = max(found.nan, len(points) - seen)
+    found.samples = max(found.samples, answer.samples)
+    found.seconds = max(found.seconds, answer.seconds)
+    if not seen:
+        found.empty.append(start)
+
+
+def _fastest(api: Api, target: Target, span: Span, chosen: dict[str, str]) -> Answer:
+    best = answers.ask(api, target, span, chosen)
+    for _ in range(ATTEMPTS - 1):
+        if best.seconds <= MOST_SECONDS:
+            break
+        best = min(best, answers.ask(api, target, span, chosen), key=lambda answer: answer.seconds)
+    return best
+
+
+def _note_variable(found: Asked, api: Api, query: str, start: str, span: Span, chosen: dict[str, str]) -> None:
+    began = time.perf_counter()
+    try:
+        values = answers.values_of(api, query, span, chosen)
+    except LabError as error:
+        _refuse(found, error)
+        return
+    found.series = found.points = max(found.series, len(values))
+    found.seconds = max(found.seconds, time.perf_counter() - began)
+    if not values:
+        found.empty.append(start)
+
+
+def _refuse(found: Asked, error: LabError) -> None:
+    """Keep what Prometheus said of one query; when it does not answer at all, no other will fare better."""
+    if not isinstance(error, Refused):
+        raise error
+    found.refused = str(error)
+
+
+def page(proof: Proof) -> str:
+    """Return what ``lab panels`` prints: a line a query, then what there is of each kind."""
+    head = ("panel", "series", "points", "NaN", "samples read", "slowest", "")
+    rows = [
+        (
+            each.name,
+            f"{each.series:,}",
+            f"{each.points:,}",
+            f"{each.nan:,}",
+            f"{each.samples:,}",
+            f"{each.seconds * 1000:.0f} ms",
+            state if (state := each.state(proof.provides)) != "data" else "",
+        )
+        for each in proof.asked
+    ]
+    return "\n".join([grid([head, *rows], words={0, 6}), "", *_summary(proof)])
+
+
+def _summary(proof: Proof) -> Iterator[str]:
+    panels = {(each.panel.dashboard, each.panel.id) for each in proof.asked if each.panel}
+    queries = sum(each.panel is not None for each in proof.asked)
+    slowest = max(proof.asked, key=lambda each: each.seconds)
+    yield (
+        f"{len(panels)} panels, {queries} queries and {len(proof.asked) - queries} variables:"
+        f" {len(proof.with_state('data'))} with data, {len(proof.with_state('not here'))} not here,"
+        f" {len(proof.with_state('empty until'))} empty until their drill, {len(proof.wrong)} wrong;"
+        f" the slowest took {slowest.seconds * 1000:.0f} ms ({slowest.name})."
+    )
+    yield from (f"  {each.name}: {each.state(proof.provides)}" for each in proof.wrong)

@@ -1,0 +1,81 @@
+"""What Grafana's own variables stand for, given the time that is shown.
+
+As in Grafana's Prometheus datasource (``datasource.ts``, ``getRateIntervalScopedVariable``, and ``rangeutil.ts``,
+``roundInterval``): the step is the span divided by the points that fit, rounded, and never less than the scrape
+interval; ``$__rate_interval`` is the step and a scrape interval, and never less than four scrape intervals.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lab.errors import LabError
+
+SCRAPE_SECONDS = 5
+#: Points of a line at most: what fits a panel of half a laptop's screen.
+MOST_POINTS = 500
+#: Seconds that a step is rounded to, and from which step on.
+ROUNDED = ((0, 1), (1.5, 2), (3.5, 5), (7.5, 10), (12.5, 15), (17.5, 20), (25, 30), (45, 60), (90, 120), (210, 300))
+ROUNDED += ((450, 600), (750, 900), (1050, 1200), (1500, 1800), (2700, 3600), (5400, 7200), (9000, 10_800))
+
+UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)(?::\w+)?\}|(?P<plain>\w+))")
+
+
+@dataclass(frozen=True)
+class Span:
+    """The time that is shown, in unix seconds, and the values of the dashboard's variables (all, when not given)."""
+
+    start: float
+    end: float
+    #: Points of a line at most.
+    points: int = MOST_POINTS
+
+    @property
+    def seconds(self) -> int:
+        """Its length in whole seconds, of which there is at least one."""
+        return max(1, round(self.end - self.start))
+
+    @property
+    def step(self) -> int:
+        """Seconds from one point to the next."""
+        exact = self.seconds / self.points
+        place = bisect_right([start for start, _ in ROUNDED], exact) - 1
+        return max(SCRAPE_SECONDS, ROUNDED[place][1])
+
+    @property
+    def rate_interval(self) -> int:
+        """Seconds over which a rate is taken."""
+        return max(self.step + SCRAPE_SECONDS, 4 * SCRAPE_SECONDS)
+
+    def interpolate(self, text: str, chosen: Mapping[str, str]) -> str:
+        """Return a query with its variables replaced by what is ``chosen``, or by Grafana's own values.
+
+        Raises LabError for a variable that nobody knows.
+        """
+        known = {
+            "__interval": f"{self.step}s",
+            "__interval_ms": str(self.step * 1000),
+            "__rate_interval": f"{self.rate_interval}s",
+            "__range": f"{self.seconds}s",
+            "__range_s": str(self.seconds),
+            "__range_ms": str(self.seconds * 1000),
+            **chosen,
+        }
+
+        def value(match: re.Match) -> str:
+            name = match["braced"] or match["plain"]
+            if name not in known:
+                raise LabError(f"a query has the variable ${name}, which its dashboard does not have: {text}")
+            return known[name]
+
+        return VARIABLE.sub(value, text)
+
+
+def last(start: str, end: float) -> Span:
+    """Return the span that Grafana writes as ``now-15m`` to ``now``; raises LabError for any other form."""
+    found = re.fullmatch(r"now-(\d+)([smhd])", start)
+    if not found:
+        raise LabError(f"{start!r} is no span of time: write it like now-15m.")
+    return Span(end - int(found[1]) * UNIT_SECONDS[found[2]], end)

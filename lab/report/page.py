@@ -1,0 +1,170 @@
+"""The report as a page: gathered from a run's file and from Prometheus, written as one file that needs no network."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from lab.dashboards import model
+from lab.dashboards.span import Span
+from lab.errors import LabError
+from lab.ledger import text as ledger_text
+from lab.ledger.books import Ledger
+from lab.prometheus import Api
+from lab.report import alerts, drawing, figures
+from lab.report.figures import Figure
+
+ASSETS = Path(__file__).parent / "assets"
+#: Seconds that are drawn before and after a run, so that its edges can be seen.
+BEFORE_SECONDS, AFTER_SECONDS = 30, 20
+#: Characters that end a script or a line of one, and what stands for them in JSON.
+UNSAFE = str.maketrans({each: f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"})
+EVENTS = "lab_event"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run to report on: what its file says, and its ledger, or why there is none."""
+
+    result: Mapping[str, Any]
+    ledger: Ledger | None
+    no_ledger: str = ""
+
+    @property
+    def start(self) -> float:
+        """Unix time of its first request."""
+        return self.result["start"]
+
+    @property
+    def end(self) -> float:
+        """Unix time at which its last visitor left."""
+        return self.result["end"]
+
+    @property
+    def span(self) -> Span:
+        """The time that is drawn."""
+        return Span(self.start - BEFORE_SECONDS, min(self.end + AFTER_SECONDS, time.time()))
+
+    @property
+    def name(self) -> str:
+        """Its profile and when it began."""
+        began = datetime.fromtimestamp(self.start, UTC)
+        return f"{self.result['profile']}, {began.day} {began:%B %Y, %H:%M:%S} UTC"
+
+
+def write(file: Path, runs: Sequence[Run], api: Api, provides: Set[str]) -> None:
+    """Write the report of one run, or of two side by side, to a file: whole or not at all.
+
+    When Prometheus does not answer the report says so in each panel's place, and has the run's own figures.
+    """
+    unfinished = file.with_name(f"{file.name}.new")
+    unfinished.write_text(page(runs, api, provides), encoding="utf-8")
+    unfinished.replace(file)
+
+
+def page(runs: Sequence[Run], api: Api, provides: Set[str]) -> str:
+    """Return the report of one run, or of two, as HTML."""
+    shown = [drawing.dashboard(api, each, [run.span for run in runs], provides) for each in model.load()]
+    judged = [_figures(run, api) for run in runs]
+    cost = [figures.measured(api, run.start, run.end, figures.COST) for run in runs]
+    environment = Environment(
+        loader=FileSystemLoader(ASSETS), autoescape=select_autoescape(["j2"]), undefined=StrictUndefined
+    )
+    return environment.get_template("page.html.j2").render(
+        title=" and ".join(run.name for run in runs),
+        made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        css=_asset("report.css"),
+        js=_asset("report.js"),
+        echarts=_asset("echarts.min.js"),
+        document=Markup(_document(runs, api, shown)),
+        dashboards=shown,
+        runs=[_facts(run, api, of_run, costs) for run, of_run, costs in zip(runs, judged, cost, strict=True)],
+        comparison=figures.changes(*map(sum, zip(judged, cost, strict=True), [[], []])) if len(runs) == 2 else None,
+    )
+
+
+def _figures(run: Run, api: Api) -> list[Figure]:
+    return [*figures.of_run(run.result), *figures.measured(api, run.start, run.end)]
+
+
+def _facts(run: Run, api: Api, judged: Sequence[Figure], cost: Sequence[Figure]) -> dict[str, Any]:
+    lab = run.result.get("lab", {})
+    return {
+        "name": run.name,
+        "verdict": _verdict(run.result),
+        "tiles": [{"label": each.label, "value": each.text, "note": each.note} for each in judged],
+        "ledger": _ledger(run.ledger) if run.ledger else None,
+        "ledger_message": run.no_ledger,
+        "latency": _latency(run.ledger) if run.ledger and run.ledger.quantiles else None,
+        "cost": [{"what": each.label, "value": each.text, "note": each.note} for each in cost],
+        "alerts": alerts.timeline(api, run.span),
+        "settings": [{"name": name, "value": value} for name, value in lab.get("settings", {}).items()],
+        "versions": [{"name": name, "value": value} for name, value in lab.get("versions", {}).items()],
+    }
+
+
+def _verdict(result: Mapping) -> dict[str, str]:
+    seconds = max(result["end"] - result["start"], 1)
+    if result["problems"]:
+        return {"state": "bad", "sentence": f"FAILED: {'; '.join(result['problems'])}."}
+    rate = result["requests"] / seconds
+    sentence = f"PASSED: {result['requests']:,} requests in {seconds:.0f} s ({rate:,.1f}/s), none failed."
+    return {"state": "good", "sentence": sentence}
+
+
+def _ledger(ledger: Ledger) -> dict[str, Any]:
+    *remarks, sentence = ledger_text.verdict(ledger).splitlines()
+    return {
+        "state": ledger.verdict,
+        "sentence": sentence.removeprefix("LEDGER: "),
+        "rows": ledger.account.rows,
+        "lines": ledger.account.lines,
+        "remarks": remarks,
+    }
+
+
+def _latency(ledger: Ledger) -> dict[str, Any]:
+    head, *rows = ledger_text.times(ledger.quantiles)
+    return {"head": head, "rows": rows}
+
+
+def _document(runs: Sequence[Run], api: Api, shown: Sequence[dict]) -> str:
+    document = {
+        "runs": [
+            {
+                "name": run.name,
+                "start": run.start,
+                "end": run.end,
+                "from": run.span.start,
+                "to": run.span.end,
+                "annotations": _events(api, run.span),
+            }
+            for run in runs
+        ],
+        "dashboards": shown,
+    }
+    return json.dumps(document, separators=(",", ":"), allow_nan=False).translate(UNSAFE)
+
+
+def _events(api: Api, span: Span) -> list[dict[str, Any]]:
+    """Return the lab's events of a span, each once: the value of its series is the time at which it happened."""
+    try:
+        found = api.query(f"{EVENTS}[{span.seconds}s]", span.end).series
+    except LabError:
+        return []
+    events = {
+        (float(value), each["metric"]["kind"], each["metric"]["text"]) for each in found for _, value in each["values"]
+    }
+    return [
+        {"time": at, "kind": kind, "text": said} for at, kind, said in sorted(events) if span.start <= at <= span.end
+    ]
+
+
+def _asset(name: str) -> Markup:
+    return Markup((ASSETS / name).read_text(encoding="utf-8"))

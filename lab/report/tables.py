@@ -1,0 +1,76 @@
+"""Grafana's tables: instant answers joined, chosen from and renamed by its transformations."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lab.dashboards.answers import Series
+
+#: One cell: a label, or a value.
+Cell = str | float | None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The answer to one query, by the query's letter."""
+
+    letter: str
+    series: list[Series]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under named columns."""
+
+    columns: list[str]
+    rows: list[list[Cell]]
+
+
+def transformed(frames: Sequence[Frame], transformations: Sequence[Mapping]) -> Table:
+    """Return the answers as one table, after each transformation of ``TRANSFORMATIONS`` in its order."""
+    table = merged(frames)
+    for each in transformations:
+        table = TRANSFORMATIONS[each["id"]](table, each.get("options") or {})
+    return table
+
+
+def merged(frames: Sequence[Frame]) -> Table:
+    """Return all answers as one table: those of one query, or of several in rows where all their labels agree.
+
+    The value of one query is the column ``Value``, of several ``Value #A``, ``Value #B`` …, as in Grafana.
+    """
+    values = [f"Value #{frame.letter}" for frame in frames] if len(frames) > 1 else ["Value"]
+    joined: dict[tuple, dict[str, Cell]] = {}
+    for value, frame in zip(values, frames, strict=True):
+        for series in frame.series:
+            row = joined.setdefault(tuple(sorted(series.labels.items())), dict(series.labels))
+            row[value] = series.last
+    labels = dict.fromkeys(name for row in joined.values() for name in row if name not in values)
+    columns = [*labels, *values]
+    return Table(columns, [[row.get(name) for name in columns] for row in joined.values()])
+
+
+def _merge(table: Table, options: Mapping) -> Table:
+    """Return it as it is: the answers of a table's queries are merged in any case."""
+    return table
+
+
+def _filter_by_name(table: Table, options: Mapping) -> Table:
+    names = options.get("include", {}).get("names", table.columns)
+    return _chosen(table, [name for name in table.columns if name in names])
+
+
+def _organize(table: Table, options: Mapping) -> Table:
+    excluded = options.get("excludeByName") or {}
+    places = options.get("indexByName") or {}
+    kept = [name for name in table.columns if not excluded.get(name)]
+    ordered = _chosen(table, sorted(kept, key=lambda name: places.get(name, len(places))))
+    renamed = options.get("renameByName") or {}
+    return Table([renamed.get(name) or name for name in ordered.columns], ordered.rows)
+
+
+def _chosen(table: Table, columns: list[str]) -> Table:
+    places = [table.columns.index(name) for name in columns]
+    return Table(columns, [[row[place] for place in places] for row in table.rows])
+
+
+TRANSFORMATIONS = {"merge": _merge, "filterFieldsByName": _filter_by_name, "organize": _organize}

@@ -1,0 +1,24 @@
+"""The browser of the tests that look at a page as people do."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from selenium.webdriver.remote.webdriver import WebDriver
+
+from lab import browser
+from lab.errors import LabError
+
+
+@contextmanager
+def chromium_of(width: int, height: int) -> Iterator[WebDriver]:
+    """Run Chromium with a window of that size; where there is none skip the test, or fail it in CI."""
+    with ExitStack() as stack:
+        try:
+            found = stack.enter_context(browser.chromium(width, height))
+        except LabError as error:
+            if os.environ.get("CI"):
+                pytest.fail(str(error), pytrace=False)
+            pytest.skip(str(error))
+        yield found

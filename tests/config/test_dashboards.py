@@ -1,0 +1,163 @@
+"""The dashboards as they stand in the files: fresh, valid for Grafana, of any system, and of all metrics."""
+
+import json
+import re
+
+import pytest
+import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from grafana.src import DASHBOARDS
+from grafana.src.shared import SCHEMA_VERSION, Panel
+from lab import contract
+from lab.dashboards import model
+from lab.dashboards.span import SCRAPE_SECONDS
+from lab.paths import ROOT
+
+FILES = {file.stem: json.loads(file.read_text()) for file in sorted(model.FOLDER.glob("*.json"))}
+PANELS = [
+    pytest.param(panel, id=f"{name}: {panel['title']}")
+    for name, dashboard in FILES.items()
+    for panel in dashboard["panels"]
+    if panel["type"] != "row"
+]
+EXPRESSIONS = [target["expr"] for parameter in PANELS for panel in parameter.values for target in panel["targets"]]
+#: What Prometheus makes by itself, and what every program written in Go says of its own process.
+OWN = {
+    *("up", "ALERTS", "ALERTS_FOR_STATE", "scrape_duration_seconds", "scrape_samples_scraped", "scrape_series_added"),
+    *("scrape_samples_post_metric_relabeling", "process_cpu_seconds_total", "process_resident_memory_bytes"),
+}
+#: Fields that Grafana's Prometheus datasource reads of an annotation and that the SDK's model does not have.
+BEYOND_THE_MODEL = {"titleFormat", "textFormat", "useValueForTime", "step"}
+WINDOW = re.compile(r"\[([^]]+)\]")
+
+
+def metrics_of(expression: str) -> set[str]:
+    """Return the names of the metrics of which an expression has selectors; each selector here has its braces."""
+    return set(re.findall(r"([a-zA-Z_:][\w:]*)\{", expression))
+
+
+def rules() -> list[dict]:
+    files = (ROOT / "prometheus" / "rules").glob("*.yaml")
+    groups = [group for file in files for group in yaml.safe_load(file.read_text())["groups"]]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def test_the_files_are_as_fresh_as_the_code():
+    assert {file: file.read_text() for file in model.FOLDER.glob("*.json")} == model.generate(), "run `make generate`"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_dashboard_is_what_grafanas_own_model_says(name):
+    dashboard = json.loads(json.dumps(FILES[name]))
+
+    again = json.loads(JSONEncoder().encode(Dashboard.from_json(FILES[name])))
+
+    for annotation in dashboard["annotations"]["list"]:
+        for field in BEYOND_THE_MODEL:
+            del annotation[field]
+    assert again == dashboard
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_dashboard_has_what_provisioning_needs(name):
+    dashboard = FILES[name]
+    ids = [panel["id"] for panel in dashboard["panels"]]
+    variables = [variable["name"] for variable in dashboard["templating"]["list"]]
+
+    assert dashboard["uid"] == f"pomar-{name}"
+    assert dashboard["schemaVersion"] == SCHEMA_VERSION
+    assert dashboard["title"]
+    assert dashboard["description"].endswith(".")
+    assert "id" not in dashboard
+    assert len(set(ids)) == len(ids)
+    assert variables == ["datasource", "namespace", "job", "instance"]
+    assert {each["name"] for each in dashboard["annotations"]["list"]} == {"Loads", "Deploys", "Drills"}
+
+
+def test_uids_and_titles_are_their_own():
+    for field in ("uid", "title"):
+        values = [dashboard[field] for dashboard in FILES.values()]
+        assert len(set(values)) == len(values) > 0
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_panel_says_what_it_shows_in_which_unit_and_what_good_looks_like(panel):
+    assert panel["title"]
+    assert panel["fieldConfig"]["defaults"]["unit"]
+    assert panel["description"].endswith(".")
+    assert len(panel["description"].split()) >= 6
+    assert panel["targets"]
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_panel_asks_the_chosen_source_for_the_chosen_instances(panel):
+    for target in panel["targets"]:
+        assert target["datasource"]["uid"] == panel["datasource"]["uid"] == "${datasource}"
+        assert not re.search(r'\b(job|instance|namespace)\s*=~?\s*"[^$]', target["expr"])
+        selectors = re.findall(r"([a-zA-Z_:][\w:]*)\{([^}]*)\}", target["expr"])
+        assert selectors, target["expr"]
+        for metric, matchers in selectors:
+            assert matchers.startswith('namespace=~"$namespace",job=~"$job",instance=~"$instance"'), metric
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_no_rate_is_of_less_than_four_scrapes(panel):
+    for target in panel["targets"]:
+        for window in WINDOW.findall(target["expr"]):
+            length = window.partition(":")[0]
+            if length not in ("$__rate_interval", "$__range"):
+                assert int(length.removesuffix("s")) >= 4 * SCRAPE_SECONDS
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_two_panels_overlap_and_none_leaves_the_grid(name):
+    taken = set()
+    for panel in FILES[name]["panels"]:
+        place = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert place["x"] + place["w"] <= 24
+        assert not taken & cells, panel["title"]
+        taken |= cells
+
+
+def test_every_metric_of_a_panel_is_promised():
+    recorded = {rule["record"] for rule in rules() if "record" in rule}
+    promised = {name for entry in contract.load() for name in (entry.name, *entry.samples)} | OWN | recorded
+
+    assert {name for expression in EXPRESSIONS for name in metrics_of(expression)} - promised == set()
+
+
+def test_every_promised_metric_is_in_a_panel_or_a_rule_or_has_a_reason_not_to_be():
+    """And none has a reason that is in a panel all the same."""
+    shown = {name for expression in EXPRESSIONS for name in metrics_of(expression)}
+    in_rules = " ".join(rule["expr"] for rule in rules())
+    unused = {
+        entry.name
+        for entry in contract.load()
+        if not shown & {entry.name, *entry.samples} and not re.search(rf"\b{re.escape(entry.name)}\b", in_rules)
+    }
+
+    assert unused == {entry.name for entry in contract.load() if entry.not_shown}
+
+
+def test_what_a_panel_needs_is_what_its_metrics_need():
+    needs = {name: set(entry.needs) for entry in contract.load() for name in entry.samples}
+    for dashboard in DASHBOARDS:
+        content = {each["id"]: each for each in FILES[dashboard.uid.removeprefix("pomar-")]["panels"]}
+        for number, panel in dashboard.panels.items():
+            metrics = {name for target in content[number]["targets"] for name in metrics_of(target["expr"])}
+            assert set(panel.needs) == set().union(*(needs.get(name, set()) for name in metrics)), content[number][
+                "title"
+            ]
+
+
+def test_a_panel_is_one_panel_of_one_dashboard():
+    panels: list[Panel] = [panel for dashboard in DASHBOARDS for panel in dashboard.panels.values()]
+
+    assert len({id(panel) for panel in panels}) == len(panels)

@@ -1,0 +1,176 @@
+"""Dashboards without Grafana: what their variables stand for, and what a real Prometheus answers to their panels."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from lab.dashboards import answers, model, proof
+from lab.dashboards.model import Target
+from lab.dashboards.span import Span, last
+from lab.errors import LabError
+from lab.prometheus import Api, Refused
+from tests.config.front import free_ports
+from tests.stored import every_five_seconds, prometheus_with, two_hours_ago
+
+END = two_hours_ago()
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """A Prometheus that has a counter of 2 a second on two instances, and a ratio that is no number."""
+    samples = [
+        *every_five_seconds('nginx_up{namespace="a",job="web",instance="one"}', [1] * 61, END),
+        *every_five_seconds('requests{namespace="a",job="web",instance="one"}', range(0, 610, 10), END),
+        *every_five_seconds('requests{namespace="b",job="web",instance="<b>two"}', range(0, 610, 10), END),
+        *every_five_seconds('share{job="web"}', ["NaN"] * 61, END),
+    ]
+    with prometheus_with(samples, tmp_path_factory.mktemp("prometheus")) as url:
+        yield Api(url)
+
+
+def target(expr: str, legend: str = "", *, instant: bool = False) -> Target:
+    return Target("A", expr, legend, instant, "time_series")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "step", "rate"),
+    [(60, 5, 20), (900, 5, 20), (3_600, 5, 20), (21_600, 30, 35), (86_400, 120, 125), (30 * 86_400, 3_600, 3_605)],
+)
+def test_the_step_and_the_window_of_a_rate_are_those_of_grafana(seconds, step, rate):
+    span = Span(END - seconds, END)
+
+    assert (span.step, span.rate_interval) == (step, rate)
+
+
+def test_variables_are_filled_in_and_none_is_left():
+    span = Span(END - 900, END)
+
+    filled = span.interpolate(
+        'a{job=~"$job",x=~"${job:regex}"}[$__rate_interval] b[$__range] $__range_s $__interval', {"job": ".*"}
+    )
+
+    assert filled == 'a{job=~".*",x=~".*"}[20s] b[900s] 900 5s'
+
+
+def test_a_variable_that_a_dashboard_does_not_have_is_named():
+    with pytest.raises(LabError, match=r"the variable \$cluster, which its dashboard does not have: up"):
+        Span(END - 900, END).interpolate('up{cluster="$cluster"}', {"job": ".*"})
+
+
+@pytest.mark.parametrize("text", ["15m", "now", "now-15", "now-15w", ""])
+def test_a_span_in_another_form_is_refused(text):
+    with pytest.raises(LabError, match="is no span of time: write it like now-15m"):
+        last(text, END)
+
+
+def test_a_query_has_a_line_a_series_named_by_its_legend(api):
+    span = Span(END - 60, END)
+    asked = target("sum by (instance) (rate(requests[$__rate_interval]))", "{{instance}} of {{ nobody }}")
+
+    lines = answers.series(answers.ask(api, asked, span, {}), asked)
+
+    assert [line.name for line in lines] == ["<b>two of ", "one of "]
+    assert {value for line in lines for _, value in line.points} == {2}
+    assert [at for at, _ in lines[0].points] == [END - 60 + 5 * place for place in range(13)]
+
+
+def test_an_instant_query_is_answered_at_the_end_of_the_span(api):
+    asked = target("requests", instant=True)
+
+    (first, second) = answers.series(answers.ask(api, asked, Span(END - 60, END - 5), {}), asked)
+
+    assert {first.last, second.last} == {590}
+    assert first.name == '{instance="<b>two", job="web", namespace="b"}'
+
+
+def test_what_is_no_number_is_none(api):
+    asked = target("share")
+
+    (line,) = answers.series(answers.ask(api, asked, Span(END - 60, END), {}), asked)
+
+    assert {value for _, value in line.points} == {None}
+    assert line.last is None
+
+
+def test_a_variable_offers_the_values_of_its_series(api):
+    span = Span(END - 60, END)
+
+    values = answers.values_of(
+        api, 'label_values(requests{namespace=~"$namespace"}, instance)', span, {"namespace": "a"}
+    )
+
+    assert values == ["one"]
+
+
+def test_a_variable_of_another_form_is_refused(api):
+    with pytest.raises(LabError, match="is no query of a variable that is known here"):
+        answers.values_of(api, "query_result(up)", Span(END - 60, END), {})
+
+
+def test_a_query_that_prometheus_refuses_is_told_with_its_words(api):
+    with pytest.raises(Refused, match=r"Prometheus refuses a query: .*unclosed left parenthesis"):
+        answers.ask(api, target("sum("), Span(END - 60, END), {})
+
+
+def test_a_prometheus_that_is_away_ends_the_proof_in_one_sentence():
+    (port,) = free_ports(1)
+
+    with pytest.raises(LabError, match=r"Prometheus does not answer at .* \(ConnectionError\): see `make status`"):
+        proof.prove(Api(f"http://127.0.0.1:{port}"), frozenset())
+
+
+def test_every_query_is_asked_over_every_span_and_the_empty_ones_are_named(api):
+    """Of all that the dashboards ask for, this Prometheus has one metric."""
+    found = proof.prove(api, frozenset(), END)
+    state = {each.name: each.state(found.provides) for each in found.asked}
+
+    assert len(found.asked) == sum(
+        len(dashboard.variables) + sum(len(panel.targets) for panel in dashboard.panels) for dashboard in model.load()
+    )
+    assert state["NGINX: NGINX"] == "data"
+    assert state["NGINX: Requests"] == "EMPTY: now-5m, now-15m, now-1h, now-6h, now-24h"
+    assert state["NGINX: variable job"] == "data"
+    assert state["PostgreSQL: variable job"] == "not here: needs postgres"
+    assert {each.name for each in found.wrong} >= {"NGINX: Requests", "Django: variable job"}
+    assert "NGINX: Requests: EMPTY: now-5m" in proof.page(found)
+
+
+def test_what_is_needed_and_there_must_show_something(api):
+    found = proof.prove(api, frozenset({"postgres", "redis", "grafana"}), END)
+
+    assert "PostgreSQL: variable job" in {each.name for each in found.wrong}
+
+
+def test_a_slow_query_is_wrong(api, monkeypatch):
+    monkeypatch.setattr(proof, "MOST_SECONDS", 0)
+
+    found = proof.prove(api, frozenset(), END)
+
+    assert {each.state(found.provides).split(":")[0] for each in found.asked} == {"SLOW"}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("{", "JSONDecodeError"), ("{}", "KeyError: 'uid'"), ("[]", "TypeError"), (None, "FileNotFoundError")],
+)
+def test_a_file_that_holds_no_dashboard_is_named(tmp_path, content, words):
+    file = tmp_path / "broken.json"
+    if content is not None:
+        file.write_text(content)
+
+    with pytest.raises(LabError, match=f"broken.json holds no dashboard .*{words}.*: `make generate`"):
+        model.read(file)
+
+
+def test_panels_below_a_folded_heading_are_found(tmp_path):
+    file = model.FOLDER / "nginx.json"
+    content = json.loads(file.read_text())
+    heading, *panels = content["panels"]
+    content["panels"] = [heading | {"collapsed": True, "panels": panels}]
+    folded = tmp_path / "folded.json"
+    folded.write_text(json.dumps(content))
+
+    assert [panel.title for panel in model.read(folded).panels if panel.type != "row"] == [
+        panel.title for panel in model.read(file).panels
+    ]

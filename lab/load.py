@@ -41,8 +41,8 @@ def shop(runtime: Runtime, profile: str, options: Mapping[str, str] | None = Non
             run = json.loads(result.read_text(encoding="utf-8"))
             events.tell(runtime, "load", "end", profile, f"{profile} ends: {_done(run)}")
             closing = cut.take(runtime)
-            run["lab"] = {"settings": versions.settings(runtime), "versions": versions.versions(runtime)}
             run["books"] = {"opening": opening.as_json(), "closing": closing.as_json()}
+            run["lab"] = {"settings": versions.settings(runtime), "versions": versions.versions(runtime)}
             result.write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
     return code, result
 

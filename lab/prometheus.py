@@ -26,10 +26,14 @@ class Answer:
 
 
 class Api:
-    """The Prometheus at ``url``. Each method raises LabError when it does not answer, Refused when it says no."""
+    """The Prometheus at ``url``. Each method raises LabError when it does not answer, Refused when it says no.
+
+    One that did not answer in time is not asked again.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._gone = ""
 
     def query(self, expr: str, at: float) -> Answer:
         """Return the answer to a query at a unix time."""
@@ -48,12 +52,15 @@ class Api:
 
     def get(self, path: str, parameters: Mapping[str, str] | None = None) -> object:
         """Return the data of an answer of the API, by its path below ``/api/v1/``."""
+        if self._gone:
+            raise LabError(self._gone)
         try:
             answer = local.get(f"{self._url}/api/v1/{path}", params=parameters, timeout=TIMEOUT_SECONDS).json()
         except requests.RequestException as error:
-            raise LabError(
-                f"Prometheus does not answer at {self._url} ({type(error).__name__}): see `make status`."
-            ) from error
+            why = f"Prometheus does not answer at {self._url} ({type(error).__name__}): see `make status`."
+            # One that hangs would cost every further query as long.
+            self._gone = why if isinstance(error, requests.Timeout) else ""
+            raise LabError(why) from error
         if answer["status"] != "success":
             raise Refused(f"Prometheus refuses a query: {answer.get('error')}")
         return answer["data"]

@@ -25,9 +25,12 @@ def ledger_of(runtime: Runtime, result: Path) -> Ledger:
 
     Raises LabError when the file is none of a run whose books were kept.
     """
-    run = run_of(result)
+    return _ledger(Prometheus(runtime.url(part("prometheus"), "")), run_of(result))
+
+
+def _ledger(prometheus: Prometheus, run: dict) -> Ledger:
     opening, closing = (Cut.from_json(run["books"][name]) for name in ("opening", "closing"))
-    return books.balance(Prometheus(runtime.url(part("prometheus"), "")), opening, closing, run)
+    return books.balance(prometheus, opening, closing, run)
 
 
 def run_of(result: Path) -> dict:
@@ -55,10 +58,7 @@ def report_of(runtime: Runtime, results: Sequence[Path]) -> Path:
     for result in results:
         run = run_of(result)
         prometheus.first_scrape("pushgateway", run["end"] + TOLD_SECONDS)
-        try:
-            runs.append(Run(run, ledger_of(runtime, result)))
-        except LabError as error:
-            runs.append(Run(run, None, str(error)))
+        runs.append(Run(run, _ledger(prometheus, run)))
     names = [result.stem for result in results]
     file = results[0].with_name(f"{'-and-'.join(names)}.html")
     page.write(file, runs, Api(url), runtime.provides)

@@ -52,7 +52,10 @@ def _of_metrics(runtime: Runtime) -> Iterator[tuple[str, str]]:
 
 def _of_programs(runtime: Runtime) -> Iterator[tuple[str, str]]:
     for name, command in ASKED.items():
-        done = runtime.run(command, part(name), capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        try:
+            done = runtime.run(command, part(name), capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        except (LabError, OSError):
+            continue
         yield from re.findall(r"(python|django|nginx)[ /v:]+(?:nginx/)?(\d[\w.]+)", done.stdout)
     try:
         yield "uwsgi", json.loads(runtime.read(part("app"), "/", port="APP_STATS_PORT"))["version"]

@@ -11,6 +11,7 @@ from grafana.src.shared import (
     course,
     figure,
     listing,
+    or_zero,
 )
 
 GRAFANA = ("grafana",)
@@ -46,12 +47,7 @@ ONE_RULE = [
     for q in (0.5, 0.99)
 ]
 STORED = [
-    Query(f"sum({metric}{{$selector}})", name)
-    for metric, name in (
-        ("prometheus_tsdb_storage_blocks_bytes", "blocks"),
-        ("prometheus_tsdb_head_chunks_storage_size_bytes", "head chunks"),
-        ("prometheus_tsdb_wal_storage_size_bytes", "write-ahead log"),
-    )
+    Query(f"sum({metric}{{$selector}})", name) for metric, name in (("prometheus_tsdb_storage_blocks_bytes", "blocks"),)
 ]
 CPU = Query("sum by (job) (rate(process_cpu_seconds_total{$selector}[$__rate_interval]))", "{{job}}")
 MEMORY = Query("sum by (job) (process_resident_memory_bytes{$selector})", "{{job}}")
@@ -72,9 +68,10 @@ PROBES = [
 ALERTS = Query("sum by (alertname, alertstate) (ALERTS{$selector})", "{{alertname}} {{alertstate}}")
 ALERTS_HELD = Query("sum by (state) (alertmanager_alerts{$selector})", "{{state}}")
 SENT_TO_ALERTMANAGER = Query("sum(rate(prometheus_notifications_sent_total{$selector}[$__rate_interval]))", "sent")
+DROPPED = "sum(rate(prometheus_notifications_dropped_total{$selector}[$__rate_interval]))"
+# With no Alertmanager known there are no errors of one, and all are dropped.
 LOST = Query(
-    "sum(rate(prometheus_notifications_dropped_total{$selector}[$__rate_interval]))"
-    " + sum(rate(prometheus_notifications_errors_total{$selector}[$__rate_interval]))",
+    f"{DROPPED} + {or_zero('sum(rate(prometheus_notifications_errors_total{$selector}[$__rate_interval]))', DROPPED)}",
     "lost",
 )
 NOTIFIED = Query("sum(rate(alertmanager_notifications_total{$selector}[$__rate_interval]))", "sent")

@@ -5,8 +5,9 @@ A module of this folder names its queries first, then has its panels in rows, an
 job: both are variables, so that the dashboards show any system with these exporters.
 """
 
+import string
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict, Unpack
 
 from grafana_foundation_sdk.builders import bargauge, common, dashboard, heatmap, prometheus, stat, table, timeseries
@@ -187,6 +188,9 @@ def figure(
     )
     if texts:
         panel = panel.mappings([_value_map(texts)])
+    if not sparkline:
+        # The last value of a course stays for as long as the time shown, also when its exporter is long away.
+        queries = tuple(replace(query, instant=True) for query in queries)
     if decimals is not None:
         panel = panel.decimals(decimals)
     return _panel(panel, title, unit, description, queries, steps=steps, **{"width": 4, "height": 4, **frame})
@@ -217,9 +221,14 @@ def heat(
     unit: str,
     description: str,
     buckets: str,
+    *,
+    cells: str = "reqps",
     **frame: Unpack[Frame],
 ) -> Panel:
-    """Return a heatmap of a classic histogram, given by its ``_bucket`` selector: observations a second by bucket."""
+    """Return a heatmap of a classic histogram, given by its ``_bucket`` selector: observations a second by bucket.
+
+    ``unit`` is that of the buckets, ``cells`` that of what is counted in them.
+    """
     query = Query(f"sum by (le) (rate({buckets}[$__rate_interval]))", "{{le}}")
     panel = (
         heatmap.Panel()
@@ -233,12 +242,12 @@ def heat(
             .steps(64)
         )
         .y_axis(heatmap.YAxisConfig().unit(unit).axis_placement(common_model.AxisPlacement.LEFT))
-        .cell_values(heatmap.CellValues().unit("reqps"))
+        .cell_values(heatmap.CellValues().unit(cells))
         .show_legend()
         .mode(common_model.TooltipDisplayMode.SINGLE)
     )
     form = PromQueryFormat.HEATMAP
-    return _panel(panel, title, "reqps", description, [query], form=form, **frame)
+    return _panel(panel, title, cells, description, [query], form=form, **frame)
 
 
 @dataclass(frozen=True)
@@ -350,7 +359,7 @@ def _panel(
         panel = panel.override_by_name(
             name, [model.DynamicConfigValue(id_val=key, value=value) for key, value in options.items()]
         )
-    for letter, query in zip("ABCDEFGH", queries, strict=False):
+    for letter, query in zip(string.ascii_uppercase[: len(queries)], queries, strict=True):
         panel = panel.with_target(query.build(letter, form))
     return Panel(panel, tuple(needs), empty_until)
 

@@ -251,6 +251,7 @@ DASHBOARD = Dashboard(
                     "Each order by its value. One broad band is good; a new one is a new kind of customer or a wrong"
                     " price.",
                     VALUES,
+                    cells="suffix: orders/s",
                     width=12,
                 ),
             ),

@@ -43,19 +43,23 @@ def ask(api: Api, target: Target, span: Span, chosen: Mapping[str, str]) -> Answ
     expr = span.interpolate(target.expr, chosen)
     if target.instant:
         return api.query(expr, span.end)
-    # As Grafana does, so that a panel that is drawn again meets the same points.
-    start = math.floor(span.start / span.step) * span.step
-    end = math.floor(span.end / span.step) * span.step
-    return api.query_range(expr, start, end, span.step)
+    return api.query_range(expr, *span.aligned, span.step)
 
 
-def series(answer: Answer, target: Target) -> list[Series]:
-    """Return an answer's series as the panel names them."""
-    return [
-        Series(labels, _name(target.legend, labels), [(float(at), number(value)) for at, value in _points(each)])
-        for each in answer.series
-        for labels in [{name: value for name, value in each["metric"].items() if name != "__name__"}]
-    ]
+def series(answer: Answer, target: Target, span: Span) -> list[Series]:
+    """Return an answer's series as the panel names them, with a point at every step of the span.
+
+    Prometheus leaves out the points of a time in which there was none; to a line that would be no gap.
+    """
+    start, end = span.aligned
+    steps = [] if target.instant else [start + span.step * place for place in range((end - start) // span.step + 1)]
+    found = []
+    for each in answer.series:
+        labels = {name: value for name, value in each["metric"].items() if name != "__name__"}
+        known = {float(at): number(value) for at, value in points(each)}
+        drawn = [(float(at), known.get(at)) for at in steps] or list(known.items())
+        found.append(Series(labels, _name(target.legend, labels), drawn))
+    return found
 
 
 def values_of(api: Api, query: str, span: Span, chosen: Mapping[str, str]) -> list[str]:
@@ -73,7 +77,8 @@ def number(value: str) -> float | None:
     return parsed if math.isfinite(parsed) else None
 
 
-def _points(one: dict) -> list[list]:
+def points(one: dict) -> list[list]:
+    """Return the samples of one series of an answer, of a range or of a moment: unix times and values as text."""
     return one["values"] if "values" in one else [one["value"]]
 
 

@@ -1,20 +1,24 @@
 """``lab panels``: every query of every dashboard, run against the lab's Prometheus over each span that is offered."""
 
+import math
 import time
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from lab.dashboards import answers, model
 from lab.dashboards.model import Dashboard, Panel, Target
 from lab.dashboards.span import Span, last
 from lab.errors import LabError
-from lab.prometheus import Answer, Api, Refused
+from lab.prometheus import Api, Refused
 from lab.text import grid
 
 #: No query may take longer on what a lab gathers.
 MOST_SECONDS = 0.2
 #: How often a query that took longer is asked again: a busy machine only ever adds to the time.
 ATTEMPTS = 3
+PAUSE_SECONDS = 0.2
+Asking = TypeVar("Asking")
 
 
 @dataclass
@@ -23,6 +27,8 @@ class Asked:
 
     name: str
     panel: Panel | None = None
+    needs: tuple[str, ...] = ()
+    empty_until: str = ""
     series: int = 0
     points: int = 0
     nan: int = 0
@@ -41,19 +47,23 @@ class Asked:
             return f"SLOW: {self.seconds * 1000:.0f} ms"
         if not self.empty:
             return "data"
-        if self.panel and (missing := set(self.panel.needs) - provides):
+        if missing := set(self.needs) - provides:
             return f"not here: needs {', '.join(sorted(missing))}"
-        if self.panel and self.panel.empty_until:
-            return f"empty until {self.panel.empty_until}"
+        if self.empty_until:
+            return f"empty until {self.empty_until}"
         return f"EMPTY: {', '.join(self.empty)}"
 
 
 @dataclass(frozen=True)
 class Proof:
-    """What came of all queries; ``provides`` is what the runtime has."""
+    """What came of all queries; ``provides`` is what the runtime has.
+
+    ``too_young`` are the spans of which this lab has no whole step yet: Grafana shows nothing of them either.
+    """
 
     asked: list[Asked]
     provides: Set[str]
+    too_young: list[str]
 
     @property
     def wrong(self) -> list[Asked]:
@@ -71,23 +81,45 @@ def prove(api: Api, provides: Set[str], end: float | None = None) -> Proof:
     Raises LabError when Prometheus does not answer.
     """
     end = end or time.time()
-    return Proof([each for dashboard in model.load() for each in _asked(api, dashboard, end)], provides)
+    dashboards = model.load()
+    first = _first_sample(api, end)
+    offered = {start: last(start, end) for start in dict.fromkeys(each for of in dashboards for each in of.ranges)}
+    spans = {start: span for start, span in offered.items() if span.aligned[1] >= first + span.rate_interval}
+    asked = [each for dashboard in dashboards for each in _asked(api, dashboard, spans)]
+    return Proof(asked, provides, [start for start in offered if start not in spans])
 
 
-def _asked(api: Api, dashboard: Dashboard, end: float) -> Iterator[Asked]:
-    spans = {start: last(start, end) for start in dashboard.ranges}
+def _first_sample(api: Api, end: float) -> float:
+    """Return the unix time of the oldest sample in Prometheus's memory; 0 when that says nothing of ``end``."""
+    oldest = api.get("status/tsdb")["headStats"]["minTime"] / 1000
+    return oldest if oldest < end else 0
+
+
+def _asked(api: Api, dashboard: Dashboard, offered: dict[str, Span]) -> Iterator[Asked]:
+    spans = {start: offered[start] for start in dashboard.ranges if start in offered}
     chosen = answers.all_chosen(dashboard)
-    needs = [panel for panel in dashboard.panels if panel.needs]
     # A dashboard all of which needs something has variables that need it, too.
-    stand_in = needs[0] if len(needs) == len(dashboard.panels) else None
+    needs = set.intersection(*(set(panel.needs) for panel in dashboard.panels))
     for name, query in dashboard.variables.items():
-        found = Asked(f"{dashboard.title}: variable {name}", stand_in)
+        found = Asked(f"{dashboard.title}: variable {name}", needs=tuple(needs))
         for start, span in spans.items():
             _note_variable(found, api, query, start, span, chosen)
         yield found
+    for name, query in dashboard.events.items():
+        event = Target("", query, "", instant=False, form="time_series")
+        # There may have been none of a kind yet.
+        found = Asked(f"{dashboard.title}: events {name}", empty_until="the first of them")
+        for start, span in spans.items():
+            _note(found, api, event, start, span, chosen)
+        yield found
     for panel in dashboard.panels:
         for target in panel.targets:
-            found = Asked(f"{panel.name} {target.letter}" if len(panel.targets) > 1 else panel.name, panel)
+            found = Asked(
+                f"{panel.name} {target.letter}" if len(panel.targets) > 1 else panel.name,
+                panel,
+                panel.needs,
+                panel.empty_until,
+            )
             for start, span in spans.items():
                 _note(found, api, target, start, span, chosen)
             yield found
@@ -95,39 +127,43 @@ def _asked(api: Api, dashboard: Dashboard, end: float) -> Iterator[Asked]:
 
 def _note(found: Asked, api: Api, target: Target, start: str, span: Span, chosen: dict[str, str]) -> None:
     try:
-        answer = _fastest(api, target, span, chosen)
+        answer, seconds = _fastest(lambda: answers.ask(api, target, span, chosen))
     except LabError as error:
         _refuse(found, error)
         return
-    points = [value for each in answers.series(answer, target) for _, value in each.points]
-    seen = sum(value is not None for value in points)
+    values = [answers.number(value) for each in answer.series for _, value in answers.points(each)]
+    seen = sum(value is not None for value in values)
     found.series = max(found.series, len(answer.series))
     found.points = max(found.points, seen)
-    found.nan = max(found.nan, len(points) - seen)
+    found.nan = max(found.nan, len(values) - seen)
     found.samples = max(found.samples, answer.samples)
-    found.seconds = max(found.seconds, answer.seconds)
+    found.seconds = max(found.seconds, seconds)
     if not seen:
         found.empty.append(start)
 
 
-def _fastest(api: Api, target: Target, span: Span, chosen: dict[str, str]) -> Answer:
-    best = answers.ask(api, target, span, chosen)
-    for _ in range(ATTEMPTS - 1):
-        if best.seconds <= MOST_SECONDS:
+def _fastest(ask: Callable[[], Asking]) -> tuple[Asking, float]:
+    """Return an answer and the seconds of the quickest of some attempts; one that is quick enough is the last."""
+    best = math.inf
+    for attempt in range(ATTEMPTS):
+        # A pause of Prometheus itself is over by then.
+        time.sleep(attempt * PAUSE_SECONDS)
+        began = time.perf_counter()
+        answer = ask()
+        best = min(best, time.perf_counter() - began)
+        if best <= MOST_SECONDS:
             break
-        best = min(best, answers.ask(api, target, span, chosen), key=lambda answer: answer.seconds)
-    return best
+    return answer, best
 
 
 def _note_variable(found: Asked, api: Api, query: str, start: str, span: Span, chosen: dict[str, str]) -> None:
-    began = time.perf_counter()
     try:
-        values = answers.values_of(api, query, span, chosen)
+        values, seconds = _fastest(lambda: answers.values_of(api, query, span, chosen))
     except LabError as error:
         _refuse(found, error)
         return
     found.series = found.points = max(found.series, len(values))
-    found.seconds = max(found.seconds, time.perf_counter() - began)
+    found.seconds = max(found.seconds, seconds)
     if not values:
         found.empty.append(start)
 
@@ -162,9 +198,11 @@ def _summary(proof: Proof) -> Iterator[str]:
     queries = sum(each.panel is not None for each in proof.asked)
     slowest = max(proof.asked, key=lambda each: each.seconds)
     yield (
-        f"{len(panels)} panels, {queries} queries and {len(proof.asked) - queries} variables:"
+        f"{len(panels)} panels, {queries} queries and {len(proof.asked) - queries} of variables and events:"
         f" {len(proof.with_state('data'))} with data, {len(proof.with_state('not here'))} not here,"
         f" {len(proof.with_state('empty until'))} empty until their drill, {len(proof.wrong)} wrong;"
         f" the slowest took {slowest.seconds * 1000:.0f} ms ({slowest.name})."
     )
+    if proof.too_young:
+        yield f"The lab is too young for {', '.join(proof.too_young)}: there is not one whole step to draw yet."
     yield from (f"  {each.name}: {each.state(proof.provides)}" for each in proof.wrong)

@@ -5,6 +5,7 @@ As in Grafana's Prometheus datasource (``datasource.ts``, ``getRateIntervalScope
 interval; ``$__rate_interval`` is the step and a scrape interval, and never less than four scrape intervals.
 """
 
+import math
 import re
 from bisect import bisect_right
 from collections.abc import Mapping
@@ -43,6 +44,11 @@ class Span:
         exact = self.seconds / self.points
         place = bisect_right([start for start, _ in ROUNDED], exact) - 1
         return max(SCRAPE_SECONDS, ROUNDED[place][1])
+
+    @property
+    def aligned(self) -> tuple[int, int]:
+        """Its ends on whole steps, as Grafana asks for them, so that a panel drawn again meets the same points."""
+        return math.floor(self.start / self.step) * self.step, math.floor(self.end / self.step) * self.step
 
     @property
     def rate_interval(self) -> int:

@@ -1,11 +1,12 @@
 """A dashboard's panels as the page draws them: what their JSON asks for, and what Prometheus answered."""
 
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from typing import Any
 
 from lab.dashboards import answers
 from lab.dashboards.answers import Series
-from lab.dashboards.model import Dashboard, Panel, Row
+from lab.dashboards.model import Dashboard, Panel, Row, Target
 from lab.dashboards.span import Span
 from lab.errors import LabError
 from lab.prometheus import Api
@@ -13,6 +14,13 @@ from lab.report import tables
 from lab.report.tables import Frame
 
 KNOWN_TYPES = ("timeseries", "stat", "gauge", "bargauge", "table", "heatmap")
+
+#: What an override may change of a line, and of a table's column.
+OF_A_SERIES = {
+    *("unit", "color", "custom.axisPlacement", "custom.hideFrom", "custom.drawStyle", "custom.lineStyle"),
+    *("custom.fillOpacity", "custom.stacking"),
+}
+OF_A_COLUMN = {"unit", "decimals", "mappings", "thresholds", "custom.cellOptions"}
 
 #: A panel, a result or a part of them as the page's script reads it.
 Drawn = dict[str, Any]
@@ -27,13 +35,15 @@ def dashboard(api: Api, shown: Dashboard, spans: Sequence[Span], provides: Set[s
     chosen = answers.all_chosen(shown)
 
     def drawn(panel: Panel) -> Drawn:
-        return {
-            **_asked_for(shown, panel),
-            "queries": [
-                {"expr": spans[0].interpolate(target.expr, chosen), "legend": target.legend} for target in panel.targets
-            ],
-            "results": [result(api, panel, span, chosen, provides) for span in spans],
-        }
+        try:
+            form = _asked_for(shown, panel)
+        except Unknown as error:
+            form = _asked_for(shown, _plain(panel))
+            results = [{"state": "unknown", "message": str(error)}] * len(spans)
+        else:
+            results = [result(api, panel, span, chosen, provides) for span in spans]
+        queries = [{"expr": _readable(target, spans[0], chosen), "legend": target.legend} for target in panel.targets]
+        return {**form, "queries": queries, "results": results}
 
     def row(of: Row) -> Drawn:
         return {"title": of.title, "panels": [drawn(panel) for panel in of.panels]}
@@ -68,7 +78,7 @@ def _content(api: Api, panel: Panel, span: Span, chosen: Mapping[str, str]) -> D
     frames = []
     for target in panel.targets:
         answer = answers.ask(api, target, span, chosen)
-        frames.append(Frame(target.letter, answers.series(answer, target)))
+        frames.append(Frame(target.letter, answers.series(answer, target, span)))
     transformations = panel.json.get("transformations") or []
     if panel.type == "table":
         return _table(panel, frames, transformations)
@@ -122,6 +132,8 @@ def _reduced(series: Series, calc: str) -> float | None:
 
 def _heatmap(panel: Panel, lines: Sequence[Series]) -> Drawn:
     """Return the cells of a classic histogram: of each bucket what is in it alone, not in those below as well."""
+    if not all("le" in series.labels for series in lines):
+        raise Unknown("This report draws heatmaps of classic histograms alone, which have the label le.")
     buckets = sorted(lines, key=lambda series: float(series.labels["le"]))
     times = sorted({at for series in buckets for at, _ in series.points})
     cells = []
@@ -141,8 +153,22 @@ def _heatmap(panel: Panel, lines: Sequence[Series]) -> Drawn:
     }
 
 
+def _readable(target: Target, span: Span, chosen: Mapping[str, str]) -> str:
+    """Return a query as it was sent; as it is written when it has a variable that nobody knows."""
+    try:
+        return span.interpolate(target.expr, chosen)
+    except LabError:
+        return target.expr
+
+
+def _plain(panel: Panel) -> Panel:
+    """Return a panel with nothing of how it wants to be drawn but its place and what it says."""
+    kept = {name: panel.json[name] for name in ("gridPos", "description", "targets") if name in panel.json}
+    return replace(panel, json=kept)
+
+
 def _asked_for(shown: Dashboard, panel: Panel) -> Drawn:
-    """Return how a panel wants to be drawn."""
+    """Return how a panel wants to be drawn; raises Unknown for what the report would have to leave out."""
     content = panel.json
     defaults = content.get("fieldConfig", {}).get("defaults", {})
     custom = defaults.get("custom", {})
@@ -169,7 +195,9 @@ def _asked_for(shown: Dashboard, panel: Panel) -> Drawn:
         "text_mode": options.get("textMode", "auto"),
         "orientation": options.get("orientation", "auto"),
         "links": [{"title": each["title"], "url": each.get("url", "")} for each in content.get("links") or []],
-        "overrides": [_override(each) for each in content.get("fieldConfig", {}).get("overrides", [])],
+        "overrides": [
+            _override(each, table=panel.type == "table") for each in content.get("fieldConfig", {}).get("overrides", [])
+        ],
     }
 
 
@@ -189,7 +217,7 @@ def _mappings(one: Mapping) -> list[Drawn]:
         return [_mapping(result, value=value) for value, result in options.items()]
     if one["type"] == "range":
         return [_mapping(options["result"], lower=options.get("from"), upper=options.get("to"))]
-    if one["type"] == "special":
+    if one["type"] == "special" and options["match"] in ("null", "null+nan", "nan", "empty"):
         return [_mapping(options["result"])]
     raise Unknown(f"This report does not know mappings of the type {one['type']}.")
 
@@ -207,8 +235,12 @@ def _legend(legend: Mapping) -> Drawn:
     }
 
 
-def _override(one: Mapping) -> Drawn:
+def _override(one: Mapping, *, table: bool) -> Drawn:
     properties = {each["id"]: each["value"] for each in one["properties"]}
+    if one["matcher"]["id"] not in ("byName", "byRegexp"):
+        raise Unknown(f"This report does not know overrides {one['matcher']['id']}.")
+    if strange := properties.keys() - (OF_A_COLUMN if table else OF_A_SERIES):
+        raise Unknown(f"This report does not know the override of {', '.join(sorted(strange))}.")
     name = one["matcher"]["options"]
     return {
         "name": f"/{name}/" if one["matcher"]["id"] == "byRegexp" else name,

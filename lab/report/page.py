@@ -97,7 +97,7 @@ def _facts(run: Run, api: Api, judged: Sequence[Figure], cost: Sequence[Figure])
     lab = run.result.get("lab", {})
     return {
         "name": run.name,
-        "verdict": _verdict(run.result),
+        "verdict": _verdict(run),
         "tiles": [{"label": each.label, "value": each.text, "note": each.note} for each in judged],
         "ledger": _ledger(run.ledger) if run.ledger else None,
         "ledger_message": run.no_ledger,
@@ -109,13 +109,20 @@ def _facts(run: Run, api: Api, judged: Sequence[Figure], cost: Sequence[Figure])
     }
 
 
-def _verdict(result: Mapping) -> dict[str, str]:
+def _verdict(run: Run) -> dict[str, str]:
+    """Return whether a run was well: no request failed, and every tier counted the same."""
+    result = run.result
     seconds = max(result["end"] - result["start"], 1)
     if result["problems"]:
         return {"state": "bad", "sentence": f"FAILED: {'; '.join(result['problems'])}."}
     rate = result["requests"] / seconds
-    sentence = f"PASSED: {result['requests']:,} requests in {seconds:.0f} s ({rate:,.1f}/s), none failed."
-    return {"state": "good", "sentence": sentence}
+    passed = f"{result['requests']:,} requests in {seconds:.0f} s ({rate:,.1f}/s), none failed"
+    books = "exact" if not run.ledger else run.ledger.verdict
+    if books == "different":
+        return {"state": "bad", "sentence": f"FAILED: {passed}; but the tiers counted differently, as the ledger says."}
+    if books == "unknown":
+        return {"state": "unknown", "sentence": f"NOT KNOWN: {passed}; but not every tier's count is known."}
+    return {"state": "good", "sentence": f"PASSED: {passed}."}
 
 
 def _ledger(ledger: Ledger) -> dict[str, Any]:
@@ -159,7 +166,9 @@ def _events(api: Api, span: Span) -> list[dict[str, Any]]:
     except LabError:
         return []
     events = {
-        (float(value), each["metric"]["kind"], each["metric"]["text"]) for each in found for _, value in each["values"]
+        (float(value), each["metric"].get("kind", ""), each["metric"].get("text", ""))
+        for each in found
+        for _, value in each["values"]
     }
     return [
         {"time": at, "kind": kind, "text": said} for at, kind, said in sorted(events) if span.start <= at <= span.end

@@ -34,19 +34,32 @@ def transformed(frames: Sequence[Frame], transformations: Sequence[Mapping]) -> 
 
 
 def merged(frames: Sequence[Frame]) -> Table:
-    """Return all answers as one table: those of one query, or of several in rows where all their labels agree.
+    """Return all answers as one table: those of one query, or of several in rows where the labels that all have agree.
 
     The value of one query is the column ``Value``, of several ``Value #A``, ``Value #B`` …, as in Grafana.
     """
     values = [f"Value #{frame.letter}" for frame in frames] if len(frames) > 1 else ["Value"]
+    shared = _shared_labels(frames)
     joined: dict[tuple, dict[str, Cell]] = {}
     for value, frame in zip(values, frames, strict=True):
         for series in frame.series:
-            row = joined.setdefault(tuple(sorted(series.labels.items())), dict(series.labels))
+            row = joined.setdefault(tuple(series.labels.get(name, "") for name in shared), {})
+            row.update(series.labels)
             row[value] = series.last
     labels = dict.fromkeys(name for row in joined.values() for name in row if name not in values)
     columns = [*labels, *values]
     return Table(columns, [[row.get(name) for name in columns] for row in joined.values()])
+
+
+def _shared_labels(frames: Sequence[Frame]) -> list[str]:
+    """Return the labels by which answers are joined: those that all have, unless two series of one would be one row."""
+    of_each = [set().union(*(series.labels for series in frame.series)) for frame in frames if frame.series]
+    shared = sorted(set.intersection(*of_each)) if of_each else []
+    for frame in frames:
+        rows = [tuple(series.labels.get(name, "") for name in shared) for series in frame.series]
+        if len(set(rows)) < len(rows):
+            return sorted(set.union(*of_each))
+    return shared
 
 
 def _merge(table: Table, options: Mapping) -> Table:

@@ -38,6 +38,22 @@ def metrics_of(expression: str) -> set[str]:
     return set(re.findall(r"([a-zA-Z_:][\w:]*)\{", expression))
 
 
+#: Words of PromQL that are no metric.
+WORDS = {
+    *("sum", "min", "max", "avg", "count", "by", "on", "ignoring", "group_left", "and", "or", "unless", "bool"),
+    *("rate", "increase", "histogram_quantile", "avg_over_time", "max_over_time", "min_over_time", "last_over_time"),
+    *("label_replace", "vector", "time", "timestamp", "sort", "sort_desc", "clamp_min", "clamp_max", "changes"),
+    *("topk", "bottomk", "abs", "floor", "round", "absent", "scalar", "count_values", "sum_over_time", "offset"),
+}
+
+
+def bare_words(expression: str) -> set[str]:
+    """Return what is neither a word of PromQL nor in braces, brackets, quotes or a list of labels: a bare metric."""
+    for hidden in (r'"[^"]*"', r"\{[^}]*\}", r"\[[^]]*\]", r"\b(?:by|on|ignoring|group_left|group_right)\s*\([^)]*\)"):
+        expression = re.sub(hidden, " {} " if hidden.startswith(r"\{") else " ", expression)
+    return set(re.findall(r"(?<![\w.$])[a-zA-Z_:][\w:]*(?!\s*\{\}|[\w:])", expression)) - WORDS
+
+
 def rules() -> list[dict]:
     files = (ROOT / "prometheus" / "rules").glob("*.yaml")
     groups = [group for file in files for group in yaml.safe_load(file.read_text())["groups"]]
@@ -95,11 +111,22 @@ def test_a_panel_says_what_it_shows_in_which_unit_and_what_good_looks_like(panel
 def test_a_panel_asks_the_chosen_source_for_the_chosen_instances(panel):
     for target in panel["targets"]:
         assert target["datasource"]["uid"] == panel["datasource"]["uid"] == "${datasource}"
-        assert not re.search(r'\b(job|instance|namespace)\s*=~?\s*"[^$]', target["expr"])
+        assert not re.search(r'\b(job|instance|namespace)\s*(=~?|!=|!~)\s*"[^$]', target["expr"])
         selectors = re.findall(r"([a-zA-Z_:][\w:]*)\{([^}]*)\}", target["expr"])
         assert selectors, target["expr"]
         for metric, matchers in selectors:
             assert matchers.startswith('namespace=~"$namespace",job=~"$job",instance=~"$instance"'), metric
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_no_metric_stands_bare(panel):
+    """Each has its braces, by which the other tests of this file find it."""
+    for target in panel["targets"]:
+        assert bare_words(target["expr"]) == set(), target["expr"]
+
+
+def test_a_bare_metric_is_found():
+    assert bare_words('sum by (job) (rate(up{job="a"}[5m])) / sum(down) > on (x) 5') == {"down"}
 
 
 @pytest.mark.parametrize("panel", PANELS)

@@ -1,6 +1,8 @@
 """Dashboards without Grafana: what their variables stand for, and what a real Prometheus answers to their panels."""
 
 import json
+import socket
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -24,6 +26,9 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         *every_five_seconds('requests{namespace="a",job="web",instance="one"}', range(0, 610, 10), END),
         *every_five_seconds('requests{namespace="b",job="web",instance="<b>two"}', range(0, 610, 10), END),
         *every_five_seconds('share{job="web"}', ["NaN"] * 61, END),
+        # It ends, and a series that ends goes on for five minutes: so it is away for longer.
+        *every_five_seconds('paused{job="web"}', [1], END - 395),
+        *every_five_seconds('paused{job="web"}', [1] * 10, END),
     ]
     with prometheus_with(samples, tmp_path_factory.mktemp("prometheus")) as url:
         yield Api(url)
@@ -68,7 +73,7 @@ def test_a_query_has_a_line_a_series_named_by_its_legend(api):
     span = Span(END - 60, END)
     asked = target("sum by (instance) (rate(requests[$__rate_interval]))", "{{instance}} of {{ nobody }}")
 
-    lines = answers.series(answers.ask(api, asked, span, {}), asked)
+    lines = answers.series(answers.ask(api, asked, span, {}), asked, span)
 
     assert [line.name for line in lines] == ["<b>two of ", "one of "]
     assert {value for line in lines for _, value in line.points} == {2}
@@ -78,16 +83,43 @@ def test_a_query_has_a_line_a_series_named_by_its_legend(api):
 def test_an_instant_query_is_answered_at_the_end_of_the_span(api):
     asked = target("requests", instant=True)
 
-    (first, second) = answers.series(answers.ask(api, asked, Span(END - 60, END - 5), {}), asked)
+    span = Span(END - 60, END - 5)
+
+    (first, second) = answers.series(answers.ask(api, asked, span, {}), asked, span)
 
     assert {first.last, second.last} == {590}
     assert first.name == '{instance="<b>two", job="web", namespace="b"}'
 
 
+def test_a_time_in_which_there_was_nothing_is_a_gap(api):
+    asked = target("paused")
+    span = Span(END - 600, END)
+
+    (line,) = answers.series(answers.ask(api, asked, span, {}), asked, span)
+
+    # At the very end of the five minutes Prometheus 2 has a point, and Prometheus 3 has none.
+    gaps = {at - END for at, value in line.points if value is None} - {-95}
+    assert gaps == set(range(-600, -395, 5)) | set(range(-90, -45, 5))
+
+
+def test_a_prometheus_that_hangs_is_asked_once(monkeypatch):
+    monkeypatch.setattr("lab.prometheus.TIMEOUT_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        api = Api(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        began = time.monotonic()
+        for _ in range(20):
+            with pytest.raises(LabError, match=r"Prometheus does not answer at .* \(ReadTimeout\)"):
+                api.query("up", END)
+
+    assert time.monotonic() - began < 2
+
+
 def test_what_is_no_number_is_none(api):
     asked = target("share")
 
-    (line,) = answers.series(answers.ask(api, asked, Span(END - 60, END), {}), asked)
+    span = Span(END - 60, END)
+
+    (line,) = answers.series(answers.ask(api, asked, span, {}), asked, span)
 
     assert {value for _, value in line.points} == {None}
     assert line.last is None
@@ -120,30 +152,50 @@ def test_a_prometheus_that_is_away_ends_the_proof_in_one_sentence():
         proof.prove(Api(f"http://127.0.0.1:{port}"), frozenset())
 
 
+@pytest.fixture
+def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is proven here is not how quick this machine is."""
+    monkeypatch.setattr(proof, "MOST_SECONDS", 60)
+
+
+@pytest.mark.usefixtures("no_hurry")
 def test_every_query_is_asked_over_every_span_and_the_empty_ones_are_named(api):
     """Of all that the dashboards ask for, this Prometheus has one metric."""
     found = proof.prove(api, frozenset(), END)
     state = {each.name: each.state(found.provides) for each in found.asked}
 
     assert len(found.asked) == sum(
-        len(dashboard.variables) + sum(len(panel.targets) for panel in dashboard.panels) for dashboard in model.load()
+        len(dashboard.variables) + len(dashboard.events) + sum(len(panel.targets) for panel in dashboard.panels)
+        for dashboard in model.load()
     )
     assert state["NGINX: NGINX"] == "data"
     assert state["NGINX: Requests"] == "EMPTY: now-5m, now-15m, now-1h, now-6h, now-24h"
     assert state["NGINX: variable job"] == "data"
+    assert state["NGINX: events Drills"] == "empty until the first of them"
     assert state["PostgreSQL: variable job"] == "not here: needs postgres"
     assert {each.name for each in found.wrong} >= {"NGINX: Requests", "Django: variable job"}
     assert "NGINX: Requests: EMPTY: now-5m" in proof.page(found)
 
 
+@pytest.mark.usefixtures("no_hurry")
 def test_what_is_needed_and_there_must_show_something(api):
     found = proof.prove(api, frozenset({"postgres", "redis", "grafana"}), END)
 
     assert "PostgreSQL: variable job" in {each.name for each in found.wrong}
 
 
+def test_spans_of_which_the_lab_has_no_whole_step_yet_are_left_out_by_name(api, monkeypatch):
+    monkeypatch.setattr(proof, "_first_sample", lambda *_: END - 100)
+
+    found = proof.prove(api, frozenset(), END)
+
+    assert found.too_young == ["now-24h"]
+    assert "The lab is too young for now-24h" in proof.page(found)
+
+
 def test_a_slow_query_is_wrong(api, monkeypatch):
     monkeypatch.setattr(proof, "MOST_SECONDS", 0)
+    monkeypatch.setattr(proof, "PAUSE_SECONDS", 0)
 
     found = proof.prove(api, frozenset(), END)
 

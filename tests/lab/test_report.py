@@ -129,6 +129,10 @@ def test_a_table_is_joined_chosen_ordered_and_renamed(api):
             "This report does not know the transformation pivot.",
         ),
         (
+            panel("heatmap", "sum by (job) (up)"),
+            "This report draws heatmaps of classic histograms alone, which have the label le.",
+        ),
+        (
             panel("stat", "up", options={"reduceOptions": {"calcs": ["p95"]}}),
             "This report does not know the reduction p95.",
         ),
@@ -136,6 +140,41 @@ def test_a_table_is_joined_chosen_ordered_and_renamed(api):
 )
 def test_what_the_report_cannot_draw_is_named(api, of, words):
     assert result(api, of) == {"state": "unknown", "message": words}
+
+
+@pytest.mark.parametrize(
+    ("field_config", "words"),
+    [
+        (
+            {"defaults": {"mappings": [{"type": "regex", "options": {"pattern": ".*", "result": {"text": "x"}}}]}},
+            "This report does not know mappings of the type regex.",
+        ),
+        (
+            {"overrides": [{"matcher": {"id": "byType", "options": "number"}, "properties": []}]},
+            "This report does not know overrides byType.",
+        ),
+        (
+            {"overrides": [{"matcher": {"id": "byName", "options": "x"}, "properties": [{"id": "min", "value": 0}]}]},
+            "This report does not know the override of min.",
+        ),
+    ],
+)
+def test_a_form_that_the_report_cannot_draw_is_named_in_its_panel_alone(api, field_config, words):
+    (shown,) = dashboards(panel("stat", "up", fieldConfig=field_config), panel("stat", "sum($strange)"))
+
+    first, second = drawing.dashboard(api, shown, [SPAN], frozenset())["rows"][0]["panels"]
+
+    assert first["results"] == [{"state": "unknown", "message": words}]
+    assert second["results"][0]["state"] == "failed"
+    assert second["queries"][0]["expr"] == "sum($strange)"
+
+
+def test_a_run_whose_books_are_wrong_has_not_passed():
+    class Wrong:
+        verdict = "different"
+
+    assert page._verdict(Run(RESULT, Wrong()))["state"] == "bad"
+    assert page._verdict(Run(RESULT, None))["state"] == "good"
 
 
 def test_a_panel_with_no_data_says_so(api):

@@ -2,12 +2,14 @@
 
 import pytest
 
+from lab import runs
 from lab.dashboards import model, proof
 from lab.dashboards.answers import all_chosen
 from lab.dashboards.proof import Proof
 from lab.dashboards.span import Span
 from lab.parts import part
 from lab.prometheus import Api
+from tests.browser import chromium_of
 
 QUERIES = [
     pytest.param(span.interpolate(expr, all_chosen(dashboard)), id=f"{dashboard.title}: {name}")
@@ -55,6 +57,27 @@ def test_after_a_load_it_shows_something_and_soon(proven, runtime, name):
         pytest.skip(f"not on {runtime.name}: {missing.pop().removeprefix('not here: ')}")
 
     assert {state for state in states if state != "data" and not state.startswith("empty until")} == set()
+
+
+def test_a_browser_draws_every_panel_of_the_report_with_no_network(runtime, shopped):
+    report = runs.report_of(runtime, [shopped["file"]])
+    needy = {f"{each.uid}-{panel.id}" for each in model.load() for panel in each.panels if panel.needs}
+
+    with chromium_of(1280, 900) as browser:
+        browser.execute_cdp_cmd("Network.enable", {})
+        offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
+        browser.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
+        browser.get(report.as_uri())
+        browser.execute_script("window.drawAll()")
+        states = browser.execute_script(
+            "return [...document.querySelectorAll('article.panel')].map(({dataset}) => [dataset.key, dataset.state])"
+        )
+        said = browser.get_log("browser")
+
+    assert said == []
+    assert len(states) == sum(len(each.panels) for each in model.load())
+    not_drawn = {key for key, state in states if state != "drawn" and not (state == "absent" and key in needy)}
+    assert not_drawn == set()
 
 
 def test_the_last_load_is_an_event_of_every_dashboard(api, shopped):

@@ -58,7 +58,7 @@ class Asked:
 class Proof:
     """What came of all queries; ``provides`` is what the runtime has.
 
-    ``too_young`` are the spans of which this lab has no whole step yet: Grafana shows nothing of them either.
+    ``too_young`` are the spans of which no step has ended since the last load: Grafana does not show it in them yet.
     """
 
     asked: list[Asked]
@@ -82,11 +82,17 @@ def prove(api: Api, provides: Set[str], end: float | None = None) -> Proof:
     """
     end = end or time.time()
     dashboards = model.load()
-    first = _first_sample(api, end)
+    moved = _last_load(api, end) or _first_sample(api, end)
     offered = {start: last(start, end) for start in dict.fromkeys(each for of in dashboards for each in of.ranges)}
-    spans = {start: span for start, span in offered.items() if span.aligned[1] >= first + span.rate_interval}
+    spans = {start: span for start, span in offered.items() if span.aligned[1] >= moved}
     asked = [each for dashboard in dashboards for each in _asked(api, dashboard, spans)]
     return Proof(asked, provides, [start for start in offered if start not in spans])
+
+
+def _last_load(api: Api, end: float) -> float:
+    """Return the unix time at which the last load ended, by when all had moved; 0 when Prometheus knows of none."""
+    told = api.query('max(lab_event{kind="load",phase="end"})', end).series
+    return float(told[0]["value"][1]) if told else 0
 
 
 def _first_sample(api: Api, end: float) -> float:
@@ -204,5 +210,5 @@ def _summary(proof: Proof) -> Iterator[str]:
         f" the slowest took {slowest.seconds * 1000:.0f} ms ({slowest.name})."
     )
     if proof.too_young:
-        yield f"The lab is too young for {', '.join(proof.too_young)}: there is not one whole step to draw yet."
+        yield f"Too early for {', '.join(proof.too_young)}: none of their steps has ended since the last load."
     yield from (f"  {each.name}: {each.state(proof.provides)}" for each in proof.wrong)

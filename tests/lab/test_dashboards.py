@@ -184,13 +184,16 @@ def test_what_is_needed_and_there_must_show_something(api):
     assert "PostgreSQL: variable job" in {each.name for each in found.wrong}
 
 
-def test_spans_of_which_the_lab_has_no_whole_step_yet_are_left_out_by_name(api, monkeypatch):
-    monkeypatch.setattr(proof, "_first_sample", lambda *_: END - 100)
+@pytest.mark.usefixtures("no_hurry")
+def test_spans_of_which_no_step_has_ended_since_the_last_load_are_left_out_by_name(api, monkeypatch):
+    # In the middle of a step of now-24h, which is two minutes long.
+    end = END - END % 120 + 60
+    monkeypatch.setattr(proof, "_last_load", lambda *_: end - 20)
 
-    found = proof.prove(api, frozenset(), END)
+    found = proof.prove(api, frozenset(), end)
 
     assert found.too_young == ["now-24h"]
-    assert "The lab is too young for now-24h" in proof.page(found)
+    assert "Too early for now-24h" in proof.page(found)
 
 
 def test_a_slow_query_is_wrong(api, monkeypatch):

@@ -177,7 +177,7 @@ DASHBOARD = Dashboard(
                     "Listen queue",
                     "short",
                     "Connections that wait for a worker, at the worst, by socket. Good is 0. At the limit NGINX is"
-                    " turned away, and visitors get a 502.",
+                    " turned away, and visitors get a 504.",
                     QUEUED,
                     QUEUE_LIMIT,
                     overrides={"limit": LIMIT},

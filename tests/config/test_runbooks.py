@@ -1,0 +1,254 @@
+"""The runbooks: one for each alert, of one form, and every metric, panel, part and verb in them exists."""
+
+import json
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lab import contract
+from lab.parts import PARTS, part
+from lab.paths import ROOT
+from tests.programs import program
+
+FOLDER = ROOT / "docs" / "runbooks"
+HEADINGS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
+#: The one alert with no annotation ``runbook``: it never calls anybody.
+WATCHDOG = "docs/runbooks/Watchdog.md"
+#: Made by Prometheus, or by the Pushgateway of what is pushed; and what a pushed job promises of itself.
+OWN = {"up", "ALERTS", "scrape_duration_seconds", "scrape_samples_post_metric_relabeling", "scrape_series_added"}
+OWN |= {"push_time_seconds", "push_failure_time_seconds", "job_max_age_seconds"}
+#: Labels that Prometheus or a target's configuration gives to every series.
+LABELS = {"job", "instance", "namespace", "le", "quantile"}
+OPERATORS = {"and", "or", "unless", "bool", "offset"}
+#: More would make the live test slow.
+MOST_COMMANDS = 12
+#: The contract's entries by the names of their samples.
+PROMISED = {sample: entry for entry in contract.load() for sample in entry.samples}
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Runbook:
+    """One page, taken apart."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    @property
+    def text(self) -> str:
+        return self.path.read_text(encoding="utf-8")
+
+    @property
+    def prose(self) -> str:
+        """All but the fenced blocks."""
+        return FENCE.sub("", self.text)
+
+    def section(self, heading: str) -> str:
+        """Return what stands under a heading, or nothing."""
+        found = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", self.text, re.MULTILINE | re.DOTALL)
+        return found[1] if found else ""
+
+    def blocks(self, language: str, heading: str = "Diagnosis") -> list[str]:
+        """Return the fenced blocks of a language under a heading."""
+        return [body.strip() for kind, body in FENCE.findall(self.section(heading)) if kind == language]
+
+    @property
+    def queries(self) -> list[str]:
+        return self.blocks("promql")
+
+    @property
+    def commands(self) -> list[str]:
+        """The commands of the diagnosis, without the prompt."""
+        return [line.removeprefix("$ ") for block in self.blocks("console") for line in block.splitlines()]
+
+    @property
+    def panels(self) -> list[tuple[str, str]]:
+        """The panels that are named, each with its dashboard: ``**NGINX** → *Passed on to uWSGI*``."""
+        plain = re.sub(r"`[^`]*`", "", re.sub(r"\s+", " ", self.prose))
+        found, dashboard = [], ""
+        for bold, italic in re.findall(r"\*\*([^*]+)\*\*|\*([^*]+)\*", plain):
+            if bold:
+                dashboard = bold
+            else:
+                found.append((dashboard, italic))
+        return found
+
+
+RUNBOOKS = [Runbook(path) for path in sorted(FOLDER.glob("*.md")) if path.stem != "README"]
+each_runbook = pytest.mark.parametrize("runbook", RUNBOOKS, ids=lambda runbook: runbook.name)
+
+
+def all_rules(kind: str) -> list[dict]:
+    """Return Prometheus's rules of a kind: ``alert`` or ``record``."""
+    files = sorted((ROOT / "prometheus" / "rules").glob("*.yaml"))
+    groups = [group for file in files for group in yaml.safe_load(file.read_text())["groups"]]
+    return [rule for group in groups for rule in group["rules"] if kind in rule]
+
+
+def place_of(alert: dict) -> str:
+    """Return where an alert says that its runbook is."""
+    return WATCHDOG if alert["alert"] == "Watchdog" else alert["annotations"]["runbook"]
+
+
+def severities_of(runbook: Runbook) -> set[str]:
+    """Return the severities of the alerts that lead to a runbook."""
+    place = str(runbook.path.relative_to(ROOT))
+    return {alert["labels"]["severity"] for alert in all_rules("alert") if place_of(alert) == place}
+
+
+def metrics_of(query: str) -> set[str]:
+    """Return the names of all metrics in a query."""
+    bare = re.sub(r'"[^"]*"', "", query)
+    bare = re.sub(r"\{[^}]*\}|\[[^]]*\]", "", bare)
+    bare = re.sub(r"\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)", "", bare)
+    return set(re.findall(r"(?<![\w:.])[a-zA-Z_:][\w:]*\b(?!\s*\()", bare)) - OPERATORS
+
+
+def needs_of(text: str) -> set[str]:
+    """Return what a runtime must have for a query or a command: ``postgres``, ``redis`` …"""
+    if text.startswith("make "):
+        name = text.partition("S=")[2]
+        return {part(name).needs} - {""} if name else set()
+    return {need for name in metrics_of(text) if name in PROMISED for need in PROMISED[name].needs}
+
+
+def test_the_names_of_metrics_are_found_in_a_query():
+    query = (
+        'topk(3, sum by (le, a) (rate(x_bucket{b="c(d)"}[5m]))) / on (e) (1 - slo:y:z) or 0 * count by(f)({g="h"}) > 3'
+    )
+
+    assert metrics_of(query) == {"x_bucket", "slo:y:z"}
+
+
+def test_every_alert_has_its_runbook_and_every_runbook_an_alert():
+    assert {place_of(alert) for alert in all_rules("alert")} == {
+        str(runbook.path.relative_to(ROOT)) for runbook in RUNBOOKS
+    }
+
+
+@each_runbook
+def test_a_runbook_has_its_alerts_name_and_says_the_severity_in_one_sentence(runbook):
+    title, blank, sentence, after = runbook.text.splitlines()[:4]
+
+    assert title == f"# {runbook.name}"
+    assert (blank, after) == ("", "")
+    assert re.fullmatch(r"[A-Z].*\.", sentence)
+    assert ". " not in sentence
+    assert set(re.findall(r"\w+", sentence)) & {"page", "ticket", "none"} == severities_of(runbook)
+
+
+@each_runbook
+def test_a_runbook_has_the_four_headings_and_no_others(runbook):
+    assert re.findall(r"^#+ .*", runbook.prose, re.MULTILINE)[1:] == [f"## {heading}" for heading in HEADINGS]
+    assert all(FENCE.sub("", runbook.section(heading)).strip() for heading in HEADINGS)
+
+
+@each_runbook
+def test_a_runbook_is_short_enough_to_be_read_at_night(runbook):
+    lines = runbook.text.splitlines()
+
+    assert 15 <= sum(bool(line.strip()) for line in lines) <= 45
+    assert max(map(len, lines)) <= 120
+    assert "!" not in runbook.prose.replace("DAMN !", "")
+
+
+@each_runbook
+def test_what_changes_something_is_under_mitigation_alone(runbook):
+    kinds = {heading: {kind for kind, _ in FENCE.findall(runbook.section(heading))} for heading in HEADINGS}
+
+    assert kinds["Meaning"] == kinds["Impact"] == set()
+    assert kinds["Diagnosis"] <= {"promql", "console"}
+    assert kinds["Mitigation"] <= {"sh"}
+
+
+@each_runbook
+def test_a_diagnosis_has_queries_a_panel_and_a_command(runbook):
+    assert 2 <= len(runbook.queries) <= 5
+    assert len(runbook.commands) >= 1
+    assert re.search(r"\*\* → \*", runbook.section("Diagnosis"))
+
+
+@each_runbook
+def test_after_each_query_stands_what_its_answer_means(runbook):
+    _, *after = re.split(r"^```promql\n.*?^```\n", runbook.section("Diagnosis"), flags=re.MULTILINE | re.DOTALL)
+
+    assert all(re.match(r"[A-Z0-9`]", each) for each in after)
+
+
+@each_runbook
+def test_every_metric_and_label_of_a_query_exists(runbook):
+    recorded = {rule["record"] for rule in all_rules("record")}
+
+    for query in runbook.queries:
+        assert metrics_of(query) - PROMISED.keys() - OWN - recorded == set()
+        for metric, matchers in re.findall(r"([a-zA-Z_:][\w:]*)\{([^}]*)\}", query):
+            if metric in PROMISED:
+                named = set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", matchers))
+                assert named <= {*PROMISED[metric].labels, *LABELS}, metric
+
+
+@each_runbook
+def test_a_query_looks_one_or_five_minutes_back(runbook):
+    assert {window for query in runbook.queries for window in re.findall(r"\[([^]]*)\]", query)} <= {"1m", "5m"}
+
+
+def test_prometheus_can_read_every_query(tmp_path):
+    queries = dict.fromkeys(query for runbook in RUNBOOKS for query in runbook.queries)
+    rules = [{"record": f"runbook:query:{number}", "expr": query} for number, query in enumerate(queries)]
+    file = tmp_path / "rules.yaml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "runbooks", "rules": rules}]}))
+
+    done = subprocess.run([program("promtool"), "check", "rules", file], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@each_runbook
+def test_every_panel_that_a_runbook_names_exists(runbook):
+    dashboards = [json.loads(file.read_text()) for file in (ROOT / "grafana" / "dashboards").glob("*.json")]
+    there = {(board["title"], panel["title"]) for board in dashboards for panel in board["panels"]}
+
+    assert runbook.panels
+    assert set(runbook.panels) - there == set()
+
+
+def test_the_commands_of_diagnoses_only_look_and_are_few():
+    lines = [line for book in RUNBOOKS for block in book.blocks("console") for line in block.splitlines()]
+    harmless = {"make status"} | {f"make logs S={each.name}" for each in PARTS}
+
+    assert {line for line in lines if not line.startswith("$ ")} == set()
+    assert {line.removeprefix("$ ") for line in lines} <= harmless
+    assert len(set(lines)) <= MOST_COMMANDS
+
+
+@each_runbook
+def test_every_verb_and_part_of_a_mitigation_exists(runbook):
+    verbs = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    used = "\n".join([*runbook.blocks("sh", "Mitigation"), *re.findall(r"`([^`]*)`", runbook.prose)])
+
+    assert set(re.findall(r"\bmake ([a-z-]+)", used)) <= verbs
+    assert set(re.findall(r"\bmake restart S=([a-z-]+)", used)) <= {each.name for each in PARTS}
+
+
+def test_the_index_is_complete_and_in_the_order_of_the_alerts():
+    alerts = yaml.safe_load((ROOT / "prometheus" / "alerts.yaml").read_text())
+    page = (FOLDER / "README.md").read_text(encoding="utf-8")
+
+    rows = re.findall(r"^\| \[(\w+)\]\((\w+)\.md\) \| ([a-z, ]+) \| (.+) \|$", page, re.MULTILINE)
+
+    assert [name for name, *_ in rows] == [link for _, link, *_ in rows]
+    assert [(name, severity, says) for name, _, severity, says in rows[: len(alerts)]] == [
+        (alert["alert"], alert["severity"], alert["summary"]) for alert in alerts
+    ]
+    assert [(name, severity) for name, _, severity, _ in rows[len(alerts) :]] == [
+        ("ErrorBudgetBurn", "page, ticket"),
+        ("Watchdog", "none"),
+    ]
+    assert max(map(len, page.splitlines())) <= 120

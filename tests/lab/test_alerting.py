@@ -1,0 +1,460 @@
+"""The tables of alerts and objectives, the rules made from them, and that promtool's tests see a mistake in a rule."""
+
+import json
+import re
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lab import contract
+from lab.alerting import rules, table, times
+from lab.errors import LabError
+from lab.paths import ROOT
+from tests.programs import program
+
+TESTS = ROOT / "prometheus" / "tests"
+LAB = {name: ROOT / "prometheus" / "rules" / f"{name}.yaml" for name in ("alerts", "objectives")}
+PRODUCTION = {name: ROOT / "prometheus" / "production" / f"{name}.yaml" for name in ("alerts", "objectives")}
+
+ALERT = """\
+- alert: Broken
+  severity: page
+  expr: sum(rate(answers_total[$window])) > $threshold
+  window: 5m
+  threshold: 0.5
+  unit: share
+  for: 1m
+  summary: It is broken.
+  description: $value, more than $threshold.
+  dashboard: pomar-lab
+"""
+OBJECTIVE = """\
+- objective: all-good
+  promise: 9 of 10 are good.
+  target: 0.9
+  total: sum(rate(answers_total[$window]))
+  bad: sum(rate(answers_total{status="500"}[$window]))
+  dashboard: pomar-lab
+"""
+
+
+def rules_of(path: Path) -> list[dict]:
+    """Return all rules of a file."""
+    return [rule for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]]
+
+
+# Times
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("0s", 0), ("30s", 30), ("5m", 300), ("6h", 21_600), ("30d", 2_592_000)])
+def test_a_length_of_time_is_read(text, seconds):
+    assert times.seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "5", "m", "5 m", "-5m", "1.5h", "1h30m", "5w", "5M", "5m\n"])
+def test_another_form_of_a_length_of_time_is_refused(text):
+    with pytest.raises(ValueError, match="is no length of time such as 30s, 5m, 6h or 3d"):
+        times.seconds(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0s"), (5, "5s"), (60, "1m"), (90, "90s"), (3600, "1h"), (5760, "96m"), (172_800, "2d")]
+)
+def test_a_length_of_time_is_written_in_its_largest_whole_unit(seconds, text):
+    assert times.text(seconds) == text
+    assert times.seconds(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("length", "factor", "shorter"),
+    [
+        ("0s", 15, "0s"),
+        # Always up to a whole scrape: an alert that waits 4 s waits for the next evaluation anyway.
+        ("1m", 15, "5s"),
+        ("2m", 15, "10s"),
+        ("5m", 15, "20s"),
+        ("1h", 15, "4m"),
+        ("30d", 15, "2d"),
+        ("1m", 1, "1m"),
+        ("7s", 1, "7s"),
+        ("0s", 1, "0s"),
+    ],
+)
+def test_a_length_of_time_is_shortened_to_whole_scrapes(length, factor, shorter):
+    assert times.shortened(length, factor) == shorter
+
+
+def test_a_window_is_four_scrapes_at_least():
+    assert times.window("1m", 15) == "20s"
+    assert times.window("15m", 15) == "1m"
+    assert times.window("5m", 1) == "5m"
+
+
+# The tables
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("- [", "cannot be read"),
+        ("alert: Broken", "must be a list of rows"),
+        ("- just words", "must be a list of rows"),
+        (ALERT.replace("alert: Broken", "severity: page", 1), "a row with no name lacks alert"),
+        (ALERT + "  colour: red\n", "Broken has the unknown field colour"),
+        (ALERT + "  1: red\n", "Broken has the unknown field 1"),
+        (ALERT.replace("  for: 1m\n", "").replace("  summary: It is broken.\n", ""), "Broken lacks for, summary"),
+        (ALERT + ALERT, "has Broken twice"),
+        (ALERT.replace("page", "urgent"), "Broken has the severity 'urgent': choose one of page, ticket"),
+        (ALERT.replace("unit: share", "unit: parsecs"), "Broken has the unit 'parsecs': choose one of share"),
+        (ALERT.replace("  unit: share\n", ""), "Broken has the unit '': choose one of share"),
+        (ALERT.replace("for: 1m", "for: soon"), "for of Broken: 'soon' is no length of time"),
+        (ALERT.replace("for: 1m", "for: 60"), "for of Broken is 60: it must be text"),
+        (ALERT.replace("window: 5m", "window: 1h30m"), "window of Broken: '1h30m' is no length of time"),
+        (ALERT.replace("[$window]", "[5m]"), "Broken must have window and use $window, or neither"),
+        (ALERT.replace("  window: 5m\n", ""), "Broken must have window and use $window, or neither"),
+        (ALERT.replace("$threshold", "0.5"), "Broken must have threshold and use $threshold, or neither"),
+        (ALERT.replace("  threshold: 0.5\n", ""), "Broken must have threshold and use $threshold, or neither"),
+        (ALERT.replace("threshold: 0.5", "threshold: half"), "threshold of Broken is 'half': it must be a number"),
+        (ALERT.replace("threshold: 0.5", "threshold: true"), "threshold of Broken is True: it must be a number"),
+        (ALERT.replace("It is broken.", ""), "summary of Broken is None: it must be text"),
+        (ALERT + "  needs: postgres\n", "needs of Broken is 'postgres': it must be a list"),
+    ],
+)
+def test_a_broken_table_of_alerts_ends_in_a_sentence_that_names_the_row(tmp_path, text, sentence):
+    path = tmp_path / "alerts.yaml"
+    path.write_text(text)
+
+    with pytest.raises(LabError) as error:
+        table.alerts(path)
+
+    assert error.value.message.startswith("alerts.yaml")
+    assert sentence in error.value.message
+    assert "\n" not in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("- [", "cannot be read"),
+        ("target: 0.9", "must be a list of rows"),
+        (OBJECTIVE + "  for: 1m\n", "all-good has the unknown field for"),
+        (OBJECTIVE.replace("  target: 0.9\n", ""), "all-good lacks target"),
+        (OBJECTIVE + OBJECTIVE, "has all-good twice"),
+        (OBJECTIVE.replace("0.9", "0"), "the target of all-good is 0: it must lie between 0 and 1"),
+        (OBJECTIVE.replace("0.9", "1"), "the target of all-good is 1: it must lie between 0 and 1"),
+        (OBJECTIVE.replace("0.9", "99.9"), "the target of all-good is 99.9: it must lie between 0 and 1"),
+        (OBJECTIVE.replace("0.9", "99%"), "target of all-good is '99%': it must be a number"),
+        (OBJECTIVE.replace('total{status="500"}[$window]', "total[5m]"), "bad of all-good has no $window"),
+        (OBJECTIVE.replace("answers_total[$window]", "answers_total[5m]"), "total of all-good has no $window"),
+    ],
+)
+def test_a_broken_table_of_objectives_ends_in_a_sentence_that_names_the_row(tmp_path, text, sentence):
+    path = tmp_path / "objectives.yaml"
+    path.write_text(text)
+
+    with pytest.raises(LabError) as error:
+        table.objectives(path)
+
+    assert error.value.message.startswith("objectives.yaml")
+    assert sentence in error.value.message
+    assert "\n" not in error.value.message
+
+
+@pytest.mark.parametrize("read", [table.alerts, table.objectives])
+def test_a_missing_table_is_said_so(tmp_path, read):
+    with pytest.raises(LabError, match="cannot be read"):
+        read(tmp_path / "none.yaml")
+
+
+def test_a_good_row_is_read(tmp_path):
+    path = tmp_path / "alerts.yaml"
+    path.write_text(ALERT)
+
+    (alert,) = table.alerts(path)
+
+    assert (alert.alert, alert.hold, alert.window, alert.threshold) == ("Broken", "1m", "5m", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "text"),
+    [
+        ("share", 0.05, "5%"),
+        ("share", 0.001, "0.1%"),
+        ("seconds", 0.1, "0.1 s"),
+        ("seconds", 90, "90 s"),
+        ("seconds", 600, "10 minutes"),
+        ("seconds", 7200, "2 hours"),
+        ("seconds", 1_209_600, "14 days"),
+        ("per_second", 0.5, "0.5 a second"),
+        ("bytes", 150_000_000, "150 MB"),
+        ("count", 20_000, "20,000"),
+    ],
+)
+def test_a_threshold_reads_well(unit, value, text):
+    assert table.UNITS[unit][1](value) == text
+
+
+# The rules
+
+
+def test_the_rules_are_as_fresh_as_the_tables():
+    for path, content in rules.files().items():
+        assert path.read_text() == content, f"{path.relative_to(ROOT)} is old: run `make generate`"
+
+
+def without_times(text: str) -> str:
+    """Return a text of a rule with each length of time, and each recorded name that ends in one, made the same."""
+    return re.sub(r"\b(\d+[smhd])\b|(?<=:rate)\d+[smhd]\b", "TIME", text)
+
+
+@pytest.mark.parametrize("name", LAB)
+def test_the_labs_rules_and_productions_differ_in_times_alone(name):
+    lab, production = (yaml.safe_load(files[name].read_text()) for files in (LAB, PRODUCTION))
+
+    assert json.loads(without_times(json.dumps(lab))) == json.loads(without_times(json.dumps(production)))
+    assert lab != production
+
+
+def test_production_has_the_times_of_the_table():
+    made = {rule["alert"]: rule for rule in rules_of(PRODUCTION["alerts"])}
+
+    assert list(made) == [alert.alert for alert in table.alerts()]
+    for alert in table.alerts():
+        assert times.seconds(made[alert.alert]["for"]) == times.seconds(alert.hold), alert.alert
+        windows = re.findall(r"\[(\w+)\]", made[alert.alert]["expr"])
+        assert {times.seconds(each) for each in windows} <= {times.seconds(alert.window or "0s")}, alert.alert
+
+
+def test_the_lab_is_fifteen_times_faster_in_whole_scrapes():
+    made = {rule["alert"]: rule for rule in rules_of(LAB["alerts"])}
+
+    for alert in table.alerts():
+        hold = times.seconds(made[alert.alert]["for"])
+        assert hold % 5 == 0
+        assert 0 <= hold - times.seconds(alert.hold) / 15 < 5, alert.alert
+
+
+def test_every_window_of_the_lab_has_four_scrapes_at_least():
+    windows = [
+        each for path in LAB.values() for rule in rules_of(path) for each in re.findall(r"\[(\w+)\]", rule["expr"])
+    ]
+
+    assert len(windows) > 50
+    assert min(map(times.seconds, windows)) >= 20
+
+
+@pytest.mark.parametrize(
+    "path", [*LAB.values(), *PRODUCTION.values()], ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
+def test_every_alert_says_what_it_is_and_where_to_look(path):
+    dashboards = {json.loads(file.read_text())["uid"] for file in (ROOT / "grafana" / "dashboards").glob("*.json")}
+
+    for rule in (rule for rule in rules_of(path) if "alert" in rule):
+        assert rule["labels"].keys() == {"severity"}
+        assert rule["labels"]["severity"] in table.SEVERITIES
+        assert rule["annotations"].keys() == {"summary", "description", "runbook", "dashboard"}
+        assert all(rule["annotations"].values()), rule["alert"]
+        assert not re.search(r"\$(?!value|labels)", "".join(rule["annotations"].values())), rule["alert"]
+        assert re.fullmatch(r"docs/runbooks/\w+\.md", rule["annotations"]["runbook"])
+        assert rule["annotations"]["dashboard"].removeprefix("/d/") in dashboards, rule["alert"]
+
+
+def test_the_burn_alerts_are_those_of_the_workbook():
+    """Their rates and windows, written here again; the windows are 15 times shorter in the lab."""
+    budgets = {each.objective: f"{1 - each.target:.6g}" for each in table.objectives()}
+    pairs = {
+        "production": {
+            "page": (("14.4", "1h", "5m"), ("6", "6h", "30m")),
+            "ticket": (("3", "1d", "2h"), ("1", "3d", "6h")),
+        },
+        "rules": {
+            "page": (("14.4", "4m", "20s"), ("6", "24m", "2m")),
+            "ticket": (("3", "96m", "8m"), ("1", "288m", "24m")),
+        },
+    }
+    seen = Counter()
+    for path in (LAB["objectives"], PRODUCTION["objectives"]):
+        for group in yaml.safe_load(path.read_text())["groups"]:
+            objective = group["name"].removeprefix("objective-")
+            for rule in (rule for rule in group["rules"] if "alert" in rule):
+                both = [
+                    " and ".join(
+                        f'slo:error_ratio:rate{window}{{objective="{objective}"}} > {rate} * {budgets[objective]}'
+                        for window in windows
+                    )
+                    for rate, *windows in pairs[path.parent.name][rule["labels"]["severity"]]
+                ]
+                assert rule["expr"] == " or ".join(f"({each})" for each in both)
+                seen[path.parent.name] += 1
+    assert seen == {"rules": 10, "production": 10}
+
+
+# A metric, a selector's labels, and a threshold in an expression
+WORDS = r"by|on|and|or|sum|min|max|avg|count|rate|increase|vector|time|group_left|histogram_quantile|\w+_over_time"
+SELECTOR = re.compile(r"\{([^}]*)\}")
+MATCHER = re.compile(r'(?P<label>\w+)(?P<operator>=~|!~|!=|=)"(?P<value>[^"]*)"')
+BY = re.compile(r"\bby \(([^)]*)\)")
+THRESHOLD = re.compile(r"(?:[<>]=?|==|!=) (?P<number>\d+(?:\.\d+)?)")
+
+
+def spans_of_names(expr: str) -> list[tuple[int, int]]:
+    """Return where an expression has names of metrics: not functions, nor what is in braces or in ``by ()``."""
+    hidden = [found.span() for pattern in (SELECTOR, BY, re.compile(r"\[[^\]]*\]")) for found in pattern.finditer(expr)]
+    return [
+        found.span()
+        for found in re.finditer(rf"(?<![\w:.])(?!(?:{WORDS})\b)[a-z][a-z0-9_:]*", expr)
+        if not any(start <= found.start() < end for start, end in hidden)
+    ]
+
+
+def names_in(expr: str) -> set[str]:
+    """Return the names of metrics in an expression."""
+    return {expr[start:end] for start, end in spans_of_names(expr)}
+
+
+def test_every_metric_of_a_rule_is_promised_recorded_or_prometheuss_own():
+    promised = {sample for entry in contract.load() for sample in entry.samples}
+    recorded = {rule["record"] for path in LAB.values() for rule in rules_of(path) if "record" in rule}
+    #: Prometheus makes up, the Pushgateway the time of a push, and each job that ends says how old that may be.
+    own = {"up", "push_time_seconds", "job_max_age_seconds"}
+
+    asked = {name for path in LAB.values() for rule in rules_of(path) for name in names_in(rule["expr"])}
+
+    assert len(asked) > 40
+    assert asked - promised - recorded - own == set()
+
+
+# Mutations
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Rules and the tests that are theirs, in two files; with a mistake, or with none."""
+
+    #: What is tried, as the test says it when nobody saw the mistake.
+    name: str
+    rules: dict
+    tests: dict
+
+    def written_to(self, folder: Path) -> Path:
+        """Write both files; return that of the tests."""
+        folder.mkdir()
+        (folder / "rules.yaml").write_text(json.dumps(self.rules))
+        path = folder / "tests.yaml"
+        path.write_text(json.dumps({"rule_files": ["rules.yaml"], "evaluation_interval": "5s", **self.tests}))
+        return path
+
+
+def replaced(text: str, span: tuple[int, int], new: str) -> str:
+    """Return a text with one span of it replaced."""
+    return text[: span[0]] + new + text[span[1] :]
+
+
+def mistakes(expr: str) -> Iterator[tuple[str, str]]:
+    """Yield each mistake in an expression: its kind, and the expression that has it."""
+    for _, end in spans_of_names(expr):
+        yield "metric", replaced(expr, (end, end), "_not")
+    for found in SELECTOR.finditer(expr):
+        for one in MATCHER.finditer(expr, *found.span(1)):
+            yield "label", replaced(expr, one.span("label"), f"{one['label']}_not")
+            opposite = {"=": "!=", "!=": "=", "=~": "!~", "!~": "=~"}[one["operator"]]
+            yield "operator", replaced(expr, one.span("operator"), opposite)
+            # Each alternative of a value by itself.
+            for part in re.finditer(r"[^|]+|^$", one["value"]):
+                start = one.start("value") + part.end()
+                yield "value", replaced(expr, (start, start), "not")
+    for found in BY.finditer(expr):
+        for one in re.finditer(r"\w+", found[1]):
+            start = found.start(1) + one.end()
+            yield "label", replaced(expr, (start, start), "_not")
+    for found in THRESHOLD.finditer(expr):
+        number = float(found["number"])
+        for other in (number * 1.25, number * 0.8) if number not in (0, 1) else (number + 1, number - 1):
+            yield "threshold", replaced(expr, found.span("number"), f"{other:.12g}")
+
+
+def alert_tests(name: str) -> dict:
+    """Return promtool's tests of one alert."""
+    tests = []
+    for one in yaml.safe_load((TESTS / "alerts.yaml").read_text())["tests"]:
+        if mine := [case for case in one["alert_rule_test"] if case["alertname"] == name]:
+            tests.append(one | {"alert_rule_test": mine})
+    return {"tests": tests}
+
+
+def objective_tests(objective: str) -> dict:
+    """Return promtool's tests of what is recorded of one objective."""
+    label = f'objective="{objective}"'
+    tests = []
+    for one in yaml.safe_load((TESTS / "objectives.yaml").read_text())["tests"]:
+        cases = []
+        for case in one.get("promql_expr_test", []):
+            samples = [sample for sample in case["exp_samples"] if label in sample["labels"]]
+            if samples or not case["exp_samples"]:
+                cases.append(case | {"exp_samples": samples})
+        if cases:
+            tests.append({"interval": one["interval"], "input_series": one["input_series"], "promql_expr_test": cases})
+    return {"tests": tests}
+
+
+def trials() -> Iterator[tuple[str, Trial]]:
+    """Yield each trial after its kind of mistake; first of all without one, which is the kind ``none``."""
+    for rule in rules_of(LAB["alerts"]):
+        tests = alert_tests(rule["alert"])
+        for kind, expr in [("none", rule["expr"]), *mistakes(rule["expr"])]:
+            group = {"name": "alerts", "rules": [rule | {"expr": expr}]}
+            yield kind, Trial(f"{rule['alert']}: {expr}", {"groups": [group]}, tests)
+        hold = times.seconds(rule["for"])
+        for other in {hold + 5, max(hold - 5, 0)} - {hold}:
+            group = {"name": "alerts", "rules": [rule | {"for": f"{other}s"}]}
+            yield "for", Trial(f"{rule['alert']}: for {other}s", {"groups": [group]}, tests)
+    for group in yaml.safe_load(LAB["objectives"].read_text())["groups"]:
+        # The alerts have a test of their own: test_the_burn_alerts_are_those_of_the_workbook.
+        recorded = [rule for rule in group["rules"] if "record" in rule]
+        tests = objective_tests(group["name"].removeprefix("objective-"))
+        yield "none", Trial(group["name"], {"groups": [group | {"rules": recorded}]}, tests)
+        for place, rule in enumerate(recorded):
+            for kind, expr in mistakes(rule["expr"]):
+                mistaken = [*recorded[:place], rule | {"expr": expr}, *recorded[place + 1 :]]
+                name = f"{group['name']}, {rule['record']}: {expr}"
+                yield kind, Trial(name, {"groups": [group | {"rules": mistaken}]}, tests)
+
+
+#: What is no mistake.
+HARMLESS = {
+    # No cache has a limit of one byte.
+    "CacheMemoryNearLimit: redis_memory_used_bytes / (redis_memory_max_bytes > 1) > 0.9",
+}
+
+
+def seen_by_promtool(paths: list[Path]) -> list[bool]:
+    """Return for each file of tests whether promtool finds that the rules are not as the tests say."""
+    done = subprocess.run([program("promtool"), "test", "rules", *paths], capture_output=True, text=True)
+    parts = re.split(r"Unit Testing:\s+", done.stdout)[1:]
+    assert len(parts) == len(paths), done.stdout + done.stderr
+    return [not re.search(r"^\s*SUCCESS$", part, re.MULTILINE) for part in parts]
+
+
+def test_promtools_tests_see_each_mistake_in_a_rule(tmp_path):
+    """Another metric, label, value or matcher, a threshold a quarter more or a fifth less, a scrape more or less."""
+    tried = [(kind, trial) for kind, trial in trials() if trial.name not in HARMLESS]
+    paths = [trial.written_to(tmp_path / str(number)) for number, (_, trial) in enumerate(tried)]
+    # One run of promtool takes many files, and there are two cores.
+    batches = [paths[start : start + 25] for start in range(0, len(paths), 25)]
+
+    with ThreadPoolExecutor(2) as pool:
+        seen = [each for batch in pool.map(seen_by_promtool, batches) for each in batch]
+
+    wrong = [
+        f"{kind}: {trial.name}" for (kind, trial), each in zip(tried, seen, strict=True) if each == (kind == "none")
+    ]
+    assert not wrong, "\n".join(wrong)
+    counted = Counter(kind for kind, _ in tried)
+    assert counted["none"] == len(table.alerts()) + len(table.objectives())
+    assert min(counted.values()) > 20, counted

@@ -1,0 +1,52 @@
+"""What the runbooks tell a reader to ask and to type works in a healthy lab, whatever it runs in."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from lab.paths import ROOT
+from tests.config.test_runbooks import RUNBOOKS, needs_of
+
+QUERIES = [
+    pytest.param(query, id=f"{runbook.name} {number}")
+    for runbook in RUNBOOKS
+    for number, query in enumerate(runbook.queries, start=1)
+]
+COMMANDS = sorted({command for runbook in RUNBOOKS for command in runbook.commands})
+SECONDS = 60
+
+
+def skip_unless_here(text, runtime) -> None:
+    """Skip the test of a query or command when the runtime lacks what it needs."""
+    if missing := needs_of(text) - runtime.provides:
+        pytest.skip(f"not on {runtime.name}: {', '.join(sorted(missing))}")
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_prometheus_answers_a_query_of_a_runbook(observer, runtime, query):
+    skip_unless_here(query, runtime)
+
+    observer.query(query)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_of_a_runbook_ends_well(runtime, command):
+    skip_unless_here(command, runtime)
+    # As the Makefile has it: the verb is the lab's, a variable of make is one of the environment.
+    _, verb, *given = command.split()
+    environment = {name: value for name, value in os.environ.items() if name not in ("S", "FOLLOW")}
+    environment |= {"RUNTIME": runtime.name} | dict(each.split("=", 1) for each in given)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "lab", verb],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -4,7 +4,7 @@ PYTHON ?= python3
 LAB = @command -v $(PYTHON) >/dev/null || { echo "lab: $(PYTHON) is missing: install Python 3.11 or newer, with venv." >&2; exit 1; }; \
 	$(PYTHON) lab/bootstrap.py
 
-.PHONY: help up down status logs restart clean load ledger report panels load-ui lesson-multiprocess test check generate pictures
+.PHONY: help up down status logs restart clean load ledger report panels drill drills load-ui lesson-multiprocess test check generate pictures
 .DEFAULT_GOAL := help
 
 help: ## Print this help
@@ -40,6 +40,12 @@ report: ## Write the last run's report and open it: R=… for another, R="A B" f
 panels: ## Run every query of every dashboard, and say which shows nothing
 	$(LAB) panels
 
+drill: ## Break one thing under load and wait for its alerts to fire and end: D=bad-deploy
+	$(LAB) drill
+
+drills: ## Run every drill that this runtime has what it needs for
+	$(LAB) drills
+
 load-ui: ## Shop from Locust's own page
 	$(LAB) load-ui
 
@@ -52,7 +58,7 @@ test: ## Run all tests; those that need the lab start it
 check: ## Run the tests that need no running lab, and the linter
 	$(LAB) check
 
-generate: ## Write what is generated: docs/metrics.md, nginx/routes.conf, the dashboards, the products' pictures
+generate: ## Write what is generated: docs/metrics.md, nginx/routes.conf, the dashboards, the rules, the products' pictures
 	$(LAB) generate
 
 pictures: ## Take the pictures of the docs anew, from the lab that runs and its last report

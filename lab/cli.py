@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -14,8 +15,11 @@ from lab import contract, events, progress, runs, runtimes
 from lab import load as load_module
 from lab import pictures as pictures_module
 from lab import settings as settings_module
+from lab.alerting import rules
 from lab.contract import PAGE
 from lab.dashboards import model, proof
+from lab.drills import drilling
+from lab.drills import table as drills
 from lab.errors import LabError
 from lab.host import programs
 from lab.host.runtime import HostRuntime
@@ -153,7 +157,7 @@ def report(results: tuple[Path, ...], compare: bool) -> None:
     results = results or tuple(map(Path, os.environ.get("R", "").split())) or (runs.last_result(),)
     if len(results) != 2 and (compare or len(results) != 1):
         raise LabError('a report is of one run and a comparison of two: give R=A, or R="A B".')
-    file = runs.report_of(runtime(), results)
+    file = runs.report_of(runtime(), [each.resolve() for each in results])
     click.echo(f"Report: {shown(file)}")
     if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         webbrowser.open(file.as_uri())
@@ -177,6 +181,42 @@ def panels() -> None:
     found = proof.prove(Api(chosen.url(part("prometheus"), "")), chosen.provides)
     click.echo(proof.page(found))
     sys.exit(1 if found.wrong else 0)
+
+
+@main.command()
+@click.argument("name", envvar="D", default="")
+def drill(name: str) -> None:
+    """Break one thing under load, and wait for its alerts to fire and to be resolved."""
+    _drill([drills.named(name)])
+
+
+@main.command(name="drills")
+def all_drills() -> None:
+    """Run every drill that this runtime has what it needs for; exit code 1 when one of them failed."""
+    chosen = runtime()
+    for each in drills.DRILLS:
+        if missing := set(each.needs) - chosen.provides:
+            click.echo(f"{each.name}: not on {chosen.name}, needs {', '.join(sorted(missing))}.")
+    _drill([each for each in drills.DRILLS if chosen.provides.issuperset(each.needs)])
+
+
+def _drill(wanted: Sequence[drills.Drill]) -> None:
+    """Run drills one after the other, print when each alert fired and was resolved, and end with 1 if one failed."""
+    chosen = runtime()
+    rows = [("drill", "alert", "fired after", "resolved after")]
+    failed = []
+    for each in wanted:
+        try:
+            timeline = drilling.run(chosen, each)
+        except LabError as error:
+            failed.append(f"{each.name} FAILED: {error}")
+            continue
+        rows += [(each.name, *row) for row in timeline.rows(each)]
+    click.echo()
+    progress.table(rows)
+    for sentence in failed:
+        click.echo(sentence, err=True)
+    sys.exit(1 if failed else 0)
 
 
 @main.command(name="load-ui")
@@ -231,10 +271,12 @@ def generate() -> None:
     page = contract.page(contract.load())
     routes = host.manage("nginx_routes")
     dashboards = model.generate()
+    alerting = rules.files()
     PAGE.write_text(page)
     for file in set(model.FOLDER.glob("*.json")) - dashboards.keys():
         file.unlink()
-    for file, content in dashboards.items():
+    for file, content in {**dashboards, **alerting}.items():
+        file.parent.mkdir(exist_ok=True)
         file.write_text(content)
     (ROOT / "nginx" / "routes.conf").write_text(f"{routes}\n")
     click.echo(host.manage("draw_pictures"))

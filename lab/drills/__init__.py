@@ -1,0 +1,1 @@
+"""Drills: real faults under real load, each with the alerts that must tell of it."""

@@ -1,0 +1,60 @@
+"""The table of drills: each alert has one, each drill its alerts and a panel that shows it."""
+
+import re
+
+import pytest
+import yaml
+
+from lab.dashboards import model
+from lab.drills.table import DRILLS, named
+from lab.errors import LabError
+from lab.paths import ROOT
+
+#: Alerts that no drill makes fire yet; promtool's tests alone prove them.
+NOT_DRILLED = {
+    *("CacheHitRatioLow", "CacheMemoryNearLimit", "CertificateEnding", "ConfigReloadFailed", "ConnectionsDropped"),
+    *("DatabaseErrors", "PostgresConnectionsNearLimit", "RuleFailures", "SeriesGrowth", "StorageNearBound"),
+    *("WorkerExceptions", "ShoppingLatencyBurnFast", "CheckoutLatencyBurnFast", "MetricsFreshnessBurnFast"),
+    # They burn over hours, also in the lab.
+    *("ShoppingAvailabilityBurnSlow", "ShoppingLatencyBurnSlow", "CheckoutAvailabilityBurnSlow"),
+    *("CheckoutLatencyBurnSlow", "MetricsFreshnessBurnSlow"),
+}
+
+
+def alerts() -> set[str]:
+    """Return the names of all alerts but the Watchdog, which always fires."""
+    files = (ROOT / "prometheus" / "rules").glob("*.yaml")
+    groups = [group for file in files for group in yaml.safe_load(file.read_text())["groups"]]
+    return {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule} - {"Watchdog"}
+
+
+def test_every_alert_has_a_drill_or_is_known_to_have_none():
+    drilled = {name for drill in DRILLS for name in drill.alerts}
+
+    assert drilled | NOT_DRILLED == alerts()
+    assert not drilled & NOT_DRILLED
+
+
+def test_drills_have_names_of_their_own():
+    assert len({drill.name for drill in DRILLS}) == len(DRILLS)
+
+
+@pytest.mark.parametrize("drill", DRILLS, ids=lambda drill: drill.name)
+def test_a_drill_has_a_panel_that_there_is_and_says_what_breaks(drill):
+    panels = {panel.name: panel for dashboard in model.load() for panel in dashboard.panels}
+
+    assert drill.alerts
+    assert set(panels[drill.panel].needs) <= set(drill.needs)
+    assert drill.what.endswith(".")
+    assert re.fullmatch(r"[a-z0-9-]+", drill.name)
+
+
+def test_a_drill_that_there_is_not_is_refused_with_the_names_that_there_are():
+    with pytest.raises(LabError, match="'earthquake' is no drill: give D= one of exporter-stopped, "):
+        named("earthquake")
+
+
+def test_the_docs_have_every_drill_and_its_alerts():
+    rows = dict(re.findall(r"^\| `([a-z0-9-]+)` \| .* \| (.*) \|$", (ROOT / "docs" / "alerts.md").read_text(), re.M))
+
+    assert rows == {drill.name: ", ".join(drill.alerts) for drill in DRILLS}

@@ -1,0 +1,48 @@
+"""Drills in the lab: the alerts fire, and the lab is as it was afterwards, whatever happens meanwhile."""
+
+import pytest
+
+from lab.drills import drilling, faults
+from lab.drills.table import Drill, named
+from lab.errors import LabError
+from lab.parts import part
+
+#: The quick ones, of which one is run for each submission; `make drills` runs them all.
+QUICK = {"host": "exporter-stopped", "compose": "database-down"}
+
+
+def test_a_drill_makes_its_alerts_fire_and_ends_with_all_resolved(runtime):
+    drill = named(QUICK[runtime.name])
+
+    rows = list(drilling.run(runtime, drill).rows(drill))
+
+    assert [row[0] for row in rows] == list(drill.alerts)
+
+
+def test_a_drill_that_fails_mends_the_lab(runtime, monkeypatch):
+    monkeypatch.setattr(drilling, "CALM_SECONDS", 0)
+    never = Drill(
+        "never", "Nothing that an alert tells of.", ("Nobody",), "Lab: Targets",
+        lambda lab: faults.stopped(lab, "pushgateway"), seconds=3,
+    )  # fmt: skip
+
+    with pytest.raises(LabError, match=r"Nobody not pending 3 s later"):
+        drilling.run(runtime, never)
+
+    assert runtime.answers(part("pushgateway")) == ""
+
+
+def test_a_drill_of_what_the_runtime_lacks_is_refused(runtime):
+    drill = Drill("x", "x", (), "", lambda _: pytest.fail("it began"), needs=("kafka",))
+
+    with pytest.raises(LabError, match=rf"x is not for {runtime.name}: it needs kafka"):
+        drilling.run(runtime, drill)
+
+
+def test_a_healthy_lab_fires_nothing_but_the_watchdog(observer, shopped):
+    began, ended = int(shopped["start"]), int(shopped["end"])
+    firing = observer.query(
+        f'count by (alertname) (count_over_time(ALERTS{{alertstate="firing"}}[{ended - began}s]))', at=shopped["end"]
+    )
+
+    assert {each["metric"]["alertname"] for each in firing} == {"Watchdog"}

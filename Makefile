@@ -4,7 +4,7 @@ PYTHON ?= python3
 LAB = @command -v $(PYTHON) >/dev/null || { echo "lab: $(PYTHON) is missing: install Python 3.11 or newer, with venv." >&2; exit 1; }; \
 	$(PYTHON) lab/bootstrap.py
 
-.PHONY: help up down status logs restart clean load ledger report panels drill drills load-ui lesson-multiprocess test check generate pictures
+.PHONY: help up down status logs restart clean load ledger report panels alerts drill drills load-ui lesson-multiprocess test check generate pictures
 .DEFAULT_GOAL := help
 
 help: ## Print this help
@@ -39,6 +39,9 @@ report: ## Write the last run's report and open it: R=… for another, R="A B" f
 
 panels: ## Run every query of every dashboard, and say which shows nothing
 	$(LAB) panels
+
+alerts: ## Print what fires, what Alertmanager has of it, and whom it told what
+	$(LAB) alerts
 
 drill: ## Break one thing under load and wait for its alerts to fire and end: D=bad-deploy
 	$(LAB) drill

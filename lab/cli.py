@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from lab import contract, events, progress, runs, runtimes
+from lab import contract, events, notifications, progress, runs, runtimes
 from lab import load as load_module
 from lab import pictures as pictures_module
 from lab import settings as settings_module
@@ -181,6 +181,14 @@ def panels() -> None:
     found = proof.prove(Api(chosen.url(part("prometheus"), "")), chosen.provides)
     click.echo(proof.page(found))
     sys.exit(1 if found.wrong else 0)
+
+
+@main.command()
+def alerts() -> None:
+    """Print what fires, what Alertmanager does with it, and whom it told; exit code 1 when one of them is away."""
+    told, complete = notifications.page(runtime())
+    click.echo(told)
+    sys.exit(0 if complete else 1)
 
 
 @main.command()

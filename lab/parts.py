@@ -67,6 +67,7 @@ PARTS = (
     Part("redis-exporter", "the cache's statistics", needs="redis"),
     Part("blackbox-exporter", "the shop seen from outside", "EXPORTER_BLACKBOX_PORT", path="/-/healthy"),
     Part("pushgateway", "metrics of jobs that end", "PUSHGATEWAY_PORT", path="/-/ready", page=True),
+    Part("receiver", "what Alertmanager has told", "RECEIVER_PORT", path="/-/ready", page=True),
     Part("alertmanager", "who is told what", "ALERTMANAGER_PORT", path="/-/ready", page=True),
     Part("grafana", "dashboards", "GRAFANA_PORT", path="/api/health", page=True, needs="grafana"),
 )

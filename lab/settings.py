@@ -67,6 +67,7 @@ CHECKS = {
     "PROMETHEUS_PORT": _port,
     "ALERTMANAGER_PORT": _port,
     "PUSHGATEWAY_PORT": _port,
+    "RECEIVER_PORT": _port,
     "GRAFANA_PORT": _port,
     "LOCUST_PORT": _port,
     "APP_PORT": _port,

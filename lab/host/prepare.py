@@ -17,6 +17,8 @@ NGINX = STATE / "nginx"
 PROMETHEUS = STATE / "prometheus"
 SECRET_KEY_FILE = STATE / "secrets" / "django-secret-key"
 TOKEN_FILE = STATE / "secrets" / "lab-token"
+#: Where alertmanager.yml has the receiver.
+RECEIVER_IN_CONTAINERS = "http://receiver:8095/"
 #: Passed on from the user's environment; the rest of it does not reach the lab's processes.
 INHERITED = ("HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
@@ -64,7 +66,7 @@ def make_files(settings: Mapping[str, str]) -> None:
     """Write or renew all that the processes read: directories, links, rendered files, the secret key, certificates."""
     for directory in (
         *(NGINX / name for name in ("conf", "logs", "made", "run", "static", "tmp")),
-        *(STATE / name for name in ("alertmanager", "data", "pushgateway", "run")),
+        *(STATE / name for name in ("alertmanager", "data", "pushgateway", "receiver", "run")),
         PROMETHEUS / "targets",
         LOGS,
     ):
@@ -89,6 +91,14 @@ def make_files(settings: Mapping[str, str]) -> None:
     _link(ROOT / "prometheus" / "prometheus.yml", PROMETHEUS / "prometheus.yml")
     _link(ROOT / "prometheus" / "rules", PROMETHEUS / "rules")
     _render(ROOT / "prometheus" / "targets" / "host.yaml", PROMETHEUS / "targets" / "lab.yaml", settings)
+    (STATE / "alertmanager" / "alertmanager.yml").write_text(alertmanager_yml(settings))
+
+
+def alertmanager_yml(settings: Mapping[str, str]) -> str:
+    """Return Alertmanager's configuration with the receiver's address on this machine."""
+    # Alertmanager's own templates may have a $: this is no Template.
+    text = (ROOT / "alertmanager" / "alertmanager.yml").read_text()
+    return text.replace(RECEIVER_IN_CONTAINERS, f"http://localhost:{settings['RECEIVER_PORT']}/")
 
 
 def make_secrets() -> None:
@@ -133,6 +143,7 @@ def remove_data() -> None:
         "nginx",
         "prometheus",
         "pushgateway",
+        "receiver",
         "reports",
         "run",
         "secrets",

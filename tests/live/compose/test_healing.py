@@ -20,6 +20,7 @@ TARGETS = {
     "redis-exporter": "redis",
     "blackbox-exporter": "blackbox",
     "pushgateway": "pushgateway",
+    "receiver": None,
     "alertmanager": "alertmanager",
     "prometheus": "prometheus",
     "grafana": "grafana",

@@ -10,7 +10,10 @@ from lab import ports
 from lab.compose import engine
 
 #: Every port on which something of the lab listens, wherever.
-PORTS = (8443, 8080, 8000, 8001, 8081, 1717, 9113, 9117, 3903, 9187, 9121, 9115, 9090, 9093, 9091, 3000, 5432, 6379)
+PORTS = (
+    *(8443, 8080, 8000, 8001, 8081, 1717, 9113, 9117, 3903, 9187, 9121, 9115),
+    *(9090, 9093, 8095, 9091, 3000, 5432, 6379),
+)
 SHOP = {8443, 8080}
 REACHED = {
     "front": {"shop": SHOP},
@@ -21,6 +24,7 @@ REACHED = {
         "redis-exporter": {9121},
         "blackbox-exporter": {9115},
         "prometheus": {9090},
+        "receiver": {8095},
         "alertmanager": {9093},
         "pushgateway": {9091},
         "grafana": {3000},

@@ -1,0 +1,178 @@
+"""What `lab alerts` prints of the three ends of an alert's way, and the sentence for one that is away."""
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from lab import local, notifications
+from lab.errors import LabError
+from lab.parts import Part
+from tests.config.front import free_ports
+from tests.receiver import notification, running_receiver
+
+Addresses = dict[str, str]
+
+
+class Lab:
+    """A lab of which only the addresses are known."""
+
+    def __init__(self, addresses: Mapping[str, str], *, running: bool = True) -> None:
+        self._addresses = addresses
+        self._running = running
+
+    def is_running(self) -> bool:
+        return self._running
+
+    def url(self, part: Part, path: str = "/") -> str:
+        return f"{self._addresses[part.name]}{path}"
+
+
+@contextmanager
+def answering(answers: Mapping[str, object]) -> Iterator[str]:
+    """Answer each path with its JSON, and every other with 500; yield the address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path in answers else 500)
+            self.end_headers()
+            self.wfile.write(json.dumps(answers.get(self.path)).encode())
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def firing(name: str, state: str, summary: str, **labels: str) -> dict:
+    """Return an alert as Prometheus's API has it, active for five minutes."""
+    began = datetime.now(UTC) - timedelta(minutes=5)
+    return {
+        **{"labels": {"alertname": name, "namespace": "pomar", **labels}, "annotations": {"summary": summary}},
+        **{"state": state, "activeAt": began.isoformat().replace("+00:00", "123Z"), "value": "1e+00"},
+    }
+
+
+def held(name: str, *, inhibited_by: str = "", silenced_by: str = "", **labels: str) -> dict:
+    """Return an alert as Alertmanager's API has it; its fingerprint is its name."""
+    began = datetime.now(UTC) - timedelta(hours=2)
+    quiet = bool(inhibited_by or silenced_by)
+    return {
+        **{"labels": {"alertname": name, **labels}, "annotations": {}, "fingerprint": name},
+        **{"startsAt": began.isoformat(), "receivers": [{"name": "page"}]},
+        "status": {
+            **{"state": "suppressed" if quiet else "active", "inhibitedBy": [inhibited_by] if inhibited_by else []},
+            "silencedBy": [silenced_by] if silenced_by else [],
+        },
+    }
+
+
+@pytest.fixture
+def addresses(tmp_path: Path) -> Iterator[Addresses]:
+    """A Prometheus, an Alertmanager and a receiver, in the middle of an incident."""
+    prometheus = {
+        "/api/v1/alerts": {
+            "status": "success",
+            "data": {
+                "alerts": [
+                    firing("Watchdog", "firing", "Prometheus evaluates its rules.", severity="none"),
+                    firing("UwsgiDown", "firing", "uWSGI does not run.", severity="page", instance="shop"),
+                    firing("ClientErrors", "pending", "Many requests are refused.", severity="ticket"),
+                ]
+            },
+        }
+    }
+    alertmanager = {
+        "/api/v2/alerts": [
+            held("UwsgiDown", severity="page", instance="shop"),
+            held("UpstreamFailing", severity="page", inhibited_by="UwsgiDown"),
+            held("SlowQueries", severity="ticket", silenced_by="7f2c"),
+        ]
+    }
+    with ExitStack() as stack:
+        found = {
+            "prometheus": stack.enter_context(answering(prometheus)),
+            "alertmanager": stack.enter_context(answering(alertmanager)),
+            "receiver": stack.enter_context(running_receiver(tmp_path / "notifications.jsonl")),
+        }
+        beat = notification(receiver="watchdog", name="Watchdog", severity="none", summary="All is well.")
+        down = notification(name="UwsgiDown", summary="uWSGI does not run.")
+        for sent in (*[beat] * 3, *[notification(name=f"Older{number:02}") for number in range(12)], beat, down, beat):
+            local.session.post(f"{found['receiver']}/", json=sent, timeout=5).raise_for_status()
+        yield found
+
+
+def rows(text: str, title: str) -> list[str]:
+    """Return each line below a section's head, with one space between its words."""
+    section = next(each for each in text.split("\n\n") if each.startswith(title))
+    return [" ".join(line.split()) for line in section.splitlines()[3:]]
+
+
+def test_all_three_are_printed_in_columns(addresses):
+    text, complete = notifications.page(Lab(addresses))
+
+    assert complete
+    assert rows(text, "What fires") == [
+        "ClientErrors ticket pending 5 min Many requests are refused.",
+        "UwsgiDown page firing 5 min instance=shop uWSGI does not run.",
+        "Watchdog none firing 5 min Prometheus evaluates its rules.",
+    ]
+    assert rows(text, "What Alertmanager has") == [
+        "SlowQueries ticket silenced 2 h page",
+        "UpstreamFailing page inhibited by UwsgiDown 2 h page",
+        "UwsgiDown page active 2 h page instance=shop",
+    ]
+
+
+def test_the_last_ten_notifications_are_printed_and_one_heartbeat(addresses):
+    text, _ = notifications.page(Lab(addresses))
+
+    told = [line.split(" ", 2)[2] for line in rows(text, "What was told")]
+    assert told == [
+        *(f"page firing Older{number:02} page" for number in range(3, 12)),
+        "page firing UwsgiDown page uWSGI does not run.",
+        "watchdog firing Watchdog none All is well.",
+    ]
+
+
+def test_nothing_is_said_to_be_nothing(tmp_path):
+    empty = {"/api/v1/alerts": {"status": "success", "data": {"alerts": []}}, "/api/v2/alerts": []}
+
+    with answering(empty) as url, running_receiver(tmp_path / "notifications.jsonl") as receiver:
+        text, complete = notifications.page(Lab({"prometheus": url, "alertmanager": url, "receiver": receiver}))
+
+    assert complete
+    assert "Nothing: not even the Watchdog, which always does." in text
+    assert text.endswith("Nothing yet.")
+
+
+@pytest.mark.parametrize("name", ["prometheus", "alertmanager", "receiver"])
+def test_one_that_is_away_is_named_in_a_sentence_and_the_others_are_printed(addresses, name):
+    (port,) = free_ports(1)
+
+    text, complete = notifications.page(Lab(addresses | {name: f"http://127.0.0.1:{port}"}))
+
+    assert not complete
+    assert f"{name.capitalize()} does not answer at http://127.0.0.1:{port}" in text
+    assert text.count("does not answer") == 1
+    assert text.count("UwsgiDown") >= 2
+
+
+def test_one_that_answers_nonsense_is_away_as_well(addresses):
+    text, complete = notifications.page(Lab(addresses | {"alertmanager": addresses["prometheus"]}))
+
+    assert not complete
+    assert "Alertmanager does not answer at " in text
+
+
+def test_a_lab_that_does_not_run_is_one_sentence(addresses):
+    with pytest.raises(LabError, match=r"the lab is not running: start it with `make up`\."):
+        notifications.page(Lab(addresses, running=False))

@@ -1,0 +1,278 @@
+"""The receiver of notifications as a running program: what it keeps, shows and refuses."""
+
+import importlib.util
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import requests
+
+from tests.receiver import RECEIVER, notification, running_receiver
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where the notifications are kept, in a folder that is not there yet."""
+    return tmp_path / "receiver" / "notifications.jsonl"
+
+
+@pytest.fixture
+def receiver(file: Path) -> Iterator[str]:
+    """A running receiver."""
+    with running_receiver(file) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def module() -> ModuleType:
+    """The receiver as a module: it is a program beside Alertmanager's configuration, and of no package."""
+    spec = importlib.util.spec_from_file_location("receiver", RECEIVER)
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+def send(url: str, body: dict | bytes) -> requests.Response:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return requests.post(f"{url}/", data=data, headers={"Content-Type": "application/json"}, timeout=5)
+
+
+def kept(url: str) -> list[dict]:
+    return requests.get(f"{url}/notifications", timeout=5).json()
+
+
+def test_it_says_that_it_is_ready(receiver):
+    assert requests.get(f"{receiver}/-/ready", timeout=5).status_code == 200
+
+
+def test_a_notification_is_kept_whole_with_the_time_at_which_it_came(receiver):
+    sent = notification(summary="NGINX does not run.")
+
+    assert send(receiver, sent).status_code == 200
+
+    (found,) = kept(receiver)
+    came = datetime.fromisoformat(found.pop("received"))
+    assert found == sent
+    assert timedelta() <= datetime.now(UTC) - came < timedelta(seconds=5)
+
+
+def test_the_page_shows_the_newest_first_and_runs_nothing_of_what_was_sent(receiver):
+    send(receiver, notification(name="First", status="resolved"))
+    send(receiver, notification(receiver="ticket", name="Second", summary="<script>alert(1)</script> & \ud800"))
+
+    answer = requests.get(f"{receiver}/", timeout=5)
+
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; style-src 'unsafe-inline'"
+    assert answer.text.index("<td>Second<td>") < answer.text.index("<td>First<td>")
+    assert '<tr class="firing"><td>' in answer.text
+    assert "<td>ticket<td>firing<td>Second<td>" in answer.text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; ?" in answer.text
+    assert "<script" not in answer.text
+
+
+def test_the_page_says_when_there_is_nothing_yet(receiver):
+    assert "None yet." in requests.get(f"{receiver}/", timeout=5).text
+
+
+ALERT = {"labels": {}, "annotations": {}}
+GOOD = {"version": "4", "receiver": "page", "status": "firing", "alerts": [ALERT]}
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (b"", "this is no JSON"),
+        (b"{", "this is no JSON"),
+        (b"\xff\xfe\x00", "this is no JSON"),
+        (b"[" * 100_000, "this is no JSON"),
+        (b"[]", "this is no notification"),
+        (GOOD | {"version": "3"}, "this is no notification"),
+        (GOOD | {"receiver": 1}, "needs a receiver"),
+        (GOOD | {"status": "on fire"}, "needs a receiver"),
+        (GOOD | {"alerts": None}, "needs alerts"),
+        (GOOD | {"alerts": ["NginxDown"]}, "needs alerts"),
+        (GOOD | {"alerts": [{"labels": {}}]}, "needs alerts"),
+        (GOOD | {"alerts": [ALERT | {"labels": {"alertname": 1}}]}, "needs alerts"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_is_no_notification_is_refused_in_a_sentence(receiver, body, sentence):
+    answer = send(receiver, body)
+
+    assert answer.status_code == 400
+    assert sentence in answer.text
+    assert answer.text.count("\n") == 1
+    assert kept(receiver) == []
+
+
+@pytest.mark.parametrize(("spare", "status"), [(0, 200), (1, 413)], ids=["1 MiB", "a byte more"])
+def test_a_body_has_a_mebibyte_at_most(receiver, spare, status):
+    body = json.dumps(notification()).encode()
+
+    answer = send(receiver, body + b" " * (1024 * 1024 - len(body) + spare))
+
+    assert answer.status_code == status
+    assert len(kept(receiver)) == (status == 200)
+
+
+def test_a_body_far_too_large_still_gets_its_answer(receiver):
+    assert send(receiver, b" " * 4 * 1024 * 1024).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("request_line", "headers", "status"),
+    [
+        ("POST / HTTP/1.1", "Host: x\r\n", 411),
+        ("POST / HTTP/1.1", "Host: x\r\nContent-Length: -1\r\n", 411),
+        ("POST / HTTP/1.1", "Host: x\r\nContent-Length: 5\r\n", 400),
+        ("POST /notifications HTTP/1.1", "Host: x\r\nContent-Length: 0\r\n", 404),
+        ("GET /nothing HTTP/1.1", "Host: x\r\n", 404),
+        ("DELETE / HTTP/1.1", "Host: x\r\n", 501),
+    ],
+    ids=["no length", "a length below 0", "cut off", "another path", "no page", "another method"],
+)
+def test_a_strange_request_is_refused_and_nothing_is_kept(receiver, request_line, headers, status):
+    port = int(receiver.rpartition(":")[2])
+
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(f"{request_line}\r\n{headers}\r\n".encode())
+        connection.shutdown(socket.SHUT_WR)
+        answer = connection.makefile().readline()
+
+    assert f" {status} " in answer
+    assert kept(receiver) == []
+
+
+def test_what_is_kept_outlives_a_restart_and_a_line_that_was_half_written(file):
+    with running_receiver(file) as url:
+        send(url, notification(name="First"))
+        send(url, notification(name="Second"))
+        before = kept(url)
+    with file.open("ab") as opened:
+        opened.write(b'{"version": "4", "recei')
+
+    with running_receiver(file) as url:
+        send(url, notification(name="Third"))
+        after = kept(url)
+
+    assert after[:2] == before
+    assert [each["commonLabels"]["alertname"] for each in after] == ["First", "Second", "Third"]
+    assert [json.loads(line) for line in file.read_text().splitlines()] == after
+
+
+def test_nothing_that_was_answered_is_lost_when_it_is_killed_while_many_send(file):
+    answered = set()
+    command = [sys.executable, RECEIVER, f"--file={file}", "--listen-address=127.0.0.1:0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        url = f"http://127.0.0.1:{process.stderr.readline().rpartition(' ')[2].strip().rstrip('.')}"
+
+        def sender(worker: int) -> None:
+            for number in range(1000):
+                name = f"A{worker}n{number}"
+                try:
+                    ok = send(url, notification(name=name)).ok
+                except requests.RequestException:
+                    return
+                if ok:
+                    answered.add(name)
+                if len(answered) == 200:
+                    process.kill()
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(sender, range(4)))
+
+    with running_receiver(file) as url:
+        names = {each["commonLabels"]["alertname"] for each in kept(url)}
+    assert len(answered) >= 200
+    assert answered <= names
+    assert len(names - answered) <= 4
+
+
+def test_a_thousand_are_kept_in_a_file_of_bounded_size_and_a_heartbeat_pushes_out_no_page(module, file):
+    notifications = module.Notifications(file)
+    page = notification(name="Page")
+    notifications.add(page)
+
+    for number in range(2500):
+        notifications.add(notification(receiver="watchdog", name=f"Beat{number}"))
+
+    found = [json.loads(line) for line in notifications.all()]
+    assert len(found) == 1000
+    assert found[0]["commonLabels"]["alertname"] == "Page"
+    assert found[1]["commonLabels"]["alertname"] == "Beat1501"
+    assert found[-1]["commonLabels"]["alertname"] == "Beat2499"
+    assert len(file.read_bytes().splitlines()) <= 2000
+    assert module.Notifications(file).all() == notifications.all()
+
+
+def test_large_ones_are_bounded_by_their_bytes(module, file):
+    notifications = module.Notifications(file)
+
+    for number in range(40):
+        notifications.add(notification(name=f"Large{number}", summary="x" * 500_000))
+
+    assert sum(map(len, notifications.all())) <= 8 * 1024 * 1024
+    assert json.loads(notifications.all()[-1])["commonLabels"]["alertname"] == "Large39"
+    assert file.stat().st_size <= 17 * 1024 * 1024
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_file_that_cannot_be_shortened_loses_nothing_and_is_shortened_later(module, file, capsys):
+    notifications = module.Notifications(file)
+    in_the_way = file.with_name(f"{file.name}.new")
+    in_the_way.mkdir()
+
+    for number in range(2001):
+        notifications.add(notification(name=f"N{number}"))
+    long = len(file.read_bytes().splitlines())
+    in_the_way.rmdir()
+    notifications.add(notification(name="Last"))
+
+    assert "cannot be written anew: Is a directory." in capsys.readouterr().err
+    assert long == 2001
+    assert [line + b"\n" for line in notifications.all()] == file.read_bytes().splitlines(keepends=True)
+    assert json.loads(notifications.all()[-1])["commonLabels"]["alertname"] == "Last"
+
+
+def test_a_disk_that_is_full_is_said_so_and_keeps_no_half_a_line(file):
+    with running_receiver(file) as url:
+        send(url, notification(name="First"))
+        before = file.read_bytes()
+        file.unlink()
+        file.symlink_to("/dev/full")
+        refused = send(url, notification(name="Second"))
+        file.unlink()
+        file.write_bytes(before)
+        again = send(url, notification(name="Second"))
+        names = [each["commonLabels"]["alertname"] for each in kept(url)]
+
+    assert (refused.status_code, again.status_code) == (503, 200)
+    assert names == ["First", "Second"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--file=/proc/nothing/n.jsonl", "--listen-address=127.0.0.1:0"], "cannot be read and written"),
+        (["--file={file}", "--listen-address=127.0.0.1:{taken}"], "cannot be listened on"),
+        (["--file={file}", "--listen-address=nowhere"], "is not an address"),
+    ],
+    ids=["file", "port", "address"],
+)
+def test_what_it_cannot_have_ends_it_in_a_sentence(file, flags, sentence):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        given = [flag.format(file=file, taken=server.getsockname()[1]) for flag in flags]
+        done = subprocess.run([sys.executable, RECEIVER, *given], capture_output=True, text=True, timeout=10)
+
+    assert done.returncode != 0
+    assert sentence in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,161 @@
+"""The way of an alert from Prometheus to whom it is for: it arrives, once, under its name, and its end does too."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lab import local
+from lab.parts import part
+from lab.paths import ROOT
+from lab.runtime import Runtime
+from tests.eventually import eventually
+
+#: Prometheus tells Alertmanager again each minute, and this tells the receiver again each minute.
+HEARTBEAT_SECONDS = 90
+#: Longer than group_wait, group_interval and one attempt more.
+TOLD_SECONDS = 40
+
+
+class Pushed:
+    """Alerts that a test pushes to Alertmanager as Prometheus does, all with one label that no other alert has."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._namespace = f"test-{time.time_ns()}"
+        self._alerts: list[dict[str, str]] = []
+
+    def fire(self, name: str, severity: str) -> None:
+        """Begin an alert."""
+        labels = {"alertname": name, "severity": severity, "namespace": self._namespace}
+        self._alerts.append(labels)
+        self._push([labels], timedelta(minutes=5))
+
+    def end(self) -> None:
+        """End all of them."""
+        self._push(self._alerts, timedelta())
+
+    def told(self) -> list[tuple[str, str, str]]:
+        """Return what the receiver was told of them: to whom, the status, and the name."""
+        return [
+            (each["receiver"], each["status"], each["groupLabels"]["alertname"])
+            for each in kept(self._runtime)
+            if each["groupLabels"].get("namespace") == self._namespace
+        ]
+
+    def states(self) -> dict[str, str]:
+        """Return what Alertmanager does with each that fires."""
+        answer = local.get(self._runtime.url(part("alertmanager"), "/api/v2/alerts"), timeout=5)
+        found = [each for each in answer.json() if each["labels"].get("namespace") == self._namespace]
+        return {each["labels"]["alertname"]: each["status"]["state"] for each in found}
+
+    def _push(self, alerts: list[dict[str, str]], ends: timedelta) -> None:
+        end = (datetime.now(UTC) + ends).isoformat()
+        body = [{"labels": labels, "annotations": {"summary": "A test's."}, "endsAt": end} for labels in alerts]
+        answer = local.session.post(self._runtime.url(part("alertmanager"), "/api/v2/alerts"), json=body, timeout=5)
+        assert answer.ok, answer.text
+
+
+@pytest.fixture
+def pushed(runtime) -> Iterator[Pushed]:
+    """Alerts of this test's own; they end with it."""
+    alerts = Pushed(runtime)
+    yield alerts
+    alerts.end()
+
+
+@pytest.fixture
+def lab_alerts(runtime) -> Callable[[], subprocess.CompletedProcess]:
+    """The command `lab alerts`."""
+    environment = {**os.environ, "RUNTIME": runtime.name}
+    command = [sys.executable, "-m", "lab", "alerts"]
+    return lambda: subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+
+
+def kept(runtime: Runtime) -> list[dict]:
+    """Return all notifications that the receiver has."""
+    return local.get(runtime.url(part("receiver"), "/notifications"), timeout=5).json()
+
+
+def is_heartbeat(notification: dict) -> bool:
+    """Say whether it is the Watchdog's."""
+    return notification["groupLabels"]["alertname"] == "Watchdog"
+
+
+def came(notification: dict) -> datetime:
+    """Return when a notification came."""
+    return datetime.fromisoformat(notification["received"])
+
+
+def told(alerts: Pushed, *wanted: tuple[str, str, str]) -> None:
+    """Wait until this, and nothing else, was told of a test's alerts."""
+    eventually(
+        lambda: sorted(alerts.told()),
+        because="it is told",
+        timeout=TOLD_SECONDS,
+        wanted=lambda seen: seen == sorted(wanted),
+    )
+
+
+def test_the_heartbeat_arrives_within_90_s_and_is_printed(runtime, lab_alerts):
+    since = datetime.now(UTC)
+
+    beat = eventually(
+        lambda: next((each for each in kept(runtime) if is_heartbeat(each) and came(each) > since), None),
+        because="the Watchdog's heartbeat arrives",
+        timeout=HEARTBEAT_SECONDS,
+    )
+
+    assert (beat["receiver"], beat["status"]) == ("watchdog", "firing")
+    done = lab_alerts()
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [line.split() for line in done.stdout.splitlines() if "Watchdog" in line]
+    assert lines[0][:3] == ["Watchdog", "none", "firing"]
+    assert lines[1][:3] == ["Watchdog", "none", "active"]
+    assert lines[-1][2:6] == ["watchdog", "firing", "Watchdog", "none"]
+
+
+@pytest.mark.parametrize("severity", ["page", "ticket"])
+def test_an_alert_is_told_once_to_whom_it_is_for_and_so_is_its_end(pushed, severity):
+    pushed.fire("Pushed", severity)
+    told(pushed, (severity, "firing", "Pushed"))
+
+    pushed.end()
+
+    told(pushed, (severity, "firing", "Pushed"), (severity, "resolved", "Pushed"))
+
+
+def test_what_follows_from_a_known_cause_is_not_told(pushed, lab_alerts):
+    pushed.fire("UwsgiDown", "page")
+    pushed.fire("UpstreamFailing", "page")
+
+    told(pushed, ("page", "firing", "UwsgiDown"))
+    # Both had the same time to be told.
+    assert pushed.states() == {"UwsgiDown": "active", "UpstreamFailing": "suppressed"}
+    assert any(
+        line.startswith("UpstreamFailing ") and "inhibited by UwsgiDown" in line
+        for line in lab_alerts().stdout.splitlines()
+    )
+
+    pushed.end()
+
+    told(pushed, ("page", "firing", "UwsgiDown"), ("page", "resolved", "UwsgiDown"))
+
+
+def test_what_is_told_while_the_receiver_is_away_arrives_when_it_is_back(runtime, pushed, lab_alerts):
+    runtime.stop(part("receiver"))
+    try:
+        pushed.fire("Pushed", "page")
+        eventually(pushed.states, because="Alertmanager has it", wanted=lambda seen: seen == {"Pushed": "active"})
+        away = lab_alerts()
+    finally:
+        runtime.start(part("receiver"))
+
+    assert away.returncode == 1
+    assert "Receiver does not answer at " in away.stdout
+    assert "Traceback" not in away.stdout + away.stderr
+    told(pushed, ("page", "firing", "Pushed"))

@@ -1,0 +1,40 @@
+"""The receiver of notifications as a running program, and what Alertmanager would send it."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab.paths import ROOT
+
+RECEIVER = ROOT / "alertmanager" / "receiver.py"
+
+
+@contextmanager
+def running_receiver(file: Path) -> Iterator[str]:
+    """Start a receiver on a free port and yield its address; it ends with the context."""
+    command = [sys.executable, RECEIVER, f"--file={file}", "--listen-address=127.0.0.1:0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            port = re.search(r"on port (\d+)\.$", process.stderr.readline())[1]
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def notification(
+    receiver: str = "page", status: str = "firing", name: str = "NginxDown", severity: str = "page", summary: str = ""
+) -> dict:
+    """Return a notification of one alert, as Alertmanager 0.25 sends it."""
+    labels = {"alertname": name, "severity": severity}
+    alert = {
+        **{"status": status, "labels": labels, "annotations": {"summary": summary}, "generatorURL": ""},
+        **{"startsAt": "2026-11-24T12:00:00Z", "endsAt": "0001-01-01T00:00:00Z", "fingerprint": "0123456789abcdef"},
+    }
+    return {
+        **{"version": "4", "receiver": receiver, "status": status, "alerts": [alert], "truncatedAlerts": 0},
+        **{"groupKey": f'{{}}:{{alertname="{name}"}}', "groupLabels": {"alertname": name}, "commonLabels": labels},
+        **{"commonAnnotations": {"summary": summary}, "externalURL": "http://localhost:9093"},
+    }

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import click
 import requests
@@ -71,19 +72,21 @@ def run(runtime: Runtime, drill: Drill) -> Timeline:
             timeline.note("the fault is there")
             for state in ("pending", "firing"):
                 _await(watch, drill, timeline, state)
-            _await_told(watch, drill, timeline)
+            told = _await_told(watch, drill, timeline)
         timeline.note(MENDED)
         events.tell(runtime, "drill", "end", drill.name, f"{drill.name} is mended")
         _await(watch, drill, timeline, "")
+        _await_all_clear(watch, drill, timeline, told)
     return timeline
 
 
 class Watch:
-    """What Prometheus and Alertmanager know of alerts at this moment."""
+    """What Prometheus and Alertmanager know of alerts at this moment, and what the receiver was told of them."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._api = Api(runtime.url(part("prometheus"), ""))
-        self._alertmanager = runtime.url(part("alertmanager"), "")
+        self._alertmanager = runtime.url(part("alertmanager"), "/api/v2/alerts")
+        self._receiver = runtime.url(part("receiver"), "/notifications")
 
     def active(self, drill: Drill) -> dict[str, str]:
         """Return the state of each alert of a drill that is pending or firing; firing wins."""
@@ -94,12 +97,21 @@ class Watch:
                 found[name] = each["state"]
         return found
 
-    def told(self, drill: Drill) -> set[str]:
-        """Return the alerts of a drill that Alertmanager has, silenced or not."""
-        with suppress(requests.RequestException):
-            answer = local.get(f"{self._alertmanager}/api/v2/alerts", params={"active": "true"}, timeout=5).json()
-            return {each["labels"]["alertname"] for each in answer} & set(drill.alerts)
-        return set()
+    def told(self, drill: Drill, status: str, since: float) -> set[str]:
+        """Return the alerts of a drill of which the receiver was told since then, as ``firing`` or ``resolved``."""
+        return {
+            alert["labels"]["alertname"]
+            for each in _kept(self._receiver)
+            if datetime.fromisoformat(each["received"]).timestamp() >= since
+            for alert in each["alerts"]
+            if alert["status"] == status
+        } & set(drill.alerts)
+
+    def inhibited(self, drill: Drill) -> set[str]:
+        """Return the alerts of a drill that are not told, because the alert of their cause is."""
+        return {
+            each["labels"]["alertname"] for each in _kept(self._alertmanager) if each["status"]["inhibitedBy"]
+        } & set(drill.alerts)
 
     @staticmethod
     def wait(done: Callable[[], bool], seconds: float, otherwise: str) -> None:
@@ -131,10 +143,39 @@ def _await(watch: Watch, drill: Drill, timeline: Timeline, state: str) -> None:
         raise LabError(f"{', '.join(missing)} {what} {drill.seconds} s later: see docs/runbooks/.") from error
 
 
-def _await_told(watch: Watch, drill: Drill, timeline: Timeline) -> None:
-    missing = set(drill.alerts)
-    watch.wait(lambda: missing <= watch.told(drill), drill.seconds, f"Alertmanager was not told of {missing}")
-    timeline.note("Alertmanager knows of all")
+def _kept(url: str) -> list[dict]:
+    """Return the list that is at an address; an empty one while nobody answers there."""
+    with suppress(requests.RequestException):
+        return local.get(url, timeout=5).json()
+    return []
+
+
+def _await_told(watch: Watch, drill: Drill, timeline: Timeline) -> set[str]:
+    """Wait until each alert was told of or is inhibited, and return those that were told of."""
+    told: set[str] = set()
+    inhibited: set[str] = set()
+
+    def all_settled() -> bool:
+        for name in sorted(watch.told(drill, "firing", timeline.began) - told):
+            told.add(name)
+            timeline.note(f"{name} told")
+        for name in sorted(watch.inhibited(drill) - told - inhibited):
+            inhibited.add(name)
+            timeline.note(f"{name} not told, its cause is")
+        return told | inhibited == set(drill.alerts)
+
+    watch.wait(all_settled, drill.seconds, f"nobody was told of an alert of {drill.name}")
+    return told
+
+
+def _await_all_clear(watch: Watch, drill: Drill, timeline: Timeline, told: set[str]) -> None:
+    """Wait until whoever was told of an alert was told of its end as well."""
+    watch.wait(
+        lambda: told <= watch.told(drill, "resolved", timeline.began),
+        drill.seconds,
+        f"nobody was told of the end of an alert of {drill.name}",
+    )
+    timeline.note("all clear told")
 
 
 @contextmanager

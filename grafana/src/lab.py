@@ -103,6 +103,7 @@ DASHBOARD = Dashboard(
                     "Targets that Prometheus cannot read. Good is 0: else the figures of that target are missing.",
                     TARGETS_DOWN,
                     steps=NONE_IS_GOOD,
+                    runbook="TargetDown",
                 ),
                 figure(
                     "Configuration",
@@ -112,6 +113,7 @@ DASHBOARD = Dashboard(
                     RELOADED,
                     texts=SUCCEEDED,
                     sparkline=False,
+                    runbook="ConfigReloadFailed",
                 ),
                 figure(
                     "Rules failed",
@@ -120,6 +122,7 @@ DASHBOARD = Dashboard(
                     RULES_FAILED,
                     steps=NONE_IS_GOOD,
                     sparkline=False,
+                    runbook="RuleFailures",
                 ),
                 figure(
                     "Series in memory",
@@ -127,6 +130,7 @@ DASHBOARD = Dashboard(
                     "What Prometheus's memory goes with. Good is flat; steady growth is a label that takes any value.",
                     SERIES,
                     steps=NEUTRAL,
+                    runbook="SeriesGrowth",
                 ),
                 figure(
                     "Samples stored",
@@ -162,6 +166,7 @@ DASHBOARD = Dashboard(
                     ),
                     *TARGETS,
                     height=11,
+                    runbook="TierBlind",
                 ),
                 course(
                     "Time of a scrape",
@@ -222,6 +227,7 @@ DASHBOARD = Dashboard(
                     " grow to the limit that is set.",
                     *STORED,
                     stacked=True,
+                    runbook="StorageNearBound",
                 ),
                 course(
                     "CPU by job",
@@ -291,6 +297,7 @@ DASHBOARD = Dashboard(
                     "The lab pushes its events; the rest are health checks. Good is code 200; anything else is an event"
                     " that no dashboard shows.",
                     PUSHES,
+                    runbook="PushedJobStale",
                 ),
             ),
         ),

@@ -81,6 +81,7 @@ DASHBOARD = Dashboard(
                     steps=UP,
                     texts=UP_OR_DOWN,
                     sparkline=False,
+                    runbook="NginxDown",
                 ),
                 figure("Requests", "reqps", "All that visitors ask for, static files included.", REQUESTS),
                 figure(
@@ -89,6 +90,7 @@ DASHBOARD = Dashboard(
                     "Share of answers of 500 and above. Good is 0; from 0.1% the objective is being spent.",
                     SHARE_OF_5XX,
                     steps=SHARE_OF_ERRORS,
+                    runbook="ServerErrors",
                 ),
                 figure(
                     "p95",
@@ -97,6 +99,7 @@ DASHBOARD = Dashboard(
                     f" {LATENCY_OBJECTIVE_SECONDS} s.",
                     P95,
                     steps=((None, "green"), (LATENCY_OBJECTIVE_SECONDS, "red")),
+                    runbook="UpstreamSlow",
                 ),
                 figure(
                     "Open connections",
@@ -112,6 +115,7 @@ DASHBOARD = Dashboard(
                     NOT_HANDLED,
                     steps=NONE_IS_GOOD,
                     sparkline=False,
+                    runbook="ConnectionsDropped",
                 ),
             ),
         ),
@@ -135,6 +139,7 @@ DASHBOARD = Dashboard(
                     stacked=True,
                     width=12,
                     height=9,
+                    runbook="ClientErrors",
                 ),
                 course(
                     "By method",
@@ -158,6 +163,7 @@ DASHBOARD = Dashboard(
                     " unanswered one that died or took too long.",
                     BY_OUTCOME,
                     width=6,
+                    runbook="UpstreamFailing",
                 ),
                 course(
                     "Of the lab's load",
@@ -186,6 +192,7 @@ DASHBOARD = Dashboard(
                     " long, it is NGINX or the visitor's line.",
                     *quantiles(UPSTREAM_DURATIONS),
                     steps=((None, "transparent"), (LATENCY_OBJECTIVE_SECONDS, "red")),
+                    runbook="UpstreamSlow",
                 ),
                 course(
                     "p95 by route",

@@ -168,6 +168,7 @@ DASHBOARD = Dashboard(
                     steps=UP,
                     texts=UP_OR_DOWN,
                     sparkline=False,
+                    runbook="ShopUnreachable",
                 ),
                 figure(
                     "Availability",
@@ -187,6 +188,7 @@ DASHBOARD = Dashboard(
                     BUDGET_LEFT,
                     steps=((None, "red"), (0, "orange"), (0.25, "green")),
                     sparkline=False,
+                    runbook="ErrorBudgetBurn",
                 ),
                 figure(
                     f"Answered in {LATENCY_OBJECTIVE_SECONDS} s",
@@ -468,6 +470,7 @@ DASHBOARD = Dashboard(
                     sparkline=False,
                     width=24,
                     height=3,
+                    runbook="CertificateEnding",
                 ),
             ),
         ),

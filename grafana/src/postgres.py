@@ -73,6 +73,7 @@ DASHBOARD = Dashboard(
                     texts=UP_OR_DOWN,
                     sparkline=False,
                     needs=POSTGRES,
+                    runbook="PostgresDown",
                 ),
                 figure(
                     "Connections used",
@@ -81,6 +82,7 @@ DASHBOARD = Dashboard(
                     CONNECTIONS_USED,
                     steps=SHARE_USED,
                     needs=POSTGRES,
+                    runbook="PostgresConnectionsNearLimit",
                 ),
                 figure(
                     "Transactions",

@@ -55,6 +55,7 @@ DASHBOARD = Dashboard(
                     texts=UP_OR_DOWN,
                     sparkline=False,
                     needs=REDIS,
+                    runbook="CacheDown",
                 ),
                 figure(
                     "Clients",
@@ -146,6 +147,7 @@ DASHBOARD = Dashboard(
                     overrides={"limit": LIMIT},
                     width=6,
                     needs=REDIS,
+                    runbook="CacheMemoryNearLimit",
                 ),
                 course(
                     "Evictions",

@@ -27,6 +27,7 @@ RANGES = {
     "now-6h": "Last 6 hours",
     "now-24h": "Last 24 hours",
 }
+RUNBOOKS = "docs/runbooks"
 DEFAULT_RANGE = "now-15m"
 SOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 ALL = ".*"
@@ -99,12 +100,16 @@ class Panel:
 
 
 class Frame(TypedDict, total=False):
-    """What each kind of panel takes besides: its size in Grafana's grid (24 columns, rows of 30 pixels), its needs."""
+    """What each kind of panel takes besides: its size in Grafana's grid (24 columns, rows of 30 pixels), its needs.
+
+    ``runbook`` is the name of the alert on what it shows: the description ends with where its runbook is.
+    """
 
     width: int
     height: int
     needs: Sequence[str]
     empty_until: str
+    runbook: str
 
 
 @dataclass(frozen=True)
@@ -341,10 +346,11 @@ def _panel(
     height: int = 8,
     needs: Sequence[str] = (),
     empty_until: str = "",
+    runbook: str = "",
 ) -> Panel:
     panel = (
         panel.title(title)
-        .description(description)
+        .description(f"{description} Runbook: {RUNBOOKS}/{runbook}.md." if runbook else description)
         .datasource(SOURCE)
         .unit(unit)
         .grid_pos(model.GridPos(h=height, w=width, x=0, y=0))

@@ -143,6 +143,7 @@ DASHBOARD = Dashboard(
                     "suffix: orders/min",
                     "Orders placed a minute. A fall while pages are still looked at is a fault that no status tells.",
                     ORDERS,
+                    runbook="NoOrders",
                 ),
                 figure(
                     "Revenue",
@@ -184,6 +185,7 @@ DASHBOARD = Dashboard(
                     steps=UP,
                     texts=UP_OR_DOWN,
                     sparkline=False,
+                    runbook="DatabaseDown",
                 ),
             ),
         ),
@@ -230,6 +232,7 @@ DASHBOARD = Dashboard(
                     "Forms that were sent and refused. Some filled in wrongly are normal, a rise is a form that is hard"
                     " to read. The shop's fault is 0 when it is good.",
                     *CHECKOUT_REFUSALS,
+                    runbook="CheckoutFailing",
                 ),
                 course(
                     "Revenue over time",

@@ -120,6 +120,7 @@ DASHBOARD = Dashboard(
                     steps=UP,
                     texts=UP_OR_DOWN,
                     sparkline=False,
+                    runbook="UwsgiDown",
                 ),
                 figure(
                     "Workers busy",
@@ -127,6 +128,7 @@ DASHBOARD = Dashboard(
                     "Share of workers that were seen in a request. Good is below 70%; at 100% the next request waits.",
                     SHARE_BUSY,
                     steps=SHARE_USED,
+                    runbook="WorkersSaturated",
                 ),
                 figure(
                     "Waiting for a worker",
@@ -156,6 +158,7 @@ DASHBOARD = Dashboard(
                     KILLED,
                     steps=NONE_IS_GOOD,
                     sparkline=False,
+                    runbook="Harakiri",
                 ),
             ),
         ),
@@ -183,6 +186,7 @@ DASHBOARD = Dashboard(
                     overrides={"limit": LIMIT},
                     width=12,
                     height=9,
+                    runbook="ListenQueueFilling",
                 ),
                 course(
                     "Time worked",
@@ -274,6 +278,7 @@ DASHBOARD = Dashboard(
                     " start with each kill is a request that never ends.",
                     STARTED,
                     HARAKIRI,
+                    runbook="WorkerRespawnLoop",
                 ),
                 course(
                     "Age of workers",
@@ -289,6 +294,7 @@ DASHBOARD = Dashboard(
                     " outside of it.",
                     ESCAPED,
                     ESCAPED_THE_APP,
+                    runbook="WorkerExceptions",
                 ),
             ),
         ),
@@ -302,6 +308,7 @@ DASHBOARD = Dashboard(
                     " start is a leak.",
                     MEMORY,
                     width=6,
+                    runbook="WorkerMemory",
                 ),
                 course(
                     "Memory of all workers",

@@ -161,8 +161,11 @@ class HostRuntime(Runtime):
         self.running_settings.unlink(missing_ok=True)
         if self.is_running():
             supervisord = psutil.Process(self._supervisor.pid())
+            # A lab that an older checkout started has no part that came since.
+            known = self._supervisor.states()
             for part in reversed(self.parts):
-                self._supervisor.stop(part.name)
+                if part.name in known:
+                    self._supervisor.stop(part.name)
             self._supervisor.shutdown()
             with suppress(psutil.TimeoutExpired):
                 supervisord.wait(timeout=20)

@@ -44,7 +44,8 @@ class Supervisor:
         """Say whether it answers."""
         try:
             return self._rpc.getState()["statename"] == "RUNNING"
-        except (OSError, http.client.HTTPException):
+        except (OSError, http.client.HTTPException, xmlrpc.client.Fault):
+            # It is not there, or it is about to end.
             return False
 
     def launch(self, environment: Mapping[str, str]) -> None:

@@ -8,9 +8,10 @@ import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from grafana.src import DASHBOARDS
+from grafana.src import DASHBOARDS, overview, shared
 from grafana.src.shared import SCHEMA_VERSION, Panel
 from lab import contract
+from lab.alerting.table import objectives
 from lab.dashboards import model
 from lab.dashboards.span import SCRAPE_SECONDS
 from lab.paths import ROOT
@@ -182,6 +183,27 @@ def test_what_a_panel_needs_is_what_its_metrics_need():
             assert set(panel.needs) == set().union(*(needs.get(name, set()) for name in metrics)), content[number][
                 "title"
             ]
+
+
+def test_every_runbook_is_named_by_the_panel_that_shows_its_alert():
+    """And none that there is not; the Watchdog is no fault to look at."""
+    folder = ROOT / "docs" / "runbooks"
+    named = {
+        name
+        for parameter in PANELS
+        for panel in parameter.values
+        for name in re.findall(r"Runbook: docs/runbooks/(\w+)\.md\.$", panel["description"])
+    }
+
+    assert named == {file.stem for file in folder.glob("*.md")} - {"README", "Watchdog"}
+
+
+def test_the_objectives_of_the_overview_are_the_promised_ones():
+    targets = {each.objective: each for each in objectives()}
+
+    assert targets["shopping-availability"].target == shared.AVAILABILITY_OBJECTIVE
+    assert targets["shopping-latency"].target == overview.IN_TIME_OBJECTIVE
+    assert f'le="{shared.LATENCY_OBJECTIVE_SECONDS}"' in targets["shopping-latency"].bad
 
 
 def test_a_panel_is_one_panel_of_one_dashboard():

@@ -4,11 +4,12 @@ import errno
 import fcntl
 import json
 import os
+import signal
 import subprocess
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import requests
@@ -110,6 +111,11 @@ class Runtime(ABC):
     @abstractmethod
     def shop(self, variables: Mapping[str, str], result: Path) -> int:
         """Run Locust without its page, with these variables, and return its exit code; the figures go to ``result``."""
+
+    def interrupt(self, load: subprocess.Popen) -> None:
+        """Have a ``make load`` that leads a process group of its own end as after Ctrl-C, with its books closed."""
+        with suppress(ProcessLookupError):
+            os.killpg(load.pid, signal.SIGINT)
 
     @abstractmethod
     def shop_from_page(self, variables: Mapping[str, str]) -> int:

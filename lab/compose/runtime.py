@@ -198,6 +198,15 @@ class ComposeRuntime(Runtime):
             result.write_text(read.stdout, encoding="utf-8")
         return code
 
+    def interrupt(self, load: subprocess.Popen) -> None:
+        # A signal to Compose's command ends that, and not Locust in its container; Locust's end ends both.
+        labels = (f"{engine.LABEL}.project={engine.PROJECT}", f"{engine.LABEL}.service=loadtest")
+        filters = [argument for label in labels for argument in ("--filter", f"label={label}")]
+        found = engine.docker("ps", "--quiet", *filters).stdout.split()
+        # It may end by itself meanwhile.
+        with contextlib.suppress(LabError):
+            engine.docker("kill", "--signal", "INT", *found)
+
     def shop_from_page(self, variables: Mapping[str, str]) -> int:
         ports.refuse_taken(self.settings, ["LOCUST_PORT"])
         port = self.settings["LOCUST_PORT"]

@@ -201,13 +201,12 @@ def shopping(runtime: Runtime) -> Iterator[None]:
         if load.poll() is not None:
             raise LabError(f"the load ended before the drill did: {log} says why.")
     finally:
-        _end(load)
+        _end(runtime, load)
     click.echo("\n" + _ledger(log.read_text(encoding="utf-8", errors="replace")))
 
 
-def _end(load: subprocess.Popen) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(load.pid, signal.SIGINT)
+def _end(runtime: Runtime, load: subprocess.Popen) -> None:
+    runtime.interrupt(load)
     try:
         load.wait(CLOSING_SECONDS)
     except subprocess.TimeoutExpired:

@@ -296,7 +296,9 @@ def test_the_burn_alerts_are_those_of_the_workbook():
 
 
 # A metric, a selector's labels, and a threshold in an expression
-WORDS = r"by|on|and|or|sum|min|max|avg|count|rate|increase|vector|time|group_left|histogram_quantile|\w+_over_time"
+WORDS = (
+    r"by|on|and|or|sum|min|max|avg|count|rate|increase|vector|time|group_left|offset|histogram_quantile|\w+_over_time"
+)
 SELECTOR = re.compile(r"\{([^}]*)\}")
 MATCHER = re.compile(r'(?P<label>\w+)(?P<operator>=~|!~|!=|=)"(?P<value>[^"]*)"')
 BY = re.compile(r"\bby \(([^)]*)\)")

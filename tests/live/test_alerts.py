@@ -101,6 +101,15 @@ def told(alerts: Pushed, *wanted: tuple[str, str, str]) -> None:
     )
 
 
+def test_a_healthy_lab_fires_nothing_but_the_watchdog(observer, shopped):
+    began, ended = int(shopped["start"]), int(shopped["end"])
+    firing = observer.query(
+        f'count by (alertname) (count_over_time(ALERTS{{alertstate="firing"}}[{ended - began}s]))', at=shopped["end"]
+    )
+
+    assert {each["metric"]["alertname"] for each in firing} == {"Watchdog"}
+
+
 def test_the_heartbeat_arrives_within_90_s_and_is_printed(runtime, lab_alerts):
     since = datetime.now(UTC)
 

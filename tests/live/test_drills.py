@@ -37,12 +37,3 @@ def test_a_drill_of_what_the_runtime_lacks_is_refused(runtime):
 
     with pytest.raises(LabError, match=rf"x is not for {runtime.name}: it needs kafka"):
         drilling.run(runtime, drill)
-
-
-def test_a_healthy_lab_fires_nothing_but_the_watchdog(observer, shopped):
-    began, ended = int(shopped["start"]), int(shopped["end"])
-    firing = observer.query(
-        f'count by (alertname) (count_over_time(ALERTS{{alertstate="firing"}}[{ended - began}s]))', at=shopped["end"]
-    )
-
-    assert {each["metric"]["alertname"] for each in firing} == {"Watchdog"}

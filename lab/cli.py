@@ -1,6 +1,7 @@
 """The commands behind the Makefile's verbs."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from lab.lessons import multiprocess
 from lab.parts import Part, part
 from lab.paths import ROOT, VENV
 from lab.prometheus import Api
+from lab.report.page import Run
 from lab.runtime import Runtime
 
 
@@ -134,10 +136,11 @@ def show_addresses(chosen: Runtime) -> None:
 def load(profile: str) -> None:
     """Restock, shop, and balance the books; exit code 1 when a request failed that should not have, or they do not."""
     chosen = runtime()
-    code, result = load_module.shop(chosen, profile)
-    if result.exists():
-        code = _show_ledger(chosen, result) or code
-        click.echo(f"\nReport: {shown(runs.report_of(chosen, [result]))} (make report)")
+    code, file = load_module.shop(chosen, profile)
+    if file.exists():
+        run = runs.read(chosen, file)
+        code = _show_ledger(run) or code
+        click.echo(f"\nReport: {shown(runs.report(chosen, [run]))} (make report)")
     sys.exit(code)
 
 
@@ -145,8 +148,7 @@ def load(profile: str) -> None:
 @click.argument("result", required=False, type=click.Path(path_type=Path), envvar="R")
 def ledger(result: Path | None) -> None:
     """Print the ledger of the last run, or of the one whose RESULT is given; exit code 1 unless it is exact."""
-    chosen = runtime()
-    sys.exit(_show_ledger(chosen, result or runs.last_result()))
+    sys.exit(_show_ledger(runs.read(runtime(), result or runs.last())))
 
 
 @main.command()
@@ -154,10 +156,11 @@ def ledger(result: Path | None) -> None:
 @click.option("--compare", is_flag=True, help="Lay two runs side by side: the one before, and the one after.")
 def report(results: tuple[Path, ...], compare: bool) -> None:
     """Write the report of the last run, or of the one whose RESULT is given, and open it."""
-    results = results or tuple(map(Path, os.environ.get("R", "").split())) or (runs.last_result(),)
+    results = results or tuple(map(Path, shlex.split(os.environ.get("R", "")))) or (runs.last(),)
     if len(results) != 2 and (compare or len(results) != 1):
         raise LabError('a report is of one run and a comparison of two: give R=A, or R="A B".')
-    file = runs.report_of(runtime(), [each.resolve() for each in results])
+    chosen = runtime()
+    file = runs.report(chosen, [runs.read(chosen, each.resolve()) for each in results])
     click.echo(f"Report: {shown(file)}")
     if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         webbrowser.open(file.as_uri())
@@ -168,10 +171,9 @@ def shown(file: Path) -> str:
     return str(file.relative_to(ROOT) if file.is_relative_to(ROOT) else file)
 
 
-def _show_ledger(chosen: Runtime, result: Path) -> int:
-    found = runs.ledger_of(chosen, result)
-    click.echo(f"\n{text.page(found)}")
-    return 0 if found.verdict == "exact" else 1
+def _show_ledger(run: Run) -> int:
+    click.echo(f"\n{text.page(run.ledger)}")
+    return 0 if run.ledger.verdict == "exact" else 1
 
 
 @main.command()
@@ -294,7 +296,7 @@ def generate() -> None:
 def pictures() -> None:
     """Take the pictures of the docs anew."""
     chosen = runtime()
-    report = runs.report_of(chosen, [runs.last_result()])
+    report = runs.report(chosen, [runs.read(chosen, runs.last())])
     for file in pictures_module.take(chosen, report):
         click.echo(f"{shown(file)}  {file.stat().st_size / 1024:.0f} KiB")
 

@@ -14,12 +14,9 @@ from lab import local
 from lab.parts import part
 from lab.runtime import Runtime
 
-KINDS = ("load", "deploy", "drill")
-PHASES = ("start", "end")
-
 
 def tell(runtime: Runtime, kind: str, phase: str, name: str, text: str) -> None:
-    """Push an event of now: of ``KINDS`` and ``PHASES``, the name of what it is about, and a sentence.
+    """Push an event of now: a load, deploy or drill, its start or end, the name of what it is about, and a sentence.
 
     When the Pushgateway does not take it, that is said and nothing else fails.
     """

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from lab.errors import LabError
 from lab.ledger import books
-from lab.ledger.books import Ledger
 from lab.ledger.cut import Cut
 from lab.ledger.prometheus import Prometheus
 from lab.parts import part
@@ -20,52 +19,37 @@ from lab.runtime import Runtime
 TOLD_SECONDS = 2
 
 
-def ledger_of(runtime: Runtime, result: Path) -> Ledger:
-    """Return the ledger of a run by the file of its result.
+def read(runtime: Runtime, file: Path) -> Run:
+    """Return a run by its file, with its books balanced.
 
     Raises LabError when the file is none of a run whose books were kept.
     """
-    return _ledger(Prometheus(runtime.url(part("prometheus"), "")), run_of(result))
-
-
-def _ledger(prometheus: Prometheus, run: dict) -> Ledger:
-    opening, closing = (Cut.from_json(run["books"][name]) for name in ("opening", "closing"))
-    return books.balance(prometheus, opening, closing, run)
-
-
-def run_of(result: Path) -> dict:
-    """Return what the file of a run says; raises LabError when it is none of a run whose books were kept."""
     try:
-        run = json.loads(result.read_text(encoding="utf-8"))
-        for name in ("opening", "closing"):
-            Cut.from_json(run["books"][name])
+        result = json.loads(file.read_text(encoding="utf-8"))
+        opening, closing = (Cut.from_json(result["books"][name]) for name in ("opening", "closing"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise LabError(
-            f"{result} holds no run with its books ({type(error).__name__}): `make load` writes one."
+            f"{file} holds no run with its books ({type(error).__name__}): `make load` writes one."
         ) from error
-    return run
+    ledger = books.balance(Prometheus(runtime.url(part("prometheus"), "")), opening, closing, result)
+    return Run(file, result, ledger)
 
 
-def report_of(runtime: Runtime, results: Sequence[Path]) -> Path:
-    """Write the report of a run, or of two side by side, beside its file and return where it is.
+def report(runtime: Runtime, shown: Sequence[Run]) -> Path:
+    """Write the report of a run, or of two side by side, beside the first one's file and return where it is.
 
     A run that has just ended is reported on once Prometheus has what was told of its end. When Prometheus does not
-    answer, the report says so and has what the run itself knows. Raises LabError when a file is none of a run.
+    answer, the report says so and has what the run itself knows.
     """
     url = runtime.url(part("prometheus"), "")
-    prometheus = Prometheus(url)
-    runs = []
-    for result in results:
-        run = run_of(result)
-        prometheus.first_scrape("pushgateway", run["end"] + TOLD_SECONDS)
-        runs.append(Run(run, _ledger(prometheus, run)))
-    names = [result.stem for result in results]
-    file = results[0].with_name(f"{'-and-'.join(names)}.html")
-    page.write(file, runs, Api(url), runtime.provides)
+    Prometheus(url).first_scrape("pushgateway", max(run.end for run in shown) + TOLD_SECONDS)
+    names = [run.file.stem for run in shown]
+    file = shown[0].file.with_name(f"{'-and-'.join(names)}.html")
+    page.write(file, shown, Api(url), runtime.provides)
     return file
 
 
-def last_result() -> Path:
+def last() -> Path:
     """Return the file of the newest run; raises LabError when there is none."""
     found = sorted(REPORTS.glob("load-*.json"))
     if not found:

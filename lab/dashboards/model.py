@@ -14,13 +14,12 @@ FOLDER = ROOT / "grafana" / "dashboards"
 
 @dataclass(frozen=True)
 class Target:
-    """One query of a panel. ``form`` is ``time_series``, ``table`` or ``heatmap``."""
+    """One query of a panel, over the time shown or, when ``instant``, at its end."""
 
     letter: str
     expr: str
     legend: str
     instant: bool
-    form: str
 
 
 @dataclass(frozen=True)
@@ -39,13 +38,7 @@ class Panel:
     def targets(self) -> list[Target]:
         """Its queries, but for those that are switched off."""
         return [
-            Target(
-                each["refId"],
-                each["expr"],
-                each.get("legendFormat", ""),
-                bool(each.get("instant")),
-                each.get("format", "time_series"),
-            )
+            Target(each["refId"], each["expr"], each.get("legendFormat", ""), bool(each.get("instant")))
             for each in self.json.get("targets", [])
             if not each.get("hide")
         ]

@@ -78,13 +78,15 @@ class Proof:
 def prove(api: Api, provides: Set[str], end: float | None = None) -> Proof:
     """Ask every query of every panel and variable, up to the unix time ``end`` (now).
 
-    Raises LabError when Prometheus does not answer.
+    Raises LabError when Prometheus does not answer, or when it is too early to ask at all.
     """
     end = end or time.time()
     dashboards = model.load()
     moved = _last_load(api, end) or _first_sample(api, end)
     offered = {start: last(start, end) for start in dict.fromkeys(each for of in dashboards for each in of.ranges)}
     spans = {start: span for start, span in offered.items() if span.aligned[1] >= moved}
+    if not spans:
+        raise LabError("the last load has ended only just now: ask again in some seconds.")
     asked = [each for dashboard in dashboards for each in _asked(api, dashboard, spans)]
     return Proof(asked, provides, [start for start in offered if start not in spans])
 
@@ -112,7 +114,7 @@ def _asked(api: Api, dashboard: Dashboard, offered: dict[str, Span]) -> Iterator
             _note_variable(found, api, query, start, span, chosen)
         yield found
     for name, query in dashboard.events.items():
-        event = Target("", query, "", instant=False, form="time_series")
+        event = Target("", query, "", instant=False)
         # There may have been none of a kind yet.
         found = Asked(f"{dashboard.title}: events {name}", empty_until="the first of them")
         for start, span in spans.items():

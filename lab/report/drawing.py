@@ -136,6 +136,7 @@ def _heatmap(panel: Panel, lines: Sequence[Series]) -> Drawn:
         raise Unknown("This report draws heatmaps of classic histograms alone, which have the label le.")
     buckets = sorted(lines, key=lambda series: float(series.labels["le"]))
     times = sorted({at for series in buckets for at, _ in series.points})
+    places = {at: place for place, at in enumerate(times)}
     cells = []
     below: dict[float, float] = {}
     for place, series in enumerate(buckets):
@@ -143,7 +144,7 @@ def _heatmap(panel: Panel, lines: Sequence[Series]) -> Drawn:
             if value is None:
                 continue
             if alone := max(value - below.get(at, 0), 0):
-                cells.append([times.index(at), place, alone])
+                cells.append([places[at], place, alone])
             below[at] = value
     return {
         "times": times,

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from string import Template
 
 from lab.dashboards.answers import number
+from lab.dashboards.span import SCRAPE_SECONDS
 from lab.errors import LabError
 from lab.prometheus import Api
 
@@ -43,7 +45,6 @@ UNITS: Mapping[str, Callable[[float], str]] = {
     "rate": lambda value: f"{value:,.1f}/s",
     "share": lambda value: f"{value:.3%}" if value else "0%",
     "seconds": _seconds,
-    "length": lambda value: f"{value:,.0f} s",
     "bytes": _bytes,
     "euros": lambda value: f"€{value:,.2f}",
     "cores": lambda value: f"{value:,.3g} cores",
@@ -63,72 +64,99 @@ def of_run(run: Mapping) -> list[Figure]:
     ]
 
 
-#: What Prometheus knows of a run: label, unit, note, whether less is better, and the query; R is the run's length.
-MEASURED = (
-    (
-        ("p95", "seconds", "time to answer at NGINX", True),
-        "histogram_quantile(0.95, sum by (le) (increase(nginx_http_request_duration_seconds_bucket[R])))",
+@dataclass(frozen=True)
+class Measure:
+    """A figure that Prometheus knows, less of which is better; ``$window`` in its query is the length of the run."""
+
+    label: str
+    unit: str
+    note: str
+    expr: str
+
+
+#: What a run is judged by.
+JUDGED = (
+    Measure(
+        "p95",
+        "seconds",
+        "time to answer at NGINX",
+        "histogram_quantile(0.95, sum by (le) (increase(nginx_http_request_duration_seconds_bucket[$window])))",
     ),
-    (
-        ("5xx", "share", "of all answers", True),
-        '(sum(increase(nginx_http_responses_total{status=~"5.."}[R])) or vector(0))'
-        " / sum(increase(nginx_http_responses_total[R]))",
+    Measure(
+        "5xx",
+        "share",
+        "of all answers",
+        '(sum(increase(nginx_http_responses_total{status=~"5.."}[$window])) or vector(0))'
+        " / sum(increase(nginx_http_responses_total[$window]))",
     ),
 )
+#: What it cost.
 COST = (
-    (
-        ("CPU a request", "seconds", "uWSGI's workers, for each request that reached Django", True),
-        "sum(increase(pomar_workers_cpu_seconds_total[R]))"
-        " / sum(increase(django_http_responses_before_middlewares_total[R]))",
+    Measure(
+        "CPU a request",
+        "seconds",
+        "uWSGI's workers, for each request that reached Django",
+        "sum(increase(pomar_workers_cpu_seconds_total[$window]))"
+        " / sum(increase(django_http_responses_before_middlewares_total[$window]))",
     ),
-    (
-        ("CPU of the workers", "cores", "all workers, on average", True),
-        "sum(rate(pomar_workers_cpu_seconds_total[R]))",
+    Measure(
+        "CPU of the workers",
+        "cores",
+        "all workers, on average",
+        "sum(rate(pomar_workers_cpu_seconds_total[$window]))",
     ),
-    (
-        ("Memory of the workers", "bytes", "resident, of all together, the most there was", True),
-        "max_over_time(sum(pomar_worker_resident_memory_bytes)[R:5s])",
+    Measure(
+        "Memory of the workers",
+        "bytes",
+        "resident, of all together, the most there was",
+        "max_over_time(sum(pomar_worker_resident_memory_bytes)[$window:5s])",
     ),
-    (
-        ("Statements a request", "number", "sent to the database by Django", True),
-        "sum(increase(django_db_execute_total[R])) / sum(increase(django_http_responses_before_middlewares_total[R]))",
+    Measure(
+        "Statements a request",
+        "number",
+        "sent to the database by Django",
+        "sum(increase(django_db_execute_total[$window]))"
+        " / sum(increase(django_http_responses_before_middlewares_total[$window]))",
     ),
-    (
-        ("Bytes an answer", "bytes", "sent by NGINX, headers included, static files too", True),
-        "sum(increase(nginx_http_response_bytes_total[R])) / sum(increase(nginx_http_responses_total[R]))",
+    Measure(
+        "Bytes an answer",
+        "bytes",
+        "sent by NGINX, headers included, static files too",
+        "sum(increase(nginx_http_response_bytes_total[$window])) / sum(increase(nginx_http_responses_total[$window]))",
     ),
-    (
-        ("Time in scrapes", "share", "of each second, all exporters together", True),
-        "sum(sum_over_time(scrape_duration_seconds[R])) / S",
+    Measure(
+        "Time in scrapes",
+        "share",
+        "of each second, all exporters together",
+        "sum(sum_over_time(scrape_duration_seconds[$window])) / $seconds",
     ),
-    (
-        ("Samples stored", "rate", "by Prometheus", True),
-        "sum(rate(prometheus_tsdb_head_samples_appended_total[R]))",
+    Measure(
+        "Samples stored", "rate", "by Prometheus", "sum(rate(prometheus_tsdb_head_samples_appended_total[$window]))"
     ),
-    (
-        ("Series", "count", "in Prometheus's memory at the end", True),
-        "sum(prometheus_tsdb_head_series)",
-    ),
-    (
-        ("CPU of the watchers", "cores", "Prometheus, Alertmanager, Pushgateway and the exporters that tell", True),
-        'sum(rate(process_cpu_seconds_total{job!="django"}[R]))',
+    Measure("Series", "count", "in Prometheus's memory at the end", "sum(prometheus_tsdb_head_series)"),
+    Measure(
+        "CPU of the watchers",
+        "cores",
+        "Prometheus, Alertmanager, Pushgateway and the exporters that tell",
+        'sum(rate(process_cpu_seconds_total{job!="django"}[$window]))',
     ),
 )
 
 
-def measured(api: Api, start: float, end: float, wanted: Sequence[tuple] = MEASURED) -> list[Figure]:
+def measured(api: Api, start: float, end: float, wanted: Sequence[Measure]) -> list[Figure]:
     """Return what Prometheus knows of the time from ``start`` to ``end``; unknown where it says nothing.
 
     Its increases are estimates: what must be exact stands in the ledger.
     """
-    seconds = max(round(end - start), 20)
+    seconds = max(round(end - start), 4 * SCRAPE_SECONDS)
     found = []
-    for (label, unit, note, less_is_better), expr in wanted:
+    for each in wanted:
         value = None
         with suppress(LabError):
-            answer = api.query(expr.replace("[R", f"[{seconds}s").replace("/ S", f"/ {seconds}"), end).series
+            expr = Template(each.expr).substitute(window=f"{seconds}s", seconds=seconds)
+            answer = api.query(expr, end).series
             value = number(answer[0]["value"][1]) if answer else None
-        found.append(Figure(label, value, unit, note, less_is_better))
+        found.append(Figure(each.label, value, each.unit, each.note, less_is_better=True))
     return found
 
 

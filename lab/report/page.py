@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,11 @@ EVENTS = "lab_event"
 
 @dataclass(frozen=True)
 class Run:
-    """A run to report on: what its file says, and its ledger, or why there is none."""
+    """A run to report on: its file, what that says, and its ledger."""
 
+    file: Path
     result: Mapping[str, Any]
-    ledger: Ledger | None
-    no_ledger: str = ""
+    ledger: Ledger
 
     @property
     def start(self) -> float:
@@ -46,9 +47,9 @@ class Run:
         """Unix time at which its last visitor left."""
         return self.result["end"]
 
-    @property
+    @cached_property
     def span(self) -> Span:
-        """The time that is drawn."""
+        """The time that is drawn; of a run that has just ended, up to the moment at which that was asked first."""
         return Span(self.start - BEFORE_SECONDS, min(self.end + AFTER_SECONDS, time.time()))
 
     @property
@@ -71,8 +72,9 @@ def write(file: Path, runs: Sequence[Run], api: Api, provides: Set[str]) -> None
 def page(runs: Sequence[Run], api: Api, provides: Set[str]) -> str:
     """Return the report of one run, or of two, as HTML."""
     shown = [drawing.dashboard(api, each, [run.span for run in runs], provides) for each in model.load()]
-    judged = [_figures(run, api) for run in runs]
+    judged = [[*figures.of_run(run.result), *figures.measured(api, run.start, run.end, figures.JUDGED)] for run in runs]
     cost = [figures.measured(api, run.start, run.end, figures.COST) for run in runs]
+    compared = [[*of_run, *costs] for of_run, costs in zip(judged, cost, strict=True)]
     environment = Environment(
         loader=FileSystemLoader(ASSETS), autoescape=select_autoescape(["j2"]), undefined=StrictUndefined
     )
@@ -85,12 +87,8 @@ def page(runs: Sequence[Run], api: Api, provides: Set[str]) -> str:
         document=Markup(_document(runs, api, shown)),
         dashboards=shown,
         runs=[_facts(run, api, of_run, costs) for run, of_run, costs in zip(runs, judged, cost, strict=True)],
-        comparison=figures.changes(*map(sum, zip(judged, cost, strict=True), [[], []])) if len(runs) == 2 else None,
+        comparison=figures.changes(*compared) if len(compared) == 2 else None,
     )
-
-
-def _figures(run: Run, api: Api) -> list[Figure]:
-    return [*figures.of_run(run.result), *figures.measured(api, run.start, run.end)]
 
 
 def _facts(run: Run, api: Api, judged: Sequence[Figure], cost: Sequence[Figure]) -> dict[str, Any]:
@@ -99,9 +97,8 @@ def _facts(run: Run, api: Api, judged: Sequence[Figure], cost: Sequence[Figure])
         "name": run.name,
         "verdict": _verdict(run),
         "tiles": [{"label": each.label, "value": each.text, "note": each.note} for each in judged],
-        "ledger": _ledger(run.ledger) if run.ledger else None,
-        "ledger_message": run.no_ledger,
-        "latency": _latency(run.ledger) if run.ledger and run.ledger.quantiles else None,
+        "ledger": _ledger(run.ledger),
+        "latency": _latency(run.ledger) if run.ledger.quantiles else None,
         "cost": [{"what": each.label, "value": each.text, "note": each.note} for each in cost],
         "alerts": alerts.timeline(api, run.span),
         "settings": [{"name": name, "value": value} for name, value in lab.get("settings", {}).items()],
@@ -117,10 +114,9 @@ def _verdict(run: Run) -> dict[str, str]:
         return {"state": "bad", "sentence": f"FAILED: {'; '.join(result['problems'])}."}
     rate = result["requests"] / seconds
     passed = f"{result['requests']:,} requests in {seconds:.0f} s ({rate:,.1f}/s), none failed"
-    books = "exact" if not run.ledger else run.ledger.verdict
-    if books == "different":
+    if run.ledger.verdict == "different":
         return {"state": "bad", "sentence": f"FAILED: {passed}; but the tiers counted differently, as the ledger says."}
-    if books == "unknown":
+    if run.ledger.verdict == "unknown":
         return {"state": "unknown", "sentence": f"NOT KNOWN: {passed}; but not every tier's count is known."}
     return {"state": "good", "sentence": f"PASSED: {passed}."}
 

@@ -1,8 +1,10 @@
 """The report of a run: what is drawn of each kind of panel from a real Prometheus, and the page in a real browser."""
 
+import html
 import json
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,10 @@ from selenium.webdriver.remote.webdriver import WebDriver
 
 from lab.dashboards.model import Dashboard, Panel, Row
 from lab.dashboards.span import Span
+from lab.ledger.account import settle
+from lab.ledger.books import Ledger
+from lab.ledger.comparison import Difference
+from lab.ledger.counts import LOCUST, LOG, Counts
 from lab.prometheus import Api
 from lab.report import alerts, drawing, figures, page
 from lab.report.page import Run
@@ -47,6 +53,19 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     ]
     with prometheus_with(samples, tmp_path_factory.mktemp("prometheus")) as url:
         yield Api(url)
+
+
+def run(
+    result: dict = RESULT,
+    *,
+    differences: Sequence[Difference] = (),
+    reasons: Sequence[str] = (),
+    notes: Sequence[str] = (),
+) -> Run:
+    """Return a run with its books: balanced, or with these differences, doubts and remarks."""
+    account = settle(Counts(Counter()), differences)
+    ledger = Ledger(result["start"], result["end"], account, [], list(reasons), list(notes))
+    return Run(Path("load.json"), result, ledger)
 
 
 @pytest.fixture
@@ -169,12 +188,23 @@ def test_a_form_that_the_report_cannot_draw_is_named_in_its_panel_alone(api, fie
     assert second["queries"][0]["expr"] == "sum($strange)"
 
 
-def test_a_run_whose_books_are_wrong_has_not_passed():
-    class Wrong:
-        verdict = "different"
-
-    assert page._verdict(Run(RESULT, Wrong()))["state"] == "bad"
-    assert page._verdict(Run(RESULT, None))["state"] == "good"
+@pytest.mark.parametrize(
+    ("books", "sentence"),
+    [
+        ({}, "PASSED: 600 requests in 60 s (10.0/s), none failed."),
+        (
+            {"differences": [Difference((LOCUST, LOG), "Locust sent 1; NGINX's access log has 2 (+1)")]},
+            "none failed; but the tiers counted differently, as the ledger says.",
+        ),
+        (
+            {"reasons": ["NGINX was restarted"]},
+            "NOT KNOWN: 600 requests in 60 s (10.0/s), none failed; but not every tier's count is known.",
+        ),
+    ],
+    ids=["exact", "different", "unknown"],
+)
+def test_a_run_has_passed_when_its_books_are_exact_as_well(no_api, books, sentence):
+    assert sentence in html.unescape(page.page([run(**books)], no_api, frozenset()))
 
 
 def test_a_panel_with_no_data_says_so(api):
@@ -315,7 +345,7 @@ def opened(browser, tmp_path: Path, runs: list[Run], api: Api) -> Path:
 
 
 def test_a_report_opens_with_no_network_and_every_panel_is_drawn(browser, tmp_path, api, every_kind):
-    opened(browser, tmp_path, [Run(RESULT, None, "There is none here.")], api)
+    opened(browser, tmp_path, [run()], api)
 
     assert states(browser) == [*STATES.values(), "empty", "failed", "absent"]
     assert browser.get_log("browser") == []
@@ -328,7 +358,7 @@ def test_a_report_opens_with_no_network_and_every_panel_is_drawn(browser, tmp_pa
 
 
 def test_labels_with_html_in_them_are_text(browser, tmp_path, api, every_kind):
-    file = opened(browser, tmp_path, [Run(RESULT, None, HOSTILE)], api)
+    file = opened(browser, tmp_path, [run(notes=[HOSTILE])], api)
     browser.execute_script("window.drawAll()")
 
     assert browser.find_elements("css selector", "img") == []
@@ -338,7 +368,7 @@ def test_labels_with_html_in_them_are_text(browser, tmp_path, api, every_kind):
 
 def test_two_runs_lie_side_by_side(browser, tmp_path, api, every_kind):
     other = {**RESULT, "requests": 500, "start": END - 50, "end": END}
-    opened(browser, tmp_path, [Run(RESULT, None, "none"), Run(other, None, "none")], api)
+    opened(browser, tmp_path, [run(), run(other)], api)
 
     assert states(browser) == [*STATES.values(), "empty", "failed", "absent"]
     assert browser.get_log("browser") == []
@@ -349,7 +379,7 @@ def test_a_phone_scrolls_up_and_down_only(browser, tmp_path, api, every_kind):
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
     )
-    opened(browser, tmp_path, [Run(RESULT, None, "none")], api)
+    opened(browser, tmp_path, [run()], api)
     browser.execute_script("window.drawAll()")
 
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
@@ -358,7 +388,7 @@ def test_a_phone_scrolls_up_and_down_only(browser, tmp_path, api, every_kind):
 def test_without_prometheus_the_report_has_what_the_run_itself_knows(tmp_path, no_api):
     file = tmp_path / "report.html"
 
-    page.write(file, [Run(RESULT, None, "Prometheus does not answer.")], no_api, frozenset())
+    page.write(file, [run()], no_api, frozenset())
 
     document = json.loads(re.search(r'id="document">(.*?)</script>', file.read_text(), re.DOTALL)[1])
     results = [
@@ -374,9 +404,7 @@ def test_without_prometheus_the_report_has_what_the_run_itself_knows(tmp_path, n
 def test_a_run_that_prometheus_has_forgotten_has_empty_panels(tmp_path, api):
     long_ago = {**RESULT, "start": END - 86_400, "end": END - 86_340}
 
-    html = page.page([Run(long_ago, None, "none")], api, frozenset())
-
-    assert "No data in this time." in html
+    assert "No data in this time." in page.page([run(long_ago)], api, frozenset())
 
 
 def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path, api, monkeypatch):

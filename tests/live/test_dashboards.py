@@ -49,18 +49,21 @@ def test_prometheus_can_read_it(api, expression):
 @pytest.mark.parametrize("name", NAMES)
 def test_after_a_load_it_shows_something_and_soon(proven, runtime, name):
     states = {
-        each.state(proven.provides)
-        for each in proven.asked
-        if name == (each.panel.name if each.panel and ": variable " not in each.name else each.name)
+        each.state(proven.provides) for each in proven.asked if name == (each.panel.name if each.panel else each.name)
     }
+    assert states
     if missing := {state for state in states if state.startswith("not here")}:
         pytest.skip(f"not on {runtime.name}: {missing.pop().removeprefix('not here: ')}")
 
     assert {state for state in states if state != "data" and not state.startswith("empty until")} == set()
 
 
+def test_after_a_load_the_shorter_spans_can_be_judged(proven):
+    assert {"now-5m", "now-15m", "now-1h"} & set(proven.too_young) == set()
+
+
 def test_a_browser_draws_every_panel_of_the_report_with_no_network(runtime, shopped):
-    report = runs.report_of(runtime, [shopped["file"]])
+    report = runs.report(runtime, [runs.read(runtime, shopped["file"])])
     needy = {f"{each.uid}-{panel.id}" for each in model.load() for panel in each.panels if panel.needs}
 
     with chromium_of(1280, 900) as browser:

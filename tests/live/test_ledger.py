@@ -68,7 +68,7 @@ def others(ledger: Ledger, route: str) -> int:
 
 
 def test_a_steady_run_has_no_remainder(runtime, shopped):
-    ledger = runs.ledger_of(runtime, shopped["file"])
+    ledger = runs.read(runtime, shopped["file"]).ledger
 
     holds(ledger)
     assert ledger.account.lines[0].count == shopped["requests"] > 1000
@@ -86,7 +86,7 @@ def test_fifty_visitors_and_a_worker_killed_for_taking_too_long(runtime, observe
 
     with once_the_load_runs(observer, ask_for_too_much):
         code, file = load.shop(runtime, "steady", {"USERS": "50", "DURATION": f"{harakiri}s"})
-    ledger = runs.ledger_of(runtime, file)
+    ledger = runs.read(runtime, file).ledger
 
     holds(ledger)
     assert (code, answers) == (0, [502])
@@ -109,7 +109,8 @@ def test_a_flash_sale_is_counted_with_its_refusals(runtime, observer):
     code, file = load.shop(runtime, "flash-sale", {"DURATION": "12s"})
     after = told()
     left = runtime.manage("shell", "-c", STOCK_LEFT)
-    ledger, result = runs.ledger_of(runtime, file), json.loads(file.read_text())
+    run = runs.read(runtime, file)
+    ledger, result = run.ledger, run.result
 
     holds(ledger)
     assert code == 0
@@ -137,7 +138,7 @@ def test_another_load_beside_it_that_wears_out_the_workers_is_a_term_of_its_own(
     done: list[subprocess.CompletedProcess] = []
     with once_the_load_runs(observer, lambda: done.append(subprocess.run(command, capture_output=True, text=True))):
         code, file = load.shop(runtime, "smoke", {"DURATION": "10s"})
-    ledger = runs.ledger_of(runtime, file)
+    ledger = runs.read(runtime, file).ledger
 
     holds(ledger)
     assert (code, done[0].returncode) == (0, 0), done[0].stderr

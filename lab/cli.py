@@ -27,7 +27,7 @@ from lab.host.runtime import HostRuntime
 from lab.ledger import text
 from lab.lessons import multiprocess
 from lab.parts import Part, part
-from lab.paths import ROOT, VENV
+from lab.paths import ROOT, VENV, shown
 from lab.prometheus import Api
 from lab.report.page import Run
 from lab.runtime import Runtime
@@ -166,11 +166,6 @@ def report(results: tuple[Path, ...], compare: bool) -> None:
         webbrowser.open(file.as_uri())
 
 
-def shown(file: Path) -> str:
-    """Return a file's path as it is typed in the checkout."""
-    return str(file.relative_to(ROOT) if file.is_relative_to(ROOT) else file)
-
-
 def _show_ledger(run: Run) -> int:
     click.echo(f"\n{text.page(run.ledger)}")
     return 0 if run.ledger.verdict == "exact" else 1
@@ -222,8 +217,9 @@ def _drill(wanted: Sequence[drills.Drill]) -> None:
             failed.append(f"{each.name} FAILED: {error}")
             continue
         rows += [(each.name, *row) for row in timeline.rows(each)]
-    click.echo()
-    progress.table(rows)
+    if len(rows) > 1:
+        click.echo()
+        progress.table(rows)
     for sentence in failed:
         click.echo(sentence, err=True)
     sys.exit(1 if failed else 0)

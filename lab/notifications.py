@@ -46,8 +46,22 @@ def _section(
     return f"{title}\n{grid([head, *body], words=set(range(len(head)))) if body else none}", True
 
 
+def firing(runtime: Runtime) -> list[dict]:
+    """Return the alerts that are pending or fire, as Prometheus has them; raises LabError when it does not answer."""
+    return Api(runtime.url(part("prometheus"), "")).get("alerts")["alerts"]
+
+
+def held(runtime: Runtime) -> list[dict]:
+    """Return the alerts that Alertmanager has, silenced and inhibited ones too; raises LabError as ``firing`` does."""
+    return _get(runtime, "alertmanager", "/api/v2/alerts")
+
+
+def kept(runtime: Runtime) -> list[dict]:
+    """Return the notifications that the receiver has, the oldest first; raises LabError as ``firing`` does."""
+    return _get(runtime, "receiver", "/notifications")
+
+
 def _firing(runtime: Runtime) -> list[tuple[str, ...]]:
-    alerts = Api(runtime.url(part("prometheus"), "")).get("alerts")["alerts"]
     rows = [
         (
             alert["labels"]["alertname"],
@@ -57,13 +71,13 @@ def _firing(runtime: Runtime) -> list[tuple[str, ...]]:
             _rest(alert["labels"]),
             alert["annotations"].get("summary", ""),
         )
-        for alert in alerts
+        for alert in firing(runtime)
     ]
     return [("alert", "severity", "state", "since", "of", "summary"), *sorted(rows)]
 
 
 def _held(runtime: Runtime) -> list[tuple[str, ...]]:
-    alerts = _get(runtime, "alertmanager", "/api/v2/alerts")
+    alerts = held(runtime)
     names = {alert["fingerprint"]: alert["labels"].get("alertname", "") for alert in alerts}
     rows = [
         (
@@ -88,9 +102,9 @@ def _state(status: dict, names: dict[str, str]) -> str:
 
 
 def _told(runtime: Runtime) -> list[tuple[str, ...]]:
-    kept = _get(runtime, "receiver", "/notifications")
-    beats = [each for each in kept if each["receiver"] == HEARTBEAT]
-    others = [each for each in kept if each["receiver"] != HEARTBEAT]
+    all_kept = kept(runtime)
+    beats = [each for each in all_kept if each["receiver"] == HEARTBEAT]
+    others = [each for each in all_kept if each["receiver"] != HEARTBEAT]
     last = sorted([*others[-SHOWN:], *beats[-1:]], key=lambda each: each["received"])
     rows = [
         (

@@ -10,6 +10,11 @@ LOGS = STATE / "logs"
 REPORTS = STATE / "reports"
 
 
+def shown(path: Path) -> str:
+    """Return a path as it is typed in the checkout."""
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+
+
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read, whole or not at all."""
     fresh = path.with_name(f"{path.name}.new")

@@ -11,17 +11,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import click
-import requests
 
-from lab import events, local
+from lab import events, notifications, runs
 from lab.drills.table import Drill
 from lab.errors import LabError
-from lab.parts import part
-from lab.paths import LOGS, ROOT
-from lab.prometheus import Api
+from lab.ledger import text
+from lab.paths import LOGS, ROOT, shown
 from lab.runtime import Runtime
 
-MENDED = "mended"
+MENDED, RESOLVED = "mended", "resolved"
 #: Seconds that people shop before anything breaks.
 CALM_SECONDS = 15
 #: Seconds that the load may go on; it is stopped when the drill is over.
@@ -47,7 +45,7 @@ class Timeline:
         """Yield each alert with the seconds from the fault to its firing, and from the mend to its end."""
         when = {what: seconds for seconds, what in self.steps}
         for name in drill.alerts:
-            fired, resolved = when[f"{name} firing"], when[f"{name} resolved"] - when[MENDED]
+            fired, resolved = when[f"{name} firing"], when[f"{name} {RESOLVED}"] - when[MENDED]
             yield name, f"{fired:.0f} s", f"{resolved:.0f} s"
 
 
@@ -61,126 +59,121 @@ def run(runtime: Runtime, drill: Drill) -> Timeline:
         raise LabError("the lab is not running: start it with `make up`.")
     if missing := set(drill.needs) - runtime.provides:
         raise LabError(f"{drill.name} is not for {runtime.name}: it needs {', '.join(sorted(missing))}.")
-    watch = Watch(runtime)
-    watch.wait(lambda: not watch.active(drill), drill.seconds, f"an alert of {drill.name} fires already")
+    watch = Watch(runtime, drill)
+    watch.wait(lambda: not watch.active(), lambda: f"an alert of {drill.name} fires already")
     click.echo(f"\n{drill.name}: {drill.what}")
     with shopping(runtime):
         time.sleep(CALM_SECONDS)
         timeline = Timeline()
         events.tell(runtime, "drill", "start", drill.name, f"{drill.name} begins: {drill.what}")
-        with drill.fault(runtime):
-            timeline.note("the fault is there")
-            for state in ("pending", "firing"):
-                _await(watch, drill, timeline, state)
-            told = _await_told(watch, drill, timeline)
-        timeline.note(MENDED)
-        events.tell(runtime, "drill", "end", drill.name, f"{drill.name} is mended")
-        _await(watch, drill, timeline, "")
-        _await_all_clear(watch, drill, timeline, told)
+        try:
+            with drill.fault(runtime):
+                timeline.note("the fault is there")
+                for state in ("pending", "firing"):
+                    _await(watch, timeline, state)
+                told = _await_told(watch, timeline)
+        finally:
+            timeline.note(MENDED)
+            events.tell(runtime, "drill", "end", drill.name, f"{drill.name} is mended")
+        _await(watch, timeline, RESOLVED)
+        _await_all_clear(watch, timeline, told)
     return timeline
 
 
 class Watch:
-    """What Prometheus and Alertmanager know of alerts at this moment, and what the receiver was told of them."""
+    """What is known of a drill's alerts at this moment: to Prometheus, to Alertmanager, and to who is told."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._api = Api(runtime.url(part("prometheus"), ""))
-        self._alertmanager = runtime.url(part("alertmanager"), "/api/v2/alerts")
-        self._receiver = runtime.url(part("receiver"), "/notifications")
+    def __init__(self, runtime: Runtime, drill: Drill) -> None:
+        self._runtime = runtime
+        self.drill = drill
 
-    def active(self, drill: Drill) -> dict[str, str]:
-        """Return the state of each alert of a drill that is pending or firing; firing wins."""
+    def active(self) -> dict[str, str]:
+        """Return the state of each alert that is pending or firing; firing wins."""
         found: dict[str, str] = {}
-        for each in self._api.get("alerts")["alerts"]:
+        for each in notifications.firing(self._runtime):
             name = each["labels"]["alertname"]
-            if name in drill.alerts and found.get(name) != "firing":
+            if name in self.drill.alerts and found.get(name) != "firing":
                 found[name] = each["state"]
         return found
 
-    def told(self, drill: Drill, status: str, since: float) -> set[str]:
-        """Return the alerts of a drill of which the receiver was told since then, as ``firing`` or ``resolved``."""
-        return {
-            alert["labels"]["alertname"]
-            for each in _kept(self._receiver)
-            if datetime.fromisoformat(each["received"]).timestamp() >= since
-            for alert in each["alerts"]
-            if alert["status"] == status
-        } & set(drill.alerts)
+    def told(self, status: str, since: float) -> set[str]:
+        """Return the alerts of which somebody was told since a unix time, as ``firing`` or ``resolved``."""
+        with suppress(LabError):
+            return {
+                alert["labels"]["alertname"]
+                for each in notifications.kept(self._runtime)
+                if datetime.fromisoformat(each["received"]).timestamp() >= since
+                for alert in each["alerts"]
+                if alert["status"] == status
+            } & set(self.drill.alerts)
+        return set()
 
-    def inhibited(self, drill: Drill) -> set[str]:
-        """Return the alerts of a drill that are not told, because the alert of their cause is."""
-        return {
-            each["labels"]["alertname"] for each in _kept(self._alertmanager) if each["status"]["inhibitedBy"]
-        } & set(drill.alerts)
+    def inhibited(self) -> set[str]:
+        """Return the alerts that are not told, because the alert of their cause is."""
+        with suppress(LabError):
+            held = notifications.held(self._runtime)
+            return {each["labels"]["alertname"] for each in held if each["status"]["inhibitedBy"]} & set(
+                self.drill.alerts
+            )
+        return set()
 
-    @staticmethod
-    def wait(done: Callable[[], bool], seconds: float, otherwise: str) -> None:
-        """Wait until something is so; raises LabError with what to say otherwise."""
-        deadline = time.monotonic() + seconds
+    def wait(self, done: Callable[[], bool], otherwise: Callable[[], str]) -> None:
+        """Wait as long as the drill may take until something is so; raises LabError with what to say otherwise."""
+        deadline = time.monotonic() + self.drill.seconds
         while not done():
             if time.monotonic() > deadline:
-                raise LabError(f"{otherwise}, after {seconds:g} s.")
+                raise LabError(f"{otherwise()}, after {self.drill.seconds} s.")
             time.sleep(0.5)
 
 
-def _await(watch: Watch, drill: Drill, timeline: Timeline, state: str) -> None:
-    """Wait until each alert of a drill has been in a state; the empty one is to be neither pending nor firing."""
-    missing = list(drill.alerts)
+def _await(watch: Watch, timeline: Timeline, state: str) -> None:
+    """Wait until each alert has been pending, firing or resolved, which is neither of the two."""
+    missing = list(watch.drill.alerts)
 
     def all_seen() -> bool:
-        now = watch.active(drill)
+        now = watch.active()
         for name in list(missing):
+            seen = now.get(name, RESOLVED)
             # An alert with no time to wait is never pending.
-            if now.get(name, "") in ({state, "firing"} if state else {""}):
+            if seen == state or (state, seen) == ("pending", "firing"):
                 missing.remove(name)
-                timeline.note(f"{name} {state or 'resolved'}")
+                timeline.note(f"{name} {state}")
         return not missing
 
-    try:
-        watch.wait(all_seen, drill.seconds, "")
-    except LabError as error:
-        what = f"not {state}" if state else "still active"
-        raise LabError(f"{', '.join(missing)} {what} {drill.seconds} s later: see docs/runbooks/.") from error
+    watch.wait(all_seen, lambda: f"{', '.join(missing)} not {state}")
 
 
-def _kept(url: str) -> list[dict]:
-    """Return the list that is at an address; an empty one while nobody answers there."""
-    with suppress(requests.RequestException):
-        return local.get(url, timeout=5).json()
-    return []
-
-
-def _await_told(watch: Watch, drill: Drill, timeline: Timeline) -> set[str]:
+def _await_told(watch: Watch, timeline: Timeline) -> set[str]:
     """Wait until each alert was told of or is inhibited, and return those that were told of."""
     told: set[str] = set()
     inhibited: set[str] = set()
 
     def all_settled() -> bool:
-        for name in sorted(watch.told(drill, "firing", timeline.began) - told):
+        for name in sorted(watch.told("firing", timeline.began) - told):
             told.add(name)
             timeline.note(f"{name} told")
-        for name in sorted(watch.inhibited(drill) - told - inhibited):
+        for name in sorted(watch.inhibited() - told - inhibited):
             inhibited.add(name)
             timeline.note(f"{name} not told, its cause is")
-        return told | inhibited == set(drill.alerts)
+        return told | inhibited == set(watch.drill.alerts)
 
-    watch.wait(all_settled, drill.seconds, f"nobody was told of an alert of {drill.name}")
+    watch.wait(all_settled, lambda: f"nobody was told of {', '.join(set(watch.drill.alerts) - told - inhibited)}")
     return told
 
 
-def _await_all_clear(watch: Watch, drill: Drill, timeline: Timeline, told: set[str]) -> None:
+def _await_all_clear(watch: Watch, timeline: Timeline, told: set[str]) -> None:
     """Wait until whoever was told of an alert was told of its end as well."""
     watch.wait(
-        lambda: told <= watch.told(drill, "resolved", timeline.began),
-        drill.seconds,
-        f"nobody was told of the end of an alert of {drill.name}",
+        lambda: told <= watch.told("resolved", timeline.began),
+        lambda: f"nobody was told of the end of an alert of {watch.drill.name}",
     )
     timeline.note("all clear told")
 
 
 @contextmanager
 def shopping(runtime: Runtime) -> Iterator[None]:
-    """Have people shop as in ``make load`` until the end of the block, and print the ledger of it."""
+    """Have people shop as in ``make load`` until the end of the block, and print the verdict of its ledger."""
+    began = time.time()
     LOGS.mkdir(exist_ok=True)
     log = LOGS / "drill-load.log"
     environment = {**os.environ, "RUNTIME": runtime.name, "PROFILE": "steady", "DURATION": str(LONGEST_SECONDS)}
@@ -199,10 +192,13 @@ def shopping(runtime: Runtime) -> Iterator[None]:
     try:
         yield
         if load.poll() is not None:
-            raise LabError(f"the load ended before the drill did: {log} says why.")
+            raise LabError(f"the load ended before the drill did: {shown(log)} says why.")
     finally:
         _end(runtime, load)
-    click.echo("\n" + _ledger(log.read_text(encoding="utf-8", errors="replace")))
+    file = runs.last()
+    if file.stat().st_mtime < began:
+        raise LabError(f"the load kept no books: {shown(log)} says why.")
+    click.echo(f"\n{text.verdict(runs.read(runtime, file).ledger)}\nReport: {shown(file.with_suffix('.html'))}")
 
 
 def _end(runtime: Runtime, load: subprocess.Popen) -> None:
@@ -212,9 +208,3 @@ def _end(runtime: Runtime, load: subprocess.Popen) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(load.pid, signal.SIGKILL)
         load.wait()
-
-
-def _ledger(said: str) -> str:
-    """Return what a load said of its ledger's verdict."""
-    lines = [line for line in said.splitlines() if line.startswith(("LEDGER", "not exact", "  ", "note"))]
-    return "\n".join(lines[-4:]) or "The load kept no ledger."

@@ -40,21 +40,20 @@ def crowd(runtime: Runtime, number: int, fault: str = "", paths: Sequence[str] =
 
     def ask(first: int) -> None:
         turn = first
-        with requests.Session() as session:
-            session.trust_env = False
-            session.verify = str(runtime.ca_file)
+        with local.visitor(str(runtime.ca_file)) as session:
             while not end.is_set():
                 with suppress(requests.RequestException):
                     session.get(f"{shop}{paths[turn % len(paths)]}", headers=headers, timeout=PATIENCE_SECONDS)
                 turn += 1
 
     with ThreadPoolExecutor(number) as pool:
-        for first in range(number):
-            pool.submit(ask, first)
+        visitors = [pool.submit(ask, first) for first in range(number)]
         try:
             yield
         finally:
             end.set()
+        for visitor in visitors:
+            visitor.result()
 
 
 @contextmanager

@@ -127,10 +127,7 @@ class Observer:
 
     def client(self) -> requests.Session:
         """Return a client that trusts the lab's certificate authority, and no other that the environment names."""
-        session = requests.Session()
-        session.trust_env = False
-        session.verify = self.ca_file
-        return session
+        return local.visitor(self.ca_file)
 
 
 def send_signal(runtime: Runtime, number: signal.Signals, *pids: int) -> bool:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lab import local
+from lab.notifications import held, kept
 from lab.parts import part
 from lab.paths import ROOT
 from lab.runtime import Runtime
@@ -49,8 +50,7 @@ class Pushed:
 
     def states(self) -> dict[str, str]:
         """Return what Alertmanager does with each that fires."""
-        answer = local.get(self._runtime.url(part("alertmanager"), "/api/v2/alerts"), timeout=5)
-        found = [each for each in answer.json() if each["labels"].get("namespace") == self._namespace]
+        found = [each for each in held(self._runtime) if each["labels"].get("namespace") == self._namespace]
         return {each["labels"]["alertname"]: each["status"]["state"] for each in found}
 
     def _push(self, alerts: list[dict[str, str]], ends: timedelta) -> None:
@@ -74,11 +74,6 @@ def lab_alerts(runtime) -> Callable[[], subprocess.CompletedProcess]:
     environment = {**os.environ, "RUNTIME": runtime.name}
     command = [sys.executable, "-m", "lab", "alerts"]
     return lambda: subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
-
-
-def kept(runtime: Runtime) -> list[dict]:
-    """Return all notifications that the receiver has."""
-    return local.get(runtime.url(part("receiver"), "/notifications"), timeout=5).json()
 
 
 def is_heartbeat(notification: dict) -> bool:

@@ -65,8 +65,10 @@ def prepare(environment: Any, web_ui: Any, **_: Any) -> None:
         print(f"Locust's page: http://{web_ui.host or 'localhost'}:{web_ui.port}", flush=True)
     else:
         _expect_a_shop(environment.host)
-        # Locust listens to SIGTERM only after a headless run; before, it would end amid the visitors' requests.
-        gevent.signal_handler(signal.SIGTERM, environment.runner.quit)
+        # Without this SIGTERM would end it amid the visitors' requests, and Ctrl-C would be raised in the visitor whose
+        # turn it is: he would be gone, and his request in NGINX's figures alone.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            gevent.signal_handler(number, environment.runner.quit)
 
 
 def _expect_trust(host: str | None) -> None:

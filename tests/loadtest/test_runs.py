@@ -4,6 +4,7 @@ import json
 import os
 import re
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +20,9 @@ from tests.programs import program
 
 ROOT = Path(__file__).resolve().parents[2]
 APP = ROOT / "app"
+HEEDS_SIGINT = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+)
 VARIABLES = ("PROFILE", "USERS", "DURATION", "SEED", "LAB_CA_FILE", "SHOP_HTTP_URL")
 
 
@@ -100,7 +104,8 @@ def _start(host: str, result_file: Path, **variables: str) -> subprocess.Popen:
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     command = [program("locust"), "-f", ROOT / "loadtest" / "locustfile.py", "--headless", "--host", host]
     return subprocess.Popen(
-        command,
+        # A shell that began this in the background has it ignore SIGINT, which a new program would inherit.
+        [sys.executable, "-c", HEEDS_SIGINT, *command],
         env=environment | {"LAB_LOAD_RESULT": str(result_file)} | variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -144,6 +149,25 @@ def test_a_flash_sale_sells_all_there_is_and_refuses_the_rest(shop, tmp_path):
     assert run.code == 0, run.output
     assert run.result["units"] == 3 * 8
     assert run.result["orders_refused"] == run.result["counts"]["checkout:checkout"]["POST"]["409"] > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_run_that_is_stopped_has_counted_every_request(shop, tmp_path, number):
+    """Several are stopped at once: a signal that ended one visitor's request would not do so each time."""
+    shop.restock(1000)
+    before = shop.requests_answered()
+    files = [tmp_path / f"{place}.json" for place in range(3)]
+    runs = [_start(f"http://127.0.0.1:{shop.port}", file, USERS="60", DURATION="40") for file in files]
+    eventually(shop.requests_answered, because="they shop", wanted=lambda answered: answered > before + 900)
+
+    for run in runs:
+        run.send_signal(number)
+    codes = [(run.wait(60), run.stdout.close())[0] for run in runs]
+
+    results = [json.loads(file.read_text()) for file in files]
+    assert codes == [1] * len(runs)
+    assert [result["problems"] for result in results] == [["the run was stopped before its end"]] * len(runs)
+    assert sum(result["requests"] for result in results) == shop.requests_answered() - before
 
 
 def test_one_seed_is_one_walk_through_the_shop(shop, tmp_path):

@@ -1,30 +1,23 @@
 """Django: which views are asked for, how they answer and how soon, and what they ask of the database and the cache."""
 
+from grafana.src.frame import Dashboard, Row
 from grafana.src.shared import (
     LATENCY_OBJECTIVE_SECONDS,
     NONE_IS_GOOD,
     SHARE_FOUND,
     SHARE_OF_ERRORS,
+    SLOW,
     Column,
-    Dashboard,
     Query,
-    Row,
     course,
     figure,
     heat,
     listing,
+    or_none,
     or_zero,
     quantile,
     quantiles,
 )
-
-SLOW = ((None, "transparent"), (LATENCY_OBJECTIVE_SECONDS, "red"))
-
-
-def or_none(events: str, label: str, beside: str) -> str:
-    """Return ``events`` by a label, and until there is a first one a 0 called none while ``beside`` has a value."""
-    return f'{events} or on () label_replace(0 * {beside}, "{label}", "none", "", "")'
-
 
 # The whole of Django, from before all middlewares to after them.
 REACHED = "sum(rate(django_http_requests_before_middlewares_total{$selector}[$__rate_interval]))"

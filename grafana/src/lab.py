@@ -1,13 +1,12 @@
 """What watches the shop, whether it can be believed, and what it costs."""
 
+from grafana.src.frame import Dashboard, Row
 from grafana.src.shared import (
     NEUTRAL,
     NONE_IS_GOOD,
     UP_OR_DOWN,
     Column,
-    Dashboard,
     Query,
-    Row,
     course,
     figure,
     listing,
@@ -46,20 +45,10 @@ ONE_RULE = [
     Query(f'max(prometheus_rule_evaluation_duration_seconds{{$selector,quantile="{q}"}})', f"p{q * 100:g}")
     for q in (0.5, 0.99)
 ]
-STORED = [
-    Query(f"sum({metric}{{$selector}})", name) for metric, name in (("prometheus_tsdb_storage_blocks_bytes", "blocks"),)
-]
+STORED = Query("sum(prometheus_tsdb_storage_blocks_bytes{$selector})", "blocks")
 CPU = Query("sum by (job) (rate(process_cpu_seconds_total{$selector}[$__rate_interval]))", "{{job}}")
 MEMORY = Query("sum by (job) (process_resident_memory_bytes{$selector})", "{{job}}")
 
-EXPORTER_FAILED = Query("max(uwsgi_exporter_last_scrape_error{$selector})")
-EXPORTER_LOOKS = Query("sum(rate(uwsgi_exporter_scrapes_total{$selector}[$__rate_interval]))", "looks")
-EXPORTER_ERRORS = Query("sum(rate(uwsgi_exporter_scrape_errors_total{$selector}[$__rate_interval]))", "failed")
-EXPORTER_TIME = Query(
-    "sum(rate(uwsgi_exporter_scrape_duration_seconds_sum{$selector}[$__rate_interval]))"
-    " / sum(rate(uwsgi_exporter_scrape_duration_seconds_count{$selector}[$__rate_interval]))",
-    "mean",
-)
 PROBES = [
     Query(f"{EACH} ({metric}{{$selector}})")
     for metric in ("probe_success", "probe_http_status_code", "probe_http_ssl", "probe_duration_seconds")
@@ -223,10 +212,8 @@ DASHBOARD = Dashboard(
                 course(
                     "Storage",
                     "bytes",
-                    "On disk. The log and head chunks hold the last hours and shrink when a block is written; blocks"
-                    " grow to the limit that is set.",
-                    *STORED,
-                    stacked=True,
+                    "Blocks on disk, none before the first two hours are over. They grow to the limit that is set.",
+                    STORED,
                     runbook="StorageNearBound",
                 ),
                 course(
@@ -263,33 +250,8 @@ DASHBOARD = Dashboard(
                         Column("#E", "Certificate ends", unit="dateTimeFromNow"),
                     ),
                     *PROBES,
-                    width=24,
-                    height=5,
-                ),
-                figure(
-                    "uWSGI exporter",
-                    "short",
-                    "Whether its last look at uWSGI's statistics succeeded. Failed: uWSGI is down, or its statistics"
-                    " are.",
-                    EXPORTER_FAILED,
-                    texts={"0": ("good", "green"), "1": ("failed", "red")},
-                    sparkline=False,
-                    height=8,
-                ),
-                course(
-                    "uWSGI exporter, looks",
-                    "ops",
-                    "One a scrape, and none failed.",
-                    EXPORTER_LOOKS,
-                    EXPORTER_ERRORS,
-                    width=6,
-                ),
-                course(
-                    "uWSGI exporter, time",
-                    "s",
-                    "Mean time of a look at uWSGI. It grows when uWSGI's master has no time.",
-                    EXPORTER_TIME,
-                    width=6,
+                    width=16,
+                    height=6,
                 ),
                 course(
                     "Pushgateway",
@@ -297,6 +259,7 @@ DASHBOARD = Dashboard(
                     "The lab pushes its events; the rest are health checks. Good is code 200; anything else is an event"
                     " that no dashboard shows.",
                     PUSHES,
+                    height=6,
                     runbook="PushedJobStale",
                 ),
             ),

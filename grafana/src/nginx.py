@@ -1,18 +1,19 @@
 """NGINX: what it was asked for, how it answered and how soon, and its connections."""
 
+from grafana.src.frame import Dashboard, Row
 from grafana.src.shared import (
     LATENCY_OBJECTIVE_SECONDS,
     NEUTRAL,
     NONE_IS_GOOD,
     SHARE_OF_ERRORS,
+    SLOW,
     UP,
     UP_OR_DOWN,
-    Dashboard,
     Query,
-    Row,
     course,
     figure,
     heat,
+    or_zero,
     quantile,
     quantiles,
 )
@@ -22,10 +23,11 @@ DURATIONS = "nginx_http_request_duration_seconds_bucket{$selector}"
 UPSTREAM_DURATIONS = "nginx_http_upstream_response_duration_seconds_bucket{$selector}"
 
 REACHED = Query("min(nginx_up{$selector})")
-REQUESTS = Query(f"sum(rate({RESPONSES}[$__rate_interval]))")
+ALL_RESPONSES = f"sum(rate({RESPONSES}[$__rate_interval]))"
+REQUESTS = Query(ALL_RESPONSES)
 SHARE_OF_5XX = Query(
-    '(sum(rate(nginx_http_responses_total{$selector,status=~"5.."}[$__rate_interval])) or vector(0))'
-    f" / sum(rate({RESPONSES}[$__rate_interval]))"
+    or_zero('sum(rate(nginx_http_responses_total{$selector,status=~"5.."}[$__rate_interval]))', ALL_RESPONSES)
+    + f" / ({ALL_RESPONSES} > 0)"
 )
 P95 = Query(quantile(0.95, DURATIONS))
 OPEN = Query("sum(nginx_connections_active{$selector})")
@@ -42,7 +44,7 @@ REFUSED = Query(
     'sum by (status) (rate(nginx_http_responses_total{$selector,route="refused"}[$__rate_interval]))', "{{status}}"
 )
 OF_LOAD = Query("sum(rate(nginx_http_load_responses_total{$selector}[$__rate_interval]))", "the lab's load")
-OF_ALL = Query(f"sum(rate({RESPONSES}[$__rate_interval]))", "all visitors")
+OF_ALL = Query(ALL_RESPONSES, "all visitors")
 BY_OUTCOME = Query(
     "sum by (outcome) (rate(nginx_http_upstream_requests_total{$selector}[$__rate_interval]))", "{{outcome}}"
 )
@@ -183,7 +185,7 @@ DASHBOARD = Dashboard(
                     "s",
                     "From the first byte of a request to the last of its answer, static files included.",
                     *quantiles(DURATIONS),
-                    steps=((None, "transparent"), (LATENCY_OBJECTIVE_SECONDS, "red")),
+                    steps=SLOW,
                 ),
                 course(
                     "Of it, time in uWSGI",
@@ -191,7 +193,7 @@ DASHBOARD = Dashboard(
                     "How long uWSGI took to answer, waiting for a worker included. When this is short and the whole is"
                     " long, it is NGINX or the visitor's line.",
                     *quantiles(UPSTREAM_DURATIONS),
-                    steps=((None, "transparent"), (LATENCY_OBJECTIVE_SECONDS, "red")),
+                    steps=SLOW,
                     runbook="UpstreamSlow",
                 ),
                 course(

@@ -1,21 +1,22 @@
 """The whole way of a request: the promise to visitors, and each tier's traffic, errors, time and saturation."""
 
+from grafana.src.frame import Dashboard, Row
 from grafana.src.shared import (
     AVAILABILITY_OBJECTIVE,
     LATENCY_OBJECTIVE_SECONDS,
     LIMIT,
     NONE_IS_GOOD,
+    SLOW,
     UP,
     UP_OR_DOWN,
     Column,
-    Dashboard,
     Frame,
     Query,
-    Row,
     bars,
     course,
     figure,
     listing,
+    or_none,
     or_zero,
     quantile,
     quantiles,
@@ -25,7 +26,6 @@ from grafana.src.shared import (
 IN_TIME_OBJECTIVE = 0.95
 #: Four panels a line: every tier's traffic, errors, time and saturation stand below each other.
 QUARTER: Frame = {"width": 6, "height": 8}
-SLOW = ((None, "transparent"), (LATENCY_OBJECTIVE_SECONDS, "red"))
 ALMOST_FULL = ((None, "transparent"), (0.9, "red"))
 
 # The promise, without what NGINX refuses or redirects to HTTPS, which never asks the shop. The probe counts as a
@@ -103,9 +103,12 @@ LEFT_DJANGO = Query(
 )
 # Until a view fails there is no series: the line "none" then says so.
 FAILING_VIEWS = Query(
-    'sum by (view) (rate(django_http_responses_total_by_status_view_method_total{$selector,status=~"5.."}'
-    "[$__rate_interval]))"
-    f' or on () label_replace(0 * {REQUESTS_IN_DJANGO}, "view", "none", "", "")',
+    or_none(
+        'sum by (view) (rate(django_http_responses_total_by_status_view_method_total{$selector,status=~"5.."}'
+        "[$__rate_interval]))",
+        "view",
+        REQUESTS_IN_DJANGO,
+    ),
     "{{view}}",
 )
 IN_DJANGO = "django_http_requests_latency_including_middlewares_seconds_bucket{$selector}"

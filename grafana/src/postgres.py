@@ -1,5 +1,6 @@
 """PostgreSQL: who is connected, what it is asked to do, and what it stores."""
 
+from grafana.src.frame import Dashboard, Row
 from grafana.src.shared import (
     LIMIT,
     NEUTRAL,
@@ -7,9 +8,7 @@ from grafana.src.shared import (
     SHARE_USED,
     UP,
     UP_OR_DOWN,
-    Dashboard,
     Query,
-    Row,
     course,
     figure,
 )

@@ -1,14 +1,13 @@
 """Redis or Valkey, the shop's cache: what it is asked, how long that takes, and how full it is."""
 
+from grafana.src.frame import Dashboard, Row
 from grafana.src.shared import (
     LIMIT,
     NONE_IS_GOOD,
     SHARE_FOUND,
     UP,
     UP_OR_DOWN,
-    Dashboard,
     Query,
-    Row,
     course,
     figure,
 )

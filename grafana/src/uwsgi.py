@@ -1,5 +1,6 @@
 """uWSGI: how busy its workers are and who waits for one, how long they take, how they die, and what they cost."""
 
+from grafana.src.frame import Dashboard, Row
 from grafana.src.shared import (
     LATENCY_OBJECTIVE_SECONDS,
     LIMIT,
@@ -8,9 +9,7 @@ from grafana.src.shared import (
     UP,
     UP_OR_DOWN,
     Column,
-    Dashboard,
     Query,
-    Row,
     course,
     figure,
     listing,

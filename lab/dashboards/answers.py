@@ -5,13 +5,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from grafana.src.frame import ALL
 from lab.dashboards.model import Dashboard, Target
 from lab.dashboards.span import Span
 from lab.errors import LabError
 from lab.prometheus import Answer, Api
 
-#: What a variable that offers All stands for when nothing is chosen.
-ALL = ".*"
 LABEL = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 LABEL_VALUES = re.compile(r"label_values\((?:(?P<selector>.+),\s*)?(?P<label>\w+)\)")
 

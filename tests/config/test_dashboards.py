@@ -9,7 +9,8 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from grafana.src import DASHBOARDS, overview, shared
-from grafana.src.shared import SCHEMA_VERSION, Panel
+from grafana.src.frame import SCHEMA_VERSION
+from grafana.src.shared import Panel
 from lab import contract
 from lab.alerting.table import objectives
 from lab.dashboards import model

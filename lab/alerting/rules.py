@@ -52,6 +52,7 @@ def alert_rule(one: Alert, factor: int) -> dict:
     window = times.window(one.window, factor) if one.window else ""
     expr = Template(one.expr).safe_substitute(window=window, threshold=_number(one.threshold))
     value, threshold = UNITS.get(one.unit, ("", str))
+    # Prometheus's own words, such as $labels, are left alone.
     words = {
         "value": value,
         "window": window,
@@ -63,7 +64,7 @@ def alert_rule(one: Alert, factor: int) -> dict:
         times.shortened(one.hold, factor),
         {"severity": one.severity},
         one.summary,
-        _filled(one.description, words),
+        Template(one.description).safe_substitute(words),
         one.dashboard,
         one.alert,
     )
@@ -152,11 +153,6 @@ def _rule(
             "dashboard": f"/d/{dashboard}",
         },
     }
-
-
-def _filled(text: str, words: Mapping[str, str]) -> str:
-    """Return a description with its own words filled in, and Prometheus's (``$labels``) left alone."""
-    return Template(text).safe_substitute(words)
 
 
 def _number(value: float | None) -> str:

@@ -18,13 +18,11 @@ SEVERITIES = ("page", "ticket")
 #: humanize makes 0.2 "200m" and 20001 "20k": right for bytes alone.
 UNITS: dict[str, tuple[str, Callable[[float], str]]] = {
     "share": ("{{ $value | humanizePercentage }}", lambda value: f"{value * 100:.3g}%"),
-    "seconds": ("{{ $value | humanizeDuration }}", lambda value: duration(value)),
+    "seconds": ("{{ $value | humanizeDuration }}", lambda value: _duration(value)),
     "per_second": ('{{ $value | printf "%.3g" }} a second', lambda value: f"{value:g} a second"),
     "bytes": ("{{ $value | humanize }}B", lambda value: f"{value / 1e6:g} MB"),
     "count": ('{{ $value | printf "%.0f" }}', lambda value: f"{value:,.0f}"),
 }
-
-
 #: What a field must be that is no text.
 KINDS = {"target": ((int, float), "a number"), "threshold": ((int, float), "a number"), "needs": (list, "a list")}
 
@@ -139,7 +137,7 @@ def _check(path: Path, one: Alert) -> None:
         raise LabError(f"{path.name}: {one.alert} has the unit {one.unit!r}: choose one of {', '.join(UNITS)}.")
 
 
-def duration(value: float) -> str:
+def _duration(value: float) -> str:
     for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if value >= 2 * size:
             return f"{value / size:g} {unit}"

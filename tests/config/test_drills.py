@@ -5,6 +5,7 @@ import re
 import pytest
 import yaml
 
+from lab.alerting import table
 from lab.dashboards import model
 from lab.drills.table import DRILLS, named
 from lab.errors import LabError
@@ -43,7 +44,10 @@ def test_drills_have_names_of_their_own():
 def test_a_drill_has_a_panel_that_there_is_and_says_what_breaks(drill):
     panels = {panel.name: panel for dashboard in model.load() for panel in dashboard.panels}
 
+    needs = {each.alert: set(each.needs) for each in table.alerts()}
+
     assert drill.alerts
+    assert set().union(*(needs.get(name, set()) for name in drill.alerts)) <= set(drill.needs)
     assert set(panels[drill.panel].needs) <= set(drill.needs)
     assert drill.what.endswith(".")
     assert re.fullmatch(r"[a-z0-9-]+", drill.name)

@@ -332,6 +332,13 @@ def test_every_metric_of_a_rule_is_promised_recorded_or_prometheuss_own():
     assert asked - promised - recorded - own == set()
 
 
+def test_an_alert_needs_what_its_metrics_need():
+    needs = {name: set(entry.needs) for entry in contract.load() for name in (entry.name, *entry.samples)}
+    for alert in table.alerts():
+        asked = set().union(*(needs.get(name, set()) for name in names_in(alert.expr)))
+        assert set(alert.needs) == asked, alert.alert
+
+
 # Mutations
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 import click
 
@@ -63,7 +64,6 @@ def run(runtime: Runtime, drill: Drill) -> Timeline:
     watch.wait(lambda: not watch.active(), lambda: f"an alert of {drill.name} fires already")
     click.echo(f"\n{drill.name}: {drill.what}")
     with shopping(runtime):
-        time.sleep(CALM_SECONDS)
         timeline = Timeline()
         events.tell(runtime, "drill", "start", drill.name, f"{drill.name} begins: {drill.what}")
         try:
@@ -172,7 +172,10 @@ def _await_all_clear(watch: Watch, timeline: Timeline, told: set[str]) -> None:
 
 @contextmanager
 def shopping(runtime: Runtime) -> Iterator[None]:
-    """Have people shop as in ``make load`` until the end of the block, and print the verdict of its ledger."""
+    """Have people shop as in ``make load``, for a while before the block and until its end; print the ledger's verdict.
+
+    Raises LabError when they do not shop all the time.
+    """
     began = time.time()
     LOGS.mkdir(exist_ok=True)
     log = LOGS / "drill-load.log"
@@ -190,15 +193,21 @@ def shopping(runtime: Runtime) -> Iterator[None]:
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
     try:
+        time.sleep(CALM_SECONDS)
+        _expect_shopping(load, log)
         yield
-        if load.poll() is not None:
-            raise LabError(f"the load ended before the drill did: {shown(log)} says why.")
+        _expect_shopping(load, log)
     finally:
         _end(runtime, load)
     file = runs.last()
     if file.stat().st_mtime < began:
         raise LabError(f"the load kept no books: {shown(log)} says why.")
     click.echo(f"\n{text.verdict(runs.read(runtime, file).ledger)}\nReport: {shown(file.with_suffix('.html'))}")
+
+
+def _expect_shopping(load: subprocess.Popen, log: Path) -> None:
+    if load.poll() is not None:
+        raise LabError(f"nobody shops any more: {shown(log)} says why.")
 
 
 def _end(runtime: Runtime, load: subprocess.Popen) -> None:

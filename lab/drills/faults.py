@@ -58,12 +58,12 @@ def crowd(runtime: Runtime, number: int, fault: str = "", paths: Sequence[str] =
 
 @contextmanager
 def unapplied_migration(runtime: Runtime) -> Iterator[None]:
-    """A migration that Django believes to be missing; the tables stay as they are."""
+    """A migration, on which no other rests, that Django believes to be missing; the tables stay as they are."""
     try:
-        runtime.manage("migrate", "--fake", "cart", "zero")
+        runtime.manage("migrate", "--fake", "checkout", "zero")
         yield
     finally:
-        runtime.manage("migrate", "--fake", "cart")
+        runtime.manage("migrate", "--fake", "checkout")
 
 
 @contextmanager

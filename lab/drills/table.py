@@ -67,11 +67,12 @@ DRILLS = (
     ),
     Drill(
         "workers-stuck",
-        "Every worker is held for 8 s by each request, and 120 people ask.",
+        "Every worker is held for 4 s by each request, and 80 people ask.",
         ("WorkersSaturated", "ListenQueueFilling", "UpstreamSlow"),
         "uWSGI: Listen queue",
-        lambda lab: faults.crowd(lab, 120, "sleep=8"),
-        seconds=120,
+        lambda lab: faults.crowd(lab, 80, "sleep=4"),
+        # uWSGI works off its queue to the end, though those who waited in it have gone.
+        seconds=180,
     ),
     Drill(
         "bad-deploy",
@@ -128,7 +129,7 @@ DRILLS = (
     ),
     Drill(
         "sold-out",
-        "People fill carts while nothing can be had.",
+        "People look at products, and nothing can be had.",
         ("NoOrders",),
         "Shop: Orders",
         faults.nothing_in_stock,

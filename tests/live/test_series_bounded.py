@@ -54,9 +54,12 @@ def stranger(observer) -> Iterator[Stranger]:
 
 
 def series(observer) -> set[tuple]:
-    """Return every series that the tiers of the shop expose at this moment, the processes' own figures left out."""
+    """Return every series that the tiers of the shop expose at this moment, the processes' own figures left out.
+
+    A worker's series stand for those of all: one that is being recycled has none for a moment.
+    """
     return {
-        (job, sample.name, *sorted(sample.labels.items()))
+        (job, sample.name, *sorted((name, value) for name, value in sample.labels.items() if name != "worker_id"))
         for job in EXPORTERS
         for sample in observer.samples(job)
         if not sample.name.startswith(("go_", "process_", "promhttp_"))

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 from django.conf import settings
@@ -415,3 +416,20 @@ def test_rotation_waits_for_nginx_and_signals_nobody_else(tmp_path):
 
         assert bystander.poll() is None
         assert (logs / "metrics.log.1").stat().st_size == 300 * 52
+
+
+def test_a_request_that_nginx_has_no_connection_left_to_pass_on_with_keeps_its_name(tmp_path):
+    front = Front(tmp_path)
+    conf = tmp_path / "conf" / "nginx.conf"
+    text = conf.read_text().replace("worker_processes 2;", "worker_processes 1;")
+    conf.unlink()
+    conf.write_text(text.replace("worker_connections 1024;", "worker_connections 16;"))
+
+    with front.app_running(), front.running(), ExitStack() as held:
+        # Until one is left, which the visitor has.
+        while (answer := front.get("/cart/")).status == 200:
+            slow = held.enter_context(front.connection())
+            slow.sendall(b"GET / HTTP/1.1\r\n")
+
+    assert answer.status == 500
+    assert (answer.line.route, answer.line.outcome) == ("cart:cart-summary", "unreached")

@@ -5,14 +5,18 @@ NGINX lets neither header through from anybody else.
 """
 
 import os
+import secrets
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase, StreamingHttpResponse
 from django.utils.crypto import constant_time_compare
 
 
@@ -33,7 +37,7 @@ class LabFaults:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self._get_response(request)
 
-    def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
+    def process_view(self, request: HttpRequest, *_: Any) -> HttpResponseBase | None:
         """Commit the fault; answer in the view's place when the fault is an answer, or is none (400)."""
         asked = request.headers.get("X-Lab-Fault", "")
         if not asked or not constant_time_compare(request.headers.get("X-Lab-Token", ""), settings.LAB_FAULTS_TOKEN):
@@ -44,7 +48,7 @@ class LabFaults:
             return HttpResponse(f"{error}\n", status=400, content_type="text/plain")
 
 
-def commit(asked: str) -> HttpResponse | None:
+def commit(asked: str) -> HttpResponseBase | None:
     """Commit a fault as ``FAULTS`` names it; raises BadFault for any other."""
     name, _, amount = asked.partition("=")
     fault = FAULTS.get(name)
@@ -76,6 +80,16 @@ def _error() -> None:
     raise LabFault("X-Lab-Fault asked for an error")
 
 
+def _break_off() -> StreamingHttpResponse:
+    """Begin an answer, and fail in its midst: what is raised there passes Django by, and reaches uWSGI."""
+
+    def pieces() -> Iterator[bytes]:
+        yield b"So far it went well"
+        raise LabFault("X-Lab-Fault asked for an answer that breaks off")
+
+    return StreamingHttpResponse(pieces(), content_type="text/plain")
+
+
 def _abort() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -85,6 +99,34 @@ def _db_slow(seconds: float) -> None:
         if connection.vendor == "sqlite":
             connection.connection.create_function("pg_sleep", 1, time.sleep)
         cursor.execute("SELECT pg_sleep(%s)", [seconds])
+
+
+def _db_error() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM a_table_that_there_is_not")
+
+
+_connections: list[BaseDatabaseWrapper] = []
+
+
+def _db_leak() -> None:
+    # One more than this worker needs, and never given back.
+    extra = connection.copy()
+    extra.ensure_connection()
+    _connections.append(extra)
+
+
+#: Seconds that the cache keeps what a fault put there.
+_CACHED_SECONDS = 20
+
+
+def _cache_miss(lookups: int) -> None:
+    for _ in range(lookups):
+        cache.get(f"fault:{secrets.token_hex(8)}")
+
+
+def _cache_fill(mebibytes: float) -> None:
+    cache.set(f"fault:{secrets.token_hex(8)}", b"x" * int(mebibytes * 1024 * 1024), _CACHED_SECONDS)
 
 
 _leaked: list[bytearray] = []
@@ -98,7 +140,7 @@ def _leak(mebibytes: float) -> None:
 class Fault(NamedTuple):
     """What a fault does, and the amount that it takes: its unit and bounds."""
 
-    commit: Callable[..., HttpResponse | None]
+    commit: Callable[..., HttpResponseBase | None]
     unit: str = ""
     least: float = 0
     most: float = 0
@@ -110,6 +152,11 @@ FAULTS = {
     "status": Fault(_status, "a status", 400, 599, int),
     "error": Fault(_error),
     "abort": Fault(_abort),
+    "break-off": Fault(_break_off),
     "db-slow": Fault(_db_slow, "seconds", 0, 60),
+    "db-error": Fault(_db_error),
+    "db-leak": Fault(_db_leak),
+    "cache-miss": Fault(_cache_miss, "lookups", 1, 100, int),
+    "cache-fill": Fault(_cache_fill, "MiB", 0, 1),
     "leak": Fault(_leak, "MiB", 0, 64),
 }

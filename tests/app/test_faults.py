@@ -7,7 +7,9 @@ from unittest.mock import patch
 
 import pytest
 from config import environment
+from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured
+from prometheus_client import REGISTRY
 from telemetry import faults
 
 from tests.app.test_settings import manage
@@ -36,22 +38,62 @@ def test_a_request_sleeps_where_its_view_would_begin(ask):
     assert time.monotonic() - began >= 0.2
 
 
+def total(name: str) -> float:
+    """Return the sum of a metric's samples of this name, over all labels."""
+    return sum(sample.value for family in REGISTRY.collect() for sample in family.samples if sample.name == name)
+
+
 def test_the_database_is_slow_and_its_metrics_see_it(ask):
-    from prometheus_client import REGISTRY
-
-    def seconds() -> float:
-        return sum(
-            sample.value
-            for family in REGISTRY.collect()
-            for sample in family.samples
-            if sample.name == "django_db_query_duration_seconds_sum"
-        )
-
-    before = seconds()
+    before = total("django_db_query_duration_seconds_sum")
 
     assert ask("db-slow=0.2").status_code == 200
 
-    assert seconds() - before >= 0.2
+    assert total("django_db_query_duration_seconds_sum") - before >= 0.2
+
+
+def test_the_database_refuses_a_statement_and_its_metrics_see_it(ask):
+    before = total("django_db_errors_total")
+
+    assert ask("db-error").status_code >= 500
+
+    assert total("django_db_errors_total") == before + 1
+
+
+def test_a_connection_to_the_database_is_kept(ask):
+    before = len(faults._connections)
+    try:
+        assert ask("db-leak").status_code == 200
+        (extra,) = faults._connections[before:]
+        assert extra.is_usable()
+    finally:
+        for extra in faults._connections[before:]:
+            extra.close()
+        del faults._connections[before:]
+
+
+def test_the_cache_is_asked_for_what_it_has_not(ask):
+    misses, hits = (total(f"django_cache_get_{outcome}_total") for outcome in ("misses", "hits"))
+
+    assert ask("cache-miss=7").status_code == 200
+
+    assert total("django_cache_get_misses_total") - misses >= 7
+    assert total("django_cache_get_hits_total") - hits <= 1
+
+
+def test_the_cache_is_filled(ask):
+    before = len(cache._cache)
+
+    assert ask("cache-fill=0.5").status_code == 200
+
+    assert len(cache._cache) > before
+
+
+def test_an_answer_breaks_off_behind_django(ask):
+    answer = ask("break-off")
+
+    assert answer.status_code == 200
+    with pytest.raises(faults.LabFault):
+        b"".join(answer.streaming_content)
 
 
 @pytest.mark.parametrize("status", [400, 418, 503, 599])
@@ -77,7 +119,7 @@ def test_memory_is_kept(ask):
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     [
-        ("explode", "X-Lab-Fault knows no 'explode': ask for one of sleep, status, error, abort, db-slow, leak."),
+        ("explode", f"X-Lab-Fault knows no 'explode': ask for one of {', '.join(faults.FAULTS)}."),
         ("error=3", "X-Lab-Fault: error takes no amount."),
         ("sleep", "X-Lab-Fault: sleep needs seconds from 0 to 60, as in sleep=60."),
         ("sleep=61", "X-Lab-Fault: sleep needs seconds from 0 to 60, as in sleep=60."),

@@ -75,6 +75,18 @@ def ensure(directory: Path, hosts: list[str], now: datetime | None = None) -> Ce
     return Certificates(paths.ca, paths.ca_key, paths.shop, paths.shop_key, tuple(done))
 
 
+def issue(directory: Path, hosts: list[str], lifetime: timedelta, now: datetime | None = None) -> Certificates:
+    """Make the shop's certificate anew, of the authority that there is, to end after ``lifetime``.
+
+    One that lives for less than 30 days is made anew by the next :func:`ensure`. Raises as that does.
+    """
+    now = now or datetime.now(UTC)
+    paths = ensure(directory, hosts, now)
+    ca = _load(paths.ca, paths.ca_key)
+    _write(paths.shop, paths.shop_key, _new_shop(ca, _names(hosts), now, lifetime))
+    return paths
+
+
 def _names(hosts: list[str]) -> list[x509.GeneralName]:
     names = []
     for host in dict.fromkeys([*hosts, *ALWAYS]):
@@ -145,11 +157,11 @@ def _new_ca(now: datetime) -> _Pair:
     return _Pair(certificate, key)
 
 
-def _new_shop(ca: _Pair, names: list[x509.GeneralName], now: datetime) -> _Pair:
+def _new_shop(ca: _Pair, names: list[x509.GeneralName], now: datetime, lifetime: timedelta = SHOP_LIFETIME) -> _Pair:
     key = ec.generate_private_key(ec.SECP256R1())
     authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key())
     certificate = (
-        _builder(_subject("Pomar"), ca.certificate.subject, key, x509.random_serial_number(), now, SHOP_LIFETIME)
+        _builder(_subject("Pomar"), ca.certificate.subject, key, x509.random_serial_number(), now, lifetime)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(digital_signature=True), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

@@ -10,6 +10,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
 import requests
@@ -82,6 +83,14 @@ class Runtime(ABC):
         """Start one part and return when it works."""
 
     @abstractmethod
+    def reload(self, part: Part) -> None:
+        """Have NGINX or Prometheus read its configuration anew (SIGHUP); returns at once, whatever comes of it."""
+
+    @abstractmethod
+    def certify(self, lifetime: timedelta | None) -> None:
+        """Give NGINX a certificate that ends after ``lifetime``, or with None the one that it should have."""
+
+    @abstractmethod
     def states(self) -> Iterator[tuple[Part, str, str]]:
         """Yield each part with its state and what is wrong with it (nothing when it works)."""
 
@@ -98,7 +107,7 @@ class Runtime(ABC):
 
     @abstractmethod
     def run(self, command: Sequence[str], part: Part = APP, **options) -> subprocess.CompletedProcess:
-        """Run a command as a part (the shop, or NGINX) would see it: its folder, its environment, its processes."""
+        """Run a command as a part (the shop, NGINX or Prometheus) would see it: its folder, environment, processes."""
 
     @abstractmethod
     def manage(self, *arguments: str) -> str:

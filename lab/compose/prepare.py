@@ -8,7 +8,9 @@ import hashlib
 import json
 import os
 import secrets
+import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from string import Template
 
@@ -37,9 +39,13 @@ def write(path: Path, text: str, mode: int = 0o444) -> None:
     fresh.replace(path)
 
 
-def write_certificates(hosts: list[str]) -> None:
-    """Renew the shop's certificate when that is due, for NGINX, and give out the authority's for who asks NGINX."""
-    made = certificates.ensure(AUTHORITY / "tls", hosts)
+def write_certificates(hosts: list[str], days: int | None = None) -> None:
+    """Renew the shop's certificate when that is due, for NGINX, and give out the authority's for who asks NGINX.
+
+    With ``days`` it is made anew, to end after so many.
+    """
+    folder = AUTHORITY / "tls"
+    made = certificates.issue(folder, hosts, timedelta(days)) if days else certificates.ensure(folder, hosts)
     for source, folder in ((made.shop, "nginx-made"), (made.shop_key, "nginx-made"), (made.ca, "ca")):
         write(VOLUMES / folder / source.name, source.read_text())
     for sentence in made.done:
@@ -95,14 +101,14 @@ def write_listen_conf(hosts: list[str]) -> None:
     write(VOLUMES / "nginx-made" / "listen.conf", Template(TEMPLATE.read_text()).substitute(values))
 
 
-def main() -> None:
-    """Write all of it."""
+def main(days: int | None = None) -> None:
+    """Write all of it; with ``days`` a certificate that ends after so many, for a drill."""
     # `localhost` for the browser on this machine, `shop` for who asks from another container.
     hosts = list(dict.fromkeys([*os.environ["SHOP_HOSTS"].split(","), "localhost", "127.0.0.1", "shop"]))
-    write_certificates(hosts)
+    write_certificates(hosts, days)
     write_credentials()
     write_listen_conf(hosts)
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:]))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from lab import parts, ports, progress
@@ -139,6 +140,15 @@ class ComposeRuntime(Runtime):
             self._mend_pod()
             with progress.step(part.name):
                 self._wait(lambda: self._trouble(part, own_containers()), READY_SECONDS)
+
+    def reload(self, part: Part) -> None:
+        with self._lock():
+            docker("kill", "--signal", "HUP", self._container(part).id)
+
+    def certify(self, lifetime: timedelta | None) -> None:
+        command = ["prepare", "python", "-m", "lab.compose.prepare", *([str(lifetime.days)] if lifetime else [])]
+        self._compose.must("run", "--rm", "--no-deps", "--no-TTY", *command)
+        self.reload(parts.part("nginx"))
 
     def states(self) -> Iterator[tuple[Part, str, str]]:
         known = own_containers()

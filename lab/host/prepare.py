@@ -68,6 +68,7 @@ def make_files(settings: Mapping[str, str]) -> None:
         *(NGINX / name for name in ("conf", "logs", "made", "run", "static", "tmp")),
         *(STATE / name for name in ("alertmanager", "data", "pushgateway", "receiver", "run")),
         PROMETHEUS / "targets",
+        PROMETHEUS / "drill",
         LOGS,
     ):
         directory.mkdir(parents=True, exist_ok=True)

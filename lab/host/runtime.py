@@ -5,15 +5,17 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
 
-from lab import local, ports, progress
+from lab import certificates, local, ports, progress
 from lab.errors import LabError
 from lab.host import prepare, programs
 from lab.host.supervisor import Supervisor
 from lab.parts import Part
+from lab.parts import part as part_named
 from lab.paths import LOGS, ROOT, STATE, VENV
 from lab.runtime import APP, READY_SECONDS, Runtime, wait_for_locust
 
@@ -75,6 +77,19 @@ class HostRuntime(Runtime):
             self._supervisor.start(part.name)
             self._await(part)
 
+    def reload(self, part: Part) -> None:
+        with self._lock():
+            self._require_running()
+            self._supervisor.signal(part.name, "HUP")
+
+    def certify(self, lifetime: timedelta | None) -> None:
+        hosts = self.settings["SHOP_HOSTS"].split(",")
+        if lifetime:
+            certificates.issue(STATE / "tls", hosts, lifetime)
+        else:
+            certificates.ensure(STATE / "tls", hosts)
+        self.reload(part_named("nginx"))
+
     def states(self) -> Iterator[tuple[Part, str, str]]:
         known = self._supervisor.states() if self.is_running() else {}
         for part in self.parts:
@@ -91,7 +106,7 @@ class HostRuntime(Runtime):
     def run(self, command: Sequence[str], part: Part = APP, **options) -> subprocess.CompletedProcess:
         prepare.make_secrets()
         environment = prepare.environment(self.settings, {})
-        folder = prepare.NGINX if part.name == "nginx" else ROOT / "app"
+        folder = {"nginx": prepare.NGINX, "prometheus": prepare.PROMETHEUS}.get(part.name, ROOT / "app")
         return subprocess.run(command, cwd=folder, env=environment, check=False, **options)
 
     def manage(self, *arguments: str) -> str:

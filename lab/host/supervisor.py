@@ -86,6 +86,13 @@ class Supervisor:
         """Stop a part and wait until it has ended."""
         self._tolerating(NOT_RUNNING, self._rpc.stopProcess, name)
 
+    def signal(self, name: str, signal: str) -> None:
+        """Send a part a signal by its name, such as ``HUP``; raises LabError when it does not run."""
+        try:
+            self._rpc.signalProcess(name, signal)
+        except xmlrpc.client.Fault as fault:
+            raise LabError(f"supervisord cannot signal {name}: {fault.faultString}") from fault
+
     def shutdown(self) -> None:
         """End supervisord, and with it each part that still runs."""
         self._rpc.shutdown()

@@ -111,6 +111,20 @@ def test_the_shops_certificate_is_renewed_close_to_its_end(made, days, why):
     assert load(made / "shop.crt").not_valid_after_utc == NOW + timedelta(days=days + 90)
 
 
+def test_a_certificate_for_a_drill_ends_soon_and_is_renewed_by_the_next_start(made):
+    before = content(made)
+
+    certificates.issue(made, HOSTS, timedelta(days=7), NOW)
+
+    assert changed(before, made) == {"shop.crt", "shop.key"}
+    assert load(made / "shop.crt").not_valid_after_utc == NOW + timedelta(days=7)
+
+    (sentence,) = certificates.ensure(made, HOSTS, NOW).done
+
+    assert "the old one ends in 7 days" in sentence
+    assert load(made / "shop.crt").not_valid_after_utc == NOW + timedelta(days=90)
+
+
 @pytest.mark.parametrize("hosts", [[*HOSTS, "new.example"], ["127.0.0.1"], ["shop.example", "10.0.0.1"]])
 def test_other_hosts_mean_another_certificate_of_the_same_authority(made, hosts):
     before = content(made)

@@ -4,11 +4,13 @@ import hashlib
 import json
 import re
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from cryptography import x509
 
 from lab.compose import prepare
 from lab.paths import ROOT
@@ -95,6 +97,25 @@ def test_the_schemas_owner_and_the_administrator_are_known_to_no_worker(volumes)
     secrets = {(volumes / "postgres-secrets" / f"{role}-password").read_text() for role in ("admin", "owner")}
     seen = "".join(text for name, text in contents(volumes).items() if name.startswith("app-secrets/"))
     assert not any(secret in seen for secret in secrets)
+
+
+def test_a_drill_gives_nginx_a_certificate_that_ends_soon_and_the_next_start_takes_it_back(volumes):
+    def days() -> int:
+        certificate = x509.load_pem_x509_certificate((volumes / "nginx-made" / "shop.crt").read_bytes())
+        return (certificate.not_valid_after_utc - datetime.now(UTC)).days
+
+    prepare.main()
+    first = contents(volumes)
+
+    prepare.main(7)
+
+    assert days() == 6
+    changed = {name for name, text in contents(volumes).items() if first[name] != text}
+    assert {Path(name).name for name in changed} == {"shop.crt", "shop.key"}
+
+    prepare.main()
+
+    assert days() == 89
 
 
 def test_nginx_listens_inside_and_redirects_to_the_published_port(volumes):

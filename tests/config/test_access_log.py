@@ -431,5 +431,6 @@ def test_a_request_that_nginx_has_no_connection_left_to_pass_on_with_keeps_its_n
             slow = held.enter_context(front.connection())
             slow.sendall(b"GET / HTTP/1.1\r\n")
 
-    assert answer.status == 500
+    assert answer.status == 502
+    assert b"</html>" in answer.body
     assert (answer.line.route, answer.line.outcome) == ("cart:cart-summary", "unreached")

@@ -4,7 +4,7 @@ PYTHON ?= python3
 LAB = @command -v $(PYTHON) >/dev/null || { echo "lab: $(PYTHON) is missing: install Python 3.11 or newer, with venv." >&2; exit 1; }; \
 	$(PYTHON) lab/bootstrap.py
 
-.PHONY: help up down status logs restart clean load ledger report panels alerts drill drills load-ui lesson-multiprocess test check generate pictures
+.PHONY: help up down status logs restart clean load ledger report panels alerts drill drills incident load-ui lesson-multiprocess test check generate pictures
 .DEFAULT_GOAL := help
 
 help: ## Print this help
@@ -48,6 +48,9 @@ drill: ## Break one thing under load and wait for its alerts to fire and end: D=
 
 drills: ## Run every drill that this runtime has what it needs for
 	$(LAB) drills
+
+incident: ## Play: something breaks under load, and you find the tier and the cause; SEED=… for the same again
+	$(LAB) incident
 
 load-ui: ## Shop from Locust's own page
 	$(LAB) load-ui

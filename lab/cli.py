@@ -1,6 +1,7 @@
 """The commands behind the Makefile's verbs."""
 
 import os
+import secrets
 import shlex
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from lab import settings as settings_module
 from lab.alerting import rules
 from lab.contract import PAGE
 from lab.dashboards import model, proof
-from lab.drills import drilling
+from lab.drills import drilling, game
 from lab.drills import table as drills
 from lab.errors import LabError
 from lab.host import programs
@@ -140,7 +141,8 @@ def load(profile: str) -> None:
     if file.exists():
         run = runs.read(chosen, file)
         code = _show_ledger(run) or code
-        click.echo(f"\nReport: {shown(runs.report(chosen, [run]))} (make report)")
+        written = runs.report(chosen, [run])
+        click.echo(f"ALERTS: {runs.alerts(chosen, run)}\n\nReport: {shown(written)} (make report)")
     sys.exit(code)
 
 
@@ -220,6 +222,26 @@ def _drill(wanted: Sequence[drills.Drill]) -> None:
     if len(rows) > 1:
         click.echo()
         progress.table(rows)
+    for sentence in failed:
+        click.echo(sentence, err=True)
+    sys.exit(1 if failed else 0)
+
+
+@main.command()
+@click.option("--seed", envvar="SEED", type=int, help="Which incident; without it, nobody knows.")
+@click.option("--prove", is_flag=True, help="Play none, but break each in turn and see that its evidence shows.")
+def incident(seed: int | None, prove: bool) -> None:
+    """Break something under load for you to find; exit code 1 unless you did."""
+    chosen = runtime()
+    if not prove:
+        sys.exit(0 if game.play(chosen, secrets.randbelow(10_000) if seed is None else seed) else 1)
+    failed = []
+    for each in game.available(chosen):
+        click.echo(f"\n{each.name}: {each.cause}")
+        try:
+            click.echo(game.prove(chosen, each))
+        except LabError as error:
+            failed.append(f"{each.name} FAILED: {error}")
     for sentence in failed:
         click.echo(sentence, err=True)
     sys.exit(1 if failed else 0)

@@ -12,6 +12,7 @@ from lab.parts import part
 from lab.paths import REPORTS
 from lab.prometheus import Api
 from lab.report import page
+from lab.report.alerts import timeline
 from lab.report.page import Run
 from lab.runtime import Runtime
 
@@ -47,6 +48,11 @@ def report(runtime: Runtime, shown: Sequence[Run]) -> Path:
     file = shown[0].file.with_name(f"{'-and-'.join(names)}.html")
     page.write(file, shown, Api(url), runtime.provides)
     return file
+
+
+def alerts(runtime: Runtime, run: Run) -> str:
+    """Say in a sentence which alerts fired during a run."""
+    return timeline(Api(runtime.url(part("prometheus"), "")), run.span).message
 
 
 def last() -> Path:

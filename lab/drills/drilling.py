@@ -24,7 +24,7 @@ MENDED, RESOLVED = "mended", "resolved"
 #: Seconds that people shop before anything breaks.
 CALM_SECONDS = 15
 #: Seconds that the load may go on; it is stopped when the drill is over.
-LONGEST_SECONDS = 900
+LONGEST_SECONDS = 5400
 #: Seconds that the load has to end and to close its books.
 CLOSING_SECONDS = 150
 
@@ -63,7 +63,7 @@ def run(runtime: Runtime, drill: Drill) -> Timeline:
     watch = Watch(runtime, drill)
     watch.wait(lambda: not watch.active(), lambda: f"an alert of {drill.name} fires already")
     click.echo(f"\n{drill.name}: {drill.what}")
-    with shopping(runtime):
+    with shopping(runtime, CALM_SECONDS):
         timeline = Timeline()
         events.tell(runtime, "drill", "start", drill.name, f"{drill.name} begins: {drill.what}")
         try:
@@ -86,6 +86,11 @@ class Watch:
     def __init__(self, runtime: Runtime, drill: Drill) -> None:
         self._runtime = runtime
         self.drill = drill
+
+    def _firing(self) -> set[str]:
+        return {
+            each["labels"]["alertname"] for each in notifications.firing(self._runtime) if each["state"] == "firing"
+        }
 
     def active(self) -> dict[str, str]:
         """Return the state of each alert that is pending or firing; firing wins."""
@@ -121,6 +126,8 @@ class Watch:
         """Wait as long as the drill may take until something is so; raises LabError with what to say otherwise."""
         deadline = time.monotonic() + self.drill.seconds
         while not done():
+            if self.drill.never and (false := self._firing() & set(self.drill.never)):
+                raise LabError(f"{', '.join(sorted(false))} fires, which {self.drill.name} must not bring about.")
             if time.monotonic() > deadline:
                 raise LabError(f"{otherwise()}, after {self.drill.seconds} s.")
             time.sleep(0.5)
@@ -171,8 +178,8 @@ def _await_all_clear(watch: Watch, timeline: Timeline, told: set[str]) -> None:
 
 
 @contextmanager
-def shopping(runtime: Runtime) -> Iterator[None]:
-    """Have people shop as in ``make load``, for a while before the block and until its end; print the ledger's verdict.
+def shopping(runtime: Runtime, calm_seconds: float) -> Iterator[None]:
+    """Have people shop as in ``make load``, for so long before the block and until its end; print the ledger's verdict.
 
     Raises LabError when they do not shop all the time.
     """
@@ -193,7 +200,7 @@ def shopping(runtime: Runtime) -> Iterator[None]:
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
     try:
-        time.sleep(CALM_SECONDS)
+        time.sleep(calm_seconds)
         _expect_shopping(load, log)
         yield
         _expect_shopping(load, log)

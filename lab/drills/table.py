@@ -13,8 +13,9 @@ from lab.runtime import Runtime
 class Drill:
     """One drill.
 
-    ``alerts`` must fire and be resolved again. ``panel`` is where a person sees it, as ``Dashboard: Panel``. ``needs``
-    is what a runtime must have. ``seconds`` is how long the alerts may take to fire, and as long again to be resolved.
+    ``alerts`` must fire and be resolved again, ``never`` must not fire meanwhile. ``panel`` is where a person sees it,
+    as ``Dashboard: Panel``. ``needs`` is what a runtime must have. ``seconds`` is how long the alerts may take to fire,
+    and as long again to be resolved.
     """
 
     name: str
@@ -24,9 +25,12 @@ class Drill:
     fault: Callable[[Runtime], AbstractContextManager]
     needs: tuple[str, ...] = ()
     seconds: int = 90
+    never: tuple[str, ...] = ()
 
 
 CHECKOUT_AND_ALL = ("/checkout/", "/")
+#: Neither the probe, without which nobody knows of a tier that it is only blind, nor what tells of errors and times.
+SOME_EXPORTERS = ("nginx-exporter", "uwsgi-exporter", "pushgateway")
 DRILLS = (
     Drill(
         "exporter-stopped",
@@ -75,6 +79,30 @@ DRILLS = (
         seconds=180,
     ),
     Drill(
+        "queue-full",
+        "The same with 160 people: the listen queue is full, and who comes then is sent away.",
+        ("ListenQueueFilling", "UpstreamFailing"),
+        "uWSGI: Listen queue",
+        lambda lab: faults.crowd(lab, 160, "sleep=4"),
+        seconds=240,
+    ),
+    Drill(
+        "slow-clients",
+        "Strangers begin requests and never end them, until NGINX has no connection left (Slowloris).",
+        ("ConnectionsDropped",),
+        "NGINX: Connections dropped",
+        lambda lab: faults.slow_clients(lab, 3000),
+    ),
+    Drill(
+        "slow-view",
+        "Pages and checkouts take a second longer, and all wait for a worker.",
+        ("UpstreamSlow", "ShoppingLatencyBurnFast", "CheckoutLatencyBurnFast"),
+        "NGINX: Passed on to uWSGI",
+        lambda lab: faults.crowd(lab, 12, "sleep=1.2", CHECKOUT_AND_ALL),
+        # Three of four pages must have been slow over the four minutes of the long window.
+        seconds=420,
+    ),
+    Drill(
         "bad-deploy",
         "A part of the pages and of the checkouts answers 500.",
         ("ServerErrors", "CheckoutFailing", "ShoppingAvailabilityBurnFast", "CheckoutAvailabilityBurnFast"),
@@ -89,6 +117,38 @@ DRILLS = (
         ("SlowQueries",),
         "Django: Time of a statement",
         lambda lab: faults.crowd(lab, 3, "db-slow=0.15"),
+    ),
+    Drill(
+        "database-errors",
+        "A part of the statements is for a table that there is not.",
+        ("DatabaseErrors",),
+        "Django: Statement errors",
+        lambda lab: faults.crowd(lab, 2, "db-error"),
+    ),
+    Drill(
+        "connections-leaked",
+        "Workers take connections to PostgreSQL and do not give them back.",
+        ("PostgresConnectionsNearLimit",),
+        "PostgreSQL: By user",
+        faults.leaked_connections,
+        needs=("postgres",),
+    ),
+    Drill(
+        "cache-misses",
+        "Most of what is asked of the cache it has not.",
+        ("CacheHitRatioLow",),
+        "Django: Hit ratio",
+        lambda lab: faults.crowd(lab, 2, "cache-miss=100"),
+        seconds=150,
+    ),
+    Drill(
+        "cache-full",
+        "The cache is filled with what nobody asks for.",
+        ("CacheMemoryNearLimit",),
+        "Redis: Memory against the limit",
+        lambda lab: faults.crowd(lab, 1, "cache-fill=1"),
+        needs=("redis",),
+        seconds=150,
     ),
     Drill(
         "worker-killed",
@@ -106,6 +166,13 @@ DRILLS = (
         seconds=150,
     ),
     Drill(
+        "answer-broken-off",
+        "A view fails when a part of its answer is sent already: what it raises reaches uWSGI.",
+        ("WorkerExceptions",),
+        "uWSGI: Exceptions past Django",
+        lambda lab: faults.crowd(lab, 1, "break-off"),
+    ),
+    Drill(
         "memory-leak",
         "Workers keep memory that they no longer need.",
         ("WorkerMemory",),
@@ -119,6 +186,23 @@ DRILLS = (
         ("ClientErrors",),
         "NGINX: By status",
         lambda lab: faults.crowd(lab, 8, "", ("/wp-login.php", "/.git/config", "/phpmyadmin/")),
+    ),
+    Drill(
+        "series-flood",
+        "Strangers make up addresses, hosts, methods and words: none of it may become a series.",
+        ("ClientErrors",),
+        "Lab: Series by job",
+        lambda lab: faults.strangers(lab, 4),
+        never=("SeriesGrowth",),
+    ),
+    Drill(
+        "certificate-ending",
+        "NGINX has a certificate that ends in a week.",
+        ("CertificateEnding",),
+        "Overview: Certificate ends in",
+        lambda lab: faults.ending_certificate(lab, 7),
+        # Production waits for an hour, the lab for four minutes.
+        seconds=300,
     ),
     Drill(
         "unapplied-migration",
@@ -148,6 +232,57 @@ DRILLS = (
         ("TargetDown",),
         "Lab: Targets",
         lambda lab: faults.stopped(lab, "pushgateway"),
+    ),
+    Drill(
+        "exporters-stopped",
+        "Three of those who are scraped are stopped: the budget of fresh metrics burns.",
+        ("TierBlind", "MetricsFreshnessBurnFast"),
+        "Lab: Targets",
+        lambda lab: faults.stopped(lab, *SOME_EXPORTERS),
+        # A seventh of all scrapes must have failed over the four minutes of the long window.
+        seconds=240,
+    ),
+    Drill(
+        "label-without-bounds",
+        "A job pushes a series for each customer.",
+        ("SeriesGrowth",),
+        "Lab: Series by job",
+        lambda lab: faults.unbounded_label(lab, 6000),
+    ),
+    Drill(
+        "rule-fails",
+        "A job pushes a metric under a name that a rule reads, and the rule makes one series of two.",
+        ("RuleFailures",),
+        "Lab: Rules failed",
+        faults.taken_name,
+        seconds=120,
+    ),
+    Drill(
+        "config-broken",
+        "Prometheus is told to read its rules anew, and one of them it cannot read.",
+        ("ConfigReloadFailed",),
+        "Lab: Configuration",
+        faults.broken_rule,
+    ),
+    Drill(
+        "slow-burn",
+        "Errors, slow pages and missing metrics, all for a while: each budget burns, and is long in ending.",
+        (
+            "ShoppingAvailabilityBurnSlow",
+            "ShoppingLatencyBurnSlow",
+            "CheckoutAvailabilityBurnSlow",
+            "CheckoutLatencyBurnSlow",
+            "MetricsFreshnessBurnSlow",
+        ),
+        "Overview: Error budget left",
+        lambda lab: faults.together(
+            lab,
+            lambda _: faults.stopped(lab, *SOME_EXPORTERS),
+            lambda _: faults.crowd(lab, 12, "sleep=1.2", CHECKOUT_AND_ALL),
+            lambda _: faults.crowd(lab, 2, "status=500", CHECKOUT_AND_ALL),
+        ),
+        # It ends when the trouble has left the 24 minutes of the shorter window.
+        seconds=1800,
     ),
 )
 

@@ -46,8 +46,9 @@ def timeline(api: Api, span: Span) -> Timeline:
     elif not periods:
         message = "No alert fired but the Watchdog, which always does."
     else:
-        firing = len({(each.name, each.labels) for each in periods if each.state == "firing"})
-        message = f"{firing} fired, besides the Watchdog, which always does."
+        fired = [each.name for each in periods if each.state == "firing"]
+        names = ", ".join(dict.fromkeys(fired)) or "None"
+        message = f"{names} fired, besides the Watchdog, which always does."
     return Timeline(message, sorted(periods, key=lambda period: (period.start, period.name)))
 
 

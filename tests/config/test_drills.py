@@ -11,15 +11,8 @@ from lab.drills.table import DRILLS, named
 from lab.errors import LabError
 from lab.paths import ROOT
 
-#: Alerts that no drill makes fire yet; promtool's tests alone prove them.
-NOT_DRILLED = {
-    *("CacheHitRatioLow", "CacheMemoryNearLimit", "CertificateEnding", "ConfigReloadFailed", "ConnectionsDropped"),
-    *("DatabaseErrors", "PostgresConnectionsNearLimit", "RuleFailures", "SeriesGrowth", "StorageNearBound"),
-    *("WorkerExceptions", "ShoppingLatencyBurnFast", "CheckoutLatencyBurnFast", "MetricsFreshnessBurnFast"),
-    # They burn over hours, also in the lab.
-    *("ShoppingAvailabilityBurnSlow", "ShoppingLatencyBurnSlow", "CheckoutAvailabilityBurnSlow"),
-    *("CheckoutLatencyBurnSlow", "MetricsFreshnessBurnSlow"),
-}
+#: Alerts that no drill makes fire: promtool's tests alone prove them. A gigabyte is not stored within minutes.
+NOT_DRILLED = {"StorageNearBound"}
 
 
 def alerts() -> set[str]:

@@ -229,7 +229,7 @@ def test_the_alerts_of_a_run_are_periods_with_a_beginning_and_an_end(api):
         ("Down", "firing", -15, -5),
     ]
     assert timeline.spans[0].labels == f"job={HOSTILE}"
-    assert timeline.message == "1 fired, besides the Watchdog, which always does."
+    assert timeline.message == "Down fired, besides the Watchdog, which always does."
 
 
 def test_a_time_in_which_not_even_the_watchdog_fired_is_told(api):

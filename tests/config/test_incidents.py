@@ -1,0 +1,77 @@
+"""The incidents of the game: what looks alike from outside has several causes, which evidence tells apart."""
+
+import math
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from lab import contract
+from lab.dashboards import model
+from lab.drills import game
+from lab.drills.incidents import FALLS, INCIDENTS, RISES, SAME, SIGNALS, SYMPTOMS, TIERS, Signal
+
+HOST, COMPOSE = (SimpleNamespace(provides=frozenset(names)) for names in ((), ("postgres", "redis")))
+
+
+def test_what_visitors_say_fits_more_than_one_tier_on_every_runtime():
+    for symptom in SYMPTOMS:
+        found = {each.tier for each in INCIDENTS if each.symptom == symptom and not each.needs}
+        assert len(found) >= 2, symptom
+    assert {each.tier for each in INCIDENTS if not each.needs} == set(TIERS)
+
+
+def test_names_and_causes_are_told_apart():
+    assert len({each.name for each in INCIDENTS}) == len({each.cause for each in INCIDENTS}) == len(INCIDENTS)
+
+
+@pytest.mark.parametrize("incident", INCIDENTS, ids=lambda incident: incident.name)
+def test_the_evidence_names_signals_and_tells_the_incident_from_others_of_its_symptom(incident):
+    changes = dict(incident.evidence)
+    others = [dict(each.evidence) for each in INCIDENTS if each.symptom == incident.symptom and each is not incident]
+
+    assert changes.keys() <= {signal.name for signal in SIGNALS}
+    assert set(changes.values()) <= {RISES, FALLS, SAME}
+    assert set(changes.values()) != {SAME}
+    assert changes not in others
+
+
+@pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.name)
+def test_a_signal_has_a_panel_and_metrics_that_there_are(signal):
+    panels = {panel.name for dashboard in model.load() for panel in dashboard.panels}
+    promised = {sample for entry in contract.load() for sample in entry.samples}
+    metrics = set(re.findall(r"\b(?:nginx|uwsgi|django|pomar)_[a-z_]+", signal.expr))
+
+    assert signal.panel in panels
+    assert signal.tier in TIERS
+    assert metrics
+    assert metrics <= promised
+
+
+@pytest.mark.parametrize(
+    ("unit", "before", "now", "what"),
+    [
+        ("a second", 0.0, 0.3, SAME),
+        ("a second", 0.0, 0.31, RISES),
+        ("a second", 100.0, 149.0, SAME),
+        ("a second", 100.0, 151.0, RISES),
+        ("a second", 100.0, 67.0, SAME),
+        ("a second", 100.0, 66.0, FALLS),
+        ("s", 0.02, 0.11, SAME),
+        ("s", 0.02, 0.2, RISES),
+        ("1 or 0", 1.0, 0.0, FALLS),
+        ("a second", 100.0, math.nan, FALLS),
+        ("s", math.nan, 2.0, RISES),
+        ("s", math.nan, math.nan, SAME),
+    ],
+)
+def test_a_signal_rises_or_falls_by_more_than_noise_or_stays(unit, before, now, what):
+    assert game.changed(Signal("x", "nginx", unit, "", ""), before, now) == what
+
+
+def test_a_seed_stands_for_one_incident_and_all_of_them_come_up():
+    first = [game.choose(HOST, seed) for seed in range(200)]
+
+    assert first == [game.choose(HOST, seed) for seed in range(200)]
+    assert {each.name for each in first} == {each.name for each in INCIDENTS if not each.needs}
+    assert {game.choose(COMPOSE, seed).name for seed in range(200)} == {each.name for each in INCIDENTS}

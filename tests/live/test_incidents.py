@@ -1,0 +1,98 @@
+"""The game in the lab: something breaks, its evidence shows, wrong answers are told, and the lab is mended."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+
+import pytest
+
+from lab.drills import game
+from lab.paths import ROOT
+from tests.eventually import eventually
+
+#: Longer than the load needs to end and to close its books.
+ENDS_SECONDS = 180
+
+
+@contextmanager
+def playing(runtime, name: str) -> Iterator[subprocess.Popen]:
+    """Begin a round of which only this test knows what it is; give it once it has begun."""
+    seed = next(each for each in count() if game.choose(runtime, each).name == name)
+    player = subprocess.Popen(
+        [sys.executable, "-m", "lab", "incident"],
+        cwd=ROOT,
+        env={**os.environ, "RUNTIME": runtime.name, "SEED": str(seed), "PYTHONUNBUFFERED": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    try:
+        said = ""
+        while "gives up" not in said:
+            line = player.stdout.readline()
+            assert line, said
+            said += line
+        yield player
+    finally:
+        if player.poll() is None:
+            player.kill()
+            player.wait()
+
+
+def skip_unless(runtime, name: str) -> None:
+    """A round takes a minute, so that each of the two is played on one runtime; the game itself knows of none."""
+    if runtime.name != name:
+        pytest.skip(f"played on {name}")
+
+
+def errors(runtime) -> float:
+    """Return how many 5xx Django answers a second."""
+    return game.read(runtime)["5xx of Django"]
+
+
+def test_a_round_is_won_by_the_right_tier_and_cause_and_shows_what_told_them(runtime):
+    skip_unless(runtime, "host")
+    causes = [each.name for each in game.available(runtime) if each.tier == "database"]
+    right = causes.index("statement-refused") + 1
+
+    with playing(runtime, "statement-refused") as player:
+        eventually(
+            lambda: game.read(runtime)["statements refused"],
+            because="the fault shows",
+            timeout=40,
+            wanted=lambda seen: seen > 1,
+        )
+        wrong = right % len(causes) + 1
+        answers = f"nginx\ndatabase\n{wrong}\ndatabase\n{right}\n"
+        said, _ = player.communicate(answers, timeout=ENDS_SECONDS)
+
+    assert player.returncode == 0, said
+    assert "Not nginx. What it does, before and now:" in said
+    assert "The tier is right, the cause is not." in said
+    assert "Right, with answer 3, after " in said
+    assert "It was database: the database refuses statements that the code sends." in said
+    row = next(line for line in said.splitlines() if line.startswith("statements refused"))
+    assert "rises" in row
+    assert "Overview: Database errors" in row
+    assert "LEDGER: remainder 0 in every row" in said
+    eventually(lambda: errors(runtime), because="the lab is mended", timeout=40, wanted=lambda seen: seen == 0)
+
+
+def test_whoever_gives_up_is_told_and_the_lab_is_mended(runtime):
+    skip_unless(runtime, "compose")
+    with playing(runtime, "exception") as player:
+        eventually(lambda: errors(runtime), because="the fault shows", timeout=40, wanted=lambda seen: seen > 1)
+        player.send_signal(signal.SIGINT)
+        said, _ = player.communicate(timeout=ENDS_SECONDS)
+
+    assert player.returncode == 1, said
+    assert "Given up after " in said
+    assert "It was django: a view raises an exception." in said
+    eventually(lambda: errors(runtime), because="the lab is mended", timeout=40, wanted=lambda seen: seen == 0)

@@ -162,7 +162,7 @@ DASHBOARD = Dashboard(
                     "Passed on to uWSGI",
                     "reqps",
                     "By what came back. Good is answered alone; unreached is a full queue or a uWSGI that is down,"
-                    " unanswered one that died or took too long.",
+                    " unanswered one that died or took too long, cut a visitor who hung up.",
                     BY_OUTCOME,
                     width=6,
                     runbook="UpstreamFailing",

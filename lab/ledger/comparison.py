@@ -175,7 +175,7 @@ class Comparison:
         A worker that is renewed ends what it is at first, so that none is lost with it.
         """
         log, workers = self.counts.log, self.counts.workers
-        bounds = [*([workers.respawns] if workers else []), *([log.outcomes("unanswered")] if log else [])]
+        bounds = [*([workers.respawns] if workers else []), *([log.outcomes("unanswered", "cut")] if log else [])]
         return min(bounds, default=0)
 
     def _logged_and_answered(self, log: Log, app: App) -> None:
@@ -196,7 +196,7 @@ class Comparison:
 
     def _lacking(self, route: str, log: Log, app: App) -> list[tuple[Key, int]]:
         """Return by how much Django's answers of a route are not NGINX's, those left out that got none from it."""
-        without_answer = log.upstream[route, "unanswered"] + log.upstream[route, "unreached"]
+        without_answer = sum(log.upstream[route, outcome] for outcome in ("unanswered", "unreached", "cut"))
         delta = {
             key: app.responses[key] - log.responses[key] for key in log.responses | app.responses if key.route == route
         }

@@ -48,9 +48,9 @@ class Log(NamedTuple):
         """How many requests were passed on and reached a worker, or the queue in front of them."""
         return self.upstream.total() - self.outcomes("unreached")
 
-    def outcomes(self, outcome: str) -> int:
-        """How many requests that were passed on had this outcome."""
-        return sum(n for (_, each), n in self.upstream.items() if each == outcome)
+    def outcomes(self, *outcomes: str) -> int:
+        """How many requests that were passed on had one of these outcomes."""
+        return sum(n for (_, each), n in self.upstream.items() if each in outcomes)
 
 
 class Workers(NamedTuple):

@@ -140,7 +140,7 @@ def test_a_request_that_the_visitor_gave_up_keeps_its_name(front):
             connection.recv(1)
 
     line = front.next_line()
-    assert (line.route, line.status, line.outcome) == ("checkout:checkout", "499", "unanswered")
+    assert (line.route, line.status, line.outcome) == ("checkout:checkout", "499", "cut")
 
 
 def test_a_request_whose_body_never_comes_was_not_asked_of_django(front):

@@ -224,7 +224,7 @@ def test_a_request_that_vanishes_without_a_death_is_a_difference():
 
 def test_a_visitor_who_hangs_up_is_cut_at_nginx_and_answered_by_django():
     counts = a_run()
-    logged(counts, CART._replace(status="499"), 3, "unanswered")
+    logged(counts, CART._replace(status="499"), 3, "cut")
     counts.sent[CART._replace(status="0")] += 3
     counts.app.responses[CART] += 3
     counts = dataclasses.replace(

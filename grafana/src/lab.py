@@ -2,6 +2,7 @@
 
 from grafana.src.frame import Dashboard, Row
 from grafana.src.shared import (
+    LIMIT,
     NEUTRAL,
     NONE_IS_GOOD,
     UP_OR_DOWN,
@@ -21,6 +22,8 @@ TARGETS_DOWN = Query("count(up{$selector}) - sum(up{$selector})")
 RELOADED = Query("min(prometheus_config_last_reload_successful{$selector})")
 RULES_FAILED = Query("sum(increase(prometheus_rule_evaluation_failures_total{$selector}[$__range]))", instant=True)
 SERIES = Query("sum(prometheus_tsdb_head_series{$selector})")
+#: As many as the alert SeriesGrowth allows one target.
+MOST_SERIES_OF_A_TARGET = 5000
 SAMPLES = Query("sum(rate(prometheus_tsdb_head_samples_appended_total{$selector}[$__rate_interval]))")
 SLOWEST = Query("max(scrape_duration_seconds{$selector})")
 
@@ -32,6 +35,9 @@ TARGETS = [
 ]
 SCRAPE_TIME = Query("max by (job) (scrape_duration_seconds{$selector})", "{{job}}")
 SERIES_BY_JOB = Query("sum by (job) (scrape_samples_post_metric_relabeling{$selector})", "{{job}}")
+SERIES_BY_TARGET = Query(
+    "sum by (job, instance) (scrape_samples_post_metric_relabeling{$selector})", "{{job}} {{instance}}"
+)
 NEW_SERIES = Query("sum by (job) (avg_over_time(scrape_series_added{$selector}[$__rate_interval]))", "{{job}}")
 
 SAMPLES_BY_TYPE = Query(
@@ -45,7 +51,13 @@ ONE_RULE = [
     Query(f'max(prometheus_rule_evaluation_duration_seconds{{$selector,quantile="{q}"}})', f"p{q * 100:g}")
     for q in (0.5, 0.99)
 ]
-STORED = Query("sum(prometheus_tsdb_storage_blocks_bytes{$selector})", "blocks")
+BLOCKS = "sum(prometheus_tsdb_storage_blocks_bytes{$selector})"
+# An older Prometheus tells of its blocks alone.
+LOG, HEAD_CHUNKS = (
+    or_zero(f"sum(prometheus_tsdb_{what}_storage_size_bytes{{$selector}})", BLOCKS) for what in ("wal", "head_chunks")
+)
+STORED = [Query(f"{BLOCKS} + {LOG} + {HEAD_CHUNKS}", "all"), Query(BLOCKS, "blocks")]
+MOST_STORED = Query("sum(prometheus_tsdb_retention_limit_bytes{$selector}) > 0", "limit")
 CPU = Query("sum by (job) (rate(process_cpu_seconds_total{$selector}[$__rate_interval]))", "{{job}}")
 MEMORY = Query("sum by (job) (process_resident_memory_bytes{$selector})", "{{job}}")
 
@@ -116,10 +128,9 @@ DASHBOARD = Dashboard(
                 figure(
                     "Series in memory",
                     "short",
-                    "What Prometheus's memory goes with. Good is flat; steady growth is a label that takes any value.",
+                    "What Prometheus's memory goes with. Good is flat; those of a target that is gone stay for hours.",
                     SERIES,
                     steps=NEUTRAL,
-                    runbook="SeriesGrowth",
                 ),
                 figure(
                     "Samples stored",
@@ -163,6 +174,7 @@ DASHBOARD = Dashboard(
                     "The slowest target of each job. One that grows is an exporter with too little CPU or too many"
                     " series.",
                     SCRAPE_TIME,
+                    width=6,
                 ),
                 course(
                     "Series by job",
@@ -170,6 +182,16 @@ DASHBOARD = Dashboard(
                     "What each job brings and Prometheus stores. Good is flat; a job that only grows will fill it up.",
                     SERIES_BY_JOB,
                     stacked=True,
+                    width=6,
+                ),
+                course(
+                    "Series by target",
+                    "short",
+                    "Good is flat and far below the red line; one that grows to it has a label that takes any value.",
+                    SERIES_BY_TARGET,
+                    steps=((None, "transparent"), (MOST_SERIES_OF_A_TARGET, "red")),
+                    width=6,
+                    runbook="SeriesGrowth",
                 ),
                 course(
                     "New series a scrape",
@@ -177,6 +199,7 @@ DASHBOARD = Dashboard(
                     "High when a target starts, and near 0 soon after. A line that stays up is series that come and"
                     " go.",
                     NEW_SERIES,
+                    width=6,
                 ),
             ),
         ),
@@ -212,8 +235,10 @@ DASHBOARD = Dashboard(
                 course(
                     "Storage",
                     "bytes",
-                    "Blocks on disk, none before the first two hours are over. They grow to the limit that is set.",
-                    STORED,
+                    "All is blocks, none before two hours, with log and newest chunks. At the red line the oldest go.",
+                    *STORED,
+                    MOST_STORED,
+                    overrides={"limit": LIMIT},
                     runbook="StorageNearBound",
                 ),
                 course(

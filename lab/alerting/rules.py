@@ -26,6 +26,9 @@ BURNS = {
     "ticket": ((3, "1d", "2h"), (1, "3d", "6h")),
 }
 SPEED = {"page": "Fast", "ticket": "Slow"}
+#: A page waits for nothing. In a young system a window of days is as short as the system is old, and a start spends its
+#: budget: half an hour tells it from a fire that smoulders.
+HOLDS = {"page": "0s", "ticket": "30m"}
 ADVERBS = {"page": "fast", "ticket": "slowly"}
 #: The shortest window, over which rates are taken.
 BASE = "5m"
@@ -58,7 +61,7 @@ def alert_rule(one: Alert, factor: int) -> dict:
         "window": window,
         "threshold": threshold(one.threshold) if one.threshold is not None else "",
     }
-    return _rule(
+    rule = _rule(
         one.alert,
         expr,
         times.shortened(one.hold, factor),
@@ -68,6 +71,7 @@ def alert_rule(one: Alert, factor: int) -> dict:
         one.dashboard,
         one.alert,
     )
+    return rule | ({"keep_firing_for": times.shortened(one.keep, factor)} if one.keep else {})
 
 
 def objective_group(one: Objective, factor: int) -> dict:
@@ -114,7 +118,7 @@ def _burn(one: Objective, severity: str, factor: int) -> dict:
     return _rule(
         f"{one.name}Burn{speed}",
         " or ".join(f"({each})" for each in both),
-        "0s",
+        times.shortened(HOLDS[severity], factor),
         {"severity": severity},
         f"The error budget of {one.objective} burns {ADVERBS[severity]}.",
         f"{one.promise} Now {{{{ $value | humanizePercentage }}}} are not, of {allowed} that may be.",

@@ -42,6 +42,7 @@ class Alert:
     threshold: float | None = None
     unit: str = ""
     needs: tuple[str, ...] = ()
+    keep: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def _refuse_twice(path: Path, names: list[str]) -> None:
 def _check(path: Path, one: Alert) -> None:
     if one.severity not in SEVERITIES:
         raise LabError(f"{path.name}: {one.alert} has the severity {one.severity!r}: choose one of page, ticket.")
-    for field, length in (("for", one.hold), ("window", one.window)):
+    for field, length in (("for", one.hold), ("window", one.window), ("keep", one.keep)):
         try:
             times.seconds(length or "0s")
         except ValueError as error:

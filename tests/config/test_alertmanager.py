@@ -2,12 +2,14 @@
 
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
 from lab import settings
+from lab.alerting import times
 from lab.host.prepare import RECEIVER_IN_CONTAINERS, alertmanager_yml
 from lab.paths import ROOT
 from tests.programs import program
@@ -16,6 +18,10 @@ CONFIGURATION = ROOT / "alertmanager" / "alertmanager.yml"
 EXAMPLES = sorted((ROOT / "alertmanager" / "examples").glob("*.yml"))
 ALL = [CONFIGURATION, *EXAMPLES]
 RULES = ROOT / "prometheus" / "rules"
+#: The times of the lab, and production's.
+ALERTS = [RULES / "alerts.yaml", ROOT / "prometheus" / "production" / "alerts.yaml"]
+#: It looks back for one order, and ends with the first.
+ENDS_BEFORE_ITS_WINDOW = "NoOrders"
 
 
 def amtool(*arguments: str | Path) -> str:
@@ -108,3 +114,35 @@ def test_the_heartbeat_is_never_inhibited():
     assert patterns
     assert not any(re.fullmatch(pattern, "Watchdog") for pattern in patterns)
     assert not any(re.fullmatch(pattern, "ShopUnreachable") for pattern in patterns)
+
+
+def matched(matchers: list[str], alerts: dict[str, dict]) -> list[dict]:
+    """Return the rules, given by alert, whose name is what matchers have for an alert's."""
+    patterns = [match[1] for each in matchers if (match := re.fullmatch(r'alertname=~?"(.+)"', each))]
+    return [rule for name, rule in alerts.items() if any(re.fullmatch(pattern, name) for pattern in patterns)]
+
+
+def inhibited(path: Path) -> Iterator[tuple[dict, dict]]:
+    """Yield the pairs of a cause and what it silences, both of a file of rules: so no budget, nor what ends sooner."""
+    rules = [rule for group in read(path)["groups"] for rule in group["rules"]]
+    alerts = {rule["alert"]: rule for rule in rules}
+    for inhibition in read(CONFIGURATION)["inhibit_rules"]:
+        for cause in matched(inhibition["source_matchers"], alerts):
+            for silenced in matched(inhibition["target_matchers"], alerts):
+                if silenced["alert"] != ENDS_BEFORE_ITS_WINDOW:
+                    yield cause, silenced
+
+
+@pytest.mark.parametrize("path", ALERTS, ids=lambda path: path.parent.name)
+def test_a_cause_is_kept_until_the_windows_of_what_it_silences_are_clean(path):
+    pairs = list(inhibited(path))
+
+    assert {cause["alert"] for cause, _ in pairs} == {
+        *("NginxDown", "UwsgiDown", "DatabaseDown", "PostgresDown", "CacheDown", "ShopUnreachable")
+    }
+    for cause, silenced in pairs:
+        kept = times.seconds(cause.get("keep_firing_for", "0s"))
+        windows = re.findall(r"\[(\w+)\]", silenced["expr"])
+        assert kept >= max(map(times.seconds, windows), default=0), (cause["alert"], silenced["alert"])
+        # One that is kept itself ends later than its own cause does.
+        assert kept > times.seconds(silenced.get("keep_firing_for", "0s")), (cause["alert"], silenced["alert"])

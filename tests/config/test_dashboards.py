@@ -9,10 +9,11 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from grafana.src import DASHBOARDS, overview, shared
+from grafana.src import lab as of_lab
 from grafana.src.frame import SCHEMA_VERSION
 from grafana.src.shared import Panel
 from lab import contract
-from lab.alerting.table import objectives
+from lab.alerting.table import alerts, objectives
 from lab.dashboards import model
 from lab.dashboards.span import SCRAPE_SECONDS
 from lab.paths import ROOT
@@ -205,6 +206,12 @@ def test_the_objectives_of_the_overview_are_the_promised_ones():
     assert targets["shopping-availability"].target == shared.AVAILABILITY_OBJECTIVE
     assert targets["shopping-latency"].target == overview.IN_TIME_OBJECTIVE
     assert f'le="{shared.LATENCY_OBJECTIVE_SECONDS}"' in targets["shopping-latency"].bad
+
+
+def test_the_red_line_of_series_is_where_the_alert_is():
+    thresholds = {each.alert: each.threshold for each in alerts()}
+
+    assert thresholds["SeriesGrowth"] == of_lab.MOST_SERIES_OF_A_TARGET
 
 
 def test_a_panel_is_one_panel_of_one_dashboard():

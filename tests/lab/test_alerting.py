@@ -124,6 +124,8 @@ def test_a_window_is_four_scrapes_at_least():
         (ALERT.replace("threshold: 0.5", "threshold: true"), "threshold of Broken is True: it must be a number"),
         (ALERT.replace("It is broken.", ""), "summary of Broken is None: it must be text"),
         (ALERT + "  needs: postgres\n", "needs of Broken is 'postgres': it must be a list"),
+        (ALERT + "  keep: a while\n", "keep of Broken: 'a while' is no length of time"),
+        (ALERT + "  keep: 360\n", "keep of Broken is 360: it must be text"),
     ],
 )
 def test_a_broken_table_of_alerts_ends_in_a_sentence_that_names_the_row(tmp_path, text, sentence):
@@ -178,7 +180,7 @@ def test_a_good_row_is_read(tmp_path):
 
     (alert,) = table.alerts(path)
 
-    assert (alert.alert, alert.hold, alert.window, alert.threshold) == ("Broken", "1m", "5m", 0.5)
+    assert (alert.alert, alert.hold, alert.window, alert.threshold, alert.keep) == ("Broken", "1m", "5m", 0.5, "")
 
 
 @pytest.mark.parametrize(
@@ -208,6 +210,26 @@ def test_the_rules_are_as_fresh_as_the_tables():
         assert path.read_text() == content, f"{path.relative_to(ROOT)} is old: run `make generate`"
 
 
+@pytest.mark.parametrize(("factor", "kept"), [(1, "6m"), (15, "25s")])
+def test_an_alert_that_is_kept_is_so_for_its_time_in_whole_scrapes(tmp_path, factor, kept):
+    path = tmp_path / "alerts.yaml"
+    path.write_text(ALERT + "  keep: 6m\n")
+
+    (alert,) = table.alerts(path)
+
+    assert rules.alert_rule(alert, factor)["keep_firing_for"] == kept
+
+
+@pytest.mark.parametrize("factor", [1, 15])
+def test_an_alert_with_no_keep_ends_with_its_cause(tmp_path, factor):
+    path = tmp_path / "alerts.yaml"
+    path.write_text(ALERT)
+
+    (alert,) = table.alerts(path)
+
+    assert "keep_firing_for" not in rules.alert_rule(alert, factor)
+
+
 def without_times(text: str) -> str:
     """Return a text of a rule with each length of time, and each recorded name that ends in one, made the same."""
     return re.sub(r"\b(\d+[smhd])\b|(?<=:rate)\d+[smhd]\b", "TIME", text)
@@ -227,6 +249,7 @@ def test_production_has_the_times_of_the_table():
     assert list(made) == [alert.alert for alert in table.alerts()]
     for alert in table.alerts():
         assert times.seconds(made[alert.alert]["for"]) == times.seconds(alert.hold), alert.alert
+        assert made[alert.alert].get("keep_firing_for", "") == alert.keep, alert.alert
         windows = re.findall(r"\[(\w+)\]", made[alert.alert]["expr"])
         assert {times.seconds(each) for each in windows} <= {times.seconds(alert.window or "0s")}, alert.alert
 
@@ -235,9 +258,10 @@ def test_the_lab_is_fifteen_times_faster_in_whole_scrapes():
     made = {rule["alert"]: rule for rule in rules_of(LAB["alerts"])}
 
     for alert in table.alerts():
-        hold = times.seconds(made[alert.alert]["for"])
-        assert hold % 5 == 0
-        assert 0 <= hold - times.seconds(alert.hold) / 15 < 5, alert.alert
+        for length, field in ((alert.hold, "for"), (alert.keep or "0s", "keep_firing_for")):
+            shorter = times.seconds(made[alert.alert].get(field, "0s"))
+            assert shorter % 5 == 0
+            assert 0 <= shorter - times.seconds(length) / 15 < 5, alert.alert
 
 
 def test_every_window_of_the_lab_has_four_scrapes_at_least():
@@ -266,7 +290,7 @@ def test_every_alert_says_what_it_is_and_where_to_look(path):
 
 
 def test_the_burn_alerts_are_those_of_the_workbook():
-    """Their rates and windows, written here again; the windows are 15 times shorter in the lab."""
+    """Their rates, windows and how long they must last, written here again; times are 15 times shorter in the lab."""
     budgets = {each.objective: f"{1 - each.target:.6g}" for each in table.objectives()}
     pairs = {
         "production": {
@@ -278,6 +302,7 @@ def test_the_burn_alerts_are_those_of_the_workbook():
             "ticket": (("3", "96m", "8m"), ("1", "288m", "24m")),
         },
     }
+    holds = {"production": {"page": "0s", "ticket": "30m"}, "rules": {"page": "0s", "ticket": "2m"}}
     seen = Counter()
     for path in (LAB["objectives"], PRODUCTION["objectives"]):
         for group in yaml.safe_load(path.read_text())["groups"]:
@@ -291,6 +316,7 @@ def test_the_burn_alerts_are_those_of_the_workbook():
                     for rate, *windows in pairs[path.parent.name][rule["labels"]["severity"]]
                 ]
                 assert rule["expr"] == " or ".join(f"({each})" for each in both)
+                assert rule["for"] == holds[path.parent.name][rule["labels"]["severity"]]
                 seen[path.parent.name] += 1
     assert seen == {"rules": 10, "production": 10}
 
@@ -323,8 +349,8 @@ def names_in(expr: str) -> set[str]:
 def test_every_metric_of_a_rule_is_promised_recorded_or_prometheuss_own():
     promised = {sample for entry in contract.load() for sample in entry.samples}
     recorded = {rule["record"] for path in LAB.values() for rule in rules_of(path) if "record" in rule}
-    #: Prometheus makes up, the Pushgateway the time of a push, and each job that ends says how old that may be.
-    own = {"up", "push_time_seconds", "job_max_age_seconds"}
+    #: Prometheus makes two of a scrape, the Pushgateway the time of a push; a job that ends says how old that may be.
+    own = {"up", "scrape_samples_post_metric_relabeling", "push_time_seconds", "job_max_age_seconds"}
 
     asked = {name for path in LAB.values() for rule in rules_of(path) for name in names_in(rule["expr"])}
 
@@ -419,10 +445,11 @@ def trials() -> Iterator[tuple[str, Trial]]:
         for kind, expr in [("none", rule["expr"]), *mistakes(rule["expr"])]:
             group = {"name": "alerts", "rules": [rule | {"expr": expr}]}
             yield kind, Trial(f"{rule['alert']}: {expr}", {"groups": [group]}, tests)
-        hold = times.seconds(rule["for"])
-        for other in {hold + 5, max(hold - 5, 0)} - {hold}:
-            group = {"name": "alerts", "rules": [rule | {"for": f"{other}s"}]}
-            yield "for", Trial(f"{rule['alert']}: for {other}s", {"groups": [group]}, tests)
+        for field in (each for each in ("for", "keep_firing_for") if each in rule):
+            length = times.seconds(rule[field])
+            for other in {length + 5, max(length - 5, 0)} - {length}:
+                group = {"name": "alerts", "rules": [rule | {field: f"{other}s"}]}
+                yield field, Trial(f"{rule['alert']}: {field} {other}s", {"groups": [group]}, tests)
     for group in yaml.safe_load(LAB["objectives"].read_text())["groups"]:
         # The alerts have a test of their own: test_the_burn_alerts_are_those_of_the_workbook.
         recorded = [rule for rule in group["rules"] if "record" in rule]
@@ -439,6 +466,11 @@ def trials() -> Iterator[tuple[str, Trial]]:
 HARMLESS = {
     # No cache has a limit of one byte.
     "CacheMemoryNearLimit: redis_memory_used_bytes / (redis_memory_max_bytes > 1) > 0.9",
+    # Nor has a store.
+    "StorageNearBound: (prometheus_tsdb_storage_blocks_bytes"
+    " + (prometheus_tsdb_wal_storage_size_bytes or 0 * prometheus_tsdb_storage_blocks_bytes)"
+    " + (prometheus_tsdb_head_chunks_storage_size_bytes or 0 * prometheus_tsdb_storage_blocks_bytes))"
+    " / (prometheus_tsdb_retention_limit_bytes > 1) > 0.9",
 }
 
 
@@ -466,4 +498,6 @@ def test_promtools_tests_see_each_mistake_in_a_rule(tmp_path):
     assert not wrong, "\n".join(wrong)
     counted = Counter(kind for kind, _ in tried)
     assert counted["none"] == len(table.alerts()) + len(table.objectives())
+    # Each that is kept, for a scrape more and for one less.
+    assert counted.pop("keep_firing_for") == 2 * sum(bool(alert.keep) for alert in table.alerts()) > 0
     assert min(counted.values()) > 20, counted

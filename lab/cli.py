@@ -3,7 +3,6 @@
 import os
 import secrets
 import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from lab import contract, events, notifications, progress, runs, runtimes
+from lab import contract, events, notifications, progress, runs, runtimes, signals
 from lab import load as load_module
 from lab import pictures as pictures_module
 from lab import settings as settings_module
@@ -48,16 +47,15 @@ def main() -> None:
 @main.command()
 def up() -> None:
     """Start the lab and wait until all of it works."""
-    # A closed terminal or a kill ends a start as Ctrl-C does: with nothing left running.
-    for number in (signal.SIGHUP, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
     chosen, why = runtimes.choose(os.environ)
     runtimes.refuse_other(chosen)
     click.echo(f"Runtime: {chosen.name}, because {why}.")
     ran = chosen.is_running()
     if ran:
         click.echo("The lab is running already.")
-    chosen.up()
+    # Nothing is left running by a start that is ended, also by a closed terminal.
+    with signals.heeded_once():
+        chosen.up()
     if not ran:
         events.tell(chosen, "deploy", "end", "lab", f"the lab was started ({chosen.name})")
     show_addresses(chosen)
@@ -214,7 +212,8 @@ def _drill(wanted: Sequence[drills.Drill]) -> None:
     failed = []
     for each in wanted:
         try:
-            timeline = drilling.run(chosen, each)
+            with signals.heeded_once():
+                timeline = drilling.run(chosen, each)
         except LabError as error:
             failed.append(f"{each.name} FAILED: {error}")
             continue
@@ -234,12 +233,15 @@ def incident(seed: int | None, prove: bool) -> None:
     """Break something under load for you to find; exit code 1 unless you did."""
     chosen = runtime()
     if not prove:
-        sys.exit(0 if game.play(chosen, secrets.randbelow(10_000) if seed is None else seed) else 1)
+        with signals.heeded_once():
+            found = game.play(chosen, secrets.randbelow(10_000) if seed is None else seed)
+        sys.exit(0 if found else 1)
     failed = []
     for each in game.available(chosen):
         click.echo(f"\n{each.name}: {each.cause}")
         try:
-            click.echo(game.prove(chosen, each))
+            with signals.heeded_once():
+                click.echo(game.prove(chosen, each))
         except LabError as error:
             failed.append(f"{each.name} FAILED: {error}")
     for sentence in failed:

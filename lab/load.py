@@ -83,8 +83,7 @@ def _from_environment() -> dict[str, str]:
 
 def _restock(runtime: Runtime, variables: Mapping[str, str]) -> None:
     """Fill the shelves for what ``variables`` choose; raises LabError when they are wrong or the shop does not work."""
-    if not runtime.is_running():
-        raise LabError("the lab is not running: start it with `make up`.")
+    runtime.require_running()
     if trouble := runtime.answers(part("nginx")):
         raise LabError(f"the shop does not work: {trouble}. See `make status`.")
     try:

@@ -25,8 +25,7 @@ def page(runtime: Runtime) -> tuple[str, bool]:
 
     Raises LabError when the lab does not run.
     """
-    if not runtime.is_running():
-        raise LabError("the lab is not running: start it with `make up`.")
+    runtime.require_running()
     sections = (
         ("What fires, in Prometheus", "Nothing: not even the Watchdog, which always does.", _firing),
         ("What Alertmanager has", "Nothing.", _held),

@@ -42,6 +42,7 @@ class Runtime(ABC):
 
     def __init__(self, wanted: dict[str, str]) -> None:
         self._wanted = wanted
+        self._patience = 0.0
         self.settings = self._of_running_lab() or wanted
 
     @property
@@ -201,9 +202,19 @@ class Runtime(ABC):
             if running.get(name) != value:
                 raise LabError(f"the lab runs with another {name}: `make down` first, to start it with this one.")
 
-    def _require_running(self) -> None:
+    def require_running(self) -> None:
+        """Raise LabError when the lab does not run."""
         if not self.is_running():
             raise LabError("the lab is not running: start it with `make up`.")
+
+    @contextmanager
+    def patient(self, seconds: float) -> Iterator[None]:
+        """Let verbs wait so long for another one to end, rather than be refused."""
+        self._patience = seconds
+        try:
+            yield
+        finally:
+            self._patience = 0.0
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
@@ -213,10 +224,15 @@ class Runtime(ABC):
             file = os.open(STATE / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise LabError(f"{STATE} cannot hold the lab ({error.strerror}): make it writable.") from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise LabError("another `make` is starting or stopping this lab: wait for it to end.") from error
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    raise LabError("another `make` is starting or stopping this lab: wait for it to end.") from error
+                time.sleep(0.2)
         try:
             yield
         except OSError as error:

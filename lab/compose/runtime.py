@@ -180,7 +180,9 @@ class ComposeRuntime(Runtime):
         return self._inside.get(f"http://{host}:{self.settings[port]}{path}")
 
     def run(self, command: Sequence[str], part: Part = APP, **options) -> subprocess.CompletedProcess:
-        terminal = ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
+        # Docker refuses a terminal for a command whose input or output is none.
+        shown = not options.keys() & {"stdin", "stdout", "capture_output"}
+        terminal = ["--tty"] if shown and sys.stdin.isatty() and sys.stdout.isatty() else []
         container = self._container(part).id
         return subprocess.run(["docker", "exec", "--interactive", *terminal, container, *command], **options)
 
@@ -213,6 +215,9 @@ class ComposeRuntime(Runtime):
         labels = (f"{engine.LABEL}.project={engine.PROJECT}", f"{engine.LABEL}.service=loadtest")
         filters = [argument for label in labels for argument in ("--filter", f"label={label}")]
         found = engine.docker("ps", "--quiet", *filters).stdout.split()
+        if not found:
+            super().interrupt(load)
+            return
         # It may end by itself meanwhile.
         with contextlib.suppress(LabError):
             engine.docker("kill", "--signal", "INT", *found)
@@ -362,7 +367,7 @@ class ComposeRuntime(Runtime):
         return docker("exec", self._container(parts.part(service)).id, "cat", path).stdout.strip()
 
     def _container(self, part: Part) -> Container:
-        self._require_running()
+        self.require_running()
         container = own_containers().get(part.name)
         if not container:
             raise LabError(f"{part.name} has no container: `make up` makes it.")

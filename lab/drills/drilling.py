@@ -6,14 +6,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import click
 
-from lab import events, notifications, runs
+from lab import events, notifications, runs, signals
+from lab.drills.faults import Fault
 from lab.drills.table import Drill
 from lab.errors import LabError
 from lab.ledger import text
@@ -24,9 +25,11 @@ MENDED, RESOLVED = "mended", "resolved"
 #: Seconds that people shop before anything breaks.
 CALM_SECONDS = 15
 #: Seconds that the load may go on; it is stopped when the drill is over.
-LONGEST_SECONDS = 5400
+LONGEST_SECONDS = 10_800
 #: Seconds that the load has to end and to close its books.
 CLOSING_SECONDS = 150
+#: Seconds that a mend waits for another `make` that starts or stops a part.
+MEND_PATIENCE_SECONDS = 60
 
 
 @dataclass
@@ -54,30 +57,53 @@ def run(runtime: Runtime, drill: Drill) -> Timeline:
     """Run a drill under load and return its timeline.
 
     The lab is mended whatever happens, after Ctrl-C too. Raises LabError when the runtime lacks what the drill needs,
-    when one of its alerts fires before the fault, or when one does not fire or is not resolved in time.
+    when one of its alerts fires before the fault, when one does not fire or is not resolved in time, or when the ledger
+    of the load has a difference.
     """
-    if not runtime.is_running():
-        raise LabError("the lab is not running: start it with `make up`.")
+    runtime.require_running()
     if missing := set(drill.needs) - runtime.provides:
         raise LabError(f"{drill.name} is not for {runtime.name}: it needs {', '.join(sorted(missing))}.")
     watch = Watch(runtime, drill)
-    watch.wait(lambda: not watch.active(), lambda: f"an alert of {drill.name} fires already")
     click.echo(f"\n{drill.name}: {drill.what}")
+    if earlier := watch.active():
+        click.echo(f"  {', '.join(earlier)} of an earlier trouble must end first …")
+    watch.wait(lambda: not watch.active(), lambda: f"an alert of {drill.name} fires already")
     with shopping(runtime, CALM_SECONDS):
         timeline = Timeline()
-        events.tell(runtime, "drill", "start", drill.name, f"{drill.name} begins: {drill.what}")
-        try:
-            with drill.fault(runtime):
-                timeline.note("the fault is there")
-                for state in ("pending", "firing"):
-                    _await(watch, timeline, state)
-                told = _await_told(watch, timeline)
-        finally:
-            timeline.note(MENDED)
-            events.tell(runtime, "drill", "end", drill.name, f"{drill.name} is mended")
+        with broken(runtime, drill.fault, drill.name, drill.what, lambda: timeline.note(MENDED)):
+            timeline.note("the fault is there")
+            for state in ("pending", "firing"):
+                _await(watch, timeline, state)
+            click.echo(f"            look at {drill.panel}, and at {', '.join(watch.runbooks())}")
+            told = _await_told(watch, timeline)
         _await(watch, timeline, RESOLVED)
         _await_all_clear(watch, timeline, told)
     return timeline
+
+
+@contextmanager
+def broken(
+    runtime: Runtime, fault: Fault, name: str, what: str, mended: Callable[[], None] = lambda: None
+) -> Iterator[None]:
+    """A lab with a fault in it, which the dashboards are told of; call ``mended`` when it has been mended.
+
+    It is mended whatever happens, and no signal is heeded meanwhile.
+    """
+    events.tell(runtime, "drill", "start", name, f"{name} begins: {what}")
+    outcome = "is mended"
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(fault(runtime))
+            try:
+                yield
+            finally:
+                outcome = "could not be mended"
+                with signals.unheeded(), runtime.patient(MEND_PATIENCE_SECONDS):
+                    stack.close()
+                outcome = "is mended"
+                mended()
+    finally:
+        events.tell(runtime, "drill", "end", name, f"{name} {outcome}")
 
 
 class Watch:
@@ -100,6 +126,15 @@ class Watch:
             if name in self.drill.alerts and found.get(name) != "firing":
                 found[name] = each["state"]
         return found
+
+    def runbooks(self) -> list[str]:
+        """Return where the runbooks of the drill's alerts are that fire."""
+        found = {
+            each["annotations"]["runbook"]
+            for each in notifications.firing(self._runtime)
+            if each["labels"]["alertname"] in self.drill.alerts
+        }
+        return sorted(found)
 
     def told(self, status: str, since: float) -> set[str]:
         """Return the alerts of which somebody was told since a unix time, as ``firing`` or ``resolved``."""
@@ -181,7 +216,7 @@ def _await_all_clear(watch: Watch, timeline: Timeline, told: set[str]) -> None:
 def shopping(runtime: Runtime, calm_seconds: float) -> Iterator[None]:
     """Have people shop as in ``make load``, for so long before the block and until its end; print the ledger's verdict.
 
-    Raises LabError when they do not shop all the time.
+    Raises LabError when they do not shop all the time, or when the ledger has a difference.
     """
     began = time.time()
     LOGS.mkdir(exist_ok=True)
@@ -209,7 +244,10 @@ def shopping(runtime: Runtime, calm_seconds: float) -> Iterator[None]:
     file = runs.last()
     if file.stat().st_mtime < began:
         raise LabError(f"the load kept no books: {shown(log)} says why.")
-    click.echo(f"\n{text.verdict(runs.read(runtime, file).ledger)}\nReport: {shown(file.with_suffix('.html'))}")
+    ledger = runs.read(runtime, file).ledger
+    click.echo(f"\n{text.verdict(ledger)}\nReport: {shown(file.with_suffix('.html'))} (make report, make ledger)")
+    if ledger.verdict == "different":
+        raise LabError("the ledger of the load has a difference, which the fault does not explain.")
 
 
 def _expect_shopping(load: subprocess.Popen, log: Path) -> None:
@@ -218,6 +256,9 @@ def _expect_shopping(load: subprocess.Popen, log: Path) -> None:
 
 
 def _end(runtime: Runtime, load: subprocess.Popen) -> None:
+    # One that could not begin is not to take another load with it.
+    if load.poll() is not None:
+        return
     runtime.interrupt(load)
     try:
         load.wait(CLOSING_SECONDS)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import click
 
-from lab import events
 from lab.drills import drilling
 from lab.drills.incidents import FALLS, INCIDENTS, RISES, SAME, SIGNALS, SYMPTOMS, TIERS, Incident, Signal
 from lab.errors import LabError
@@ -55,26 +54,21 @@ def available(runtime: Runtime) -> list[Incident]:
 @contextmanager
 def broken(runtime: Runtime, incident: Incident) -> Iterator[Round]:
     """Have people shop, break the lab, give the round, and mend the lab whatever happens. The name stays unsaid."""
-    if not runtime.is_running():
-        raise LabError("the lab is not running: start it with `make up`.")
+    runtime.require_running()
     click.echo("People begin to shop …")
     with drilling.shopping(runtime, CALM_SECONDS):
         before = read(runtime)
-        events.tell(runtime, "drill", "start", "incident", "an incident begins")
-        try:
-            with incident.fault(runtime):
-                yield Round(incident, before)
-        finally:
-            events.tell(runtime, "drill", "end", "incident", f"the incident {incident.name} is mended")
+        with drilling.broken(runtime, incident.fault, "incident", "what is it?"):
+            yield Round(incident, before)
 
 
 def play(runtime: Runtime, seed: int) -> bool:
     """Play one round on the terminal and say whether tier and cause were found; Ctrl-C gives up."""
     with broken(runtime, choose(runtime, seed)) as this:
-        prometheus, dashboards = (runtime.url(part(name), "/") for name in ("prometheus", "grafana"))
+        where = runtime.url(part("grafana" if "grafana" in runtime.provides else "prometheus"), "/")
         click.echo(
             f"\n{SYMPTOMS[this.incident.symptom]} It has just begun.\nWhich tier is it, and what is the cause? Look at"
-            f" {dashboards or prometheus}, `make alerts`, `make logs`.\nCtrl-C gives up."
+            f" {where}, `make alerts`, `make logs`.\nCtrl-C gives up."
         )
         answers = 0
         try:

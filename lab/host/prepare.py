@@ -11,6 +11,7 @@ from string import Template
 
 from lab import certificates, progress
 from lab.errors import LabError
+from lab.host.programs import UNPACKED
 from lab.paths import LOGS, ROOT, STATE, write_private
 
 NGINX = STATE / "nginx"
@@ -32,7 +33,9 @@ def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> di
     database = STATE / "data" / "shop.sqlite3"
     return {
         **{name: os.environ[name] for name in INHERITED if name in os.environ},
-        "PATH": f"{STATE / 'venv' / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "PATH": os.pathsep.join(
+            (str(STATE / "venv" / "bin"), os.environ.get("PATH", os.defpath), str(UNPACKED / "usr" / "bin"))
+        ),
         "ROOT": str(ROOT),
         "LAB": str(STATE),
         # Prefixed, because NGINX takes a variable of its own name for a list of sockets to inherit.
@@ -72,6 +75,9 @@ def make_files(settings: Mapping[str, str]) -> None:
         LOGS,
     ):
         directory.mkdir(parents=True, exist_ok=True)
+    # A drill that was killed has left a rule there with which Prometheus does not start.
+    for file in (PROMETHEUS / "drill").iterdir():
+        file.unlink()
     make_secrets()
     hosts = settings["SHOP_HOSTS"].split(",")
     for sentence in certificates.ensure(STATE / "tls", hosts).done:

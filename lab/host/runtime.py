@@ -68,18 +68,18 @@ class HostRuntime(Runtime):
 
     def stop(self, part: Part) -> None:
         with self._lock():
-            self._require_running()
+            self.require_running()
             self._supervisor.stop(part.name)
 
     def start(self, part: Part) -> None:
         with self._lock():
-            self._require_running()
+            self.require_running()
             self._supervisor.start(part.name)
             self._await(part)
 
     def reload(self, part: Part) -> None:
         with self._lock():
-            self._require_running()
+            self.require_running()
             self._supervisor.signal(part.name, "HUP")
 
     def certify(self, lifetime: timedelta | None) -> None:

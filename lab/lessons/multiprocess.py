@@ -12,7 +12,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +28,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
+from lab import signals
 from lab.errors import LabError
 from lab.host import prepare
 from lab.paths import ROOT, VENV
@@ -92,7 +92,7 @@ def observe() -> list[Scrape]:
     The first scrape is before the first request. Raises LabError; it leaves no process and no file.
     """
     try:
-        with _ended_by_any_signal(), _folders() as (folder, metrics), _nothing_left_running():
+        with signals.heeded_once(), _folders() as (folder, metrics), _nothing_left_running():
             environment = _environment(folder)
             if not shutil.which("uwsgi", path=environment["PATH"]):
                 raise LabError(f"uWSGI is not in the lab's environment: remove {VENV}, and `make` installs it anew.")
@@ -231,22 +231,6 @@ def _environment(folder: Path) -> dict[str, str]:
         "CACHE_URL": "locmem://",
         "UWSGI_WORKERS": str(WORKERS),
     }
-
-
-@contextmanager
-def _ended_by_any_signal() -> Iterator[None]:
-    """Let a kill or a closed terminal do what Ctrl-C does, unless somebody has decided otherwise (``nohup``)."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    ours = [each for each in (signal.SIGHUP, signal.SIGTERM) if signal.getsignal(each) is signal.SIG_DFL]
-    for number in ours:
-        signal.signal(number, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import pytest
 from lab import local, notifications
 from lab.errors import LabError
 from lab.parts import Part
+from lab.runtime import Runtime
 from tests.config.front import free_ports
 from tests.receiver import notification, running_receiver
 
@@ -28,6 +29,8 @@ class Lab:
 
     def is_running(self) -> bool:
         return self._running
+
+    require_running = Runtime.require_running
 
     def url(self, part: Part, path: str = "/") -> str:
         return f"{self._addresses[part.name]}{path}"

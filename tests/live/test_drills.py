@@ -1,7 +1,12 @@
 """Drills in the lab: the alerts fire, and the lab is as it was afterwards, whatever happens meanwhile."""
 
+import os
+import signal
+from contextlib import contextmanager, nullcontext
+
 import pytest
 
+from lab import cli
 from lab.drills import drilling, faults
 from lab.drills.table import Drill, named
 from lab.errors import LabError
@@ -19,8 +24,23 @@ def test_a_drill_makes_its_alerts_fire_and_ends_with_all_resolved(runtime):
     assert [row[0] for row in rows] == list(drill.alerts)
 
 
-def test_a_drill_that_fails_mends_the_lab(runtime, monkeypatch):
+def test_a_drill_that_is_killed_mends_the_lab(runtime, monkeypatch):
     monkeypatch.setattr(drilling, "CALM_SECONDS", 0)
+
+    @contextmanager
+    def fault(lab):
+        with faults.stopped(lab, "pushgateway"):
+            os.kill(os.getpid(), signal.SIGTERM)
+            yield
+
+    with pytest.raises(KeyboardInterrupt):
+        cli._drill([Drill("killed", "Whoever runs it is killed.", ("Nobody",), "Lab: Targets", fault)])
+
+    assert runtime.answers(part("pushgateway")) == ""
+
+
+def test_a_drill_whose_alert_does_not_come_fails_and_mends_the_lab(runtime, monkeypatch):
+    monkeypatch.setattr(drilling, "shopping", lambda *_: nullcontext())
     never = Drill(
         "never", "Nothing that an alert tells of.", ("Nobody",), "Lab: Targets",
         lambda lab: faults.stopped(lab, "pushgateway"), seconds=3,

@@ -1,0 +1,76 @@
+"""Signals that end a program: heeded once, and not at all while something is mended."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from lab import signals
+
+PROGRAM = """
+import signal, subprocess, time
+from lab import signals
+with signals.heeded_once():
+    try:
+        print("ready", flush=True)
+        time.sleep(30)
+    finally:
+        print("mending", flush=True)
+        time.sleep(0.5)
+        print("mended", flush=True)
+"""
+
+
+def begin(**options) -> subprocess.Popen:
+    """Start the program and return it when it is ready."""
+    program = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, stderr=-3, text=True, **options)
+    assert program.stdout.readline() == "ready\n"
+    return program
+
+
+@pytest.mark.parametrize("number", signals.ENDING, ids=lambda number: number.name)
+@pytest.mark.parametrize("later", signals.ENDING, ids=lambda number: number.name)
+def test_the_first_signal_ends_a_program_and_a_later_one_does_not_keep_it_from_mending(number, later):
+    program = begin()
+    program.send_signal(number)
+    assert program.stdout.readline() == "mending\n"
+    program.send_signal(later)
+
+    said, _ = program.communicate(timeout=10)
+
+    assert said == "mended\n"
+    assert program.returncode != 0
+
+
+def test_what_nohup_has_decided_upon_stays():
+    program = begin(preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    program.send_signal(signal.SIGHUP)
+    time.sleep(0.2)
+    assert program.poll() is None
+
+    program.send_signal(signal.SIGTERM)
+
+    assert program.communicate(timeout=10)[0] == "mending\nmended\n"
+
+
+def test_handlers_are_as_they_were_afterwards():
+    before = [signal.getsignal(each) for each in signals.ENDING]
+
+    with pytest.raises(KeyboardInterrupt), signals.heeded_once():
+        os.kill(os.getpid(), signal.SIGTERM)
+    with signals.heeded_once(), signals.unheeded():
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert [signal.getsignal(each) for each in signals.ENDING] == before
+
+
+def test_neither_a_block_nor_what_it_starts_is_ended():
+    with signals.unheeded():
+        child = subprocess.Popen(["sh", "-c", "kill -INT $$; kill -TERM $$; echo lives"], stdout=subprocess.PIPE)
+        os.kill(os.getpid(), signal.SIGINT)
+        said, _ = child.communicate(timeout=10)
+
+    assert said == b"lives\n"

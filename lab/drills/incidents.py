@@ -153,8 +153,13 @@ INCIDENTS = (
         "slow",
         "nginx",
         "a worker of NGINX hangs, and so does whoever it has accepted",
-        lambda lab: faults.hanging_nginx_worker(lab),
-        (("answers", FALLS), ("visitors waiting for a worker", SAME), ("slowest view, mean time", SAME)),
+        faults.hanging_nginx_worker,
+        (
+            ("answers", FALLS),
+            ("visitors waiting for a worker", SAME),
+            ("slowest view, mean time", SAME),
+            ("a statement, mean time", SAME),
+        ),
     ),
     Incident(
         "traffic-surge",
@@ -162,7 +167,12 @@ INCIDENTS = (
         "uwsgi",
         "more visitors come than the workers can serve",
         lambda lab: faults.crowd(lab, 60, paths=("/", "/cart/", "/search/?q=tea")),
-        (("requests that uWSGI served", RISES), ("visitors waiting for a worker", RISES)),
+        (
+            ("requests that uWSGI served", RISES),
+            ("visitors waiting for a worker", RISES),
+            ("slowest view, mean time", SAME),
+            ("a statement, mean time", SAME),
+        ),
     ),
     Incident(
         "slow-view",
@@ -186,7 +196,11 @@ INCIDENTS = (
         "uwsgi",
         "uWSGI does not run",
         lambda lab: faults.stopped(lab, "app"),
-        (("upstream not reached", RISES), ("requests that uWSGI served", FALLS)),
+        (
+            ("upstream not reached", RISES),
+            ("upstream did not answer", SAME),
+            ("requests that uWSGI served", FALLS),
+        ),
     ),
     Incident(
         "view-kills-worker",
@@ -210,7 +224,7 @@ INCIDENTS = (
         "504",
         "uwsgi",
         "the workers hang outside of any request",
-        lambda lab: faults.frozen_workers(lab),
+        faults.frozen_workers,
         (("requests that uWSGI served", FALLS), ("visitors waiting for a worker", RISES), ("workers seen busy", SAME)),
         seconds=90,
     ),
@@ -246,7 +260,7 @@ INCIDENTS = (
         "django",
         "a view raises an exception",
         lambda lab: faults.crowd(lab, 3, "error", CHECKOUT_AND_ALL),
-        (("5xx of Django", RISES), ("statements refused", SAME)),
+        (("5xx of Django", RISES), ("statements refused", SAME), ("database reached", SAME)),
     ),
     Incident(
         "statement-refused",
@@ -254,7 +268,7 @@ INCIDENTS = (
         "database",
         "the database refuses statements that the code sends",
         lambda lab: faults.crowd(lab, 3, "db-error", CHECKOUT_AND_ALL),
-        (("5xx of Django", RISES), ("statements refused", RISES)),
+        (("5xx of Django", RISES), ("statements refused", RISES), ("database reached", SAME)),
     ),
     Incident(
         "database-away",

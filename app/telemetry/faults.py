@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import redis
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
@@ -116,6 +117,19 @@ def _db_leak() -> None:
     _connections.append(extra)
 
 
+_cache_clients: list[redis.Redis] = []
+
+
+def _cache_leak(connections: int) -> None:
+    location = settings.CACHES["default"].get("LOCATION", "")
+    if "://" not in location:
+        raise BadFault("X-Lab-Fault: cache-leak needs a cache that is a server: set CACHE_URL.")
+    while len(_cache_clients) < connections:
+        extra = redis.Redis.from_url(location)
+        extra.ping()
+        _cache_clients.append(extra)
+
+
 #: Seconds that the cache keeps what a fault put there.
 _CACHED_SECONDS = 20
 
@@ -157,6 +171,7 @@ FAULTS = {
     "db-error": Fault(_db_error),
     "db-leak": Fault(_db_leak),
     "cache-miss": Fault(_cache_miss, "lookups", 1, 100, int),
+    "cache-leak": Fault(_cache_leak, "connections", 1, 100, int),
     "cache-fill": Fault(_cache_fill, "MiB", 0, 1),
     "leak": Fault(_leak, "MiB", 0, 64),
 }

@@ -21,6 +21,7 @@ COMMANDS_BY_COMMAND = "sum by (cmd) (rate(redis_commands_total{$selector}[$__rat
 
 REACHED = Query("min(redis_up{$selector})")
 CLIENTS = Query("sum(redis_connected_clients{$selector})", "clients")
+MOST_CLIENTS = Query("sum(redis_config_maxclients{$selector})", "limit")
 COMMANDS = Query("sum(rate(redis_commands_total{$selector}[$__rate_interval]))")
 HIT_RATIO = Query(f"{HITS} / ({HITS} + {MISSES} > 0)", "hits")
 EVICTED = Query("sum(increase(redis_evicted_keys_total{$selector}[$__range]))", instant=True)
@@ -95,6 +96,7 @@ DASHBOARD = Dashboard(
                     "get and set are the shop's; info, config and latency are the exporter's.",
                     BY_COMMAND,
                     stacked=True,
+                    width=6,
                     needs=REDIS,
                 ),
                 course(
@@ -103,6 +105,7 @@ DASHBOARD = Dashboard(
                     "Time the cache works on one, without the network. Good is microseconds for get and set; a long one"
                     " holds up all others.",
                     TIME_BY_COMMAND,
+                    width=6,
                     needs=REDIS,
                 ),
                 course(
@@ -111,7 +114,19 @@ DASHBOARD = Dashboard(
                     "Share of one core that the commands take; they run one after the other. Near 100% it is full.",
                     BUSY,
                     stacked=True,
+                    width=6,
                     needs=REDIS,
+                ),
+                course(
+                    "Connections against the limit",
+                    "short",
+                    "At the limit new ones are refused. Good is flat, about one a worker.",
+                    CLIENTS,
+                    MOST_CLIENTS,
+                    overrides={"limit": LIMIT},
+                    width=6,
+                    needs=REDIS,
+                    runbook="CacheConnectionsNearLimit",
                 ),
             ),
         ),

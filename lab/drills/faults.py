@@ -6,6 +6,7 @@ import resource
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -19,6 +20,7 @@ from lab import local
 from lab.errors import LabError
 from lab.load import AMPLE_STOCK
 from lab.parts import Part, part
+from lab.prometheus import Api
 from lab.runtime import Runtime
 
 #: A request of the crowd takes no longer than NGINX waits for uWSGI.
@@ -65,9 +67,10 @@ def _asking(
                 if end.wait(pause):
                     return
 
+    visitors = []
     with ThreadPoolExecutor(number) as pool:
-        visitors = [pool.submit(visit, first) for first in range(number)]
         try:
+            visitors += [pool.submit(visit, first) for first in range(number)]
             yield
         finally:
             end.set()
@@ -136,20 +139,10 @@ def nothing_in_stock(runtime: Runtime) -> Iterator[None]:
 
 
 @contextmanager
-def leak(runtime: Runtime) -> Iterator[None]:
-    """Workers that keep 32 MiB of each of some requests; they are started anew in the end."""
+def leaking(runtime: Runtime, fault: str, number: int = 1, pause: float = 0) -> Iterator[None]:
+    """Workers that keep what a fault has them take, as ``crowd`` asks for it; they are started anew in the end."""
     try:
-        with crowd(runtime, 1, "leak=32"):
-            yield
-    finally:
-        runtime.restart(part("app"))
-
-
-@contextmanager
-def leaked_connections(runtime: Runtime) -> Iterator[None]:
-    """Connections to the database, about three a second, that workers do not give back; they start anew in the end."""
-    try:
-        with crowd(runtime, 1, "db-leak", pause=0.3):
+        with crowd(runtime, number, fault, pause=pause):
             yield
     finally:
         runtime.restart(part("app"))
@@ -197,6 +190,54 @@ def broken_rule(runtime: Runtime) -> Iterator[None]:
     finally:
         _in(runtime, prometheus, "rm -f drill/rule.yaml")
         runtime.reload(prometheus)
+
+
+@contextmanager
+def filled_storage(runtime: Runtime, share: float) -> Iterator[None]:
+    """A block with which Prometheus has stored this share of what it may.
+
+    It takes no room on the disk: what fills it is a hole. It is a day older than all others, so that it would be the
+    first to go, and that no compaction takes it together with them. Prometheus looks for blocks once a minute.
+    """
+    prometheus = part("prometheus")
+    api = Api(runtime.url(prometheus, ""))
+    data = api.get("status/flags")["storage.tsdb.path"]
+
+    def value(expr: str) -> float:
+        return float(api.query(expr, time.time()).series[0]["value"][1])
+
+    limit = value("prometheus_tsdb_retention_limit_bytes")
+    if not limit:
+        raise LabError("Prometheus has no bound to fill: start the lab with PROMETHEUS_RETENTION_SIZE=3GB.")
+    taken = value('sum({__name__=~"prometheus_tsdb_(storage_blocks|wal_storage_size|head_chunks_storage_size)_bytes"})')
+    size = int(share * limit - taken)
+    oldest = int(value("prometheus_tsdb_lowest_timestamp_seconds")) - 86_400
+    made = f"{data}/drill.made"
+    try:
+        _in(
+            runtime,
+            prometheus,
+            f"""
+            set -e
+            mkdir '{made}'
+            cd '{made}'
+            printf 'drill_ballast 0 {oldest}\\n# EOF\\n' >samples
+            TMPDIR='{made}' promtool tsdb create-blocks-from openmetrics samples . >&2
+            cd */chunks
+            # A second file of chunks: the format's magic number and version, and nothing.
+            printf '\\205\\275\\100\\335\\001\\000\\000\\000' >000002
+            truncate -s {size} 000002
+            touch ../drill
+            mv '{made}'/*/ '{data}'
+            """,
+        )
+        yield
+    finally:
+        _in(
+            runtime,
+            prometheus,
+            f"rm -rf '{made}'; for mark in '{data}'/*/drill; do [ ! -e \"$mark\" ] || rm -r \"${{mark%/drill}}\"; done",
+        )
 
 
 @contextmanager
@@ -282,15 +323,17 @@ def frozen_workers(runtime: Runtime) -> Iterator[None]:
 
     def tell(signal: str) -> None:
         workers = json.loads(runtime.read(app, "/", port="APP_STATS_PORT"))["workers"]
-        _in(runtime, app, f"kill -{signal} {' '.join(str(each['pid']) for each in workers if each['pid'])}")
+        pids = " ".join(str(each["pid"]) for each in workers if each["pid"])
+        # One may have ended between the two looks.
+        _in(runtime, app, f"for pid in {pids}; do kill -{signal} $pid || [ ! -e /proc/$pid ] || exit 1; done")
 
     def freeze() -> None:
-        while not end.wait(1):
-            # One may have ended between the two looks.
+        while not end.is_set():
+            # Not at a moment at which uWSGI has no time to say who they are.
             with suppress(LabError, OSError):
                 tell("STOP")
+            end.wait(1)
 
-    tell("STOP")
     thread = threading.Thread(target=freeze)
     thread.start()
     try:

@@ -14,8 +14,8 @@ class Drill:
     """One drill.
 
     ``alerts`` must fire and be resolved again, ``never`` must not fire meanwhile. ``panel`` is where a person sees it,
-    as ``Dashboard: Panel``. ``needs`` is what a runtime must have. ``seconds`` is how long the alerts may take to fire,
-    and as long again to be resolved.
+    as ``Dashboard: Panel``. ``needs`` is what a runtime must have. ``seconds`` is how long each step may take: until
+    all are pending, fire, are told, are resolved, and the all-clear is told.
     """
 
     name: str
@@ -38,6 +38,7 @@ DRILLS = (
         ("TierBlind",),
         "Lab: Targets",
         lambda lab: faults.stopped(lab, "nginx-exporter"),
+        never=("NginxDown", "ShopUnreachable"),
     ),
     Drill(
         "nginx-stopped",
@@ -130,7 +131,7 @@ DRILLS = (
         "Workers take connections to PostgreSQL and do not give them back.",
         ("PostgresConnectionsNearLimit",),
         "PostgreSQL: By user",
-        faults.leaked_connections,
+        lambda lab: faults.leaking(lab, "db-leak", pause=0.3),
         needs=("postgres",),
     ),
     Drill(
@@ -149,6 +150,15 @@ DRILLS = (
         lambda lab: faults.crowd(lab, 1, "cache-fill=1"),
         needs=("redis",),
         seconds=150,
+    ),
+    Drill(
+        "cache-connections-leaked",
+        "Workers take connections to the cache and do not give them back.",
+        ("CacheConnectionsNearLimit",),
+        "Redis: Connections against the limit",
+        # 80 in all.
+        lambda lab: faults.leaking(lab, f"cache-leak={80 // int(lab.settings['UWSGI_WORKERS'])}", 4, pause=0.2),
+        needs=("redis",),
     ),
     Drill(
         "worker-killed",
@@ -177,7 +187,7 @@ DRILLS = (
         "Workers keep memory that they no longer need.",
         ("WorkerMemory",),
         "uWSGI: Memory by worker",
-        faults.leak,
+        lambda lab: faults.leaking(lab, "leak=32"),
         seconds=120,
     ),
     Drill(
@@ -263,6 +273,15 @@ DRILLS = (
         ("ConfigReloadFailed",),
         "Lab: Configuration",
         faults.broken_rule,
+    ),
+    Drill(
+        "storage-filled",
+        "Prometheus has stored nearly all that it may.",
+        ("StorageNearBound",),
+        "Lab: Storage",
+        lambda lab: faults.filled_storage(lab, 0.95),
+        # Prometheus looks for blocks once a minute, and a minute is what production's quarter of an hour is here.
+        seconds=180,
     ),
     Drill(
         "slow-burn",

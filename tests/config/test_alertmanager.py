@@ -12,14 +12,14 @@ from lab import settings
 from lab.alerting import times
 from lab.host.prepare import RECEIVER_IN_CONTAINERS, alertmanager_yml
 from lab.paths import ROOT
+from tests.config.rules import alert_names
 from tests.programs import program
 
 CONFIGURATION = ROOT / "alertmanager" / "alertmanager.yml"
 EXAMPLES = sorted((ROOT / "alertmanager" / "examples").glob("*.yml"))
 ALL = [CONFIGURATION, *EXAMPLES]
-RULES = ROOT / "prometheus" / "rules"
 #: The times of the lab, and production's.
-ALERTS = [RULES / "alerts.yaml", ROOT / "prometheus" / "production" / "alerts.yaml"]
+ALERTS = [ROOT / "prometheus" / folder / "alerts.yaml" for folder in ("rules", "production")]
 #: It looks back for one order, and ends with the first.
 ENDS_BEFORE_ITS_WINDOW = "NoOrders"
 
@@ -84,12 +84,6 @@ def test_an_example_has_the_labs_receivers_and_no_secret(path):
     assert receivers(path) == receivers(CONFIGURATION)
 
 
-def alert_names() -> set[str]:
-    """Return the names of all alerts in Prometheus's rules."""
-    groups = [group for path in RULES.glob("*.yaml") for group in yaml.safe_load(path.read_text())["groups"]]
-    return {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
-
-
 def named_by_inhibition() -> list[str]:
     """Return each name, or pattern of one, that the rules of inhibition have for an alert."""
     matchers = [
@@ -101,7 +95,6 @@ def named_by_inhibition() -> list[str]:
     return sorted({name for match in found if match for name in match[1].split("|")})
 
 
-@pytest.mark.skipif(not (RULES / "alerts.yaml").exists(), reason="this checkout has no alerts but the Watchdog")
 @pytest.mark.parametrize("name", named_by_inhibition())
 def test_inhibition_names_only_alerts_that_there_are(name):
     assert any(re.fullmatch(name, alert) for alert in alert_names())

@@ -3,30 +3,17 @@
 import re
 
 import pytest
-import yaml
 
 from lab.alerting import table
 from lab.dashboards import model
 from lab.drills.table import DRILLS, named
 from lab.errors import LabError
 from lab.paths import ROOT
-
-#: Alerts that no drill makes fire: promtool's tests alone prove them. A gigabyte is not stored within minutes.
-NOT_DRILLED = {"StorageNearBound"}
+from tests.config.rules import alert_names
 
 
-def alerts() -> set[str]:
-    """Return the names of all alerts but the Watchdog, which always fires."""
-    files = (ROOT / "prometheus" / "rules").glob("*.yaml")
-    groups = [group for file in files for group in yaml.safe_load(file.read_text())["groups"]]
-    return {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule} - {"Watchdog"}
-
-
-def test_every_alert_has_a_drill_or_is_known_to_have_none():
-    drilled = {name for drill in DRILLS for name in drill.alerts}
-
-    assert drilled | NOT_DRILLED == alerts()
-    assert not drilled & NOT_DRILLED
+def test_every_alert_has_a_drill_and_every_drill_an_alert_that_there_is():
+    assert {name for drill in DRILLS for name in drill.alerts} == alert_names() - {"Watchdog"}
 
 
 def test_drills_have_names_of_their_own():

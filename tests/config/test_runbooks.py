@@ -12,6 +12,7 @@ import yaml
 from lab import contract
 from lab.parts import PARTS, part
 from lab.paths import ROOT
+from tests.config.rules import all_rules
 from tests.programs import program
 
 FOLDER = ROOT / "docs" / "runbooks"
@@ -83,13 +84,6 @@ class Runbook:
 
 RUNBOOKS = [Runbook(path) for path in sorted(FOLDER.glob("*.md")) if path.stem != "README"]
 each_runbook = pytest.mark.parametrize("runbook", RUNBOOKS, ids=lambda runbook: runbook.name)
-
-
-def all_rules(kind: str) -> list[dict]:
-    """Return Prometheus's rules of a kind: ``alert`` or ``record``."""
-    files = sorted((ROOT / "prometheus" / "rules").glob("*.yaml"))
-    groups = [group for file in files for group in yaml.safe_load(file.read_text())["groups"]]
-    return [rule for group in groups for rule in group["rules"] if kind in rule]
 
 
 def place_of(alert: dict) -> str:

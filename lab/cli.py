@@ -32,6 +32,9 @@ from lab.prometheus import Api
 from lab.report.page import Run
 from lab.runtime import Runtime
 
+#: The tests that need no running lab. What each starts has folders and ports of its own, so files run side by side.
+NEED_NO_LAB = ("--ignore=tests/live", "--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile")
+
 
 def runtime() -> Runtime:
     """Return the runtime that ``RUNTIME`` asks for, or else fits, with the checked settings."""
@@ -281,6 +284,10 @@ def test(arguments: tuple[str, ...]) -> None:
         arguments = arguments or ("tests/live",)
     else:
         programs.find_all()
+    if not arguments:
+        if code := pytest(*NEED_NO_LAB):
+            sys.exit(code)
+        arguments = ("tests/live",)
     sys.exit(pytest(*arguments))
 
 
@@ -291,7 +298,7 @@ def check() -> None:
         if code := subprocess.run([tool(command[0]), *command[1:]], cwd=ROOT).returncode:
             sys.exit(code)
     programs.find_all()
-    sys.exit(pytest("--ignore=tests/live"))
+    sys.exit(pytest(*NEED_NO_LAB))
 
 
 @main.command()

@@ -1,7 +1,6 @@
 """Faults on demand: what each does, and that nobody but the lab can ask for one."""
 
 import os
-import secrets
 import time
 from unittest.mock import patch
 
@@ -14,7 +13,7 @@ from telemetry import faults
 
 from tests.app.test_settings import manage
 
-TOKEN = secrets.token_hex(16)
+TOKEN = "0123456789abcdef" * 2
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import secrets
 import socket
 import ssl
 import subprocess
@@ -17,7 +16,7 @@ from tests.eventually import eventually
 from tests.programs import program
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-TOKEN = secrets.token_hex(16)
+TOKEN = "0123456789abcdef" * 2
 HOSTS = ["localhost", "127.0.0.1", "shop.example"]
 
 
@@ -109,6 +108,8 @@ class Front:
         command += ["--socket", f"127.0.0.1:{self.app}", "--buffer-size", "40960"]
         # A worker that was just made anew may miss the signal to end: it is not waited for long.
         command += ["--no-orphans", "--reload-mercy", "2", "--worker-reload-mercy", "2"]
+        # A master that waits before it makes a worker anew makes it after the signal to end, and does not end.
+        command += ["--forkbomb-delay", "0"]
         with (self.prefix / "logs" / "app.log").open("ab") as log, ending(command, stdout=log, stderr=log) as process:
             eventually(lambda: can_connect(self.app), because="uWSGI starts")
             yield process

@@ -19,8 +19,8 @@ Command = Callable[..., subprocess.CompletedProcess]
 
 
 def copy_of_checkout(folder: Path) -> Path:
-    """Copy this checkout into a folder with a space in its name, with the environment and programs of this one."""
-    copy = folder / "a checkout"
+    """Copy this checkout into a folder with spaces in its long name, with the environment and programs of this one."""
+    copy = folder / f"a checkout {'far ' * 20}down"
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0"):
         if name and (ROOT / name).is_file() and not name.startswith(("tests/", "docs/")):
@@ -59,9 +59,9 @@ def command_in(checkout: Path, ports: dict[str, str]) -> Command:
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Path:
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of this checkout."""
-    return copy_of_checkout(tmp_path)
+    return copy_of_checkout(tmp_path_factory.mktemp("lab"))
 
 
 @pytest.fixture

@@ -173,5 +173,5 @@ FAULTS = {
     "cache-miss": Fault(_cache_miss, "lookups", 1, 100, int),
     "cache-leak": Fault(_cache_leak, "connections", 1, 100, int),
     "cache-fill": Fault(_cache_fill, "MiB", 0, 1),
-    "leak": Fault(_leak, "MiB", 0, 64),
+    "leak": Fault(_leak, "MiB", 0, 100),
 }

@@ -18,6 +18,7 @@ from lab.drills.faults import Fault
 from lab.drills.table import Drill
 from lab.errors import LabError
 from lab.ledger import text
+from lab.parts import part
 from lab.paths import LOGS, ROOT, shown
 from lab.runtime import Runtime
 
@@ -28,6 +29,8 @@ CALM_SECONDS = 15
 LONGEST_SECONDS = 10_800
 #: Seconds that the load has to end and to close its books.
 CLOSING_SECONDS = 150
+#: Seconds that the shop has to get over an earlier trouble: uWSGI works off its queue to the end.
+RECOVERY_SECONDS = 300
 #: Seconds that a mend waits for another `make` that starts or stops a part.
 MEND_PATIENCE_SECONDS = 60
 
@@ -216,8 +219,14 @@ def _await_all_clear(watch: Watch, timeline: Timeline, told: set[str]) -> None:
 def shopping(runtime: Runtime, calm_seconds: float) -> Iterator[None]:
     """Have people shop as in ``make load``, for so long before the block and until its end; print the ledger's verdict.
 
-    Raises LabError when they do not shop all the time, or when the ledger has a difference.
+    Raises LabError when the shop does not get over an earlier trouble, when people do not shop all the time, or when
+    the ledger has a difference.
     """
+    deadline = time.monotonic() + RECOVERY_SECONDS
+    while trouble := runtime.answers(part("nginx")):
+        if time.monotonic() > deadline:
+            raise LabError(f"the shop does not work: {trouble}. See `make status`.")
+        time.sleep(1)
     began = time.time()
     LOGS.mkdir(exist_ok=True)
     log = LOGS / "drill-load.log"

@@ -122,7 +122,7 @@ def read(runtime: Runtime) -> Readings:
 def changed(signal: Signal, before: float, now: float) -> str:
     """Say what a signal did: ``rises``, ``falls`` or ``stays``. One that is away says nothing, and stays."""
     before, now = (0.0 if math.isnan(value) else value for value in (before, now))
-    if abs(now - before) <= NOISE[signal.unit]:
+    if abs(now - before) <= (signal.noise or NOISE[signal.unit]):
         return SAME
     if now > before * FACTOR:
         return RISES

@@ -17,17 +17,23 @@ SYMPTOMS = {
 RISES, FALLS, SAME = "rises", "falls", "stays"
 #: Over what rates are taken: four scrapes.
 WINDOW = "20s"
+#: Of what does not happen in a healthy lab, one in the window is not noise.
+RARE = 0.02
 
 
 @dataclass(frozen=True)
 class Signal:
-    """A figure that speaks of one tier: a query with one value, its unit, and the panel that shows it."""
+    """A figure that speaks of one tier: a query with one value, its unit, and the panel that shows it.
+
+    A change by no more than ``noise`` is none; without it, that of the unit in the game.
+    """
 
     name: str
     tier: str
     unit: str
     panel: str
     expr: str
+    noise: float = 0
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,7 @@ SIGNALS = (
         "a second",
         "Overview: uWSGI errors",
         f'sum(rate(nginx_http_upstream_requests_total{{outcome="unanswered"}}[{WINDOW}])) or vector(0)',
+        RARE,
     ),
     Signal(
         "requests that uWSGI served",
@@ -116,6 +123,7 @@ SIGNALS = (
         "a second",
         "uWSGI: Starts and kills",
         f"sum(rate(uwsgi_worker_harakiri_count_total[{WINDOW}]))",
+        RARE,
     ),
     Signal(
         "slowest view, mean time",

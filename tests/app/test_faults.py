@@ -127,7 +127,7 @@ def test_memory_is_kept(ask):
         ("status=200", "X-Lab-Fault: status needs a status from 400 to 599, as in status=599."),
         ("cache-leak=3", "X-Lab-Fault: cache-leak needs a cache that is a server: set CACHE_URL."),
         ("cache-leak=101", "X-Lab-Fault: cache-leak needs connections from 1 to 100, as in cache-leak=100."),
-        ("leak=1e9", "X-Lab-Fault: leak needs MiB from 0 to 64, as in leak=64."),
+        ("leak=1e9", "X-Lab-Fault: leak needs MiB from 0 to 100, as in leak=100."),
     ],
 )
 def test_what_is_no_fault_is_refused_with_a_sentence(ask, fault, sentence):

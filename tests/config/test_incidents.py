@@ -71,6 +71,13 @@ def test_a_signal_rises_or_falls_by_more_than_noise_or_stays(unit, before, now, 
     assert game.changed(Signal("x", "nginx", unit, "", ""), before, now) == what
 
 
+def test_what_never_happens_has_less_noise():
+    killed = next(each for each in SIGNALS if each.name == "killed by harakiri")
+
+    assert game.changed(killed, 0, 1 / 20) == RISES
+    assert game.changed(killed, 0, 0) == SAME
+
+
 def test_a_seed_stands_for_one_incident_and_all_of_them_come_up():
     first = [game.choose(HOST, seed) for seed in range(200)]
 

@@ -75,8 +75,7 @@ def run(runtime: Runtime, drill: Drill) -> Timeline:
         timeline = Timeline()
         with broken(runtime, drill.fault, drill.name, drill.what, lambda: timeline.note(MENDED)):
             timeline.note("the fault is there")
-            for state in ("pending", "firing"):
-                _await(watch, timeline, state)
+            _await(watch, timeline, "pending", "firing")
             click.echo(f"            look at {drill.panel}, and at {', '.join(watch.runbooks())}")
             told = _await_told(watch, timeline)
         _await(watch, timeline, RESOLVED)
@@ -171,21 +170,21 @@ class Watch:
             time.sleep(0.5)
 
 
-def _await(watch: Watch, timeline: Timeline, state: str) -> None:
-    """Wait until each alert has been pending, firing or resolved, which is neither of the two."""
-    missing = list(watch.drill.alerts)
+def _await(watch: Watch, timeline: Timeline, *states: str) -> None:
+    """Wait until each alert has been in each of these states: pending, firing, or resolved, which is neither."""
+    missing = [(name, state) for state in states for name in watch.drill.alerts]
 
     def all_seen() -> bool:
         now = watch.active()
-        for name in list(missing):
+        for name, state in list(missing):
             seen = now.get(name, RESOLVED)
             # An alert with no time to wait is never pending.
             if seen == state or (state, seen) == ("pending", "firing"):
-                missing.remove(name)
+                missing.remove((name, state))
                 timeline.note(f"{name} {state}")
         return not missing
 
-    watch.wait(all_seen, lambda: f"{', '.join(missing)} not {state}")
+    watch.wait(all_seen, lambda: ", ".join(f"{name} not {state}" for name, state in missing))
 
 
 def _await_told(watch: Watch, timeline: Timeline) -> set[str]:

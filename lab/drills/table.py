@@ -15,7 +15,7 @@ class Drill:
 
     ``alerts`` must fire and be resolved again, ``never`` must not fire meanwhile. ``panel`` is where a person sees it,
     as ``Dashboard: Panel``. ``needs`` is what a runtime must have. ``seconds`` is how long each step may take: until
-    all are pending, fire, are told, are resolved, and the all-clear is told.
+    all fire, all are told, all are resolved, and the all-clear is told.
     """
 
     name: str

@@ -46,7 +46,7 @@ def test_a_drill_whose_alert_does_not_come_fails_and_mends_the_lab(runtime, monk
         lambda lab: faults.stopped(lab, "pushgateway"), seconds=3,
     )  # fmt: skip
 
-    with pytest.raises(LabError, match="Nobody not pending, after 3 s"):
+    with pytest.raises(LabError, match="Nobody not pending, Nobody not firing, after 3 s"):
         drilling.run(runtime, never)
 
     assert runtime.answers(part("pushgateway")) == ""

@@ -24,9 +24,15 @@ with signals.heeded_once():
 """
 
 
-def begin(**options) -> subprocess.Popen:
-    """Start the program and return it when it is ready."""
-    program = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, stderr=-3, text=True, **options)
+def begin(*ignored: signal.Signals) -> subprocess.Popen:
+    """Start the program and wait until it is ready; whatever the tests' own caller ignores, it ignores these alone."""
+
+    def decide() -> None:
+        for each in signals.ENDING:
+            signal.signal(each, signal.SIG_IGN if each in ignored else signal.SIG_DFL)
+
+    command = [sys.executable, "-c", PROGRAM]
+    program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=decide)
     assert program.stdout.readline() == "ready\n"
     return program
 
@@ -46,7 +52,7 @@ def test_the_first_signal_ends_a_program_and_a_later_one_does_not_keep_it_from_m
 
 
 def test_what_nohup_has_decided_upon_stays():
-    program = begin(preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    program = begin(signal.SIGHUP)
     program.send_signal(signal.SIGHUP)
     time.sleep(0.2)
     assert program.poll() is None

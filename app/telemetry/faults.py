@@ -171,7 +171,7 @@ FAULTS = {
     "db-error": Fault(_db_error),
     "db-leak": Fault(_db_leak),
     "cache-miss": Fault(_cache_miss, "lookups", 1, 100, int),
-    "cache-leak": Fault(_cache_leak, "connections", 1, 100, int),
+    "cache-leak": Fault(_cache_leak, "connections", 1, 200, int),
     "cache-fill": Fault(_cache_fill, "MiB", 0, 1),
     "leak": Fault(_leak, "MiB", 0, 100),
 }

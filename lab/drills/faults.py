@@ -25,6 +25,8 @@ from lab.runtime import Runtime
 
 #: A request of the crowd takes no longer than NGINX waits for uWSGI.
 PATIENCE_SECONDS = 45
+#: How often workers that were stopped are told to go on, until they are.
+CONTINUE_ATTEMPTS = 30
 Fault = Callable[[Runtime], AbstractContextManager]
 
 
@@ -197,7 +199,8 @@ def filled_storage(runtime: Runtime, share: float) -> Iterator[None]:
     """A block with which Prometheus has stored this share of what it may.
 
     It takes no room on the disk: what fills it is a hole. It is a day older than all others, so that it would be the
-    first to go, and that no compaction takes it together with them. Prometheus looks for blocks once a minute.
+    first to go, and that no compaction takes it together with them; where the others are nearly as old as Prometheus
+    keeps any, it goes at once. Prometheus looks for blocks once a minute.
     """
     prometheus = part("prometheus")
     api = Api(runtime.url(prometheus, ""))
@@ -341,7 +344,13 @@ def frozen_workers(runtime: Runtime) -> Iterator[None]:
     finally:
         end.set()
         thread.join()
-        tell("CONT")
+        for _ in range(CONTINUE_ATTEMPTS):
+            with suppress(LabError, OSError):
+                tell("CONT")
+                break
+            time.sleep(1)
+        else:
+            raise LabError("the workers that were stopped cannot be told to go on: `make restart S=app`.")
 
 
 def _in(runtime: Runtime, where: Part, command: str) -> str:

@@ -156,7 +156,7 @@ DRILLS = (
         "Workers take connections to the cache and do not give them back.",
         ("CacheConnectionsNearLimit",),
         "Redis: Connections against the limit",
-        # Fewer than the limit with those in use, and enough while one worker has been renewed.
+        # Fewer than the limit with those in use, and enough while one worker of four or more has been renewed.
         lambda lab: faults.leaking(lab, f"cache-leak={188 // int(lab.settings['UWSGI_WORKERS'])}", 4, pause=0.2),
         needs=("redis",),
     ),

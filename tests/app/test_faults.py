@@ -126,7 +126,7 @@ def test_memory_is_kept(ask):
         ("sleep=nan", "X-Lab-Fault: sleep needs seconds from 0 to 60, as in sleep=60."),
         ("status=200", "X-Lab-Fault: status needs a status from 400 to 599, as in status=599."),
         ("cache-leak=3", "X-Lab-Fault: cache-leak needs a cache that is a server: set CACHE_URL."),
-        ("cache-leak=101", "X-Lab-Fault: cache-leak needs connections from 1 to 100, as in cache-leak=100."),
+        ("cache-leak=201", "X-Lab-Fault: cache-leak needs connections from 1 to 200, as in cache-leak=200."),
         ("leak=1e9", "X-Lab-Fault: leak needs MiB from 0 to 100, as in leak=100."),
     ],
 )

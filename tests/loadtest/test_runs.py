@@ -158,7 +158,7 @@ def test_a_run_that_is_stopped_has_counted_every_request(shop, tmp_path, number)
     before = shop.requests_answered()
     files = [tmp_path / f"{place}.json" for place in range(3)]
     runs = [_start(f"http://127.0.0.1:{shop.port}", file, USERS="60", DURATION="40") for file in files]
-    eventually(shop.requests_answered, because="they shop", wanted=lambda answered: answered > before + 900)
+    eventually(shop.requests_answered, because="they shop", timeout=30, wanted=lambda seen: seen > before + 900)
 
     for run in runs:
         run.send_signal(number)

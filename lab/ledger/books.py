@@ -266,8 +266,10 @@ def _held_against_pages(
         elif opening.moving or closing.moving:
             continue
         else:
-            first_since = next((n for _, n in _since(samples, opening.at)), first_after)
-            last_until = next((n for at, n in reversed(samples) if at < closing.at), last_before)
+            # Samples of before the opening may be of counters that have begun anew since.
+            between = _since(samples, opening.at)
+            first_since = next((n for _, n in between), first_after)
+            last_until = next((n for at, n in reversed(between) if at < closing.at), last_before)
             agree = last_before <= page_before <= first_since and last_until <= page_after <= first_after
         if not agree:
             name, labels = series

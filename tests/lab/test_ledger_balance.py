@@ -223,3 +223,13 @@ def test_a_shop_that_did_not_come_to_rest_leaves_the_loads_own_rows(prometheus, 
     assert [(row.sent, row.others, row.logged, row.answered) for row in ledger.account.rows] == [
         (SENT, None, SENT, None)
     ]
+
+
+def test_samples_of_a_counter_that_began_anew_shortly_before_the_run_are_not_of_the_run():
+    series = ("django_http_responses_total_by_status_total", (("status", "404"),))
+    opening, closing = (Cut(moment, {"django": {series: n}}) for moment, n in ((100.0, 2), (101.0, 20)))
+    stored = {series: [(88.0, 157), (102.0, 20)]}
+
+    assert books._held_against_pages("django", {}, stored, opening, closing) == []
+    stored[series][-1] = (102.0, 19)
+    assert len(books._held_against_pages("django", {}, stored, opening, closing)) == 1

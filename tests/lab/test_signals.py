@@ -4,23 +4,21 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from lab import signals
 
 PROGRAM = """
-import signal, subprocess, time
 from lab import signals
 with signals.heeded_once():
     try:
         print("ready", flush=True)
-        time.sleep(30)
+        print("goes on", input(), flush=True)
+        input()
     finally:
         print("mending", flush=True)
-        time.sleep(0.5)
-        print("mended", flush=True)
+        print("mended", input(), flush=True)
 """
 
 
@@ -32,7 +30,8 @@ def begin(*ignored: signal.Signals) -> subprocess.Popen:
             signal.signal(each, signal.SIG_IGN if each in ignored else signal.SIG_DFL)
 
     command = [sys.executable, "-c", PROGRAM]
-    program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=decide)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    program = subprocess.Popen(command, **pipes, text=True, preexec_fn=decide)
     assert program.stdout.readline() == "ready\n"
     return program
 
@@ -45,21 +44,22 @@ def test_the_first_signal_ends_a_program_and_a_later_one_does_not_keep_it_from_m
     assert program.stdout.readline() == "mending\n"
     program.send_signal(later)
 
-    said, _ = program.communicate(timeout=10)
+    said, _ = program.communicate("all\n", timeout=10)
 
-    assert said == "mended\n"
+    assert said == "mended all\n"
     assert program.returncode != 0
 
 
 def test_what_nohup_has_decided_upon_stays():
     program = begin(signal.SIGHUP)
     program.send_signal(signal.SIGHUP)
-    time.sleep(0.2)
-    assert program.poll() is None
+    program.stdin.write("with it\n")
+    program.stdin.flush()
+    assert program.stdout.readline() == "goes on with it\n"
 
     program.send_signal(signal.SIGTERM)
 
-    assert program.communicate(timeout=10)[0] == "mending\nmended\n"
+    assert program.communicate("all\n", timeout=10)[0] == "mending\nmended all\n"
 
 
 def test_handlers_are_as_they_were_afterwards():

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import click
 
 from lab.drills import drilling
-from lab.drills.incidents import FALLS, INCIDENTS, RISES, SAME, SIGNALS, SYMPTOMS, TIERS, Incident, Signal
+from lab.drills.incidents import FALLS, INCIDENTS, NOISE, RISES, SAME, SIGNALS, SYMPTOMS, TIERS, Incident, Signal
 from lab.errors import LabError
 from lab.parts import part
 from lab.progress import duration
@@ -18,8 +18,6 @@ from lab.prometheus import Api
 from lab.runtime import Runtime
 from lab.text import grid
 
-#: What a signal of each unit may be and still be as good as nothing: noise of a scrape, or of the load.
-NOISE = {"a second": 0.3, "share": 0.3, "count": 3, "s": 0.1, "1 or 0": 0.5}
 #: By how much a signal must grow or shrink to have risen or fallen.
 FACTOR = 1.5
 #: Seconds that people shop before anything breaks: longer than the windows of the signals.

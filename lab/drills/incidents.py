@@ -17,6 +17,8 @@ SYMPTOMS = {
 RISES, FALLS, SAME = "rises", "falls", "stays"
 #: Over what rates are taken: four scrapes.
 WINDOW = "20s"
+#: What a signal of each unit may be and still be as good as nothing: noise of a scrape, or of the load.
+NOISE = {"a second": 0.3, "share": 0.3, "count": 3, "s": 0.1, "1 or 0": 0.5}
 #: Of what does not happen in a healthy lab, one in the window is not noise.
 RARE = 0.02
 
@@ -25,7 +27,7 @@ RARE = 0.02
 class Signal:
     """A figure that speaks of one tier: a query with one value, its unit, and the panel that shows it.
 
-    A change by no more than ``noise`` is none; without it, that of the unit in the game.
+    A change by no more than ``noise`` is none; without it, by what ``NOISE`` has for the unit.
     """
 
     name: str

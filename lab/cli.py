@@ -33,7 +33,14 @@ from lab.report.page import Run
 from lab.runtime import Runtime
 
 #: The tests that need no running lab. What each starts has folders and ports of its own, so files run side by side.
-NEED_NO_LAB = ("--ignore=tests/live", "--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile")
+#: In their order: pytest-xdist would have the files of the fewest tests last, which take longest.
+NEED_NO_LAB = (
+    "--ignore=tests/live",
+    "--numprocesses=auto",
+    "--maxprocesses=4",
+    "--dist=loadfile",
+    "--no-loadscope-reorder",
+)
 
 
 def runtime() -> Runtime:
@@ -215,8 +222,7 @@ def _drill(wanted: Sequence[drills.Drill]) -> None:
     failed = []
     for each in wanted:
         try:
-            with signals.heeded_once():
-                timeline = drilling.run(chosen, each)
+            timeline = drilling.run(chosen, each)
         except LabError as error:
             failed.append(f"{each.name} FAILED: {error}")
             continue
@@ -236,15 +242,12 @@ def incident(seed: int | None, prove: bool) -> None:
     """Break something under load for you to find; exit code 1 unless you did."""
     chosen = runtime()
     if not prove:
-        with signals.heeded_once():
-            found = game.play(chosen, secrets.randbelow(10_000) if seed is None else seed)
-        sys.exit(0 if found else 1)
+        sys.exit(0 if game.play(chosen, secrets.randbelow(10_000) if seed is None else seed) else 1)
     failed = []
     for each in game.available(chosen):
         click.echo(f"\n{each.name}: {each.cause}")
         try:
-            with signals.heeded_once():
-                click.echo(game.prove(chosen, each))
+            click.echo(game.prove(chosen, each))
         except LabError as error:
             failed.append(f"{each.name} FAILED: {error}")
     for sentence in failed:

@@ -165,7 +165,7 @@ class Runtime(ABC):
 
     def _await_targets(self) -> None:
         with progress.step("every target scraped"):
-            self._wait(self._missing_targets, TARGETS_SECONDS)
+            self.wait(self._missing_targets, TARGETS_SECONDS)
 
     def _missing_targets(self) -> str:
         port = self.settings["PROMETHEUS_PORT"]
@@ -180,7 +180,8 @@ class Runtime(ABC):
         return f"Prometheus does not reach {', '.join(sorted(missing))}" if missing else ""
 
     @staticmethod
-    def _wait(trouble: Callable[[], str], seconds: float) -> None:
+    def wait(trouble: Callable[[], str], seconds: float) -> None:
+        """Wait until ``trouble`` has nothing to say; raises LabError with what it says after so many seconds."""
         deadline = time.monotonic() + seconds
         while found := trouble():
             if time.monotonic() > deadline:

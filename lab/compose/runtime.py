@@ -139,7 +139,7 @@ class ComposeRuntime(Runtime):
             # The network of the pod began anew under its members when it is `shop` that was started.
             self._mend_pod()
             with progress.step(part.name):
-                self._wait(lambda: self._trouble(part, own_containers()), READY_SECONDS)
+                self.wait(lambda: self._trouble(part, own_containers()), READY_SECONDS)
 
     def reload(self, part: Part) -> None:
         with self._lock():

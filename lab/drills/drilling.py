@@ -219,37 +219,34 @@ def _await_all_clear(watch: Watch, timeline: Timeline, told: set[str]) -> None:
 def shopping(runtime: Runtime, calm_seconds: float) -> Iterator[None]:
     """Have people shop as in ``make load``, for so long before the block and until its end; print the ledger's verdict.
 
-    Raises LabError when the shop does not get over an earlier trouble, when people do not shop all the time, or when
-    the ledger has a difference.
+    A kill or a closed terminal ends it as Ctrl-C does, once. Raises LabError when the shop does not get over an earlier
+    trouble, when people do not shop all the time, or when the ledger has a difference.
     """
-    deadline = time.monotonic() + RECOVERY_SECONDS
-    while trouble := runtime.answers(part("nginx")):
-        if time.monotonic() > deadline:
-            raise LabError(f"the shop does not work: {trouble}. See `make status`.")
-        time.sleep(1)
+    runtime.wait(lambda: runtime.answers(part("nginx")), RECOVERY_SECONDS)
     began = time.time()
     LOGS.mkdir(exist_ok=True)
     log = LOGS / "drill-load.log"
     environment = {**os.environ, "RUNTIME": runtime.name, "PROFILE": "steady", "DURATION": str(LONGEST_SECONDS)}
-    with log.open("w") as output:
-        load = subprocess.Popen(
-            [sys.executable, "-m", "lab", "load"],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            # A group of its own, so that Ctrl-C reaches it when the lab is mended, and is heeded then.
-            start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        )
-    try:
-        time.sleep(calm_seconds)
-        _expect_shopping(load, log)
-        yield
-        _expect_shopping(load, log)
-    finally:
-        _end(runtime, load)
+    with signals.heeded_once():
+        with log.open("w") as output:
+            load = subprocess.Popen(
+                [sys.executable, "-m", "lab", "load"],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                # A group of its own, so that Ctrl-C reaches it when the lab is mended, and is heeded then.
+                start_new_session=True,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+            )
+        try:
+            time.sleep(calm_seconds)
+            _expect_shopping(load, log)
+            yield
+            _expect_shopping(load, log)
+        finally:
+            _end(runtime, load)
     file = runs.last()
     if file.stat().st_mtime < began:
         raise LabError(f"the load kept no books: {shown(log)} says why.")

@@ -164,7 +164,7 @@ class HostRuntime(Runtime):
 
     def _await(self, part: Part) -> None:
         with progress.step(part.name):
-            self._wait(lambda: self._trouble(part), READY_SECONDS)
+            self.wait(lambda: self._trouble(part), READY_SECONDS)
 
     def _trouble(self, part: Part) -> str:
         process = self._supervisor.states()[part.name]

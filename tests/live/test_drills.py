@@ -6,7 +6,6 @@ from contextlib import contextmanager, nullcontext
 
 import pytest
 
-from lab import cli
 from lab.drills import drilling, faults
 from lab.drills.table import Drill, named
 from lab.errors import LabError
@@ -34,7 +33,7 @@ def test_a_drill_that_is_killed_mends_the_lab(runtime, monkeypatch):
             yield
 
     with pytest.raises(KeyboardInterrupt):
-        cli._drill([Drill("killed", "Whoever runs it is killed.", ("Nobody",), "Lab: Targets", fault)])
+        drilling.run(runtime, Drill("killed", "Whoever runs it is killed.", ("Nobody",), "Lab: Targets", fault))
 
     assert runtime.answers(part("pushgateway")) == ""
 

@@ -105,7 +105,7 @@ class Front:
         """Run the stand-in for the shop under uWSGI until the end of the block."""
         command = [program("uwsgi"), "--master", "--die-on-term", "--need-app", "--disable-logging", "--lazy-apps"]
         command += ["--chdir", ROOT, "--module", "tests.config.app", "--workers", str(workers)]
-        command += ["--socket", f"127.0.0.1:{self.app}", "--buffer-size", "40960"]
+        command += ["--socket", f"127.0.0.1:{self.app}", *_request_limits()]
         # A worker that was just made anew may miss the signal to end: it is not waited for long.
         command += ["--no-orphans", "--reload-mercy", "2", "--worker-reload-mercy", "2"]
         # A master that waits before it makes a worker anew makes it after the signal to end, and does not end.
@@ -183,6 +183,13 @@ class Front:
         """Return the log for people."""
         text = (self.prefix / "logs" / "access.log").read_text(errors="replace")
         return [json.loads(line) for line in text.splitlines()]
+
+
+def _request_limits() -> list[str]:
+    """Return the limits on a request in uwsgi.ini as flags of uWSGI."""
+    text = (ROOT / "app" / "uwsgi.ini").read_text()
+    found = re.findall(r"^(buffer-size|max-vars|post-buffering) = (\d+)$", text, re.MULTILINE)
+    return [word for name, value in found for word in (f"--{name}", value)]
 
 
 def read_all(connection: socket.socket) -> bytes:

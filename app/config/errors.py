@@ -1,20 +1,42 @@
-"""What a visitor is told when the shop itself fails."""
+"""The shop's error pages.
+
+Django's own error views check the CSRF token first, which reads the body: a body that cannot be read raises there a
+second time, and the client gets no response. These views do not read the body.
+"""
 
 import sys
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
-from django.views.defaults import server_error
 
-#: Seconds after which it is worth to try again: a database that was restarted is back by then.
+#: Seconds after which a client should try again: a database that was restarted is back by then.
 RETRY_AFTER = 5
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Return 400."""
+    return _bare(400)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Return 403."""
+    return _bare(403)
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Return 404, with the shop's menu and the visitor's cart."""
+    return HttpResponse(loader.get_template("404.html").render(request=request), status=404)
+
+
 def shop_failed(request: HttpRequest) -> HttpResponse:
-    """Answer 503 when it is the database that is away, whichever layer asked it, and 500 for everything else."""
+    """Return 503 when the database cannot be reached, whichever layer asked it, and 500 for any other error."""
     if not isinstance(sys.exception(), OperationalError | InterfaceError):
-        return server_error(request)
-    answer = HttpResponse(loader.get_template("503.html").render(), status=503)
-    answer["Retry-After"] = str(RETRY_AFTER)
-    return answer
+        return _bare(500)
+    response = _bare(503)
+    response["Retry-After"] = str(RETRY_AFTER)
+    return response
+
+
+def _bare(status: int) -> HttpResponse:
+    return HttpResponse(loader.get_template(f"{status}.html").render(), status=status)

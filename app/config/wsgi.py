@@ -8,6 +8,8 @@ import os  # noqa: E402
 
 from django.core.wsgi import get_wsgi_application  # noqa: E402
 
+from config.content_type import PlainContentType  # noqa: E402
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-application = get_wsgi_application()
+application = PlainContentType(get_wsgi_application())

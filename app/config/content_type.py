@@ -1,0 +1,37 @@
+"""The Content-Type of a request, before Django parses it.
+
+Django reads it while it creates the request, which is before any middleware or error handler: an exception there leaves
+the application, and the client gets NGINX's 502. Two examples are ``a/b;charset=hex`` with a query string and
+``a/b; foo*=bogus''%41``. The shop needs the media type and the boundary of a multipart form; its forms are UTF-8.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+#: RFC 9110, section 5.6.2.
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_MEDIA_TYPE = re.compile(rf"[ \t]*({_TOKEN}/{_TOKEN})[ \t]*(?:;|\Z)")
+#: RFC 2046, section 5.1.1.
+_BOUNDARY = re.compile(r""";[ \t]*boundary=("?)([0-9A-Za-z'()+_,./:=?-]{1,70})\1[ \t]*(?:;|\Z)""", re.IGNORECASE)
+
+
+def plain(content_type: str) -> str:
+    """Return the media type, with the boundary of a multipart type; an empty string when it is not a media type."""
+    found = _MEDIA_TYPE.match(content_type)
+    if not found:
+        return ""
+    media_type = found[1].lower()
+    boundary = _BOUNDARY.search(content_type) if media_type.startswith("multipart/") else None
+    return f'{media_type}; boundary="{boundary[2]}"' if boundary else media_type
+
+
+class PlainContentType:
+    """WSGI middleware: passes on the media type and the boundary, and no other parameter of the Content-Type."""
+
+    def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
+        self._application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        environ["CONTENT_TYPE"] = plain(environ.get("CONTENT_TYPE", ""))
+        return self._application(environ, start_response)

@@ -5,9 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 
@@ -17,8 +14,8 @@ from lab.ledger.books import Ledger
 from lab.parts import part
 from lab.paths import ROOT
 from tests.eventually import eventually
-from tests.live.observer import Observer, send_signal
-from tests.live.visitors import Visitors
+from tests.live.observer import send_signal
+from tests.live.visitors import Visitors, once_the_load_runs
 
 #: What the shelves begin a flash sale with.
 CATALOGUE = json.loads((ROOT / "app" / "product" / "catalogue.json").read_text())["products"]
@@ -29,25 +26,6 @@ STOCK_LEFT = "from product.models import Product; print(sum(Product.objects.valu
 def visitors(runtime, observer) -> Visitors:
     """Eight visitors who count what they send."""
     return Visitors(runtime, observer)
-
-
-@contextmanager
-def once_the_load_runs(observer: Observer, do: Callable[[], object]) -> Iterator[None]:
-    """Do something beside the block, from the first request of the load in it on."""
-
-    def sent() -> float:
-        return observer.on_page("nginx-log", "nginx_http_load_responses_total")
-
-    before = sent()
-
-    def wait_and_do() -> None:
-        eventually(sent, because="the load runs", timeout=60, wanted=lambda now: now > before)
-        do()
-
-    with ThreadPoolExecutor(1) as pool:
-        done = pool.submit(wait_and_do)
-        yield
-        done.result()
 
 
 def holds(ledger: Ledger) -> None:

@@ -5,7 +5,7 @@ import socket
 import ssl
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from lab.ledger.cut import PATIENCE_SECONDS
 from lab.ledger.prometheus import Prometheus
 from lab.runtime import Runtime
 from loadtest.tally import Tally
+from tests.eventually import eventually
 from tests.live.observer import Observer
 
 #: A walk through the shop: path and route.
@@ -31,6 +32,25 @@ WALK = (
     ("/admin/nowhere/", "other"),
     ("/static/none.css", "static"),
 )
+
+
+@contextmanager
+def once_the_load_runs(observer: Observer, do: Callable[[], object]) -> Iterator[None]:
+    """Do something beside the block, from the first request of the load in it on."""
+
+    def sent() -> float:
+        return observer.on_page("nginx-log", "nginx_http_load_responses_total")
+
+    before = sent()
+
+    def wait_and_do() -> None:
+        eventually(sent, because="the load runs", timeout=60, wanted=lambda now: now > before)
+        do()
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(wait_and_do)
+        yield
+        done.result()
 
 
 class Visitors:

@@ -88,17 +88,27 @@ def _lines(counts: Counts, found: Comparison) -> Iterator[Line]:
     yield from _lines_to_nginx(counts.log, counts.load, counts.status)
     yield from _lines_through_nginx(counts.log)
     if counts.app:
-        yield Line("-", counts.log.connected - counts.app.began, "whose worker died before Django saw it")
+        yield from _if_any("-", found.dropped, "dropped by uWSGI before Django saw them")
+        died = counts.log.connected - counts.app.began - found.dropped
+        yield Line("-", died, "whose worker died before Django saw it")
         yield Line("=", counts.app.began, "begun by Django, before its middlewares")
     if counts.app and counts.workers:
-        killed = counts.app.began - counts.workers.requests
+        passed_on = counts.workers.requests - found.dropped
+        killed = counts.app.began - passed_on
         stuck = min(counts.workers.harakiri, max(killed, 0))
         yield Line("-", stuck, "killed for taking too long (harakiri)")
         yield Line("-", killed - stuck, "killed with their worker")
+        yield from _if_any("+", found.dropped, "dropped by uWSGI, which counts them")
         yield Line("=", counts.workers.requests, "finished by uWSGI's workers")
-        yield Line("+", counts.app.answered - counts.workers.requests, "answered just before their worker died")
+        yield from _if_any("-", found.dropped, "dropped by uWSGI")
+        yield Line("+", counts.app.answered - passed_on, "answered just before their worker died")
         yield Line("=", counts.app.answered, "answered by Django")
     yield from _lines_of_other_answers(counts.log, found)
+
+
+def _if_any(sign: str, count: int, what: str) -> Iterator[Line]:
+    if count:
+        yield Line(sign, count, what)
 
 
 def _lines_to_nginx(log: Log, load: Counter[Key], status: int | None) -> Iterator[Line]:
@@ -122,6 +132,7 @@ def _lines_through_nginx(log: Log) -> Iterator[Line]:
         statuses = ", ".join(f"{status}: {n:,}" for status, n in sorted(by_route[route].items()))
         yield Line("-", by_route[route].total(), f"{what} ({statuses})" if statuses else what)
     yield Line("-", log.outcomes("unreached"), "that reached no worker")
+    yield Line("-", log.outcomes("abandoned"), "aborted by the client before they reached a worker")
 
 
 def _lines_of_other_answers(log: Log, found: Comparison) -> Iterator[Line]:

@@ -5,9 +5,9 @@ The identities, for one run between two cuts (all of them counts of requests):
     sent by Locust          = those in NGINX's access log that carry the load's mark          by route, method, status
     NGINX's access log      = NGINX's stub_status - its status page                           in all
     passed on by NGINX      = access log - static files - redirects - refused                 in all
-    begun by Django         = passed on - reached no worker                                   before any middleware
-    finished by uWSGI       = begun by Django - killed with their worker
-    answered by Django      = finished by uWSGI                                               after all middlewares
+    begun by Django         = passed on - reached no worker - dropped by uWSGI                before any middleware
+    finished by uWSGI       = begun by Django - killed with their worker + dropped by uWSGI
+    answered by Django      = finished by uWSGI - dropped by uWSGI                            after all middlewares
     answered by Django      = NGINX's access log                                              by view, method, status
 
 What is cut by the visitor (499) or lost with a worker (502, 504) has another status at NGINX than in Django.
@@ -53,12 +53,17 @@ class Comparison:
     answered_to_nobody: int = 0
     slash_added: int = 0
     by_middleware: int = 0
+    dropped: int = 0
     never_seen: int = 0
     _compared: set[tuple[str, ...]] = field(default_factory=set)
 
     def compare(self) -> None:
         """Check every identity whose two sides are there."""
         log, workers, app = self.counts.log, self.counts.workers, self.counts.app
+        if log and workers and app:
+            # uWSGI counts a request that it cannot pass on, as one larger than its buffer, and NGINX gets no
+            # response to it.
+            self.dropped = min(max(workers.requests - app.began, 0), log.outcomes("unanswered"))
         if log and self.counts.status is not None:
             self._logged_and_taken(log, self.counts.status)
         if self.counts.load is not None:
@@ -175,7 +180,10 @@ class Comparison:
         A worker that is renewed ends what it is at first, so that none is lost with it.
         """
         log, workers = self.counts.log, self.counts.workers
-        bounds = [*([workers.respawns] if workers else []), *([log.outcomes("unanswered", "cut")] if log else [])]
+        bounds = [
+            *([workers.respawns] if workers else []),
+            *([log.outcomes("unanswered", "cut") - self.dropped] if log else []),
+        ]
         return min(bounds, default=0)
 
     def _logged_and_answered(self, log: Log, app: App) -> None:
@@ -196,7 +204,9 @@ class Comparison:
 
     def _lacking(self, route: str, log: Log, app: App) -> list[tuple[Key, int]]:
         """Return by how much Django's answers of a route are not NGINX's, those left out that got none from it."""
-        without_answer = sum(log.upstream[route, outcome] for outcome in ("unanswered", "unreached", "cut"))
+        without_answer = sum(
+            log.upstream[route, outcome] for outcome in ("unanswered", "unreached", "cut", "abandoned")
+        )
         delta = {
             key: app.responses[key] - log.responses[key] for key in log.responses | app.responses if key.route == route
         }
@@ -235,7 +245,7 @@ class Comparison:
         )
 
     def _passed_on_and_begun(self, log: Log, app: App) -> None:
-        missed = log.connected - app.began
+        missed = log.connected - app.began - self.dropped
         self._check(
             (LOG, DJANGO),
             # One whose worker died before Django saw it.
@@ -245,9 +255,10 @@ class Comparison:
 
     def _begun_and_finished(self, app: App, workers: Workers) -> None:
         most = self._most_killed()
+        passed_on = workers.requests - self.dropped
         self._check(
             (UWSGI, DJANGO),
-            0 <= app.answered - workers.requests <= most and app.began - workers.requests <= 2 * most,
+            0 <= app.answered - passed_on <= most and app.began - passed_on <= 2 * most,
             f"uWSGI's workers finished {workers.requests:,} requests; Django began {app.began:,} and answered "
             f"{app.answered:,}",
         )

@@ -46,7 +46,7 @@ class Log(NamedTuple):
     @property
     def connected(self) -> int:
         """How many requests were passed on and reached a worker, or the queue in front of them."""
-        return self.upstream.total() - self.outcomes("unreached")
+        return self.upstream.total() - self.outcomes("unreached", "abandoned")
 
     def outcomes(self, *outcomes: str) -> int:
         """How many requests that were passed on had one of these outcomes."""

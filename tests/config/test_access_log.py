@@ -2,6 +2,7 @@
 
 import math
 import random
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -141,6 +142,20 @@ def test_a_request_that_the_visitor_gave_up_keeps_its_name(front):
 
     line = front.next_line()
     assert (line.route, line.status, line.outcome) == ("checkout:checkout", "499", "cut")
+
+
+def test_a_request_that_the_client_gives_up_in_front_of_a_full_queue_says_nothing_about_uwsgi(lonely_front):
+    with ExitStack() as held:
+        queue = held.enter_context(socket.create_server(("127.0.0.1", lonely_front.app), backlog=0))
+        held.enter_context(socket.create_connection(queue.getsockname()))
+        with lonely_front.connection() as connection:
+            connection.sendall(b"GET /checkout/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            connection.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                connection.recv(1)
+        line = lonely_front.next_line()
+
+    assert (line.route, line.status, line.outcome) == ("checkout:checkout", "499", "abandoned")
 
 
 def test_a_request_whose_body_never_comes_was_not_asked_of_django(front):

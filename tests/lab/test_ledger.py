@@ -222,6 +222,44 @@ def test_a_request_that_vanishes_without_a_death_is_a_difference():
     assert settle(counts).fault == UWSGI
 
 
+def test_a_request_that_uwsgi_drops_is_a_term_of_its_own():
+    """uWSGI counts a request that is larger than its buffer; Django does not see it, and NGINX responds with 502."""
+    counts = a_run()
+    logged(counts, CART._replace(status="502"), 3, "unanswered", load=False)
+    counts = dataclasses.replace(
+        counts, status=counts.status + 3, workers=counts.workers._replace(requests=PASSED_ON + 3)
+    )
+
+    account = settle(counts)
+
+    assert account.differences == []
+    assert lines(account)["dropped by uWSGI before Django saw them"] == 3
+    assert lines(account)["finished by uWSGI's workers"] == PASSED_ON + 3
+    assert lines(account)["killed with their worker"] == 0
+
+
+def test_a_request_that_uwsgi_invents_is_no_request_that_it_drops():
+    counts = a_run()
+    logged(counts, CART._replace(status="502"), 3, "unanswered", load=False)
+    counts = dataclasses.replace(
+        counts, status=counts.status + 3, workers=counts.workers._replace(requests=PASSED_ON + 4)
+    )
+
+    assert settle(counts).fault == UWSGI
+
+
+def test_a_request_that_is_aborted_before_it_reaches_a_worker_was_not_begun_by_django():
+    counts = a_run()
+    logged(counts, CART._replace(status="499"), 3, "abandoned")
+    counts.sent[CART._replace(status="0")] += 3
+    counts = dataclasses.replace(counts, status=counts.status + 3)
+
+    account = settle(counts)
+
+    assert account.differences == []
+    assert lines(account)["aborted by the client before they reached a worker"] == 3
+
+
 def test_a_visitor_who_hangs_up_is_cut_at_nginx_and_answered_by_django():
     counts = a_run()
     logged(counts, CART._replace(status="499"), 3, "cut")

@@ -1,0 +1,101 @@
+"""NGINX limits logins, whose password hashing would otherwise keep every worker busy."""
+
+import time
+
+import pytest
+
+from tests.config.front import ROOT, Answer, Front
+from tests.eventually import eventually
+
+LOGIN = "/admin/login/"
+EMPTY = "Content-Length: 0\r\n"
+#: Far more than pass at once, and sent within a second.
+MANY = 30
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory):
+    """An NGINX of its own: a limit remembers the requests of other tests."""
+    front = Front(tmp_path_factory.mktemp("front"))
+    with front.running(), front.app_running():
+        yield front
+
+
+def login(front: Front, path: str = LOGIN) -> Answer:
+    """Send one login."""
+    return front.get(path, method="POST", headers=EMPTY)
+
+
+def first_limited(front: Front, path: str = LOGIN) -> Answer:
+    """Log in at ``path`` until NGINX limits it, and return that response."""
+    for _ in range(MANY):
+        answer = login(front, path)
+        if answer.status == 429:
+            return answer
+    pytest.fail(f"{MANY} logins at {path} were not limited")
+
+
+def test_a_login_beyond_the_limit_gets_429_and_a_page(front):
+    answer = first_limited(front)
+
+    assert answer.body == (ROOT / "nginx" / "pages" / "too-many-logins.html").read_bytes()
+    assert answer.all("Content-Type") == ["text/html; charset=utf-8"]
+    assert answer.all("Retry-After") == ["5"]
+
+
+def test_a_limited_login_counts_as_refused_by_nginx(front):
+    line = first_limited(front).line
+
+    assert (line.route, line.method, line.status, line.outcome) == ("refused", "POST", "429", "-")
+
+
+SPELLINGS = (
+    "/admin/login/?next=/admin/",
+    "//admin/login/",
+    "/admin//login///",
+    "/%61dmin/login/",
+    "/%61%64%6d%69%6e%2flogin%2f",
+    "/./admin/../admin/login/",
+    "/static/../admin/login/",
+    "/static/%2e%2e/admin/login/",
+    "https://localhost/admin/login/",
+)
+
+
+def test_every_spelling_of_the_login_that_reaches_django_is_limited(front):
+    assert {front.get(path).json()["PATH_INFO"] for path in SPELLINGS} == {LOGIN}
+
+    for path in SPELLINGS:
+        first_limited(front, path)
+
+
+def test_once_limited_one_login_passes_each_second(front):
+    first_limited(front)
+    began = time.monotonic()
+
+    statuses = [login(front).status for _ in range(MANY)]
+
+    assert set(statuses) <= {200, 429}
+    assert statuses.count(200) <= 1 + time.monotonic() - began
+    eventually(lambda: login(front).status, because="a second later a login passes", wanted=lambda seen: seen == 200)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", LOGIN), ("HEAD", LOGIN), ("POST", "/cart/update/"), ("POST", "/admin/")]
+)
+def test_nothing_but_a_login_is_limited(front, method, path):
+    headers = EMPTY if method == "POST" else ""
+
+    assert {front.get(path, method=method, headers=headers).status for _ in range(MANY)} == {200}
+
+
+def test_a_429_of_the_shops_own_is_passed_on(front):
+    answer = front.get("/?status=429")
+
+    assert (answer.json()["QUERY_STRING"], answer.all("Retry-After")) == ("status=429", [])
+
+
+def test_a_flood_of_logins_leaves_the_error_log_empty(front):
+    first_limited(front)
+
+    assert (front.prefix / "logs" / "error.log").read_text() == ""

@@ -1,0 +1,57 @@
+"""A flood of logins leaves the shop fast and the counts exact."""
+
+import re
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from lab.ledger import text
+from tests.eventually import eventually
+from tests.live.observer import Observer
+from tests.live.visitors import Visitors
+
+LOOPS = 8
+SECONDS = 12
+#: A login is passed on once a second, after a burst of two.
+MOST = 3 + SECONDS
+
+
+def login_loop(observer: Observer, end: threading.Event) -> Counter[int]:
+    """Try passwords until ``end``, and return how often each status came."""
+    address = f"{observer.shop}/admin/login/"
+    statuses: Counter[int] = Counter()
+    with observer.client() as session:
+        page = session.get(address, timeout=30).text
+        form = {"username": "nobody", "password": "wrong"}
+        form["csrfmiddlewaretoken"] = re.search('name="csrfmiddlewaretoken" value="([^"]+)"', page).group(1)
+        # As over a network: otherwise the clients and not the logins take this machine's CPU.
+        while not end.wait(0.05):
+            answer = session.post(address, form, headers={"Referer": address}, timeout=30)
+            statuses[answer.status_code] += 1
+            assert answer.status_code != 429 or answer.headers["Retry-After"] == "5"
+    return statuses
+
+
+def test_eight_parallel_login_loops_do_not_slow_the_shop_down(runtime, observer):
+    slow = 'ALERTS{alertname="UpstreamSlow",alertstate="firing"}'
+    eventually(lambda: not observer.query(slow), because="UpstreamSlow of an earlier test is over", timeout=60)
+    visitors = Visitors(runtime, observer, number=2)
+    end = threading.Event()
+
+    with visitors.books() as kept:
+        with visitors.walking(), ThreadPoolExecutor(LOOPS) as pool:
+            loops = [pool.submit(login_loop, observer, end) for _ in range(LOOPS)]
+            end.wait(SECONDS)
+            end.set()
+        statuses = sum((loop.result() for loop in loops), Counter())
+        observer.settled_at()
+        alerts = observer.query(f"count_over_time({slow}[{SECONDS}s])")
+
+    ledger = kept[0]
+    assert ledger.verdict == "exact", f"\n{text.page(ledger)}"
+    assert statuses.keys() == {200, 429}
+    assert statuses[200] <= MOST
+    assert sum(row.others for row in ledger.account.rows if row.route == "refused") == statuses[429]
+    (slowest,) = [each.locust for each in ledger.quantiles if (each.route, each.q) == ("product:list", 0.95)]
+    assert slowest < 1, "as slow as UpstreamSlow allows"
+    assert alerts == []

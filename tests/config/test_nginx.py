@@ -1,12 +1,17 @@
 """NGINX in front of the shop: its configuration, and what it refuses."""
 
 import re
+import socket
+import ssl
 import subprocess
+from contextlib import suppress
 from string import Template
 
 import pytest
 
-from tests.config.front import HOSTS, ROOT, Front
+from lab import local
+from tests.config.front import HOSTS, ROOT, Front, read_all
+from tests.eventually import eventually
 
 METHODS_OF_A_PAGE = "GET, HEAD, POST"
 
@@ -205,10 +210,100 @@ def test_a_broken_request_is_refused(front, request_bytes, status):
     assert (answer.status, answer.line.route, answer.line.upstream) == (status, "refused", "-")
 
 
-def test_plain_http_at_the_tls_port_is_refused(front):
-    answer = front.get("/", tls=False)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize("host", HOSTS)
+def test_plain_http_at_the_tls_port_is_redirected(front, host, method):
+    headers = f"Host: {host}:{front.https}\r\nContent-Length: 0\r\n"
+    answer = front.get("/search/?q=red%20apple&page=2", method=method, headers=headers, tls=False)
 
-    assert (answer.status, answer.line.route) == (400, "refused")
+    assert (answer.status, answer.line.route, answer.line.method) == (308, "redirect", method)
+    assert answer.all("Location") == [f"https://{host}:{front.https}/search/?q=red%20apple&page=2"]
+    assert answer.line.outcome == "-"
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/nginx/status", "/static/apple.svg", "/admin/login/"])
+def test_plain_http_at_the_tls_port_reaches_nothing(front, path):
+    answer = front.get(path, tls=False)
+
+    assert (answer.status, answer.all("Location")) == (308, [f"https://localhost:{front.https}{path}"])
+
+
+PLAIN_AND_REFUSED = {
+    "another method": (b"PUT / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 405),
+    "an unknown host": (b"GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", 421),
+    "an unknown host in the request line": (b"GET http://evil.example/ HTTP/1.0\r\n\r\n", 421),
+    "no host in HTTP/1.0": (b"GET / HTTP/1.0\r\n\r\n", 421),
+    "no host in HTTP/1.1": (b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n", 400),
+    "two hosts": (b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n", 400),
+    "SSH": (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", 400),
+    "HTTP/2 without TLS": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+    "control characters": (b"\x00\x01\x02\r\n\r\n", 400),
+}
+
+
+@pytest.mark.parametrize(("sent", "status"), PLAIN_AND_REFUSED.values(), ids=PLAIN_AND_REFUSED)
+@pytest.mark.parametrize("port", ["https", "http"])
+def test_what_is_refused_in_plain_http_is_refused_at_both_ports(front, port, sent, status):
+    answer = front.send(sent, port=getattr(front, port), tls=False)
+
+    assert (answer.status, answer.line.route, answer.all("Location")) == (status, "refused", [])
+    assert b"evil" not in answer.body
+
+
+GARBAGE = {
+    "nothing": b"",
+    "a TLS record that is none": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\xff" * 600,
+    "an SSLv2 hello": b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10" + b"\x01" * 40,
+    "half a TLS record": b"\x16\x03",
+    "half a request line": b"GET / HT",
+    "a request line alone": b"GET / HTTP/1.1\r\n",
+    "an SSH banner": b"SSH-2.0-OpenSSH_9.2\r\n",
+    "HTTP/0.9": b"GET /\r\n",
+    "empty lines": b"\r\n\r\n\r\n",
+    "a binary protocol": bytes(range(256)),
+    "RDP": b"\x03\x00\x00\x13\x0e\xe0\x00\x00\x00\x00\x00\x01\x00\x08\x00\x03\x00\x00\x00",
+    "an address after a line of its own": b"\r\nGET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    "two requests at once": b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2,
+}
+
+
+def test_garbage_at_any_port_is_logged_as_often_as_nginx_counts_it(tmp_path):
+    front = Front(tmp_path)
+    with front.running(), front.app_running():
+        before = status_requests(front)
+        for sent in GARBAGE.values():
+            for port in (front.https, front.http):
+                with front.connection(port=port, tls=False) as connection:
+                    connection.sendall(sent)
+                    connection.shutdown(socket.SHUT_WR)
+                    with suppress(ConnectionResetError):
+                        read_all(connection)
+            with front.connection() as connection, suppress(ssl.SSLError, OSError):
+                connection.sendall(sent)
+                connection.unwrap()
+        counted = eventually(
+            lambda: (len(lines_of(front)), status_requests(front) - before),
+            because="NGINX logs each request that it counts",
+            wanted=lambda seen: seen[0] == seen[1],
+        )
+
+    assert counted[0] > 2 * len(GARBAGE)
+    assert {line.split()[2][0] for line in lines_of(front)} <= {"2", "3", "4"}
+    assert (tmp_path / "logs" / "error.log").read_text() == ""
+
+
+def lines_of(front: Front) -> list[str]:
+    """Return the metrics' lines but those of the status page."""
+    text = (front.prefix / "logs" / "metrics.writing.log").read_text()
+    return [line for line in text.splitlines() if not line.startswith("status ")]
+
+
+def status_requests(front: Front) -> int:
+    """Return the requests that NGINX's status page has counted, without those for the status page."""
+    log = (front.prefix / "logs" / "metrics.writing.log").read_text().splitlines()
+    page = local.get(f"http://127.0.0.1:{front.status}/nginx/status", timeout=5).text
+    # This one is counted, and logged only after it.
+    return int(page.split()[9]) - sum(line.startswith("status ") for line in log) - 1
 
 
 BODIES = {

@@ -86,6 +86,11 @@ SECURE_SSL_REDIRECT = not DEBUG
 SECURE_HSTS_SECONDS = environment.whole_number("HSTS_SECONDS", default=31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_SECONDS > 0
 SECURE_HSTS_PRELOAD = SECURE_HSTS_SECONDS > 0
+# Browsers send the cookies of one port of localhost to all others: Django's default names would collide with those of
+# other projects.
+SESSION_COOKIE_NAME = "pomar_session"
+CSRF_COOKIE_NAME = "pomar_csrf"
+MESSAGE_STORAGE = "config.messages.Storage"
 SESSION_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_HTTPONLY = True

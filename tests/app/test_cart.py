@@ -147,7 +147,7 @@ def test_looking_at_an_empty_cart_makes_no_cart_and_no_session(shopper):
 
     assert mark(page, "data-cart-total") == "0.00"
     assert Cart.objects.count() == 0
-    assert "sessionid" not in shopper.cookies
+    assert "pomar_session" not in shopper.cookies
 
 
 def test_a_cart_that_is_gone_is_replaced_by_a_new_one(shopper):

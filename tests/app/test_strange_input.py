@@ -94,16 +94,16 @@ def test_a_foreign_host_is_the_shops_own_400(shopper, host):
 @pytest.mark.parametrize(
     "cookie",
     [
-        "sessionid=tampered",
-        "sessionid=" + "a" * 32,
-        "sessionid=" + "A" * 32,
-        "sessionid=../../etc/passwd",
-        'sessionid="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\\000"',
-        'sessionid="\\377\\376aaaaaaaaaaaa"',
-        "sessionid=" + "a" * 4000,
-        "sessionid",
-        "=;;==;sessionid=",
-        'messages="\\000[[x]]"; csrftoken="\\000"; sessionid="\\"',
+        "pomar_session=tampered",
+        "pomar_session=" + "a" * 32,
+        "pomar_session=" + "A" * 32,
+        "pomar_session=../../etc/passwd",
+        'pomar_session="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\\000"',
+        'pomar_session="\\377\\376aaaaaaaaaaaa"',
+        "pomar_session=" + "a" * 4000,
+        "pomar_session",
+        "=;;==;pomar_session=",
+        'pomar_messages="\\000[[x]]"; pomar_csrf="\\000"; pomar_session="\\"',
     ],
     ids=lambda text: text[:24],
 )
@@ -116,13 +116,47 @@ def test_a_tampered_session_is_a_new_visitor(cookie):
 
     assert mark(empty, "data-cart-units") == "0"
     assert added.status_code == 302
-    assert len(added.cookies["sessionid"].value) == 32
-    assert added.cookies["sessionid"].value not in cookie
+    assert len(added.cookies["pomar_session"].value) == 32
+    assert added.cookies["pomar_session"].value not in cookie
+
+
+FOREIGN_COOKIES = {
+    "Django's names": f"sessionid={'a' * 32}; csrftoken={'b' * 32}; messages=W1tdXQ:1abcde:x",
+    "broken ones of Django's names": 'csrftoken="\\000"; sessionid="; messages=[[[',
+    "4 kB": "theirs=" + "a" * 4000,
+    "bytes that are no UTF-8": "theirs=\xff\xfe\x80",
+    "quotes and separators": 'a="b; c=d"; =; ;;; e"f=g; h,i=j',
+    "a name that begins like ours": "pomar_session2=a; pomar_csrf_=b; Pomar_Session=c",
+    "without a name": "a; b; c",
+    "300 of them": "; ".join(f"c{number}={number}" for number in range(300)),
+}
+
+
+@pytest.mark.parametrize("cookie", FOREIGN_COOKIES.values(), ids=FOREIGN_COOKIES)
+def test_cookies_of_another_project_on_localhost_do_not_disturb_the_shop(cookie):
+    product, shopper = make_product(), Shopper(enforce_csrf_checks=True)
+    ours: dict[str, str] = {}
+
+    def visit(method: str, path: str, data: dict | None = None):
+        header = "; ".join([cookie, *(f"{name}={value}" for name, value in ours.items())])
+        headers = {"cookie": header, "referer": "https://localhost:8443/"}
+        answer = getattr(shopper, method)(path, data, headers=headers)
+        ours.update({name: morsel.value for name, morsel in answer.cookies.items()})
+        return answer
+
+    token = str(visit("get", product.get_absolute_url()).context["csrf_token"])
+    added = visit("post", reverse("product:add-to-cart", args=[product.slug]), {"csrfmiddlewaretoken": token})
+    cart = visit("get", "/cart/")
+
+    assert added.status_code == 302
+    assert mark(cart, "data-cart-units") == "1"
+    assert b"went into your cart" in cart.content
+    assert ours.keys() == {"pomar_session", "pomar_csrf", "pomar_messages"}
 
 
 def test_an_impossible_session_key_is_never_asked_for_in_the_database(shopper):
     with CaptureQueriesContext(connection) as queries:
-        shopper.get("/cart/", headers={"cookie": 'sessionid="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\\000"'})
+        shopper.get("/cart/", headers={"cookie": 'pomar_session="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\\000"'})
 
     assert not [query for query in queries if "django_session" in query["sql"]]
 
@@ -154,7 +188,7 @@ def test_a_form_with_its_csrf_token_is_taken():
 def test_cookies_are_kept_to_tls_and_from_scripts(shopper):
     shopper.add(make_product())
 
-    session = shopper.cookies["sessionid"]
+    session = shopper.cookies["pomar_session"]
 
     assert session["secure"]
     assert session["httponly"]

@@ -82,7 +82,7 @@ def kinds(chance: random.Random) -> list[tuple[str, str, dict[str, str], bytes |
         ("GET", quote(f"/{chr(chance.randrange(0x100, 0xD7FF))}"), {}, None, {404}),
         ("GET", "/", {"Host": f"{word}.example"}, None, {421}),
         ("GET", "/", {"Host": f"localhost:{chance.randrange(1, 65535)}"}, None, {200}),
-        ("GET", "/", {"Cookie": f"sessionid={word}; csrftoken={word}"}, None, {200}),
+        ("GET", "/", {"Cookie": f"pomar_session={word}; pomar_csrf={word}"}, None, {200}),
         ("GET", "/", {"X-Forwarded-Proto": word, "X-Requested-With": word, "Accept": f"text/{word}"}, None, {200}),
         ("".join(chance.choices(string.ascii_uppercase, k=8)), "/", {}, None, {405}),
         (f"{word} {word}", "/", {}, None, {400}),

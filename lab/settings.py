@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from lab import hosts
 from lab.errors import LabError
 from lab.paths import ROOT
 
@@ -78,7 +79,7 @@ CHECKS = {
     "EXPORTER_UWSGI_PORT": _port,
     "EXPORTER_ACCESS_LOG_PORT": _port,
     "EXPORTER_BLACKBOX_PORT": _port,
-    "SHOP_HOSTS": _matching(r"[A-Za-z0-9.-]+(,[A-Za-z0-9.-]+)*", "host names or IPv4 addresses with commas between"),
+    "SHOP_HOSTS": hosts.read,
     "DATABASE_URL": _url,
     "CACHE_URL": _url,
     "UWSGI_WORKERS": _count(64),
@@ -143,5 +144,5 @@ def load(environment: Mapping[str, str], path: Path = ROOT / ".env") -> dict[str
             raise LabError(f"{other} and {name} are both {settings[name]}: give each part its own port in .env.")
         ports[settings[name]] = name
     # The lab itself asks for the shop at localhost.
-    settings["SHOP_HOSTS"] = ",".join(dict.fromkeys([*settings["SHOP_HOSTS"].split(","), "localhost", "127.0.0.1"]))
+    settings["SHOP_HOSTS"] = ",".join(dict.fromkeys([*hosts.read(settings["SHOP_HOSTS"]), "localhost", "127.0.0.1"]))
     return settings

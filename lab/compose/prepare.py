@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from string import Template
 
-from lab import certificates
+from lab import certificates, hosts
 
 VOLUMES = Path("/volumes")
 #: Keeps what the others are made from. No other service mounts it.
@@ -87,7 +87,7 @@ def write_credentials() -> None:
     write(VOLUMES / "grafana-secrets" / "admin-password", secret("grafana-admin", 18))
 
 
-def write_listen_conf(hosts: list[str]) -> None:
+def write_listen_conf(names: list[str]) -> None:
     """Write where NGINX listens: the pod's own ports, and the published one that a redirect leads to."""
     values = {
         "LISTEN_ADDRESS": "0.0.0.0",
@@ -96,7 +96,7 @@ def write_listen_conf(hosts: list[str]) -> None:
         "SHOP_HTTPS_AUTHORITY_PORT": f":{os.environ['SHOP_HTTPS_PORT']}",
         "NGINX_STATUS_PORT": "8081",
         "APP_PORT": "8000",
-        "SHOP_HOSTS": " ".join(hosts),
+        "SHOP_HOSTS": " ".join(names),
     }
     write(VOLUMES / "nginx-made" / "listen.conf", Template(TEMPLATE.read_text()).substitute(values))
 
@@ -104,10 +104,14 @@ def write_listen_conf(hosts: list[str]) -> None:
 def main(days: int | None = None) -> None:
     """Write all of it; with ``days`` a certificate that ends after so many, for a drill."""
     # `localhost` for the browser on this machine, `shop` for who asks from another container.
-    hosts = list(dict.fromkeys([*os.environ["SHOP_HOSTS"].split(","), "localhost", "127.0.0.1", "shop"]))
-    write_certificates(hosts, days)
+    try:
+        named = hosts.read(os.environ["SHOP_HOSTS"])
+    except ValueError as error:
+        sys.exit(f"SHOP_HOSTS is {os.environ['SHOP_HOSTS']!r}, but must be {error}: correct it in .env.")
+    names = list(dict.fromkeys([*named, "localhost", "127.0.0.1", "shop"]))
+    write_certificates(names, days)
     write_credentials()
-    write_listen_conf(hosts)
+    write_listen_conf(names)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 import subprocess
+from collections.abc import Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,15 +59,16 @@ class Answer:
 class Front:
     """NGINX and how to talk to it. ``https``, ``http``, ``status`` and ``app`` are ports of 127.0.0.1."""
 
-    def __init__(self, prefix: Path) -> None:
+    def __init__(self, prefix: Path, hosts: Sequence[str] = HOSTS) -> None:
         """Make the folder that `nginx -p` is given, as the host runtime does."""
         self.prefix = prefix
+        self.hosts = list(hosts)
         self.https, self.http, self.status, self.app = free_ports(4)
         for name in ("conf", "logs", "run", "static/css", "tmp"):
             (prefix / name).mkdir(parents=True)
         for path in (ROOT / "nginx").iterdir():
             (prefix / "conf" / path.name).symlink_to(path)
-        self.ca = certificates.ensure(prefix / "made", HOSTS).ca
+        self.ca = certificates.ensure(prefix / "made", self.hosts).ca
         self.write_listen_conf(f":{self.https}")
         (prefix / "made" / "lab-token.conf").write_text(f"{TOKEN} right;\n")
         self._logged = 0
@@ -81,7 +83,7 @@ class Front:
             "SHOP_HTTPS_AUTHORITY_PORT": authority_port,
             "NGINX_STATUS_PORT": self.status,
             "APP_PORT": self.app,
-            "SHOP_HOSTS": " ".join(HOSTS),
+            "SHOP_HOSTS": " ".join(self.hosts),
         }
         (self.prefix / "made" / "listen.conf").write_text(template.substitute(values))
 
@@ -130,12 +132,12 @@ class Front:
             body = dechunked(body)
         return Answer(int(first.split()[1]), headers, body, self.next_line())
 
-    def connection(self, *, port: int | None = None, tls: bool = True) -> socket.socket:
+    def connection(self, *, port: int | None = None, tls: bool = True, name: str = "localhost") -> socket.socket:
         """Open a connection, by default to the shop over TLS, whose certificate is verified."""
         plain = socket.create_connection(("127.0.0.1", port or self.https), timeout=10)
         if not tls:
             return plain
-        return ssl.create_default_context(cafile=self.ca).wrap_socket(plain, server_hostname="localhost")
+        return ssl.create_default_context(cafile=self.ca).wrap_socket(plain, server_hostname=name)
 
     def next_line(self) -> Line:
         """Wait for the next line of the metrics' log; there must be no more than that one."""

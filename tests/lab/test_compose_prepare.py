@@ -127,3 +127,12 @@ def test_nginx_listens_inside_and_redirects_to_the_published_port(volumes):
     assert 'default ":9443";' in text
     assert 'shop ":8443";' in text
     assert "server_name localhost shop.example 127.0.0.1 shop;" in text
+
+
+def test_a_host_that_is_none_stops_the_start_before_anything_is_written(volumes, monkeypatch):
+    monkeypatch.setenv("SHOP_HOSTS", "localhost,a..b")
+
+    with pytest.raises(SystemExit, match=r"SHOP_HOSTS is 'localhost,a\.\.b', but must be"):
+        prepare.main()
+
+    assert contents(volumes) == {}

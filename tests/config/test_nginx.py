@@ -177,6 +177,15 @@ def test_an_unknown_host_reaches_nothing_and_is_not_repeated(front, host, port):
     assert b"evil" not in answer.body
 
 
+@pytest.mark.parametrize("path", ["/not-understood", "/too-many-logins.html", "/unavailable.html"])
+@pytest.mark.parametrize(("host", "status"), [("localhost", 404), ("evil.example", 421)])
+def test_the_pages_of_nginx_are_no_addresses(front, path, host, status):
+    answer = front.get(path, headers=f"Host: {host}\r\n")
+
+    assert (answer.line.route, answer.line.outcome) == ("refused", "-")
+    assert answer.status in (404, status)
+
+
 def test_an_unknown_host_does_not_get_a_static_file(front):
     answer = front.get("/static/apple.svg", headers="Host: evil.example\r\n")
 
@@ -197,9 +206,28 @@ BROKEN = {
         400,
     ),
     "a length that is no number": (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n", 400),
-    # NGINX would respond with 505 and 501.
     "a version of the future": (b"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n", 400),
     "an unknown transfer coding": (b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: x\r\n\r\n", 400),
+    "two transfer codings": (
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+        400,
+    ),
+    "two lengths": (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\na=b", 400),
+    "a length below 0": (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400),
+    "chunks in HTTP/1.0": (
+        b"POST / HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+    ),
+    "a chunk whose size is no number": (
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\na=b\r\n0\r\n\r\n",
+        400,
+    ),
+    "a foreign address": (b"GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 421),
+    "a tunnel": (b"CONNECT evil.example:443 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 400),
+    "all of the server": (b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 400),
+    "a path of dots": (b"GET /../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+    "a path with a NUL": (b"GET /%00 HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+    "a path with a broken escape": (b"GET /%zz HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
 }
 
 
@@ -229,6 +257,12 @@ def test_plain_http_at_the_tls_port_reaches_nothing(front, path):
 
 
 PLAIN_AND_REFUSED = {
+    "a version of the future": (b"GET / HTTP/2.0\r\nHost: localhost\r\n\r\n", 400),
+    "an unknown transfer coding": (b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: x\r\n\r\n", 400),
+    "an unknown transfer coding for an unknown host": (
+        b"POST / HTTP/1.1\r\nHost: evil.example\r\nTransfer-Encoding: x\r\n\r\n",
+        400,
+    ),
     "another method": (b"PUT / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 405),
     "an unknown host": (b"GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", 421),
     "an unknown host in the request line": (b"GET http://evil.example/ HTTP/1.0\r\n\r\n", 421),

@@ -42,6 +42,43 @@ def test_what_nginx_says_of_a_request_cannot_be_forged(front):
     assert "evil" not in answer.body.decode()
 
 
+#: What means something to uWSGI or to WSGI, if it is a variable of its own and not a header.
+MEANINGFUL = (
+    *("SCRIPT_NAME", "PATH_INFO", "REMOTE_USER", "REMOTE_ADDR", "AUTH_TYPE", "REQUEST_SCHEME", "SCRIPT_URL"),
+    *("UWSGI_FILE", "UWSGI_SCRIPT", "UWSGI_SCHEME", "UWSGI_APPID", "UWSGI_TOUCH_RELOAD", "UWSGI_SETENV"),
+    *("UWSGI_CHDIR", "UWSGI_PYHOME", "UWSGI_POSTFILE", "UWSGI_CACHE_GET", "HTTPS"),
+)
+
+
+def test_no_header_becomes_a_variable_of_uwsgi(front):
+    names = [spelling for name in MEANINGFUL for spelling in (name, name.replace("_", "-"))]
+    plain = front.get("/").json()
+    forged = front.get("/", headers="".join(f"{name}: forged\r\n" for name in names)).json()
+
+    assert {name for name, value in forged.items() if value == "forged"} == {f"HTTP_{name}" for name in MEANINGFUL}
+    assert {name for name in forged.keys() ^ plain.keys() if not name.startswith("HTTP_")} == set()
+
+
+RANGES = {
+    "one": ("bytes=0-3", 206),
+    "two": ("bytes=0-0,2-2", 206),
+    "as many as fit": ("bytes=" + ",".join(f"{n}-{n}" for n in range(1000)), 206),
+    "the whole file again and again": ("bytes=" + ",".join(["0-"] * 1500), 200),
+    "beyond the end": ("bytes=99999999-", 416),
+    "no number": ("bytes=a-b", 416),
+    "a number of many digits": ("bytes=-" + "9" * 40, 416),
+    "another unit": ("lines=1-2", 200),
+}
+
+
+@pytest.mark.parametrize(("ranges", "status"), RANGES.values(), ids=RANGES)
+def test_ranges_of_a_static_file_cost_no_more_than_the_file(front, ranges, status):
+    answer = front.get("/static/css/shop.0123456789ab.css", headers=f"Range: {ranges}\r\n")
+
+    assert (answer.status, answer.line.route) == (status, "static")
+    assert len(answer.body) < 200_000
+
+
 def test_each_request_has_an_id_that_the_visitor_the_app_and_the_log_know(front):
     answers = [front.get("/") for _ in range(2)]
     ids = [answer.all("X-Request-ID") for answer in answers]

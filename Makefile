@@ -1,8 +1,19 @@
 # The lab's face. Each verb is a command of lab/; `make` alone prints this help.
 
-PYTHON ?= python3
+PYTHON = python3
+# Isolated (-I): no PYTHON… variable of the user's shell reaches it.
 LAB = @command -v $(PYTHON) >/dev/null || { echo "lab: $(PYTHON) is missing: install Python 3.11 or newer, with venv." >&2; exit 1; }; \
-	$(PYTHON) lab/bootstrap.py
+	$(PYTHON) -I lab/bootstrap.py
+
+# The arguments of a verb count only from make's own command line, so each is passed on as an option of the lab's
+# command: a variable of the same name in the user's shell (FORCE=1, USERS=…) means something else.
+given = $(if $(filter command,$(firstword $(origin $1))),$(value $1))
+quoted = '$(subst ','\'',$1)'
+# $(call option,NAME,--name=) is --name='its value', or nothing when NAME is not given.
+option = $(if $(call given,$1),$2$(call quoted,$(call given,$1)))
+# $(call flag,NAME,--name) is --name when NAME=1 is given.
+flag = $(if $(filter 1,$(call given,$1)),$2)
+LOAD = $(call option,PROFILE,--profile=) $(call option,USERS,--users=) $(call option,DURATION,--duration=) $(call option,SEED,--seed=)
 
 .PHONY: help up down status logs restart clean load ledger report panels alerts drill drills incident load-ui lesson-multiprocess test check generate pictures
 .DEFAULT_GOAL := help
@@ -20,22 +31,22 @@ status: ## Show each part, its address and its trouble
 	$(LAB) status
 
 logs: ## Print what the parts said last: S=nginx for one, FOLLOW=1 to go on
-	$(LAB) logs
+	$(LAB) logs $(call flag,FOLLOW,--follow) $(call option,S,-- )
 
 restart: ## Restart one part: S=nginx
-	$(LAB) restart
+	$(LAB) restart $(call option,S,-- )
 
 clean: ## Stop the lab and remove its data: FORCE=1 does not ask
-	$(LAB) clean
+	$(LAB) clean $(call flag,FORCE,--force)
 
 load: ## Shop: PROFILE=smoke|steady|ramp|spike|flash-sale USERS=… DURATION=… SEED=…
-	$(LAB) load
+	$(LAB) load $(LOAD)
 
 ledger: ## Print the last run's ledger: R=.lab/reports/load-….json for another
-	$(LAB) ledger
+	$(LAB) ledger $(call option,R,-- )
 
 report: ## Write the last run's report and open it: R=… for another, R="A B" for two side by side
-	$(LAB) report
+	$(LAB) report $(call option,R,--runs=)
 
 panels: ## Run every query of every dashboard, and say which shows nothing
 	$(LAB) panels
@@ -44,16 +55,16 @@ alerts: ## Print what fires, what Alertmanager has of it, and whom it told what
 	$(LAB) alerts
 
 drill: ## Break one thing under load and wait for its alerts to fire and end: D=bad-deploy
-	$(LAB) drill
+	$(LAB) drill $(call option,D,-- )
 
 drills: ## Run every drill that this runtime has what it needs for
 	$(LAB) drills
 
 incident: ## Play: something breaks under load, and you find the tier and the cause; SEED=… for the same again
-	$(LAB) incident
+	$(LAB) incident $(call option,SEED,--seed=)
 
 load-ui: ## Shop from Locust's own page
-	$(LAB) load-ui
+	$(LAB) load-ui $(LOAD)
 
 lesson-multiprocess: ## See how Django's counters go wrong with several workers, and how not
 	$(LAB) lesson-multiprocess

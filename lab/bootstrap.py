@@ -4,6 +4,7 @@ Makes ``.lab/venv`` from the hashed requirements when they have changed since th
 ``python -m lab COMMAND…`` in it. Uses the standard library only.
 """
 
+import ast
 import fcntl
 import hashlib
 import importlib.util
@@ -16,11 +17,18 @@ from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
+# As the first folder, since Python may have put this file's own there, or none (-I, PYTHONSAFEPATH).
+sys.path.insert(0, str(ROOT))
+
+from lab import environment  # noqa: E402
+
 REQUIREMENTS = ROOT / "requirements"
 STATE = ROOT / ".lab"
 VENV = STATE / "venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "requirements.sha256"
+#: No PYTHON… variable of the user's shell, no packages of the user's, and UTF-8 whatever the locale.
+FLAGS = ("-E", "-s", "-X", "utf8")
 PIP_LOG = STATE / "logs" / "pip.log"
 
 
@@ -45,12 +53,35 @@ def is_current() -> bool:
         return False
 
 
-def install(*names: str) -> subprocess.Popen:
+def of_pip() -> dict[str, str]:
+    """Return pip's environment. Of the user's own configuration of pip it has where packages come from, and no more.
+
+    All of that is in variables, so that no file of pip's (``user = true``, ``target = …``) is read.
+    """
+    own = environment.for_tools()
+    listed = subprocess.run([PYTHON, "-I", "-m", "pip", "config", "list"], env=own, capture_output=True, text=True)
+    if listed.returncode != 0:
+        fail(f"pip's configuration cannot be read: {(listed.stderr.strip().splitlines() or ['no reason given'])[-1]}")
+    given = {}
+    for line in listed.stdout.splitlines():
+        name, _, value = line.partition("=")
+        section, _, key = name.rpartition(".")
+        given[section, key] = value
+    settings = {name: value for name, value in own.items() if not name.startswith("PIP_")}
+    # What comes later wins, as in pip.
+    for section in ("global", "install", ":env:"):
+        for key in environment.PIP:
+            if (section, key) in given:
+                settings[f"PIP_{key.upper().replace('-', '_')}"] = ast.literal_eval(given[section, key])
+    return settings | {"PIP_CONFIG_FILE": os.devnull}
+
+
+def install(*names: str, env: dict[str, str]) -> subprocess.Popen:
     """Begin to install locked requirements files into the environment; pip's output goes to its log."""
-    command = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    command = [PYTHON, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     files = [argument for name in names for argument in ("-r", str(REQUIREMENTS / f"{name}.txt"))]
     with PIP_LOG.open("a") as log:
-        return subprocess.Popen([*command, *files], stdout=log, stderr=log)
+        return subprocess.Popen([*command, *files], env=env, stdout=log, stderr=log)
 
 
 def last_error() -> str:
@@ -78,11 +109,13 @@ def make_environment() -> None:
     shutil.rmtree(VENV, ignore_errors=True)
     PIP_LOG.parent.mkdir(parents=True, exist_ok=True)
     PIP_LOG.write_text("")
-    subprocess.run([sys.executable, "-m", "venv", VENV], check=True, stdout=subprocess.DEVNULL)
-    packages, uwsgi = install("lab"), install("uwsgi")
+    made = [sys.executable, "-I", "-m", "venv", VENV]
+    subprocess.run(made, env=environment.for_tools(), check=True, stdout=subprocess.DEVNULL)
+    env = of_pip()
+    packages, uwsgi = install("lab", env=env), install("uwsgi", env=env)
     if uwsgi.wait() != 0:
         print("uWSGI cannot be compiled here: taking the pyuwsgi wheel of the same program.", flush=True)
-        uwsgi = install("pyuwsgi")
+        uwsgi = install("pyuwsgi", env=env)
     if packages.wait() != 0 or uwsgi.wait() != 0:
         reason = last_error()
         shutil.rmtree(VENV, ignore_errors=True)
@@ -116,8 +149,15 @@ def main() -> None:
             shutil.rmtree(VENV, ignore_errors=True)
             fail(f"{STATE} cannot hold the lab ({error}): free some space there, or make it writable.")
     os.chdir(ROOT)
-    os.execv(PYTHON, [str(PYTHON), "-m", "lab", *sys.argv[1:]])
+    os.execv(PYTHON, [str(PYTHON), *FLAGS, "-m", "lab", *sys.argv[1:]])
 
 
 if __name__ == "__main__":
-    main()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.reconfigure(errors="replace")
+    try:
+        main()
+    except KeyboardInterrupt:
+        fail("interrupted before anything was changed.")
+    except BrokenPipeError:
+        sys.exit(1)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -94,8 +94,8 @@ def status() -> None:
 
 
 @main.command()
-@click.argument("name", required=False, envvar="S")
-@click.option("--follow", is_flag=True, envvar="FOLLOW", help="Go on printing until Ctrl-C.")
+@click.argument("name", required=False)
+@click.option("--follow", is_flag=True, help="Go on printing until Ctrl-C.")
 def logs(name: str | None, follow: bool) -> None:
     """Print the last lines of every part, or of one."""
     chosen = runtime()
@@ -104,7 +104,7 @@ def logs(name: str | None, follow: bool) -> None:
 
 
 @main.command()
-@click.argument("name", envvar="S", default="")
+@click.argument("name", default="")
 def restart(name: str) -> None:
     """Restart one part and wait until it works."""
     chosen = runtime()
@@ -114,14 +114,14 @@ def restart(name: str) -> None:
 
 
 @main.command()
-@click.option("--force", is_flag=True, envvar="FORCE", help="Do not ask.")
+@click.option("--force", is_flag=True, help="Do not ask.")
 def clean(force: bool) -> None:
     """Stop the lab and remove its data, certificates and secrets."""
     chosen = runtime()
     if not force:
         click.confirm("Remove the shop's orders, all metrics, certificates and secrets of this lab?", abort=True)
     chosen.clean()
-    kept = " The database at DATABASE_URL is left as it is." if chosen.settings["DATABASE_URL"] else ""
+    kept = " The database of LAB_DATABASE_URL is left as it is." if chosen.settings["LAB_DATABASE_URL"] else ""
     click.echo(f"The lab is down ({chosen.name}) and its data is gone; what was downloaded or built stays.{kept}")
 
 
@@ -140,12 +140,25 @@ def show_addresses(chosen: Runtime) -> None:
     progress.table([*pages, *chosen.notes()])
 
 
+def load_options(command):
+    """Give a command the options of a load, which ``variables`` turns into the variables of ``loadtest/``."""
+    for name, what in {"users": "How many.", "duration": "Such as 90s or 5m.", "seed": "Another walk."}.items():
+        command = click.option(f"--{name}", help=what)(command)
+    return command
+
+
+def variables(options: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the options of a load that are given, by the names of the variables that ``loadtest/`` reads."""
+    return {name.upper(): value for name, value in options.items() if value}
+
+
 @main.command()
-@click.option("--profile", envvar="PROFILE", default="steady", show_default=True)
-def load(profile: str) -> None:
+@click.option("--profile", default="steady", show_default=True)
+@load_options
+def load(profile: str, **options: str | None) -> None:
     """Restock, shop, and balance the books; exit code 1 when a request failed that should not have, or they do not."""
     chosen = runtime()
-    code, file = load_module.shop(chosen, profile)
+    code, file = load_module.shop(chosen, profile, variables(options))
     if file.exists():
         run = runs.read(chosen, file)
         code = _show_ledger(run) or code
@@ -155,7 +168,7 @@ def load(profile: str) -> None:
 
 
 @main.command()
-@click.argument("result", required=False, type=click.Path(path_type=Path), envvar="R")
+@click.argument("result", required=False, type=click.Path(path_type=Path))
 def ledger(result: Path | None) -> None:
     """Print the ledger of the last run, or of the one whose RESULT is given; exit code 1 unless it is exact."""
     sys.exit(_show_ledger(runs.read(runtime(), result or runs.last())))
@@ -164,9 +177,10 @@ def ledger(result: Path | None) -> None:
 @main.command()
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--compare", is_flag=True, help="Lay two runs side by side: the one before, and the one after.")
-def report(results: tuple[Path, ...], compare: bool) -> None:
+@click.option("--runs", "listed", default="", help="One RESULT or two, in one argument, as a shell would split it.")
+def report(results: tuple[Path, ...], compare: bool, listed: str) -> None:
     """Write the report of the last run, or of the one whose RESULT is given, and open it."""
-    results = results or tuple(map(Path, shlex.split(os.environ.get("R", "")))) or (runs.last(),)
+    results = results or tuple(map(Path, shlex.split(listed))) or (runs.last(),)
     if len(results) != 2 and (compare or len(results) != 1):
         raise LabError('a report is of one run and a comparison of two: give R=A, or R="A B".')
     chosen = runtime()
@@ -199,7 +213,7 @@ def alerts() -> None:
 
 
 @main.command()
-@click.argument("name", envvar="D", default="")
+@click.argument("name", default="")
 def drill(name: str) -> None:
     """Break one thing under load, and wait for its alerts to fire and to be resolved."""
     _drill([drills.named(name)])
@@ -236,7 +250,7 @@ def _drill(wanted: Sequence[drills.Drill]) -> None:
 
 
 @main.command()
-@click.option("--seed", envvar="SEED", type=int, help="Which incident; without it, nobody knows.")
+@click.option("--seed", type=int, help="Which incident; without it, nobody knows.")
 @click.option("--prove", is_flag=True, help="Play none, but break each in turn and see that its evidence shows.")
 def incident(seed: int | None, prove: bool) -> None:
     """Break something under load for you to find; exit code 1 unless you did."""
@@ -256,9 +270,11 @@ def incident(seed: int | None, prove: bool) -> None:
 
 
 @main.command(name="load-ui")
-def load_ui() -> None:
+@click.option("--profile")
+@load_options
+def load_ui(**options: str | None) -> None:
     """Shop from Locust's own page."""
-    sys.exit(load_module.shop_from_page(runtime()))
+    sys.exit(load_module.shop_from_page(runtime(), variables(options)))
 
 
 @main.command(name="lesson-multiprocess")

@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,18 +17,16 @@ from loadtest.options import BadOption, read_options
 
 #: Units of each product that a run begins with, so that nothing is ever sold out in it.
 AMPLE_STOCK = 10_000
-#: What the environment may say about a run.
-OPTIONS = ("PROFILE", "USERS", "DURATION", "SEED")
 
 
 def shop(runtime: Runtime, profile: str, options: Mapping[str, str] | None = None) -> tuple[int, Path]:
     """Restock, run a profile, and return Locust's exit code and the file of the result.
 
     The file holds the cuts before and after the run as well, from which its ledger is made, and what the lab was made
-    of. ``options`` are further variables of ``loadtest/`` (``USERS``, ``DURATION``, ``SEED``), over the environment's.
+    of. ``options`` are further variables of ``loadtest/`` (``USERS``, ``DURATION``, ``SEED``).
     Raises LabError when the lab does not run, when another load does, or when an option is not what it must be.
     """
-    variables = {**_from_environment(), **(options or {}), "PROFILE": profile}
+    variables = {**(options or {}), "PROFILE": profile}
     with _only_load():
         _restock(runtime, variables)
         REPORTS.mkdir(exist_ok=True)
@@ -57,9 +54,11 @@ def _done(run: Mapping) -> str:
     return f"{run['users']} users, {run['requests']:,} requests ({rate:,.1f}/s), {run['failures']:,} failed"
 
 
-def shop_from_page(runtime: Runtime) -> int:
-    """Open Locust's own page at ``LOCUST_PORT`` until Ctrl-C and return its exit code."""
-    variables = _from_environment()
+def shop_from_page(runtime: Runtime, variables: Mapping[str, str]) -> int:
+    """Open Locust's own page at ``LOCUST_PORT`` until Ctrl-C and return its exit code.
+
+    ``variables`` are those of :func:`shop`, and ``PROFILE``.
+    """
     with _only_load():
         _restock(runtime, variables)
         return runtime.shop_from_page(variables)
@@ -75,10 +74,6 @@ def _only_load() -> Iterator[None]:
         except BlockingIOError as error:
             raise LabError("another load shops in this lab: wait for it to end, or stop it.") from error
         yield
-
-
-def _from_environment() -> dict[str, str]:
-    return {name: os.environ[name] for name in OPTIONS if os.environ.get(name)}
 
 
 def _restock(runtime: Runtime, variables: Mapping[str, str]) -> None:

@@ -1,6 +1,5 @@
 """What every runtime of the lab can do, whatever its parts run in."""
 
-import errno
 import fcntl
 import json
 import os
@@ -16,7 +15,7 @@ from pathlib import Path
 import requests
 
 from lab import local, progress
-from lab.errors import LabError
+from lab.errors import LabError, sentence
 from lab.parts import Part, parts_with
 from lab.parts import part as part_named
 from lab.paths import LOGS, STATE, write_private
@@ -237,10 +236,7 @@ class Runtime(ABC):
         try:
             yield
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
-                raise LabError(f"{error.filename or 'the system'}: {error.strerror or error}.") from error
-            where = error.filename or STATE
-            raise LabError(f"{where}: {error.strerror}: free some space there, or make it writable.") from error
+            raise LabError(sentence(error)) from error
         finally:
             os.close(file)
 

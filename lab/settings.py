@@ -9,19 +9,17 @@ from lab.errors import LabError
 from lab.paths import ROOT
 
 
-def _port(value: str) -> str:
-    if not (value.isdecimal() and 1 <= int(value) <= 65535):
-        raise ValueError("a port from 1 to 65535")
-    return value
-
-
-def _count(most: int):
+def _number(most: int, meaning: str = "a whole number"):
     def check(value: str) -> str:
-        if not (value.isdecimal() and 1 <= int(value) <= most):
-            raise ValueError(f"a whole number from 1 to {most}")
+        # Of one number there is one spelling: 08443 beside 8443 would be two ports.
+        if not (re.fullmatch(r"[1-9][0-9]{0,6}", value) and int(value) <= most):
+            raise ValueError(f"{meaning} from 1 to {most}")
         return value
 
     return check
+
+
+_port = _number(65535, "a port")
 
 
 def _matching(pattern: str, meaning: str):
@@ -31,12 +29,6 @@ def _matching(pattern: str, meaning: str):
         return value
 
     return check
-
-
-def _url(value: str) -> str:
-    if value and not re.match(r"[a-z][a-z0-9+]*://", value):
-        raise ValueError("empty, or a URL such as postgres://user:password@host:5432/name")
-    return value
 
 
 _image = _matching(r"[a-z0-9][a-z0-9._/:-]*[:@][A-Za-z0-9._:-]+", "the name of an image with its version")
@@ -80,12 +72,14 @@ CHECKS = {
     "EXPORTER_ACCESS_LOG_PORT": _port,
     "EXPORTER_BLACKBOX_PORT": _port,
     "SHOP_HOSTS": hosts.read,
-    "DATABASE_URL": _url,
-    "CACHE_URL": _url,
-    "UWSGI_WORKERS": _count(64),
-    "UWSGI_MAX_REQUESTS": _count(1_000_000),
+    "LAB_DATABASE_URL": _matching(
+        r"(sqlite:///.+|(postgres|postgresql)://.+)?", "empty, or a URL such as postgres://user:password@host:5432/name"
+    ),
+    "LAB_CACHE_URL": _matching(r"(locmem://|rediss?://.+)?", "empty, or a URL such as redis://host:6379/0"),
+    "UWSGI_WORKERS": _number(64),
+    "UWSGI_MAX_REQUESTS": _number(1_000_000),
     # NGINX waits for 35 s: a worker must be killed before.
-    "UWSGI_HARAKIRI": _count(30),
+    "UWSGI_HARAKIRI": _number(30),
     "LAB_FAULTS": _matching("0|1", "1, or 0 for a shop that commits no fault on demand"),
     "APP_CPUS": _matching(r"[1-9][0-9]*|0\.[1-9]", "a number of cores such as 2 or 0.5"),
     "APP_MEMORY": _matching(r"[1-9][0-9]*m", "a size in MiB such as 512m"),
@@ -97,8 +91,13 @@ CHECKS = {
 }
 
 
-def read_env_file(path: Path) -> dict[str, str]:
-    """Return the settings of an ``.env`` file: one ``NAME=value`` a line, ``#`` begins a comment line.
+def without_password(url: str) -> str:
+    """Return a database's URL as it can be shown."""
+    return re.sub(r"//.*@", "//", url).partition("?")[0]
+
+
+def read_env_file(path: Path) -> dict[str, tuple[str, int]]:
+    """Return the settings of an ``.env`` file, each with the number of its line: ``NAME=value``, ``#`` for a comment.
 
     Raises LabError for a file that cannot be read, a line of another form, or a name that is no setting.
     """
@@ -115,18 +114,25 @@ def read_env_file(path: Path) -> dict[str, str]:
         if not equals:
             raise LabError(f"line {number} of {path.name} is {line!r}: write NAME=value.")
         if name not in CHECKS:
-            raise LabError(f"line {number} of {path.name} sets {name}, which is no setting: see the list in README.md.")
-        settings[name] = value
+            hint = f"write LAB_{name}" if f"LAB_{name}" in CHECKS else "see the list in README.md"
+            raise LabError(f"line {number} of {path.name} sets {name}, which is no setting: {hint}.")
+        settings[name] = (value, number)
     return settings
 
 
 def load(environment: Mapping[str, str], path: Path = ROOT / ".env") -> dict[str, str]:
     """Return every setting as text, checked.
 
-    Raises LabError when one is missing or is not what it must be, or when two parts are given one port.
+    Raises LabError, with the place where it is set, when one is missing or is not what it must be, or when two parts
+    are given one port.
     """
-    settings = {"DATABASE_URL": "", "CACHE_URL": "", **read_env_file(path)}
-    settings |= {name: environment[name] for name in CHECKS if environment.get(name)}
+    settings = {"LAB_DATABASE_URL": "", "LAB_CACHE_URL": ""}
+    places = {}
+    for name, (value, number) in read_env_file(path).items():
+        settings[name], places[name] = value, f"line {number} of {path.name}"
+    for name in CHECKS:
+        if environment.get(name):
+            settings[name], places[name] = environment[name], f"the environment variable {name}"
     for name, check in CHECKS.items():
         if name not in settings:
             raise LabError(f"{name} is missing from {path.name}: restore it with `git checkout .env`.")
@@ -135,13 +141,16 @@ def load(environment: Mapping[str, str], path: Path = ROOT / ".env") -> dict[str
         except ValueError as error:
             # A URL may hold a password.
             value = "not right" if name.endswith("_URL") else repr(settings[name])
-            raise LabError(f"{name} is {value}, but must be {error}: mend it in .env.") from error
+            raise LabError(f"{name} is {value}, but must be {error}: change {places[name]}.") from error
     ports: dict[str, str] = {}
     for name in CHECKS:
         if not name.endswith("_PORT"):
             continue
         if other := ports.get(settings[name]):
-            raise LabError(f"{other} and {name} are both {settings[name]}: give each part its own port in .env.")
+            raise LabError(
+                f"{other} and {name} are both {settings[name]}: change {places[other]} or {places[name]}, "
+                "since no two services can share a port."
+            )
         ports[settings[name]] = name
     # The lab itself asks for the shop at localhost.
     settings["SHOP_HOSTS"] = ",".join(dict.fromkeys([*hosts.read(settings["SHOP_HOSTS"]), "localhost", "127.0.0.1"]))

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.environment import for_tools
 from lab.errors import LabError
 from lab.paths import LOGS, ROOT
 
@@ -154,9 +155,9 @@ class Compose:
         return ["docker", "compose", "--project-directory", str(ROOT), *files, *arguments]
 
     def environment(self) -> dict[str, str]:
-        """Return what it is run with: the user's environment and the lab's settings, no COMPOSE_* of the user's."""
-        own = {name: value for name, value in os.environ.items() if not name.startswith("COMPOSE_")}
-        authorities = (os.environ.get(name) for name in ("BUILD_CA_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"))
+        """Return what it is run with: the environment of tools and the lab's settings."""
+        own = for_tools()
+        authorities = (own.get(name) for name in ("BUILD_CA_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"))
         ca = next((path for path in authorities if path and Path(path).is_file()), None)
         return own | dict(self._settings) | ({"BUILD_CA_FILE": ca} if ca else {})
 

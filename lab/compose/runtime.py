@@ -36,8 +36,8 @@ FIXED = {
     "EXPORTER_UWSGI_PORT": "9117",
     "EXPORTER_ACCESS_LOG_PORT": "3903",
     "EXPORTER_BLACKBOX_PORT": "9115",
-    "DATABASE_URL": "",
-    "CACHE_URL": "",
+    "LAB_DATABASE_URL": "",
+    "LAB_CACHE_URL": "",
 }
 #: What is bound to the pod's loopback and not to the network of who watches.
 ON_LOOPBACK = ("APP_STATS_PORT", "NGINX_STATUS_PORT")
@@ -68,7 +68,7 @@ class ComposeRuntime(Runtime):
     running_settings = OWN / "settings.json"
 
     def __init__(self, wanted: dict[str, str]) -> None:
-        self._not_here = [name for name in ("DATABASE_URL", "CACHE_URL") if wanted[name]]
+        self._not_here = [name for name in ("LAB_DATABASE_URL", "LAB_CACHE_URL") if wanted[name]]
         super().__init__(wanted | FIXED)
         self._inside = Inside()
 

@@ -226,13 +226,12 @@ def shopping(runtime: Runtime, calm_seconds: float) -> Iterator[None]:
     began = time.time()
     LOGS.mkdir(exist_ok=True)
     log = LOGS / "drill-load.log"
-    environment = {**os.environ, "RUNTIME": runtime.name, "PROFILE": "steady", "DURATION": str(LONGEST_SECONDS)}
     with signals.heeded_once():
         with log.open("w") as output:
             load = subprocess.Popen(
-                [sys.executable, "-m", "lab", "load"],
+                [sys.executable, "-m", "lab", "load", "--profile=steady", f"--duration={LONGEST_SECONDS}"],
                 cwd=ROOT,
-                env=environment,
+                env={**os.environ, "RUNTIME": runtime.name},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

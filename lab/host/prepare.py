@@ -10,6 +10,7 @@ from pathlib import Path
 from string import Template
 
 from lab import certificates, progress
+from lab.environment import for_services
 from lab.errors import LabError
 from lab.host.programs import UNPACKED
 from lab.paths import LOGS, ROOT, STATE, write_private
@@ -20,8 +21,6 @@ SECRET_KEY_FILE = STATE / "secrets" / "django-secret-key"
 TOKEN_FILE = STATE / "secrets" / "lab-token"
 #: Where alertmanager.yml has the receiver.
 RECEIVER_IN_CONTAINERS = "http://receiver:8095/"
-#: Passed on from the user's environment; the rest of it does not reach the lab's processes.
-INHERITED = ("HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 
 def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> dict[str, str]:
@@ -32,7 +31,7 @@ def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> di
     chosen = {name: value for name, value in settings.items() if value}
     database = STATE / "data" / "shop.sqlite3"
     return {
-        **{name: os.environ[name] for name in INHERITED if name in os.environ},
+        **for_services(),
         "PATH": os.pathsep.join(
             (str(STATE / "venv" / "bin"), os.environ.get("PATH", os.defpath), str(UNPACKED / "usr" / "bin"))
         ),
@@ -47,7 +46,8 @@ def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> di
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "SECRET_KEY_FILE": str(SECRET_KEY_FILE),
         "LAB_TOKEN_FILE": str(TOKEN_FILE),
-        "DATABASE_URL": f"sqlite:///{database}",
+        "DATABASE_URL": settings["LAB_DATABASE_URL"] or f"sqlite:///{database}",
+        "CACHE_URL": settings["LAB_CACHE_URL"] or "locmem://",
         "STATIC_ROOT": str(NGINX / "static"),
         # A browser keeps HSTS by name, for every port: on localhost it would break http://localhost:9090.
         "HSTS_SECONDS": "0",

@@ -8,9 +8,11 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
+import click
 import psutil
 
-from lab import certificates, local, ports, progress
+from lab import certificates, local, ports, progress, settings
+from lab.environment import for_services
 from lab.errors import LabError
 from lab.host import prepare, programs
 from lab.host.supervisor import Supervisor
@@ -49,6 +51,11 @@ class HostRuntime(Runtime):
             self._stop()
             self.settings = self._wanted
             ports.refuse_taken(self.settings, [port for part in self.parts for port in part.ports])
+            if database := self.settings["LAB_DATABASE_URL"]:
+                shown = settings.without_password(database)
+                click.echo(
+                    f"Database: {shown}, from LAB_DATABASE_URL; it is migrated and the catalogue is seeded there."
+                )
             try:
                 found = programs.find_all()
                 environment = prepare.environment(self.settings, found)
@@ -137,15 +144,19 @@ class HostRuntime(Runtime):
 
     def _locust(self, arguments: Sequence[str], variables: Mapping[str, str]) -> int:
         shop = f"https://localhost:{self.settings['SHOP_HTTPS_PORT']}"
+        # Locust reads ~/.locust.conf, and locust.conf and pyproject.toml in its folder: here is none of them.
+        home = STATE / "locust"
+        home.mkdir(parents=True, exist_ok=True)
         environment = {
-            **os.environ,
+            **for_services(),
+            "HOME": str(home),
             "LAB_CA_FILE": str(self.ca_file),
             "LAB_TOKEN_FILE": str(self.token_file),
             "SHOP_HTTP_URL": f"http://localhost:{self.settings['SHOP_HTTP_PORT']}",
             **variables,
         }
         locust = [str(VENV / "bin" / "locust"), "--locustfile", str(LOCUSTFILE), "--host", shop, *arguments]
-        return wait_for_locust(subprocess.Popen(locust, cwd=ROOT, env=environment))
+        return wait_for_locust(subprocess.Popen(locust, cwd=home, env=environment))
 
     def _remove_data(self) -> None:
         prepare.remove_data()

@@ -29,6 +29,7 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from lab import signals
+from lab.environment import for_services
 from lab.errors import LabError
 from lab.host import prepare
 from lab.paths import ROOT, VENV
@@ -221,7 +222,7 @@ class Shop:
 def _environment(folder: Path) -> dict[str, str]:
     """Return the environment of both shops; of the user's own only what every process of the lab inherits."""
     return {
-        **{name: os.environ[name] for name in prepare.INHERITED if name in os.environ},
+        **for_services(),
         "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "PYTHONDONTWRITEBYTECODE": "1",
         "DJANGO_SETTINGS_MODULE": "config.settings",

@@ -1,4 +1,4 @@
-"""The shop under test, on a real database: a SQLite file, or the PostgreSQL that DATABASE_URL names."""
+"""The shop under test, on a real database: a SQLite file, or the PostgreSQL that LAB_TEST_DATABASE_URL names."""
 
 import pytest
 from django.core.cache import cache

@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from lab import settings
+from lab.bootstrap import FLAGS
 from lab.paths import ROOT, STATE
 
 Command = Callable[..., subprocess.CompletedProcess]
@@ -41,14 +42,19 @@ def free_ports() -> dict[str, str]:
         return {name: str(server.getsockname()[1]) for name, server in zip(names, held, strict=True)}
 
 
-def command_in(checkout: Path, ports: dict[str, str]) -> Command:
-    """Return the lab's command in a checkout, on these ports; variables are given by name."""
+def unset() -> dict[str, str]:
+    """Return this environment without the lab's settings, which a lab that the tests look at may have."""
+    return {name: value for name, value in os.environ.items() if name not in settings.CHECKS}
+
+
+def command_in(checkout: Path, ports: dict[str, str], environment: Mapping[str, str] | None = None) -> Command:
+    """Return the lab's command in a checkout, on these ports; variables are given by name, over the environment."""
 
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
         return subprocess.run(
-            [sys.executable, "-m", "lab", *arguments],
+            [sys.executable, *FLAGS, "-m", "lab", *arguments],
             cwd=checkout,
-            env={**os.environ, "RUNTIME": "host", **ports, **variables},
+            env={**unset(), **(environment or {}), "RUNTIME": "host", **ports, **variables},
             capture_output=True,
             text=True,
             timeout=150,

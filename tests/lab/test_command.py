@@ -40,9 +40,9 @@ def test_a_wrong_setting_is_refused_by_name(lab, checkout):
 
 
 def test_a_wrong_database_is_refused_and_nothing_stays_running(lab, checkout):
-    refusal = sentence(lab("up", DATABASE_URL="mysql://shop@localhost/shop"))
+    refusal = sentence(lab("up", LAB_DATABASE_URL="mysql://shop@localhost/shop"))
 
-    assert "DATABASE_URL" in refusal
+    assert "LAB_DATABASE_URL" in refusal
     assert processes_of(checkout) == []
 
 
@@ -185,7 +185,7 @@ def test_clean_asks_before_it_removes(lab, checkout):
 
     assert lab("clean").returncode == 1
     assert data.exists()
-    assert lab("clean", FORCE="1").returncode == 0
+    assert lab("clean", "--force").returncode == 0
     assert not data.exists()
 
 

@@ -30,7 +30,7 @@ def lab(checkout: Path) -> Iterator[Command]:
 
 def load(lab: Command) -> tuple[int, str]:
     """Shop for a little, and return the exit code and all that was said."""
-    done = lab("load", PROFILE="smoke", USERS="6", DURATION="6s")
+    done = lab("load", "--profile=smoke", "--users=6", "--duration=6s")
     return done.returncode, done.stdout + done.stderr
 
 

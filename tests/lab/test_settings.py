@@ -45,8 +45,8 @@ def test_an_empty_variable_of_the_environment_overrides_nothing():
         ("SHOP_HOSTS=shop example", "SHOP_HOSTS is 'shop example'"),
         ("SHOP_HOSTS=a;b", "SHOP_HOSTS is 'a;b'"),
         (
-            "DATABASE_URL=Postgres://shop:secret@localhost/shop",
-            "DATABASE_URL is not right, but must be empty",
+            "LAB_DATABASE_URL=Postgres://shop:secret@localhost/shop",
+            "LAB_DATABASE_URL is not right, but must be empty",
         ),
         ("UWSGI_HARAKIRI=31", "UWSGI_HARAKIRI is '31', but must be a whole number from 1 to 30"),
         ("PROMETHEUS_RETENTION_TIME=two weeks", "PROMETHEUS_RETENTION_TIME is 'two weeks'"),

@@ -23,9 +23,9 @@ def playing(runtime, name: str) -> Iterator[subprocess.Popen]:
     """Begin a round of which only this test knows what it is; give it once it has begun."""
     seed = next(each for each in count() if game.choose(runtime, each).name == name)
     player = subprocess.Popen(
-        [sys.executable, "-m", "lab", "incident"],
+        [sys.executable, "-m", "lab", "incident", f"--seed={seed}"],
         cwd=ROOT,
-        env={**os.environ, "RUNTIME": runtime.name, "SEED": str(seed), "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "RUNTIME": runtime.name, "PYTHONUNBUFFERED": "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

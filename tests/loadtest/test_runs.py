@@ -1,7 +1,6 @@
 """Short runs of the real load against a real shop: uWSGI without NGINX, on free ports."""
 
 import json
-import os
 import re
 import secrets
 import signal
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 import requests
 
+from lab.environment import for_services
 from tests.eventually import eventually
 from tests.programs import program
 
@@ -23,7 +23,6 @@ APP = ROOT / "app"
 HEEDS_SIGINT = (
     "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
 )
-VARIABLES = ("PROFILE", "USERS", "DURATION", "SEED", "LAB_CA_FILE", "SHOP_HTTP_URL")
 
 
 class Shop(NamedTuple):
@@ -68,7 +67,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     folder = tmp_path_factory.mktemp("shop")
     (folder / "metrics").mkdir()
     environment = {
-        **os.environ,
+        **for_services(),
         "SECRET_KEY": secrets.token_urlsafe(50),
         "DEBUG": "true",
         "DATABASE_URL": f"sqlite:///{folder}/shop.sqlite3",
@@ -101,12 +100,11 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 
 def _start(host: str, result_file: Path, **variables: str) -> subprocess.Popen:
-    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     command = [program("locust"), "-f", ROOT / "loadtest" / "locustfile.py", "--headless", "--host", host]
     return subprocess.Popen(
         # A shell that began this in the background has it ignore SIGINT, which a new program would inherit.
         [sys.executable, "-c", HEEDS_SIGINT, *command],
-        env=environment | {"LAB_LOAD_RESULT": str(result_file)} | variables,
+        env=for_services() | {"LAB_LOAD_RESULT": str(result_file)} | variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

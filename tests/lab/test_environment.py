@@ -1,0 +1,122 @@
+"""What a user's shell and home folder can do to the lab: nothing that is not documented."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.bootstrap import FLAGS
+from lab.paths import ROOT
+from tests.lab import hostile
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> dict[str, str]:
+    """The variables of a hostile shell, and the PATH of this one."""
+    return {"PATH": os.environ["PATH"], **hostile.environment(tmp_path)}
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Path:
+    """A program for ``make PYTHON=`` that prints its arguments, one a line."""
+    program = tmp_path / "show"
+    program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    program.chmod(0o755)
+    return program
+
+
+def passed_by_make(python: Path, *arguments: str, **shell: str) -> list[str]:
+    """Return what the lab's command is given by ``make`` with these arguments."""
+    make = ["make", f"PYTHON={python}", *arguments]
+    done = subprocess.run(make, cwd=ROOT, env={"PATH": os.environ["PATH"], **shell}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    isolated, script, *given = done.stdout.splitlines()
+    assert (isolated, script) == ("-I", "lab/bootstrap.py")
+    return given
+
+
+@pytest.mark.parametrize(
+    "verb", ["logs", "restart", "clean", "load", "load-ui", "ledger", "report", "drill", "incident"]
+)
+def test_variables_of_the_shell_are_no_arguments_of_a_verb(python, verb):
+    assert passed_by_make(python, verb, **hostile.SHELL) == [verb]
+
+
+@pytest.mark.parametrize(
+    ("command", "given"),
+    [
+        ("logs S=nginx FOLLOW=1", "logs --follow -- nginx"),
+        ("logs FOLLOW=0", "logs"),
+        ("restart S=-x", "restart -- -x"),
+        ("clean FORCE=1", "clean --force"),
+        ("clean FORCE=0", "clean"),
+        ("clean FORCE=", "clean"),
+        ("load PROFILE=smoke USERS=3 DURATION=9s SEED=7", "load --profile=smoke --users=3 --duration=9s --seed=7"),
+        ("load-ui SEED=7", "load-ui --seed=7"),
+        ("ledger R='my $HOME; it'\"'\"'s (1).json'", "ledger -- 'my $HOME; it'\"'\"'s (1).json'"),
+        ("report R='a.json b.json'", "report --runs='a.json b.json'"),
+        ("drill D=bad-deploy", "drill -- bad-deploy"),
+        ("incident SEED=7", "incident --seed=7"),
+    ],
+)
+def test_make_passes_its_arguments_on(python, command, given):
+    assert passed_by_make(python, *shlex.split(command)) == shlex.split(given)
+
+
+def test_force_in_the_shell_does_not_keep_clean_from_asking(lab, checkout):
+    data = checkout / ".lab" / "data" / "shop.sqlite3"
+    data.parent.mkdir()
+    data.write_text("orders")
+
+    assert lab("clean", FORCE="1").returncode == 1
+    assert data.read_text() == "orders"
+
+
+def test_the_database_of_another_project_is_left_alone(lab, checkout, tmp_path):
+    (checkout / ".lab" / "data").mkdir()
+
+    done = lab("manage", "migrate", DATABASE_URL=f"sqlite:///{tmp_path}/other.sqlite3")
+
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "other.sqlite3").exists()
+    assert (checkout / ".lab" / "data" / "shop.sqlite3").exists()
+
+
+def test_the_database_of_the_lab_is_chosen_by_its_own_name(lab, checkout, tmp_path):
+    (checkout / ".lab" / "data").mkdir()
+
+    done = lab("manage", "migrate", LAB_DATABASE_URL=f"sqlite:///{tmp_path}/chosen.sqlite3")
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "chosen.sqlite3").exists()
+    assert not (checkout / ".lab" / "data" / "shop.sqlite3").exists()
+
+
+def test_up_names_the_database_that_it_will_change_without_its_password(lab):
+    done = lab("up", LAB_DATABASE_URL="postgres://shop:se/cr@et@127.0.0.1:1/shop?sslmode=disable")
+
+    assert "Database: postgres://127.0.0.1:1/shop, from LAB_DATABASE_URL;" in done.stdout
+    assert "manage.py migrate" in done.stderr
+    assert "cr@et" not in done.stdout + done.stderr
+
+
+def test_tests_run_in_a_hostile_shell_on_a_database_of_their_own(shell):
+    tests = ["tests/app/test_health.py", "tests/app/test_checkout.py", "tests/lab/test_settings.py"]
+    command = [sys.executable, *FLAGS, "-m", "lab", "test", *tests]
+
+    done = subprocess.run(command, cwd=ROOT, env=shell | {"RUNTIME": "host"}, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout
+
+
+def test_status_is_the_same_in_a_hostile_shell(shell):
+    done = subprocess.run(
+        ["make", f"PYTHON={sys.executable}", "status"], cwd=ROOT, env=shell, capture_output=True, text=True
+    )
+
+    assert "Traceback" not in done.stderr
+    assert done.stdout.splitlines()[0].split()[:2] == ["part", "state"]

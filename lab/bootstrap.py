@@ -59,7 +59,9 @@ def of_pip() -> dict[str, str]:
     All of that is in variables, so that no file of pip's (``user = true``, ``target = …``) is read.
     """
     own = environment.for_tools()
-    listed = subprocess.run([PYTHON, "-I", "-m", "pip", "config", "list"], env=own, capture_output=True, text=True)
+    command = [PYTHON, "-I", "-m", "pip", "config", "list"]
+    # With `user = true` in a file, pip would list the user's own file alone.
+    listed = subprocess.run(command, env=own | {"PIP_USER": "0"}, capture_output=True, text=True)
     if listed.returncode != 0:
         fail(f"pip's configuration cannot be read: {(listed.stderr.strip().splitlines() or ['no reason given'])[-1]}")
     given = {}

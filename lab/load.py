@@ -12,6 +12,7 @@ from lab.errors import LabError
 from lab.ledger import books, cut
 from lab.parts import part
 from lab.paths import REPORTS, STATE
+from lab.report.figures import duration
 from lab.runtime import Runtime
 from loadtest.options import BadOption, read_options
 
@@ -30,7 +31,7 @@ def shop(runtime: Runtime, profile: str, options: Mapping[str, str] | None = Non
     with _only_load():
         _restock(runtime, variables)
         REPORTS.mkdir(exist_ok=True)
-        result = REPORTS / f"load-{time.strftime('%Y%m%d-%H%M%S')}-{profile}.json"
+        result = REPORTS / f"load-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{profile}.json"
         opening = books.open_books(runtime)
         events.tell(runtime, "load", "start", profile, f"{profile} begins: {_wanted(variables)}")
         code = runtime.shop(variables, result)
@@ -50,7 +51,7 @@ def _wanted(variables: Mapping[str, str]) -> str:
 
 
 def _done(run: Mapping) -> str:
-    rate = run["requests"] / max(run["end"] - run["start"], 1)
+    rate = run["requests"] / duration(run)
     return f"{run['users']} users, {run['requests']:,} requests ({rate:,.1f}/s), {run['failures']:,} failed"
 
 

@@ -1,7 +1,7 @@
 """The way of an alert, as it is now: what fires in Prometheus, what Alertmanager does with it, and whom it told."""
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 
 import requests
 
@@ -107,7 +107,7 @@ def _told(runtime: Runtime) -> list[tuple[str, ...]]:
     last = sorted([*others[-SHOWN:], *beats[-1:]], key=lambda each: each["received"])
     rows = [
         (
-            f"{datetime.fromisoformat(each['received']).astimezone():%Y-%m-%d %H:%M:%S}",
+            f"{datetime.fromisoformat(each['received']).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
             each["receiver"],
             each["status"],
             _values(alert["labels"].get("alertname", "") for alert in each["alerts"]),

@@ -56,8 +56,19 @@ def alerts(runtime: Runtime, run: Run) -> str:
 
 
 def last() -> Path:
-    """Return the file of the newest run; raises LabError when there is none."""
-    found = sorted(REPORTS.glob("load-*.json"))
+    """Return the file of the run that started last; raises LabError when there is none."""
+    found = list(REPORTS.glob("load-*.json"))
     if not found:
         raise LabError("there was no run yet: `make load` makes one.")
-    return found[-1]
+    return max(found, key=_started)
+
+
+def _started(file: Path) -> tuple[float, str]:
+    """Return when a run started, by its file, and the file's name; a file that is none of a run counts as the oldest.
+
+    Not by the name alone: files of earlier versions are named in the local time of their run.
+    """
+    try:
+        return float(json.loads(file.read_text(encoding="utf-8"))["start"]), file.name
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0, file.name

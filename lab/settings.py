@@ -141,7 +141,8 @@ def load(environment: Mapping[str, str], path: Path = ROOT / ".env") -> dict[str
         except ValueError as error:
             # A URL may hold a password.
             value = "not right" if name.endswith("_URL") else repr(settings[name])
-            raise LabError(f"{name} is {value}, but must be {error}: change {places[name]}.") from error
+            change = "change or unset" if environment.get(name) else "change"
+            raise LabError(f"{name} is {value}, but must be {error}: {change} {places[name]}.") from error
     ports: dict[str, str] = {}
     for name in CHECKS:
         if not name.endswith("_PORT"):

@@ -33,7 +33,8 @@ class LoadRun:
         self._environment = environment
         self._title = title
         self._user_numbers = itertools.count(1)
-        self._started = self._ended = time.time()
+        self._started = time.time()
+        self._began = time.monotonic()
         self._most_users = 0
         self._progress: gevent.Greenlet | None = None
 
@@ -54,6 +55,7 @@ class LoadRun:
         self.tally = Tally()
         self._user_numbers = itertools.count(1)
         self._started = time.time()
+        self._began = time.monotonic()
         self._most_users = 0
         self._progress = gevent.spawn(self._say_how_it_goes)
 
@@ -88,7 +90,7 @@ class LoadRun:
             line = summary.progress(
                 self.tally,
                 title=self._title,
-                seconds=time.time() - self._started,
+                seconds=time.monotonic() - self._began,
                 of_seconds=self.options.profile.seconds if self._environment.shape_class else None,
                 users=self._environment.runner.user_count,
             )
@@ -97,32 +99,33 @@ class LoadRun:
     def _judge(self, **_: Any) -> None:
         if self._progress is None:  # Locust's page was closed before a run
             return
-        self._ended = time.time()
+        duration = time.monotonic() - self._began
         self._progress.kill(block=False)
         self._progress = None
         if self._environment.shape_class:
-            self.tally.cut_short = self._ended - self._started < self.options.profile.seconds
+            self.tally.cut_short = duration < self.options.profile.seconds
         stats = self._environment.stats
         rows = [_row(entry, entry.name) for entry in stats.entries.values()]
         parts = [
             "\r\033[K" if sys.stdout.isatty() else "",
             summary.table(rows, _row(stats.total, "all")),
             summary.failures(self.tally),
-            summary.verdict(self.tally, seconds=self._ended - self._started),
+            summary.verdict(self.tally, seconds=duration),
         ]
         print("\n\n".join(part for part in parts if part), flush=True)
         self._environment.process_exit_code = 1 if self.tally.problems() else 0
         if self.options.result_file:
-            self._write_result(self.options.result_file)
+            self._write_result(self.options.result_file, duration)
 
-    def _write_result(self, path: Path) -> None:
+    def _write_result(self, path: Path, duration: float) -> None:
         result = {
             "profile": self._title,
             "seed": self.options.seed,
             "users": self._most_users,
             "host": self._environment.host,
             "start": self._started,
-            "end": self._ended,
+            "end": time.time(),
+            "duration": duration,
             **self.tally.as_json(),
         }
         unfinished = path.with_name(f"{path.name}.{os.getpid()}")

@@ -39,12 +39,15 @@ MEND_PATIENCE_SECONDS = 60
 class Timeline:
     """What happened when, in seconds since the fault began, and what of the alerts is still to come."""
 
+    #: Unix time.
     began: float = field(default_factory=time.time)
+    #: The same moment, by the clock that nobody sets.
+    _began: float = field(default_factory=time.monotonic)
     steps: list[tuple[float, str]] = field(default_factory=list)
 
     def note(self, what: str) -> None:
         """Put down that something happened now, and say so."""
-        seconds = time.time() - self.began
+        seconds = time.monotonic() - self._began
         self.steps.append((seconds, what))
         click.echo(f"  {seconds:6.1f} s  {what}")
 

@@ -1,7 +1,7 @@
 """The ledger as a person reads it, at 100 columns."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from lab.ledger.account import Account
 from lab.ledger.books import Ledger
@@ -14,9 +14,9 @@ ABSENT = "·"
 
 def page(ledger: Ledger) -> str:
     """Return the whole: the table by route and status, the statement from tier to tier, the quantiles, the verdict."""
-    began, ended = (datetime.fromtimestamp(at).strftime("%H:%M:%S") for at in (ledger.start, ledger.end))
+    began, ended = (datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S") for at in (ledger.start, ledger.end))
     parts = [
-        f"The ledger from {began} to {ended}: requests as each tier counted them",
+        f"The ledger from {began} to {ended} UTC: requests as each tier counted them",
         _table(ledger.account),
         "\n".join(_statement(ledger.account)),
         _times(ledger.quantiles),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import bootstrap
 from lab.bootstrap import FLAGS
 from lab.paths import ROOT
 from tests.lab import hostile
@@ -120,3 +121,24 @@ def test_status_is_the_same_in_a_hostile_shell(shell):
 
     assert "Traceback" not in done.stderr
     assert done.stdout.splitlines()[0].split()[:2] == ["part", "state"]
+
+
+def test_pip_gets_the_users_index_and_nothing_else_of_the_users_configuration(shell, monkeypatch):
+    Path(shell["HOME"], ".config/pip/pip.conf").write_text(
+        "[global]\nuser = true\ntarget = /nowhere\nindex-url = https://first.example/\ntimeout = 7\n"
+        "extra-index-url =\n    https://one.example/\n    https://two.example/\n"
+        "[install]\ndry-run = true\nindex-url = https://second.example/\n"
+    )
+    for name, value in {**shell, "PIP_TIMEOUT": "9"}.items():
+        monkeypatch.setenv(name, value)
+
+    env = bootstrap.of_pip()
+
+    given = {name: env[name].split() for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TIMEOUT")}
+    assert given == {
+        "PIP_INDEX_URL": ["https://second.example/"],
+        "PIP_EXTRA_INDEX_URL": ["https://one.example/", "https://two.example/"],
+        "PIP_TIMEOUT": ["9"],
+    }
+    assert env["PIP_CONFIG_FILE"] == os.devnull
+    assert not env.keys() & {"PIP_USER", "PIP_TARGET", "PIP_DRY_RUN", "PIP_PYTHON", "PYTHONPATH", "PYTHONHOME"}

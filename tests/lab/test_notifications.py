@@ -138,7 +138,7 @@ def test_all_three_are_printed_in_columns(addresses):
 def test_the_last_ten_notifications_are_printed_and_one_heartbeat(addresses):
     text, _ = notifications.page(Lab(addresses))
 
-    told = [line.split(" ", 2)[2] for line in rows(text, "What was told")]
+    told = [line.split(" UTC ")[1] for line in rows(text, "What was told")]
     assert told == [
         *(f"page firing Older{number:02} page" for number in range(3, 12)),
         "page firing UwsgiDown page uWSGI does not run.",

@@ -38,6 +38,12 @@ def test_an_empty_variable_of_the_environment_overrides_nothing():
         ("SHOP_HTTPS_PORT=0", "SHOP_HTTPS_PORT is '0'"),
         ("SHOP_HTTPS_PORT=65536", "SHOP_HTTPS_PORT is '65536'"),
         ("SHOP_HTTPS_PORT=", "SHOP_HTTPS_PORT is ''"),
+        ("SHOP_HTTPS_PORT=08443", "SHOP_HTTPS_PORT is '08443'"),
+        ("SHOP_HTTPS_PORT=८४४३", "SHOP_HTTPS_PORT is '८४४३'"),
+        ("UWSGI_WORKERS=04", "UWSGI_WORKERS is '04'"),
+        ("UWSGI_WORKERS=" + "9" * 5000, "UWSGI_WORKERS is '9999"),
+        ("DATABASE_URL=sqlite:////tmp/shop", "sets DATABASE_URL, which is no setting: write LAB_DATABASE_URL"),
+        ("LAB_CACHE_URL=postgres://cache", "LAB_CACHE_URL is not right, but must be empty, or a URL such as redis://"),
         ("PROMETHEUS_PORT=8443", "SHOP_HTTPS_PORT and PROMETHEUS_PORT are both 8443"),
         ("UWSGI_WORKERS=0", "UWSGI_WORKERS is '0', but must be a whole number"),
         ("UWSGI_WORKERS=-1", "UWSGI_WORKERS is '-1'"),
@@ -62,6 +68,28 @@ def test_a_wrong_line_ends_in_a_sentence_that_names_it(tmp_path, line, sentence)
     assert sentence in error.value.message
     assert "\n" not in error.value.message
     assert "secret" not in error.value.message
+
+
+def test_a_bad_value_is_named_with_the_line_or_the_variable_that_sets_it(tmp_path):
+    lines = (ROOT / ".env").read_text().splitlines()
+    number = next(place for place, line in enumerate(lines, start=1) if line.startswith("PROMETHEUS_PORT="))
+    path = tmp_path / ".env"
+    path.write_text("\n".join(lines).replace("PROMETHEUS_PORT=9090", "PROMETHEUS_PORT=ninety"))
+
+    with pytest.raises(LabError) as in_file:
+        settings.load({}, path)
+    # As Kubernetes sets it in every pod that has a service called "prometheus".
+    with pytest.raises(LabError) as in_shell:
+        settings.load({"PROMETHEUS_PORT": "tcp://10.0.0.1:9090"}, path)
+    with pytest.raises(LabError) as twice:
+        settings.load({"PROMETHEUS_PORT": "8443"}, path)
+
+    must = "but must be a port from 1 to 65535"
+    assert in_file.value.message == f"PROMETHEUS_PORT is 'ninety', {must}: change line {number} of .env."
+    assert in_shell.value.message == (
+        f"PROMETHEUS_PORT is 'tcp://10.0.0.1:9090', {must}: change or unset the environment variable PROMETHEUS_PORT."
+    )
+    assert "change line 4 of .env or the environment variable PROMETHEUS_PORT" in twice.value.message
 
 
 def test_the_shop_always_answers_at_localhost_where_the_lab_asks_for_it(tmp_path):

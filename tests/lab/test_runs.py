@@ -1,0 +1,47 @@
+"""Which run is the last one, and what its times and its length are measured with."""
+
+import json
+import re
+
+import pytest
+
+from lab import runs
+from lab.drills import drilling
+from lab.errors import LabError
+from lab.paths import ROOT
+
+
+@pytest.fixture
+def reports(tmp_path, monkeypatch):
+    """An empty folder of reports."""
+    monkeypatch.setattr(runs, "REPORTS", tmp_path)
+    return tmp_path
+
+
+def test_the_last_run_is_the_one_that_started_last_whatever_its_file_is_called(reports):
+    # As two runs were named in the local time of their shells, nine hours before and eight behind UTC.
+    (reports / "load-20261125-060000-smoke.json").write_text(json.dumps({"start": 1_795_640_400.0}))
+    (reports / "load-20261124-132000-steady.json").write_text(json.dumps({"start": 1_795_642_800.0}))
+    (reports / "load-20261126-000000-smoke.json").write_text("{")
+
+    assert runs.last().name == "load-20261124-132000-steady.json"
+
+
+def test_without_a_run_it_is_said_how_to_make_one(reports):
+    with pytest.raises(LabError, match="`make load` makes one"):
+        runs.last()
+
+
+def test_a_drill_is_timed_by_a_clock_that_nobody_sets(monkeypatch, capsys):
+    timeline = drilling.Timeline()
+    monkeypatch.setattr(drilling.time, "time", lambda: timeline.began + 3600)
+
+    timeline.note("an hour later by the wall")
+
+    assert timeline.steps[0][0] < 60
+
+
+def test_no_duration_is_a_difference_of_the_wall_clock():
+    sources = [path for folder in ("lab", "loadtest") for path in (ROOT / folder).rglob("*.py")]
+
+    assert not [path for path in sources if re.search(r"time\.time\(\) - |- time\.time\(\)", path.read_text())]

@@ -1,9 +1,9 @@
 # The lab's face. Each verb is a command of lab/; `make` alone prints this help.
 
 PYTHON = python3
-# Isolated (-I): no PYTHON… variable of the user's shell reaches it.
+# Isolated (-I): no PYTHON… variable of the shell reaches it, and (-S) no .pth file of this Python.
 LAB = @command -v $(PYTHON) >/dev/null || { echo "lab: $(PYTHON) is missing: install Python 3.11 or newer, with venv." >&2; exit 1; }; \
-	$(PYTHON) -I lab/bootstrap.py
+	$(PYTHON) -IS lab/bootstrap.py
 
 # The arguments of a verb count only from make's own command line, so each is passed on as an option of the lab's
 # command: a variable of the same name in the user's shell (FORCE=1, USERS=…) means something else.

@@ -1,6 +1,7 @@
 """The lab's command. Whatever stops it, from the first import on, ends in one sentence."""
 
 import os
+import signal
 import sys
 
 
@@ -10,6 +11,8 @@ def main() -> None:
         # Whatever the terminal's encoding lacks, such as a check mark, is printed as a question mark.
         stream.reconfigure(errors="replace")
     try:
+        # lab/bootstrap.py has blocked it, since Python answers it with a traceback while it starts.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         from lab import environment, settings
 
         environment.clean(settings.CHECKS)

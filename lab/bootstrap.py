@@ -4,12 +4,21 @@ Makes ``.lab/venv`` from the hashed requirements when they have changed since th
 ``python -m lab COMMAND…`` in it. Uses the standard library only.
 """
 
+# ruff: noqa: E402
+# Not signal, which imports more.
+import _signal
+
+if __name__ == "__main__":
+    # Ctrl-C waits until the imports are done and it can be answered with a sentence.
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, {_signal.SIGINT})
+
 import ast
 import fcntl
 import hashlib
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -20,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # As the first folder, since Python may have put this file's own there, or none (-I, PYTHONSAFEPATH).
 sys.path.insert(0, str(ROOT))
 
-from lab import environment  # noqa: E402
+from lab import environment
 
 REQUIREMENTS = ROOT / "requirements"
 STATE = ROOT / ".lab"
@@ -151,6 +160,8 @@ def main() -> None:
             shutil.rmtree(VENV, ignore_errors=True)
             fail(f"{STATE} cannot hold the lab ({error}): free some space there, or make it writable.")
     os.chdir(ROOT)
+    # Until lab/__main__.py can answer it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     os.execv(PYTHON, [str(PYTHON), *FLAGS, "-m", "lab", *sys.argv[1:]])
 
 
@@ -158,6 +169,7 @@ if __name__ == "__main__":
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.reconfigure(errors="replace")
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         main()
     except KeyboardInterrupt:
         fail("interrupted before anything was changed.")

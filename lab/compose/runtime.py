@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -199,6 +200,8 @@ class ComposeRuntime(Runtime):
         names = [part.name for part in wanted]
         arguments = ["logs", "--tail", str(lines), *(["--follow"] if follow else []), *names]
         command = self._compose.command(*arguments)
+        # As on the host.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.execvpe(command[0], command, self._compose.environment())
 
     def shop(self, variables: Mapping[str, str], result: Path) -> int:

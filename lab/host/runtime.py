@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -133,6 +134,8 @@ class HostRuntime(Runtime):
         files = [path for path in (LOGS / f"{part.name}.log" for part in wanted) if path.exists()]
         if not files:
             raise LabError("nothing is logged yet: start the lab with `make up`.")
+        # Python ignores it, and what it becomes would inherit that: `make logs | head` is no error.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), *map(str, files)])
 
     def shop(self, variables: Mapping[str, str], result: Path) -> int:

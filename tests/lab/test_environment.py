@@ -35,7 +35,7 @@ def passed_by_make(python: Path, *arguments: str, **shell: str) -> list[str]:
     done = subprocess.run(make, cwd=ROOT, env={"PATH": os.environ["PATH"], **shell}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     isolated, script, *given = done.stdout.splitlines()
-    assert (isolated, script) == ("-I", "lab/bootstrap.py")
+    assert (isolated, script) == ("-IS", "lab/bootstrap.py")
     return given
 
 

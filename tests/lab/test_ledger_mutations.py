@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.paths import ROOT
+from tests.lab import hostile
 from tests.lab.conftest import Command, command_in, copy_of_checkout, free_ports
 
 COUNTED = "  nginx_http_responses_total[$route][$method][$status]++\n"
@@ -19,9 +20,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def lab(checkout: Path) -> Iterator[Command]:
-    """The command of a lab that runs in the copy."""
-    run = command_in(checkout, free_ports())
+def lab(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    """The command of a lab that runs in the copy, in a shell that could not be more in its way."""
+    run = command_in(checkout, free_ports(), hostile.environment(tmp_path_factory.mktemp("hostile")))
     started = run("up")
     assert started.returncode == 0, started.stderr
     yield run
@@ -34,7 +35,7 @@ def load(lab: Command) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_a_lab_that_counts_right_is_exact(lab):
+def test_a_lab_that_counts_right_is_exact_in_a_hostile_shell(lab):
     code, said = load(lab)
 
     assert "LEDGER: remainder 0 in every row" in said, said

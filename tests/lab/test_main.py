@@ -1,0 +1,76 @@
+"""What ends the lab's command, whichever it is, ends it in one sentence or in silence, without a traceback."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from lab.bootstrap import FLAGS
+from lab.paths import ROOT
+
+LAB = [sys.executable, *FLAGS, "-m", "lab"]
+MAKE = [sys.executable, "-IS", "lab/bootstrap.py"]
+
+
+@pytest.mark.parametrize("command", [LAB, MAKE], ids=["lab", "bootstrap"])
+@pytest.mark.parametrize("seconds", [0.05, 0.15, 0.3])
+def test_ctrl_c_during_the_imports_is_answered_with_a_sentence(command, seconds):
+    # As bootstrap.py has it: what comes while Python itself starts waits.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        starting = subprocess.Popen([*command, "status"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    time.sleep(seconds)
+    starting.send_signal(signal.SIGINT)
+    said = starting.communicate(timeout=30)[1].decode()
+
+    # On a fast machine it is past the imports, where click answers.
+    assert said in ("lab: interrupted before anything was changed.\n", "\nAborted!\n", "")
+    assert starting.returncode == 1
+
+
+def test_a_reader_that_leaves_early_is_no_error():
+    done = subprocess.run(
+        ["sh", "-c", '"$@" status | head -n 1', "sh", *LAB], cwd=ROOT, capture_output=True, text=True, timeout=30
+    )
+
+    assert done.stdout.startswith("part")
+    assert done.stderr == ""
+
+
+def test_a_full_disk_under_the_output_is_said_in_a_sentence():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*LAB, "status"], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
+
+    assert done.returncode == 1
+    assert "No space left on device: free some space" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def run_as_command(body: str, **variables: str) -> subprocess.CompletedProcess:
+    """Run the lab's command with this in the place of all that it can do."""
+    script = f"import runpy\nfrom lab import cli, progress\ndef main(**_):\n    {body}\ncli.main = main\n"
+    script += "runpy.run_module('lab', run_name='__main__')"
+    environment = os.environ | variables
+    return subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, timeout=30)
+
+
+def test_a_full_disk_under_a_file_is_said_in_a_sentence():
+    done = run_as_command("open('/dev/full', 'wb').write(b'x' * 9000)")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"lab: ")
+    assert done.stderr.endswith(b"No space left on device: free some space there, or make it writable.\n")
+    assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_what_the_terminal_cannot_show_is_replaced(encoding):
+    done = run_as_command("progress.done('…', 1)", PYTHONIOENCODING=encoding)
+
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout.startswith(b"  ? ?")

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lab import bootstrap
+from lab import bootstrap, environment, settings
 from lab.bootstrap import FLAGS
+from lab.compose.engine import Compose
 from lab.paths import ROOT
 from tests.lab import hostile
 
@@ -102,6 +103,25 @@ def test_up_names_the_database_that_it_will_change_without_its_password(lab):
     assert "Database: postgres://127.0.0.1:1/shop, from LAB_DATABASE_URL;" in done.stdout
     assert "manage.py migrate" in done.stderr
     assert "cr@et" not in done.stdout + done.stderr
+
+
+def test_docker_gets_what_reaches_an_engine_and_nothing_that_changes_the_lab(shell, monkeypatch):
+    reaching = {"DOCKER_HOST": "ssh://there", "DOCKER_CONFIG": "/c", "SSH_AUTH_SOCK": "/s", "https_proxy": "http://p"}
+    for name, value in {**shell, **reaching}.items():
+        monkeypatch.setenv(name, value)
+
+    given = Compose(settings.load({}), "official").environment()
+
+    assert {name: given[name] for name in reaching} == reaching
+    assert given["SHOP_HTTPS_PORT"] == "8443"
+    assert not given.keys() & (hostile.SHELL.keys() - {"TERM", "TZ", "LC_ALL"})
+
+
+def test_services_get_no_proxy(monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+
+    assert "http_proxy" in environment.for_tools()
+    assert "http_proxy" not in environment.for_services()
 
 
 def test_tests_run_in_a_hostile_shell_on_a_database_of_their_own(shell):

@@ -1,7 +1,10 @@
 """A lab that miscounts on purpose: its ledger turns red, and names the tier."""
 
+import json
+import re
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -35,11 +38,18 @@ def load(lab: Command) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_a_lab_that_counts_right_is_exact_in_a_hostile_shell(lab):
+def test_a_lab_that_counts_right_is_exact_in_a_hostile_shell(lab, checkout):
     code, said = load(lab)
 
     assert "LEDGER: remainder 0 in every row" in said, said
     assert code == 0
+
+    # In UTC, though the shell is in Tokyo.
+    (file,) = (checkout / ".lab" / "reports").glob("*.json")
+    start = json.loads(file.read_text())["start"]
+    began = f"{datetime.fromtimestamp(start, UTC):%Y%m%d-%H%M}"
+    assert file.name.startswith((f"load-{began}", f"load-{datetime.fromtimestamp(start - 20, UTC):%Y%m%d-%H%M}"))
+    assert re.search(r"^The ledger from [\d:]{8} to [\d:]{8} UTC: requests", said, flags=re.MULTILINE)
 
 
 @pytest.fixture

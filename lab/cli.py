@@ -3,6 +3,7 @@
 import os
 import secrets
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -339,4 +340,6 @@ def tool(name: str) -> str:
 def pytest(*arguments: str) -> int:
     """Run pytest in the checkout and return its exit code."""
     environment = {**os.environ, "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-    return subprocess.run([tool("python"), "-m", "pytest", *arguments], cwd=ROOT, env=environment).returncode
+    command = [tool("python"), "-m", "pytest", *arguments]
+    with_this = signals.to_child_of_this(signal.SIGINT)
+    return subprocess.run(command, cwd=ROOT, env=environment, preexec_fn=with_this).returncode

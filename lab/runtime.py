@@ -15,7 +15,7 @@ from pathlib import Path
 
 import requests
 
-from lab import local, progress
+from lab import local, progress, signals
 from lab.errors import LabError
 from lab.parts import Part, parts_with
 from lab.parts import part as part_named
@@ -24,6 +24,10 @@ from lab.paths import LOGS, STATE, write_private
 APP = part_named("app")
 READY_SECONDS = 45
 TARGETS_SECONDS = 30
+#: Held by the one `make load` that may run.
+LOAD_LOCK = STATE / "load.lock"
+#: What a run of Locust gets so that it ends with the lab that started it (loadtest/locustfile.py).
+WITH_THE_LAB = {"LAB_LOAD_UNTIL_EOF": "1"}
 
 
 class Runtime(ABC):
@@ -126,6 +130,10 @@ class Runtime(ABC):
         """Have a ``make load`` that leads a process group of its own end as after Ctrl-C, with its books closed."""
         with suppress(ProcessLookupError):
             os.killpg(load.pid, signal.SIGINT)
+
+    @abstractmethod
+    def end_stray_load(self) -> None:
+        """Stop each Locust of this checkout: one whose `make load` was killed, unless a load is running."""
 
     @abstractmethod
     def shop_from_page(self, variables: Mapping[str, str]) -> int:
@@ -245,10 +253,26 @@ class Runtime(ABC):
             os.close(file)
 
 
-def wait_for_locust(process: subprocess.Popen) -> int:
-    """Return its exit code. Ctrl-C reaches Locust as well, which ends its run and prints the summary."""
-    while True:
+def run_locust(command: Sequence[str], **options) -> int:
+    """Run Locust and return its exit code. A signal to this process ends the run as Ctrl-C does, with its summary.
+
+    Locust ends its run when its standard input is closed: by this process after a signal, or by the kernel when this
+    process was killed. In a session of its own, so that Ctrl-C on a terminal reaches this process alone.
+    """
+    with signals.heeded_once():
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, **options)
         try:
             return process.wait()
         except KeyboardInterrupt:
-            continue
+            process.stdin.close()
+            return process.wait()
+
+
+def load_runs() -> bool:
+    """Say whether a `make load` of this checkout is running."""
+    with LOAD_LOCK.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

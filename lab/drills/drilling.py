@@ -19,7 +19,7 @@ from lab.drills.table import Drill
 from lab.errors import LabError
 from lab.ledger import text
 from lab.parts import part
-from lab.paths import LOGS, ROOT, shown
+from lab.paths import LOGS, ROOT, STATE, shown
 from lab.runtime import Runtime
 
 MENDED, RESOLVED = "mended", "resolved"
@@ -227,6 +227,8 @@ def shopping(runtime: Runtime, calm_seconds: float) -> Iterator[None]:
     LOGS.mkdir(exist_ok=True)
     log = LOGS / "drill-load.log"
     environment = {**os.environ, "RUNTIME": runtime.name, "PROFILE": "steady", "DURATION": str(LONGEST_SECONDS)}
+    environment["LAB"] = str(STATE)
+    with_this = signals.to_child_of_this(signal.SIGTERM)
     with signals.heeded_once():
         with log.open("w") as output:
             load = subprocess.Popen(
@@ -238,7 +240,7 @@ def shopping(runtime: Runtime, calm_seconds: float) -> Iterator[None]:
                 stderr=output,
                 # A group of its own, so that Ctrl-C reaches it when the lab is mended, and is heeded then.
                 start_new_session=True,
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+                preexec_fn=lambda: (signal.signal(signal.SIGINT, signal.SIG_DFL), with_this()),
             )
         try:
             time.sleep(calm_seconds)

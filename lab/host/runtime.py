@@ -17,7 +17,7 @@ from lab.host.supervisor import Supervisor
 from lab.parts import Part
 from lab.parts import part as part_named
 from lab.paths import LOGS, ROOT, STATE, VENV
-from lab.runtime import APP, READY_SECONDS, Runtime, wait_for_locust
+from lab.runtime import APP, READY_SECONDS, WITH_THE_LAB, Runtime, load_runs, run_locust
 
 #: What supervisord calls a process that lives: the first second it is STARTING.
 ALIVE = ("STARTING", "RUNNING")
@@ -44,6 +44,8 @@ class HostRuntime(Runtime):
         with self._lock():
             if running := self._of_running_lab():
                 self._refuse_other_settings(running)
+                if not load_runs():
+                    self.end_stray_load()
                 self._start(only_stopped=True)
                 return
             self._stop()
@@ -141,11 +143,14 @@ class HostRuntime(Runtime):
             **os.environ,
             "LAB_CA_FILE": str(self.ca_file),
             "LAB_TOKEN_FILE": str(self.token_file),
+            # By which it is known as this checkout's.
+            "LAB": str(STATE),
+            **WITH_THE_LAB,
             "SHOP_HTTP_URL": f"http://localhost:{self.settings['SHOP_HTTP_PORT']}",
             **variables,
         }
         locust = [str(VENV / "bin" / "locust"), "--locustfile", str(LOCUSTFILE), "--host", shop, *arguments]
-        return wait_for_locust(subprocess.Popen(locust, cwd=ROOT, env=environment))
+        return run_locust(locust, cwd=ROOT, env=environment)
 
     def _remove_data(self) -> None:
         prepare.remove_data()
@@ -172,7 +177,12 @@ class HostRuntime(Runtime):
             raise LabError(f"{part.name} does not start; it said last: {self._supervisor.last_words(part.name)}")
         return self.answers(part) if process["statename"] in ALIVE else "it is not running"
 
+    def end_stray_load(self) -> None:
+        self._end_orphans(str(LOCUSTFILE))
+
     def _stop(self) -> None:
+        # While the shop still works, so that its visitors can finish.
+        self.end_stray_load()
         self.running_settings.unlink(missing_ok=True)
         if self.is_running():
             supervisord = psutil.Process(self._supervisor.pid())
@@ -187,13 +197,13 @@ class HostRuntime(Runtime):
         self._end_orphans()
         shutil.rmtree(prepare.multiprocess_directory(), ignore_errors=True)
 
-    def _end_orphans(self) -> None:
-        """End what an earlier supervisord, killed without warning, left behind.
+    def _end_orphans(self, argument: str = "") -> None:
+        """End what an earlier supervisord or load, killed without warning, left behind, or what has this argument.
 
         More than one round, since a master that is ending may still start a child anew.
         """
         for _ in range(5):
-            orphans = self._orphans()
+            orphans = self._orphans(argument)
             if not orphans:
                 return
             for process in orphans:
@@ -203,16 +213,18 @@ class HostRuntime(Runtime):
             for process in alive:
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
-        if orphans := self._orphans():
+        if orphans := self._orphans(argument):
             raise LabError(f"process {orphans[0].pid} of this lab does not end: end it by hand.")
 
     @staticmethod
-    def _orphans() -> list[psutil.Process]:
+    def _orphans(argument: str = "") -> list[psutil.Process]:
         own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
         orphans = []
         for process in psutil.process_iter():
             try:
-                if process.pid not in own and _is_of_this_lab(process):
+                if process.pid in own or (argument and argument not in process.cmdline()):
+                    continue
+                if _is_of_this_lab(process):
                     orphans.append(process)
             except (psutil.Error, OSError):
                 continue

@@ -154,6 +154,7 @@ class Shop:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=signals.to_child_of_this(signal.SIGTERM),
             )
 
     def send(self, number: int) -> None:

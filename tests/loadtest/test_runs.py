@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 import requests
 
+from lab.runtime import WITH_THE_LAB
 from tests.eventually import eventually
 from tests.programs import program
 
@@ -168,6 +169,29 @@ def test_a_run_that_is_stopped_has_counted_every_request(shop, tmp_path, number)
     assert codes == [1] * len(runs)
     assert [result["problems"] for result in results] == [["the run was stopped before its end"]] * len(runs)
     assert sum(result["requests"] for result in results) == shop.requests_answered() - before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
+def test_a_signal_to_the_lab_alone_ends_its_locust_gracefully(shop, tmp_path, number):
+    shop.restock(1000)
+    before = shop.requests_answered()
+    locust = [program("locust"), "-f", ROOT / "loadtest" / "locustfile.py", "--headless"]
+    command = [*locust, "--host", f"http://127.0.0.1:{shop.port}"]
+    result_file = tmp_path / "result.json"
+    variables = {"USERS": "20", "DURATION": "40", "LAB_LOAD_RESULT": str(result_file), **WITH_THE_LAB}
+    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES} | variables
+    lab = "import sys; from lab.runtime import run_locust; sys.exit(run_locust(sys.argv[1:]))"
+    load = [sys.executable, "-c", HEEDS_SIGINT, sys.executable, "-c", lab, *command]
+    with subprocess.Popen(load, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as this:
+        eventually(shop.requests_answered, because="they shop", timeout=30, wanted=lambda seen: seen > before + 100)
+
+        this.send_signal(number)
+
+        assert this.wait(30) == (-number if number == signal.SIGKILL else 1)
+    eventually(result_file.exists, because="Locust writes its result", timeout=30)
+    result = json.loads(result_file.read_text())
+    assert result["problems"] == ["the run was stopped before its end"]
+    assert result["requests"] == shop.requests_answered() - before
 
 
 def test_one_seed_is_one_walk_through_the_shop(shop, tmp_path):

@@ -101,7 +101,14 @@ class Runtime(ABC):
 
     @abstractmethod
     def url(self, part: Part, path: str = "/") -> str:
-        """Return a part's address on this machine, or nothing for one that cannot be reached from here."""
+        """Return the address at which the lab calls a part, or nothing for one that cannot be reached from here.
+
+        It is 127.0.0.1, since ``localhost`` may be ``::1`` first, where another program may listen.
+        """
+
+    def shown_url(self, part: Part, path: str = "/") -> str:
+        """Return a part's address as it is shown to people."""
+        return self.url(part, path).replace("//127.0.0.1:", "//localhost:", 1)
 
     @abstractmethod
     def read(self, part: Part, path: str, *, port: str = "") -> str:
@@ -178,7 +185,7 @@ class Runtime(ABC):
     def _missing_targets(self) -> str:
         port = self.settings["PROMETHEUS_PORT"]
         try:
-            answer = local.get(f"http://localhost:{port}/api/v1/targets?state=active", timeout=2)
+            answer = local.get(f"http://127.0.0.1:{port}/api/v1/targets?state=active", timeout=2)
             targets = answer.json()["data"]["activeTargets"]
         except (requests.RequestException, KeyError) as error:
             return f"Prometheus does not answer ({type(error).__name__})"

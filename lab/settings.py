@@ -142,6 +142,6 @@ def load(environment: Mapping[str, str], path: Path = ROOT / ".env") -> dict[str
         if other := ports.get(settings[name]):
             raise LabError(f"{other} and {name} are both {settings[name]}: give each part its own port in .env.")
         ports[settings[name]] = name
-    # The lab itself asks for the shop at localhost.
+    # The lab itself asks for the shop at 127.0.0.1.
     settings["SHOP_HOSTS"] = ",".join(dict.fromkeys([*settings["SHOP_HOSTS"].split(","), "localhost", "127.0.0.1"]))
     return settings

@@ -174,7 +174,7 @@ class ComposeRuntime(Runtime):
         if not part.page:
             return ""
         scheme = "https" if part.tls else "http"
-        return f"{scheme}://localhost:{self.settings[part.port]}{path}"
+        return f"{scheme}://127.0.0.1:{self.settings[part.port]}{path}"
 
     def read(self, part: Part, path: str, *, port: str = "") -> str:
         port = port or part.port

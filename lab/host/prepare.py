@@ -105,7 +105,7 @@ def alertmanager_yml(settings: Mapping[str, str]) -> str:
     """Return Alertmanager's configuration with the receiver's address on this machine."""
     # Alertmanager's own templates may have a $: this is no Template.
     text = (ROOT / "alertmanager" / "alertmanager.yml").read_text()
-    return text.replace(RECEIVER_IN_CONTAINERS, f"http://localhost:{settings['RECEIVER_PORT']}/")
+    return text.replace(RECEIVER_IN_CONTAINERS, f"http://127.0.0.1:{settings['RECEIVER_PORT']}/")
 
 
 def make_secrets() -> None:

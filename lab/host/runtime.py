@@ -117,10 +117,10 @@ class HostRuntime(Runtime):
 
     def url(self, part: Part, path: str = "/") -> str:
         scheme = "https" if part.tls else "http"
-        return f"{scheme}://localhost:{self.settings[part.port]}{path}" if part.port else ""
+        return f"{scheme}://127.0.0.1:{self.settings[part.port]}{path}" if part.port else ""
 
     def read(self, part: Part, path: str, *, port: str = "") -> str:
-        answer = local.get(f"http://localhost:{self.settings[port or part.port]}{path}", timeout=5)
+        answer = local.get(f"http://127.0.0.1:{self.settings[port or part.port]}{path}", timeout=5)
         answer.raise_for_status()
         return answer.text
 
@@ -138,7 +138,7 @@ class HostRuntime(Runtime):
         return self._locust(["--web-host", "127.0.0.1", "--web-port", self.settings["LOCUST_PORT"]], variables)
 
     def _locust(self, arguments: Sequence[str], variables: Mapping[str, str]) -> int:
-        shop = f"https://localhost:{self.settings['SHOP_HTTPS_PORT']}"
+        shop = f"https://127.0.0.1:{self.settings['SHOP_HTTPS_PORT']}"
         environment = {
             **os.environ,
             "LAB_CA_FILE": str(self.ca_file),
@@ -146,7 +146,7 @@ class HostRuntime(Runtime):
             # By which it is known as this checkout's.
             "LAB": str(STATE),
             **WITH_THE_LAB,
-            "SHOP_HTTP_URL": f"http://localhost:{self.settings['SHOP_HTTP_PORT']}",
+            "SHOP_HTTP_URL": f"http://127.0.0.1:{self.settings['SHOP_HTTP_PORT']}",
             **variables,
         }
         locust = [str(VENV / "bin" / "locust"), "--locustfile", str(LOCUSTFILE), "--host", shop, *arguments]

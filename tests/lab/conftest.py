@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -41,12 +41,12 @@ def free_ports() -> dict[str, str]:
         return {name: str(server.getsockname()[1]) for name, server in zip(names, held, strict=True)}
 
 
-def command_in(checkout: Path, ports: dict[str, str]) -> Command:
-    """Return the lab's command in a checkout, on these ports; variables are given by name."""
+def command_in(checkout: Path, ports: dict[str, str], before: Sequence[str] = ()) -> Command:
+    """Return the lab's command in a checkout, on these ports, after ``before``; variables are given by name."""
 
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
         return subprocess.run(
-            [sys.executable, "-m", "lab", *arguments],
+            [*before, sys.executable, "-m", "lab", *arguments],
             cwd=checkout,
             env={**os.environ, "RUNTIME": "host", **ports, **variables},
             capture_output=True,

@@ -64,7 +64,7 @@ def test_a_wrong_line_ends_in_a_sentence_that_names_it(tmp_path, line, sentence)
     assert "secret" not in error.value.message
 
 
-def test_the_shop_always_answers_at_localhost_where_the_lab_asks_for_it(tmp_path):
+def test_the_shop_always_answers_at_127_0_0_1_where_the_lab_asks_for_it(tmp_path):
     assert settings.load({"SHOP_HOSTS": "shop.example"})["SHOP_HOSTS"] == "shop.example,localhost,127.0.0.1"
 
 

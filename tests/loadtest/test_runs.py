@@ -72,6 +72,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         **os.environ,
         "SECRET_KEY": secrets.token_urlsafe(50),
         "DEBUG": "true",
+        "SHOP_HOSTS": "127.0.0.1,127.0.0.2",
         "DATABASE_URL": f"sqlite:///{folder}/shop.sqlite3",
         "STATIC_ROOT": f"{folder}/static",
         "PROMETHEUS_MULTIPROC_DIR": f"{folder}/metrics",
@@ -82,7 +83,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     command = [
         *(program("uwsgi"), "--master", "--processes=2", "--need-app", "--lazy-apps", "--single-interpreter"),
         *("--die-on-term", f"--chdir={APP}", "--module=config.wsgi:application"),
-        *(f"--http-socket=127.0.0.1:{shop.port}", "--add-header=Connection: close"),
+        *(f"--http-socket=127.0.0.1:{shop.port}", f"--http-socket=127.0.0.2:{shop.port}", "--add-header=Connection: close"),
         *(f"--static-map=/static={folder}/static", f"--stats=127.0.0.1:{shop.stats_port}", "--stats-http"),
         *(f"--req-logger=file:{shop.request_log}", "--log-format=%(host) %(method) %(uri)"),
     ]
@@ -197,7 +198,7 @@ def test_a_signal_to_the_lab_alone_ends_its_locust_gracefully(shop, tmp_path, nu
 def test_one_seed_is_one_walk_through_the_shop(shop, tmp_path):
     shop.restock(1000)
     logged_before = len(shop.request_log.read_text())
-    hosts = [f"127.0.0.1:{shop.port}", f"localhost:{shop.port}"]
+    hosts = [f"127.0.0.1:{shop.port}", f"127.0.0.2:{shop.port}"]
     runs = [_start(f"http://{host}", tmp_path / f"{host}.json", USERS="1", DURATION="5", SEED="11") for host in hosts]
     for run in runs:
         assert run.wait(60) == 0, run.stdout.read()

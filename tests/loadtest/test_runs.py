@@ -83,7 +83,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     command = [
         *(program("uwsgi"), "--master", "--processes=2", "--need-app", "--lazy-apps", "--single-interpreter"),
         *("--die-on-term", f"--chdir={APP}", "--module=config.wsgi:application"),
-        *(f"--http-socket=127.0.0.1:{shop.port}", f"--http-socket=127.0.0.2:{shop.port}", "--add-header=Connection: close"),
+        *(f"--http-socket=127.0.0.{end}:{shop.port}" for end in (1, 2)),
+        "--add-header=Connection: close",
         *(f"--static-map=/static={folder}/static", f"--stats=127.0.0.1:{shop.stats_port}", "--stats-http"),
         *(f"--req-logger=file:{shop.request_log}", "--log-format=%(host) %(method) %(uri)"),
     ]

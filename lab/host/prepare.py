@@ -5,14 +5,16 @@ import os
 import secrets
 import shutil
 import subprocess
+import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
+from urllib.parse import quote
 
 from lab import certificates, progress
 from lab.errors import LabError
 from lab.host.programs import UNPACKED
-from lab.paths import LOGS, ROOT, STATE, write_private
+from lab.paths import LOGS, ROOT, STATE, VENV, write_private
 
 NGINX = STATE / "nginx"
 PROMETHEUS = STATE / "prometheus"
@@ -42,12 +44,15 @@ def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> di
         **{f"PROGRAM_{name.upper().replace('-', '_')}": str(path) for name, path in programs.items()},
         # As root NGINX would give its workers to nobody, who may not be let into the checkout's folder.
         "NGINX_USER": "user root;" if os.getuid() == 0 else "",
+        # uWSGI ignores the locale when it looks for its Python's packages: in a path with an ü it would find none.
+        "LC_ALL": "C.UTF-8",
+        "PYTHONPATH": sysconfig.get_path("purelib", vars={"base": str(VENV)}),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "SECRET_KEY_FILE": str(SECRET_KEY_FILE),
         "LAB_TOKEN_FILE": str(TOKEN_FILE),
-        "DATABASE_URL": f"sqlite:///{database}",
+        "DATABASE_URL": f"sqlite:///{quote(str(database))}",
         "STATIC_ROOT": str(NGINX / "static"),
         # A browser keeps HSTS by name, for every port: on localhost it would break http://localhost:9090.
         "HSTS_SECONDS": "0",

@@ -149,8 +149,9 @@ class HostRuntime(Runtime):
             "SHOP_HTTP_URL": f"http://127.0.0.1:{self.settings['SHOP_HTTP_PORT']}",
             **variables,
         }
-        locust = [str(VENV / "bin" / "locust"), "--locustfile", str(LOCUSTFILE), "--host", shop, *arguments]
-        return run_locust(locust, cwd=ROOT, env=environment)
+        # No script of pip's, whose first line holds the path of its Python: that cannot hold each character.
+        locust = [str(VENV / "bin" / "python"), "-m", "locust", "--locustfile", str(LOCUSTFILE)]
+        return run_locust([*locust, "--host", shop, *arguments], cwd=ROOT, env=environment)
 
     def _remove_data(self) -> None:
         prepare.remove_data()

@@ -56,7 +56,7 @@ class Supervisor:
         RUN.mkdir(parents=True, exist_ok=True)
         (RUN / "supervisor.sock").unlink(missing_ok=True)
         done = subprocess.run(
-            [VENV / "bin" / "supervisord", "-c", CONFIGURATION],
+            [VENV / "bin" / "python", "-m", "supervisor.supervisord", "-c", CONFIGURATION],
             cwd=STATE,
             env=dict(environment),
             stdin=subprocess.DEVNULL,

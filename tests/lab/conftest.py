@@ -18,15 +18,19 @@ from lab.paths import ROOT, STATE
 Command = Callable[..., subprocess.CompletedProcess]
 
 
+#: Each sign that a checkout's path may have, letters beyond ASCII (one of two code points), and a space at its end.
+ACCEPTED = "!#&'()+,-.;<=>@]^_{|}~ ü日本🍎e\u0301 "
+
+
 def copy_of_checkout(folder: Path) -> Path:
-    """Copy this checkout into a folder with spaces in its long name, with the environment and programs of this one."""
-    copy = folder / f"a checkout {'far ' * 20}down"
+    """Copy this checkout to a long path with odd signs, with the environment and programs of this one."""
+    copy = folder / ACCEPTED / f"a checkout {'far ' * 20}down"
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0"):
         if name and (ROOT / name).is_file() and not name.startswith(("tests/", "docs/")):
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, copy / name)
-    (copy / ".lab").mkdir()
+    (copy / ".lab").mkdir(parents=True)
     for name in ("venv", "debian"):
         if (STATE / name).exists():
             (copy / ".lab" / name).symlink_to(STATE / name)

@@ -1,6 +1,7 @@
 """The host runtime's life, in a checkout and on ports of its own: beside a lab that may run."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import psutil
 import pytest
 
 from lab import local
+from lab.paths import VENV
 from tests.eventually import eventually
 from tests.hosts import ONLY_IPV6, seeing_hosts
 from tests.lab.conftest import Command, command_in, processes_of
@@ -32,11 +34,20 @@ def interrupted(checkout: Path, ports: dict[str, str]) -> Callable[[signal.Signa
         eventually(
             lambda: any("--config.file" in command for command in processes_of(checkout)),
             because="Prometheus is started first",
+            timeout=30,
         )
         starting.send_signal(number)
         return starting.wait(30)
 
     return start
+
+
+def link_or_copy(source: str, target: str) -> None:
+    """Give a file another name, or copy it where that is on another file system."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 @pytest.fixture
@@ -49,6 +60,9 @@ def running(
     """
     if os.geteuid() == 0:
         lab = command_in(checkout, ports, seeing_hosts(ONLY_IPV6, tmp_path))
+    # With an environment at this path, and no link to one elsewhere.
+    (checkout / ".lab" / "venv").unlink()
+    shutil.copytree(VENV, checkout / ".lab" / "venv", symlinks=True, copy_function=link_or_copy)
     interrupted(signal.SIGKILL)
     assert processes_of(checkout) != []
     done = lab("up")

@@ -1,10 +1,11 @@
 """The lab as processes of this machine."""
 
 import os
+import resource
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from lab.runtime import APP, READY_SECONDS, WITH_THE_LAB, Runtime, load_runs, ru
 
 #: What supervisord calls a process that lives: the first second it is STARTING.
 ALIVE = ("STARTING", "RUNNING")
+#: How many files a process of the lab may open, and how many it must be able to.
+FILES = 65_536
+FEWEST_FILES = 2_048
 LOCUSTFILE = ROOT / "loadtest" / "locustfile.py"
 
 
@@ -49,6 +53,7 @@ class HostRuntime(Runtime):
                 self._start(only_stopped=True)
                 return
             self._stop()
+            _limit_files()
             self.settings = self._wanted
             ports.refuse_taken(self.settings, [port for part in self.parts for port in part.ports])
             try:
@@ -169,8 +174,24 @@ class HostRuntime(Runtime):
         self._await_targets()
 
     def _await(self, part: Part) -> None:
-        with progress.step(part.name):
+        with progress.step(part.name), self._with_last_words(part.name):
             self.wait(lambda: self._trouble(part), READY_SECONDS)
+
+    def _await_targets(self) -> None:
+        # Prometheus says in its log alone why it cannot watch the file of its targets.
+        with self._with_last_words("prometheus"):
+            super()._await_targets()
+
+    @contextmanager
+    def _with_last_words(self, name: str) -> Iterator[None]:
+        """Add to a LabError the last error in a service's log, unless it has that."""
+        try:
+            yield
+        except LabError as error:
+            said = self._supervisor.last_error(name)
+            if said and "said last" not in error.message:
+                raise LabError(f"{error.message.rstrip('.')} {name} said: {said}") from error
+            raise
 
     def _trouble(self, part: Part) -> str:
         process = self._supervisor.states()[part.name]
@@ -196,7 +217,8 @@ class HostRuntime(Runtime):
             with suppress(psutil.TimeoutExpired):
                 supervisord.wait(timeout=20)
         self._end_orphans()
-        shutil.rmtree(prepare.multiprocess_directory(), ignore_errors=True)
+        for directory in prepare.multiprocess_directories():
+            shutil.rmtree(directory, ignore_errors=True)
 
     def _end_orphans(self, argument: str = "") -> None:
         """End what an earlier supervisord or load, killed without warning, left behind, or what has this argument.
@@ -230,6 +252,18 @@ class HostRuntime(Runtime):
             except (psutil.Error, OSError):
                 continue
         return orphans
+
+
+def _limit_files() -> None:
+    """Let each process of the lab open as many files as it needs; raises LabError when the system allows less.
+
+    Not as many as some systems allow, which is 10^9: there are programs that use memory or time for each.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
+    if most < FEWEST_FILES:
+        raise LabError(f"a process may open only {most} files here: allow {FEWEST_FILES} (`ulimit -n {FEWEST_FILES}`).")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _is_of_this_lab(process: psutil.Process) -> bool:

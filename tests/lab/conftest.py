@@ -48,7 +48,7 @@ def free_ports() -> dict[str, str]:
 def command_in(checkout: Path, ports: dict[str, str], before: Sequence[str] = ()) -> Command:
     """Return the lab's command in a checkout, on these ports, after ``before``; variables are given by name."""
 
-    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
+    def run(*arguments: str, before: Sequence[str] = before, **variables: str) -> subprocess.CompletedProcess:
         return subprocess.run(
             [*before, sys.executable, "-m", "lab", *arguments],
             cwd=checkout,

@@ -25,6 +25,12 @@ ALIVE = ("STARTING", "RUNNING")
 #: How many files a process of the lab may open, and how many it must be able to.
 FILES = 65_536
 FEWEST_FILES = 2_048
+#: Other limits of a process: the least that the lab runs with, what is limited, and the option of `ulimit`.
+LIMITS = {
+    resource.RLIMIT_AS: (2 * 1024**3, "bytes of address space", "-v"),
+    resource.RLIMIT_FSIZE: (1024**3, "bytes in a file", "-f"),
+    resource.RLIMIT_NPROC: (512, "processes and threads of this user", "-u"),
+}
 LOCUSTFILE = ROOT / "loadtest" / "locustfile.py"
 
 
@@ -53,7 +59,7 @@ class HostRuntime(Runtime):
                 self._start(only_stopped=True)
                 return
             self._stop()
-            _limit_files()
+            _set_limits()
             self.settings = self._wanted
             ports.refuse_taken(self.settings, [port for part in self.parts for port in part.ports])
             try:
@@ -254,11 +260,15 @@ class HostRuntime(Runtime):
         return orphans
 
 
-def _limit_files() -> None:
-    """Let each process of the lab open as many files as it needs; raises LabError when the system allows less.
+def _set_limits() -> None:
+    """Let each process of the lab open as many files as it needs; raises LabError when a limit is lower than that.
 
     Not as many as some systems allow, which is 10^9: there are programs that use memory or time for each.
     """
+    for limit, (least, what, option) in LIMITS.items():
+        soft, _ = resource.getrlimit(limit)
+        if soft != resource.RLIM_INFINITY and soft < least:
+            raise LabError(f"only {soft} {what} are allowed here: allow {least} (`ulimit {option}`).")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
     if most < FEWEST_FILES:

@@ -125,9 +125,23 @@ def test_too_few_files_are_refused_in_one_sentence(lab, most):
     assert done.stderr == f"lab: a process may open only {most} files here: allow 2048 (`ulimit -n 2048`).\n"
 
 
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("--as=1000000000", "only 1000000000 bytes of address space are allowed here: allow 2147483648 (`ulimit -v`)."),
+        ("--fsize=65536", "only 65536 bytes in a file are allowed here: allow 1073741824 (`ulimit -f`)."),
+        ("--nproc=100", "only 100 processes and threads of this user are allowed here: allow 512 (`ulimit -u`)."),
+    ],
+)
+def test_another_limit_that_is_too_low_is_refused_in_one_sentence(lab, option, words):
+    done = lab("up", before=["prlimit", option])
+
+    assert (done.returncode, done.stderr) == (1, f"lab: {words}\n")
+
+
 def test_processes_of_the_lab_may_open_as_many_files_as_are_useful():
     script = (
-        "import resource; from lab.host import runtime; runtime._limit_files(); "
+        "import resource; from lab.host import runtime; runtime._set_limits(); "
         "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
     )
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -22,6 +22,7 @@ import signal
 import subprocess
 import sys
 import time
+import unicodedata
 from pathlib import Path
 from typing import NoReturn
 
@@ -39,11 +40,22 @@ STAMP = VENV / "requirements.sha256"
 #: No PYTHON… variable of the user's shell, no packages of the user's, and UTF-8 whatever the locale.
 FLAGS = ("-E", "-s", "-X", "utf8")
 PIP_LOG = STATE / "logs" / "pip.log"
+#: Characters of a path to which a shell, uWSGI, NGINX, mtail, SQLite's URLs, the PATH or Docker give a meaning.
+REFUSED_CHARACTERS = '"$%*:?[\\`'
 
 
 def fail(sentence: str) -> NoReturn:
     """End with one sentence on stderr."""
     sys.exit(f"lab: {sentence}")
+
+
+def refused_character(path: str) -> str:
+    """Return the first character for which the lab does not run in ``path``, as Python writes it; nothing if none."""
+    # As UTF-8, whatever the locale says: a byte that is none is a lone surrogate here.
+    for character in os.fsencode(path).decode("utf-8", "surrogateescape"):
+        if character in REFUSED_CHARACTERS or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
+            return ascii(character)
+    return ""
 
 
 def wanted() -> str:
@@ -143,6 +155,8 @@ def main() -> None:
         fail(
             f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: install it, or make PYTHON=python3.12."
         )
+    if character := refused_character(str(ROOT)):
+        fail(f"the path of this checkout contains {character}: move it out of {str(ROOT)!a} to a path without that.")
     if not is_current() and lab_runs():
         if sys.argv[1:2] != ["down"]:
             fail("the lab that runs was started with other requirements or another Python: `make down` first.")

@@ -3,6 +3,7 @@
 import os
 import secrets
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -83,7 +84,7 @@ def down() -> None:
 def status() -> None:
     """Show each part; exit code 1 unless all of them work."""
     chosen = runtime()
-    rows = [(known.name, state, chosen.url(known), trouble) for known, state, trouble in chosen.states()]
+    rows = [(known.name, state, chosen.shown_url(known), trouble) for known, state, trouble in chosen.states()]
     troubled = any(trouble for *_, trouble in rows)
     progress.table([("part", "state", "address", "trouble" if troubled else ""), *rows])
     if not troubled:
@@ -136,7 +137,7 @@ def named(chosen: Runtime, name: str) -> Part:
 
 def show_addresses(chosen: Runtime) -> None:
     """Print where to look, the certificate authority to trust, and what else to know."""
-    pages = [(known.name, chosen.url(known), known.what) for known in chosen.parts if known.page]
+    pages = [(known.name, chosen.shown_url(known), known.what) for known in chosen.parts if known.page]
     progress.table([*pages, *chosen.notes()])
 
 
@@ -355,4 +356,6 @@ def tool(name: str) -> str:
 def pytest(*arguments: str) -> int:
     """Run pytest in the checkout and return its exit code."""
     environment = {**os.environ, "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-    return subprocess.run([tool("python"), "-m", "pytest", *arguments], cwd=ROOT, env=environment).returncode
+    command = [tool("python"), "-m", "pytest", *arguments]
+    with_this = signals.to_child_of_this(signal.SIGINT)
+    return subprocess.run(command, cwd=ROOT, env=environment, preexec_fn=with_this).returncode

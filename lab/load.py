@@ -13,7 +13,7 @@ from lab.ledger import books, cut
 from lab.parts import part
 from lab.paths import REPORTS, STATE
 from lab.report.figures import duration
-from lab.runtime import Runtime
+from lab.runtime import LOAD_LOCK, Runtime
 from loadtest.options import BadOption, read_options
 
 #: Units of each product that a run begins with, so that nothing is ever sold out in it.
@@ -28,7 +28,7 @@ def shop(runtime: Runtime, profile: str, options: Mapping[str, str] | None = Non
     Raises LabError when the lab does not run, when another load does, or when an option is not what it must be.
     """
     variables = {**(options or {}), "PROFILE": profile}
-    with _only_load():
+    with _only_load(runtime):
         _restock(runtime, variables)
         REPORTS.mkdir(exist_ok=True)
         result = REPORTS / f"load-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{profile}.json"
@@ -60,20 +60,21 @@ def shop_from_page(runtime: Runtime, variables: Mapping[str, str]) -> int:
 
     ``variables`` are those of :func:`shop`, and ``PROFILE``.
     """
-    with _only_load():
+    with _only_load(runtime):
         _restock(runtime, variables)
         return runtime.shop_from_page(variables)
 
 
 @contextmanager
-def _only_load() -> Iterator[None]:
+def _only_load(runtime: Runtime) -> Iterator[None]:
     """Keep a second load away: both would carry the mark by which the ledger knows its own."""
     STATE.mkdir(exist_ok=True)
-    with (STATE / "load.lock").open("w") as file:
+    with LOAD_LOCK.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise LabError("another load shops in this lab: wait for it to end, or stop it.") from error
+        runtime.end_stray_load()
         yield
 
 

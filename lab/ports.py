@@ -12,11 +12,15 @@ def refuse_taken(settings: dict[str, str], names: list[str]) -> None:
     """Raise LabError, naming the holder and the setting that moves it, when one of these ports cannot be bound."""
     for name in names:
         port = int(settings[name])
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # The lab listens on 127.0.0.1 alone, but a browser may take `localhost` for ::1.
+        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
             try:
-                probe.bind(("127.0.0.1", port))
+                with socket.socket(family, socket.SOCK_STREAM) as probe:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    probe.bind((address, port))
             except OSError as error:
+                if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+                    continue  # this machine has no IPv6
                 if error.errno == errno.EACCES:
                     raise LabError(
                         f"port {port} may not be bound by this user: set {name} above 1023 in .env."

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import requests
 
-from lab import local, progress
+from lab import local, progress, signals
 from lab.errors import LabError, sentence
 from lab.parts import Part, parts_with
 from lab.parts import part as part_named
@@ -23,6 +23,10 @@ from lab.paths import LOGS, STATE, write_private
 APP = part_named("app")
 READY_SECONDS = 45
 TARGETS_SECONDS = 30
+#: Held by the one `make load` that may run.
+LOAD_LOCK = STATE / "load.lock"
+#: What a run of Locust gets so that it ends with the lab that started it (loadtest/locustfile.py).
+WITH_THE_LAB = {"LAB_LOAD_UNTIL_EOF": "1"}
 
 
 class Runtime(ABC):
@@ -96,7 +100,14 @@ class Runtime(ABC):
 
     @abstractmethod
     def url(self, part: Part, path: str = "/") -> str:
-        """Return a part's address on this machine, or nothing for one that cannot be reached from here."""
+        """Return the address at which the lab calls a part, or nothing for one that cannot be reached from here.
+
+        It is 127.0.0.1, since ``localhost`` may be ``::1`` first, where another program may listen.
+        """
+
+    def shown_url(self, part: Part, path: str = "/") -> str:
+        """Return a part's address as it is shown to people."""
+        return self.url(part, path).replace("//127.0.0.1:", "//localhost:", 1)
 
     @abstractmethod
     def read(self, part: Part, path: str, *, port: str = "") -> str:
@@ -125,6 +136,10 @@ class Runtime(ABC):
         """Have a ``make load`` that leads a process group of its own end as after Ctrl-C, with its books closed."""
         with suppress(ProcessLookupError):
             os.killpg(load.pid, signal.SIGINT)
+
+    @abstractmethod
+    def end_stray_load(self) -> None:
+        """Stop each Locust of this checkout: one whose `make load` was killed, unless a load is running."""
 
     @abstractmethod
     def shop_from_page(self, variables: Mapping[str, str]) -> int:
@@ -169,7 +184,7 @@ class Runtime(ABC):
     def _missing_targets(self) -> str:
         port = self.settings["PROMETHEUS_PORT"]
         try:
-            answer = local.get(f"http://localhost:{port}/api/v1/targets?state=active", timeout=2)
+            answer = local.get(f"http://127.0.0.1:{port}/api/v1/targets?state=active", timeout=2)
             targets = answer.json()["data"]["activeTargets"]
         except (requests.RequestException, KeyError) as error:
             return f"Prometheus does not answer ({type(error).__name__})"
@@ -241,10 +256,26 @@ class Runtime(ABC):
             os.close(file)
 
 
-def wait_for_locust(process: subprocess.Popen) -> int:
-    """Return its exit code. Ctrl-C reaches Locust as well, which ends its run and prints the summary."""
-    while True:
+def run_locust(command: Sequence[str], **options) -> int:
+    """Run Locust and return its exit code. A signal to this process ends the run as Ctrl-C does, with its summary.
+
+    Locust ends its run when its standard input is closed: by this process after a signal, or by the kernel when this
+    process was killed. In a session of its own, so that Ctrl-C on a terminal reaches this process alone.
+    """
+    with signals.heeded_once():
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, **options)
         try:
             return process.wait()
         except KeyboardInterrupt:
-            continue
+            process.stdin.close()
+            return process.wait()
+
+
+def load_runs() -> bool:
+    """Say whether a `make load` of this checkout is running."""
+    with LOAD_LOCK.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

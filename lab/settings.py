@@ -153,6 +153,6 @@ def load(environment: Mapping[str, str], path: Path = ROOT / ".env") -> dict[str
                 "since no two services can share a port."
             )
         ports[settings[name]] = name
-    # The lab itself asks for the shop at localhost.
+    # The lab itself asks for the shop at 127.0.0.1.
     settings["SHOP_HOSTS"] = ",".join(dict.fromkeys([*hosts.read(settings["SHOP_HOSTS"]), "localhost", "127.0.0.1"]))
     return settings

@@ -1,11 +1,32 @@
 """The signals that end a program, for what must be mended or taken away before it ends."""
 
+import ctypes
+import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: From <linux/prctl.h>.
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+def to_child_of_this(number: signal.Signals) -> Callable[[], None]:
+    """Return a ``preexec_fn`` whose process gets this signal when this one exits, even by SIGKILL.
+
+    The kernel sends it when the *thread* that started the child exits: start the child from one that lives as long.
+    """
+    parent = os.getpid()
+
+    def ask() -> None:
+        _libc.prctl(_PR_SET_PDEATHSIG, int(number))
+        # It may have exited before the kernel was asked.
+        if os.getppid() != parent:
+            os.kill(os.getpid(), number)
+
+    return ask
 
 
 @contextmanager

@@ -84,7 +84,7 @@ class LoadRun:
         self.tally.errors[repr(exception)] += 1
 
     def _say_how_it_goes(self) -> None:
-        terminal = sys.stdout.isatty()
+        terminal = _on_terminal()
         while True:
             gevent.sleep(SECONDS_A_LINE_ON_A_TERMINAL if terminal else SECONDS_A_LINE_ELSEWHERE)
             line = summary.progress(
@@ -107,7 +107,7 @@ class LoadRun:
         stats = self._environment.stats
         rows = [_row(entry, entry.name) for entry in stats.entries.values()]
         parts = [
-            "\r\033[K" if sys.stdout.isatty() else "",
+            "\r\033[K" if _on_terminal() else "",
             summary.table(rows, _row(stats.total, "all")),
             summary.failures(self.tally),
             summary.verdict(self.tally, seconds=duration),
@@ -139,6 +139,10 @@ class LoadRun:
     def _finish(self, **_: Any) -> None:
         """Let the users finish when Locust is told to quit in the middle of a run, before it takes its exit code."""
         self._environment.runner.quit()
+
+
+def _on_terminal() -> bool:
+    return sys.stdout.isatty() or bool(os.environ.get("LAB_LOAD_TERMINAL"))
 
 
 def _row(entry: StatsEntry, name: str) -> summary.Row:

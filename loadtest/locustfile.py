@@ -1,8 +1,10 @@
 """The load on the shop: `locust -f loadtest/locustfile.py --headless --host https://localhost:8443`.
 
 The environment chooses: PROFILE (see shapes.py), USERS, DURATION, SEED, LAB_CA_FILE, LAB_TOKEN_FILE (by which NGINX
-tells this load from others), SHOP_HTTP_URL (plain HTTP, when NGINX is there to redirect it and to refuse methods) and
-LAB_LOAD_RESULT (a file for the figures). On Locust's own page it is said how many users come, unless PROFILE is set.
+tells this load from others), SHOP_HTTP_URL (plain HTTP, when NGINX is there to redirect it and to refuse methods),
+LAB_LOAD_RESULT (a file for the figures), LAB_LOAD_UNTIL_EOF (set: the run ends when standard input is closed) and
+LAB_LOAD_TERMINAL (set: the output reaches a terminal). On Locust's own page it is said how many users come, unless
+PROFILE is set.
 """
 
 import logging
@@ -16,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import gevent
+from gevent.socket import wait_read
 from locust import LoadTestShape, events
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -69,6 +72,19 @@ def prepare(environment: Any, web_ui: Any, **_: Any) -> None:
         # turn it is: he would be gone, and his request in NGINX's figures alone.
         for number in (signal.SIGINT, signal.SIGTERM):
             gevent.signal_handler(number, environment.runner.quit)
+    if os.environ.get("LAB_LOAD_UNTIL_EOF"):
+        gevent.spawn(_end_at_eof)
+
+
+def _end_at_eof() -> None:
+    """End the run as a kill does once standard input is closed: what started it was stopped or killed."""
+    try:
+        while True:
+            wait_read(sys.stdin.fileno())
+            if not os.read(sys.stdin.fileno(), 4096):
+                break
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _expect_trust(host: str | None) -> None:

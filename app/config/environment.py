@@ -7,7 +7,7 @@ says how to mend it. Values themselves are not repeated in it: an address may ca
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -103,7 +103,7 @@ def database(*, default_file: Path) -> dict[str, Any]:
                 f"The folder {default_file.parent} for the database cannot be made "
                 f"({error.strerror}): mend that, or set DATABASE_URL."
             ) from error
-        url = f"sqlite:///{default_file}"
+        url = f"sqlite:///{quote(str(default_file))}"
     try:
         engine = DATABASE_ENGINES[urlsplit(url).scheme]
         config = env.db_url_config(url, engine)

@@ -72,7 +72,10 @@ class StatsSource:
         if self._address is None:
             candidates = [(socket.AF_UNIX, self._path)]
         else:
-            found = socket.getaddrinfo(*self._address, type=socket.SOCK_STREAM)
+            host, port = self._address
+            # uWSGI is on 127.0.0.1. The resolver may have ::1 first, where another program may listen, or know no name.
+            names = ("127.0.0.1", "::1") if host == "localhost" else (host,)
+            found = [each for name in names for each in socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)]
             candidates = [(family, address) for family, _, _, _, address in found]
         for family, address in candidates:
             connection = socket.socket(family, socket.SOCK_STREAM)

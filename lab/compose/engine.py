@@ -115,6 +115,13 @@ def containers() -> dict[str, Container]:
     return {container.service: container for container in known}
 
 
+def loads(checkout: Path) -> list[str]:
+    """Return the identifiers of the containers in which a load of this checkout is running."""
+    labels = {"project": PROJECT, "service": "loadtest", "oneoff": "True", "project.working_dir": str(checkout)}
+    filters = [f"--filter=label={LABEL}.{name}={value}" for name, value in labels.items()]
+    return docker("ps", "--quiet", *filters).stdout.split()
+
+
 def docker(*arguments: str, **options) -> subprocess.CompletedProcess:
     """Run docker and return its output as text; raises LabError with its last line when it fails."""
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, **options)

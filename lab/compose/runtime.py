@@ -18,7 +18,7 @@ from lab.compose.inside import Inside
 from lab.errors import LabError
 from lab.parts import Part
 from lab.paths import LOGS, ROOT, STATE
-from lab.runtime import APP, READY_SECONDS, Runtime, wait_for_locust
+from lab.runtime import APP, READY_SECONDS, WITH_THE_LAB, Runtime, load_runs, run_locust
 
 OWN = STATE / "compose"
 START_LOG = "compose.log"
@@ -104,6 +104,8 @@ class ComposeRuntime(Runtime):
                 if self._wanted["IMAGES"] == "auto":
                     self._wanted = self._wanted | {"IMAGES": running["IMAGES"]}
                 self._refuse_other_settings(running)
+                if not load_runs():
+                    self.end_stray_load()
                 self._mend_pod()
                 self._start()
                 return
@@ -173,7 +175,7 @@ class ComposeRuntime(Runtime):
         if not part.page:
             return ""
         scheme = "https" if part.tls else "http"
-        return f"{scheme}://localhost:{self.settings[part.port]}{path}"
+        return f"{scheme}://127.0.0.1:{self.settings[part.port]}{path}"
 
     def read(self, part: Part, path: str, *, port: str = "") -> str:
         port = port or part.port
@@ -213,17 +215,12 @@ class ComposeRuntime(Runtime):
             result.write_text(read.stdout, encoding="utf-8")
         return code
 
-    def interrupt(self, load: subprocess.Popen) -> None:
-        # A signal to Compose's command ends that, and not Locust in its container; Locust's end ends both.
-        labels = (f"{engine.LABEL}.project={engine.PROJECT}", f"{engine.LABEL}.service=loadtest")
-        filters = [argument for label in labels for argument in ("--filter", f"label={label}")]
-        found = engine.docker("ps", "--quiet", *filters).stdout.split()
-        if not found:
-            super().interrupt(load)
-            return
+    def end_stray_load(self) -> None:
+        found = engine.loads(ROOT)
         # It may end by itself meanwhile.
         with contextlib.suppress(LabError):
-            engine.docker("kill", "--signal", "INT", *found)
+            if found:
+                docker("stop", *found)
 
     def shop_from_page(self, variables: Mapping[str, str]) -> int:
         ports.refuse_taken(self.settings, ["LOCUST_PORT"])
@@ -242,13 +239,14 @@ class ComposeRuntime(Runtime):
     def _locust(
         self, variables: Mapping[str, str], options: Sequence[str] = (), arguments: Sequence[str] = ("--headless",)
     ) -> int:
-        given = [f"--env={name}={value}" for name, value in variables.items()]
+        # Its output passes through Docker's client, so it does not see a terminal itself.
+        terminal = {"LAB_LOAD_TERMINAL": "1"} if sys.stdout.isatty() else {}
+        given = [f"--env={name}={value}" for name, value in (variables | WITH_THE_LAB | terminal).items()]
         command = ["locust", "--locustfile", "loadtest/locustfile.py", "--host", "https://shop:8443", *arguments]
-        return wait_for_locust(self._one_off([*given, *options], command, begin=subprocess.Popen))
+        return self._one_off([*given, *options], command, begin=run_locust)
 
     def _one_off(self, options: Sequence[str], command: Sequence[str], begin=subprocess.run, **how):
-        terminal = [] if sys.stdin.isatty() and sys.stdout.isatty() else ["--no-TTY"]
-        whole = ["--profile", "load", "run", "--rm", "--no-deps", *terminal, *options, "loadtest", *command]
+        whole = ["--profile", "load", "run", "--rm", "--no-deps", "--no-TTY", *options, "loadtest", *command]
         return begin(self._compose.command(*whole), cwd=ROOT, env=self._compose.environment(), **how)
 
     def _start(self) -> None:
@@ -389,6 +387,7 @@ class ComposeRuntime(Runtime):
 
     def _stop(self) -> None:
         self._refuse_other_checkout()
+        self.end_stray_load()
         self.running_settings.unlink(missing_ok=True)
         self._inside.close()
         self._compose.must("--profile", "load", "down", "--remove-orphans")

@@ -19,7 +19,7 @@ from lab.drills.table import Drill
 from lab.errors import LabError
 from lab.ledger import text
 from lab.parts import part
-from lab.paths import LOGS, ROOT, shown
+from lab.paths import LOGS, ROOT, STATE, shown
 from lab.runtime import Runtime
 
 MENDED, RESOLVED = "mended", "resolved"
@@ -229,18 +229,19 @@ def shopping(runtime: Runtime, calm_seconds: float) -> Iterator[None]:
     began = time.time()
     LOGS.mkdir(exist_ok=True)
     log = LOGS / "drill-load.log"
+    with_this = signals.to_child_of_this(signal.SIGTERM)
     with signals.heeded_once():
         with log.open("w") as output:
             load = subprocess.Popen(
                 [sys.executable, "-m", "lab", "load", "--profile=steady", f"--duration={LONGEST_SECONDS}"],
                 cwd=ROOT,
-                env={**os.environ, "RUNTIME": runtime.name},
+                env={**os.environ, "RUNTIME": runtime.name, "LAB": str(STATE)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 # A group of its own, so that Ctrl-C reaches it when the lab is mended, and is heeded then.
                 start_new_session=True,
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+                preexec_fn=lambda: (signal.signal(signal.SIGINT, signal.SIG_DFL), with_this()),
             )
         try:
             time.sleep(calm_seconds)

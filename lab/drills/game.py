@@ -63,7 +63,7 @@ def broken(runtime: Runtime, incident: Incident) -> Iterator[Round]:
 def play(runtime: Runtime, seed: int) -> bool:
     """Play one round on the terminal and say whether tier and cause were found; Ctrl-C gives up."""
     with broken(runtime, choose(runtime, seed)) as this:
-        where = runtime.url(part("grafana" if "grafana" in runtime.provides else "prometheus"), "/")
+        where = runtime.shown_url(part("grafana" if "grafana" in runtime.provides else "prometheus"), "/")
         click.echo(
             f"\n{SYMPTOMS[this.incident.symptom]} It has just begun.\nWhich tier is it, and what is the cause? Look at"
             f" {where}, `make alerts`, `make logs`.\nCtrl-C gives up."

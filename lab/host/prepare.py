@@ -5,20 +5,29 @@ import os
 import secrets
 import shutil
 import subprocess
+import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
+from urllib.parse import quote
 
 from lab import certificates, progress
 from lab.environment import for_services
 from lab.errors import LabError
 from lab.host.programs import UNPACKED
-from lab.paths import LOGS, ROOT, STATE, write_private
+from lab.paths import LOGS, ROOT, STATE, VENV, write_private
 
 NGINX = STATE / "nginx"
 PROMETHEUS = STATE / "prometheus"
 SECRET_KEY_FILE = STATE / "secrets" / "django-secret-key"
 TOKEN_FILE = STATE / "secrets" / "lab-token"
+#: The memory file system, and what is there where logind runs.
+MEMORY = Path("/dev/shm")
+LOGIND = Path("/run/systemd/users")
+#: logind empties the memory file system of no user up to this one.
+LAST_SYSTEM_USER = 999
+#: The metric files of 64 workers, the most that may be.
+METRICS_BYTES = 64 * 1024 * 1024
 #: Where alertmanager.yml has the receiver.
 RECEIVER_IN_CONTAINERS = "http://receiver:8095/"
 
@@ -41,12 +50,17 @@ def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> di
         **{f"PROGRAM_{name.upper().replace('-', '_')}": str(path) for name, path in programs.items()},
         # As root NGINX would give its workers to nobody, who may not be let into the checkout's folder.
         "NGINX_USER": "user root;" if os.getuid() == 0 else "",
+        # uWSGI ignores the locale when it looks for its Python's packages: in a path with an ü it would find none.
+        "LC_ALL": "C.UTF-8",
+        "PYTHONPATH": sysconfig.get_path("purelib", vars={"base": str(VENV)}),
+        # A program in Go would take threads and memory for each core of a large machine.
+        "GOMAXPROCS": "2",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "SECRET_KEY_FILE": str(SECRET_KEY_FILE),
         "LAB_TOKEN_FILE": str(TOKEN_FILE),
-        "DATABASE_URL": settings["LAB_DATABASE_URL"] or f"sqlite:///{database}",
+        "DATABASE_URL": settings["LAB_DATABASE_URL"] or f"sqlite:///{quote(str(database))}",
         "CACHE_URL": settings["LAB_CACHE_URL"] or "locmem://",
         "STATIC_ROOT": str(NGINX / "static"),
         # A browser keeps HSTS by name, for every port: on localhost it would break http://localhost:9090.
@@ -58,11 +72,34 @@ def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> di
 
 
 def multiprocess_directory() -> Path:
-    """Return the folder of the workers' metric files: on the memory file system where there is one."""
-    memory = Path("/dev/shm")
-    if os.access(memory, os.W_OK):
-        return memory / f"pomar-{hashlib.sha256(str(STATE).encode()).hexdigest()[:12]}"
-    return STATE / "run" / "metrics"
+    """Return the folder of the workers' metric files: in memory where they are safe there, else on disk.
+
+    Once it is made it stays the one, whatever becomes of the memory.
+    """
+    in_memory, on_disk = multiprocess_directories()
+    if in_memory.exists() or (not on_disk.exists() and memory_is_safe()):
+        return in_memory
+    return on_disk
+
+
+def multiprocess_directories() -> tuple[Path, Path]:
+    """Return where the workers' metric files may be: in memory, and on disk."""
+    name = f"pomar-{hashlib.sha256(os.fsencode(STATE)).hexdigest()[:12]}"
+    return MEMORY / name, STATE / "run" / "metrics"
+
+
+def memory_is_safe() -> bool:
+    """Say whether files in the memory file system outlive the user's session, and have room.
+
+    When the last session of an ordinary user ends, logind empties it (RemoveIPC in logind.conf, on by default). A
+    worker that finds no room for a page of a mapped file is killed by SIGBUS.
+    """
+    if LOGIND.exists() and os.getuid() > LAST_SYSTEM_USER:
+        return False
+    try:
+        return os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= METRICS_BYTES
+    except OSError:
+        return False
 
 
 def make_files(settings: Mapping[str, str]) -> None:
@@ -105,7 +142,7 @@ def alertmanager_yml(settings: Mapping[str, str]) -> str:
     """Return Alertmanager's configuration with the receiver's address on this machine."""
     # Alertmanager's own templates may have a $: this is no Template.
     text = (ROOT / "alertmanager" / "alertmanager.yml").read_text()
-    return text.replace(RECEIVER_IN_CONTAINERS, f"http://localhost:{settings['RECEIVER_PORT']}/")
+    return text.replace(RECEIVER_IN_CONTAINERS, f"http://127.0.0.1:{settings['RECEIVER_PORT']}/")
 
 
 def make_secrets() -> None:

@@ -1,8 +1,10 @@
 """Find the programs of the host runtime, or unpack them from Debian's packages without root."""
 
 import os
+import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -87,30 +89,58 @@ def _unpack(packages: list[str]) -> None:
         "Dir::Cache": APT,
         "Debug::NoLocking": "1",
         "APT::Sandbox::User": "root",
-        "APT::Update::Error-Mode": "any",
     }
     apt = ["apt-get", "--quiet", *(f"-o{name}={value}" for name, value in options.items())]
     APT_LOG.write_text("")
-    _run([*apt, "update"])
+    # A source that cannot be reached is no obstacle as long as the others have what is needed.
+    _succeeds([*apt, "update"])
+    broken = _broken_sources()
     for old in archives.glob("*.deb"):
         old.unlink()
-    _run([*apt, "download", *packages, *PAGE_LIBRARIES], cwd=archives)
+    if not _succeeds([*apt, "download", *packages, *PAGE_LIBRARIES], archives):
+        # One package that is missing keeps apt from the others. The pages can be seen without their libraries.
+        for package in packages:
+            _must([*apt, "download", package], archives, broken)
+        for package in PAGE_LIBRARIES:
+            _succeeds([*apt, "download", package], archives)
+    if broken:
+        print(f"apt cannot read {', '.join(broken)}, which was not needed: fix or remove that source.", flush=True)
     # Into a folder beside, so that a full disk or Ctrl-C leaves no half-unpacked program behind.
     fresh = STATE / "debian.new"
     shutil.rmtree(fresh, ignore_errors=True)
     for archive in archives.glob("*.deb"):
-        _run(["dpkg-deb", "--extract", str(archive), str(fresh)])
+        _must(["dpkg-deb", "--extract", str(archive), str(fresh)])
     shutil.rmtree(UNPACKED, ignore_errors=True)
     fresh.rename(UNPACKED)
     shutil.rmtree(archives)
 
 
-def _run(command: list[str], cwd: Path = ROOT) -> None:
+def _succeeds(command: list[str], cwd: Path = ROOT) -> bool:
     with APT_LOG.open("a") as log:
-        if subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log).returncode == 0:
-            return
-    lines = [line for line in APT_LOG.read_text(errors="replace").splitlines() if line.startswith(("E:", "dpkg"))]
+        how = {"cwd": cwd, "stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
+        # In English, since what it says is read here.
+        return subprocess.run(command, env={**os.environ, "LC_ALL": "C"}, **how).returncode == 0
+
+
+def _broken_sources() -> list[str]:
+    """Return the addresses of the sources that `apt-get update` could not read, each once."""
+    said = APT_LOG.read_text(errors="replace")
+    found = re.findall(
+        r"^[EW]: (?:Failed to fetch|GPG error:|The repository) '?(\w\S+?)(?:/dists/\S+)?[ ']", said, re.M
+    )
+    return list(dict.fromkeys(found))
+
+
+def _must(command: list[str], cwd: Path = ROOT, broken: Sequence[str] = ()) -> None:
+    """Run a command; raise LabError with what it said when it fails, and with the broken sources if there are some."""
+    said = APT_LOG.stat().st_size
+    if _succeeds(command, cwd):
+        return
+    with APT_LOG.open("rb") as log:
+        log.seek(said)
+        lines = [line for line in log.read().decode(errors="replace").splitlines() if line.startswith(("E:", "dpkg"))]
+    unread = f" and apt cannot read {', '.join(broken)}" if broken else ""
     raise LabError(
-        f"Debian's packages cannot be unpacked: {lines[-1] if lines else 'no reason given'} (all of it: {APT_LOG}). "
-        "Is the network there? Else install the programs, or start a Docker engine."
+        f"Debian's packages cannot be unpacked: {lines[0] if lines else 'no reason given'}{unread} "
+        f"(all of it: {APT_LOG}). Is the network there? Else install the programs, or start a Docker engine."
     )

@@ -1,11 +1,12 @@
 """The lab as processes of this machine."""
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,10 +21,19 @@ from lab.host.supervisor import Supervisor
 from lab.parts import Part
 from lab.parts import part as part_named
 from lab.paths import LOGS, ROOT, STATE, VENV
-from lab.runtime import APP, READY_SECONDS, Runtime, wait_for_locust
+from lab.runtime import APP, READY_SECONDS, WITH_THE_LAB, Runtime, load_runs, run_locust
 
 #: What supervisord calls a process that lives: the first second it is STARTING.
 ALIVE = ("STARTING", "RUNNING")
+#: How many files a process of the lab may open, and how many it must be able to.
+FILES = 65_536
+FEWEST_FILES = 2_048
+#: Other limits of a process: the least that the lab runs with, what is limited, and the option of `ulimit`.
+LIMITS = {
+    resource.RLIMIT_AS: (2 * 1024**3, "bytes of address space", "-v"),
+    resource.RLIMIT_FSIZE: (1024**3, "bytes in a file", "-f"),
+    resource.RLIMIT_NPROC: (512, "processes and threads of this user", "-u"),
+}
 LOCUSTFILE = ROOT / "loadtest" / "locustfile.py"
 
 
@@ -47,9 +57,12 @@ class HostRuntime(Runtime):
         with self._lock():
             if running := self._of_running_lab():
                 self._refuse_other_settings(running)
+                if not load_runs():
+                    self.end_stray_load()
                 self._start(only_stopped=True)
                 return
             self._stop()
+            _set_limits()
             self.settings = self._wanted
             ports.refuse_taken(self.settings, [port for part in self.parts for port in part.ports])
             if database := self.settings["LAB_DATABASE_URL"]:
@@ -123,10 +136,10 @@ class HostRuntime(Runtime):
 
     def url(self, part: Part, path: str = "/") -> str:
         scheme = "https" if part.tls else "http"
-        return f"{scheme}://localhost:{self.settings[part.port]}{path}" if part.port else ""
+        return f"{scheme}://127.0.0.1:{self.settings[part.port]}{path}" if part.port else ""
 
     def read(self, part: Part, path: str, *, port: str = "") -> str:
-        answer = local.get(f"http://localhost:{self.settings[port or part.port]}{path}", timeout=5)
+        answer = local.get(f"http://127.0.0.1:{self.settings[port or part.port]}{path}", timeout=5)
         answer.raise_for_status()
         return answer.text
 
@@ -146,7 +159,7 @@ class HostRuntime(Runtime):
         return self._locust(["--web-host", "127.0.0.1", "--web-port", self.settings["LOCUST_PORT"]], variables)
 
     def _locust(self, arguments: Sequence[str], variables: Mapping[str, str]) -> int:
-        shop = f"https://localhost:{self.settings['SHOP_HTTPS_PORT']}"
+        shop = f"https://127.0.0.1:{self.settings['SHOP_HTTPS_PORT']}"
         # Locust reads ~/.locust.conf, and locust.conf and pyproject.toml in its folder: here is none of them.
         home = STATE / "locust"
         home.mkdir(parents=True, exist_ok=True)
@@ -155,11 +168,15 @@ class HostRuntime(Runtime):
             "HOME": str(home),
             "LAB_CA_FILE": str(self.ca_file),
             "LAB_TOKEN_FILE": str(self.token_file),
-            "SHOP_HTTP_URL": f"http://localhost:{self.settings['SHOP_HTTP_PORT']}",
+            # By which it is known as this checkout's.
+            "LAB": str(STATE),
+            **WITH_THE_LAB,
+            "SHOP_HTTP_URL": f"http://127.0.0.1:{self.settings['SHOP_HTTP_PORT']}",
             **variables,
         }
-        locust = [str(VENV / "bin" / "locust"), "--locustfile", str(LOCUSTFILE), "--host", shop, *arguments]
-        return wait_for_locust(subprocess.Popen(locust, cwd=home, env=environment))
+        # No script of pip's, whose first line holds the path of its Python: that cannot hold each character.
+        locust = [str(VENV / "bin" / "python"), "-m", "locust", "--locustfile", str(LOCUSTFILE)]
+        return run_locust([*locust, "--host", shop, *arguments], cwd=home, env=environment)
 
     def _remove_data(self) -> None:
         prepare.remove_data()
@@ -177,8 +194,24 @@ class HostRuntime(Runtime):
         self._await_targets()
 
     def _await(self, part: Part) -> None:
-        with progress.step(part.name):
+        with progress.step(part.name), self._with_last_words(part.name):
             self.wait(lambda: self._trouble(part), READY_SECONDS)
+
+    def _await_targets(self) -> None:
+        # Prometheus says in its log alone why it cannot watch the file of its targets.
+        with self._with_last_words("prometheus"):
+            super()._await_targets()
+
+    @contextmanager
+    def _with_last_words(self, name: str) -> Iterator[None]:
+        """Add to a LabError the last error in a service's log, unless it has that."""
+        try:
+            yield
+        except LabError as error:
+            said = self._supervisor.last_error(name)
+            if said and "said last" not in error.message:
+                raise LabError(f"{error.message.rstrip('.')} {name} said: {said}") from error
+            raise
 
     def _trouble(self, part: Part) -> str:
         process = self._supervisor.states()[part.name]
@@ -186,7 +219,12 @@ class HostRuntime(Runtime):
             raise LabError(f"{part.name} does not start; it said last: {self._supervisor.last_words(part.name)}")
         return self.answers(part) if process["statename"] in ALIVE else "it is not running"
 
+    def end_stray_load(self) -> None:
+        self._end_orphans(str(LOCUSTFILE))
+
     def _stop(self) -> None:
+        # While the shop still works, so that its visitors can finish.
+        self.end_stray_load()
         self.running_settings.unlink(missing_ok=True)
         if self.is_running():
             supervisord = psutil.Process(self._supervisor.pid())
@@ -199,15 +237,16 @@ class HostRuntime(Runtime):
             with suppress(psutil.TimeoutExpired):
                 supervisord.wait(timeout=20)
         self._end_orphans()
-        shutil.rmtree(prepare.multiprocess_directory(), ignore_errors=True)
+        for directory in prepare.multiprocess_directories():
+            shutil.rmtree(directory, ignore_errors=True)
 
-    def _end_orphans(self) -> None:
-        """End what an earlier supervisord, killed without warning, left behind.
+    def _end_orphans(self, argument: str = "") -> None:
+        """End what an earlier supervisord or load, killed without warning, left behind, or what has this argument.
 
         More than one round, since a master that is ending may still start a child anew.
         """
         for _ in range(5):
-            orphans = self._orphans()
+            orphans = self._orphans(argument)
             if not orphans:
                 return
             for process in orphans:
@@ -217,20 +256,38 @@ class HostRuntime(Runtime):
             for process in alive:
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
-        if orphans := self._orphans():
+        if orphans := self._orphans(argument):
             raise LabError(f"process {orphans[0].pid} of this lab does not end: end it by hand.")
 
     @staticmethod
-    def _orphans() -> list[psutil.Process]:
+    def _orphans(argument: str = "") -> list[psutil.Process]:
         own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
         orphans = []
         for process in psutil.process_iter():
             try:
-                if process.pid not in own and _is_of_this_lab(process):
+                if process.pid in own or (argument and argument not in process.cmdline()):
+                    continue
+                if _is_of_this_lab(process):
                     orphans.append(process)
             except (psutil.Error, OSError):
                 continue
         return orphans
+
+
+def _set_limits() -> None:
+    """Let each process of the lab open as many files as it needs; raises LabError when a limit is lower than that.
+
+    Not as many as some systems allow, which is 10^9: there are programs that use memory or time for each.
+    """
+    for limit, (least, what, option) in LIMITS.items():
+        soft, _ = resource.getrlimit(limit)
+        if soft != resource.RLIM_INFINITY and soft < least:
+            raise LabError(f"only {soft} {what} are allowed here: allow {least} (`ulimit {option}`).")
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
+    if most < FEWEST_FILES:
+        raise LabError(f"a process may open only {most} files here: allow {FEWEST_FILES} (`ulimit -n {FEWEST_FILES}`).")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _is_of_this_lab(process: psutil.Process) -> bool:

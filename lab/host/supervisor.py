@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import socket
 import subprocess
 import time
@@ -13,6 +14,8 @@ from lab.paths import LOGS, ROOT, STATE, VENV
 
 CONFIGURATION = ROOT / "host" / "supervisord.conf"
 RUN = STATE / "run"
+#: What a line of a log has that reports an error, as the lab's services write it.
+ERROR = r"level=error|\berr(or)?=|\berror\b|\[(emerg|alert|crit|error)\]|^[EF]\d{4} |\w+Error\b|exception|no space left"
 #: Answers of supervisord that mean that the wish is already fulfilled.
 ALREADY_STARTED, NOT_RUNNING = 60, 70
 
@@ -38,6 +41,8 @@ class Supervisor:
     """The supervisord of this checkout, running or not."""
 
     def __init__(self) -> None:
+        #: How long the log of each service was before it was started.
+        self._logged: dict[str, int] = {}
         self._rpc = xmlrpc.client.ServerProxy("http://localhost", transport=_SocketTransport()).supervisor
 
     def is_running(self) -> bool:
@@ -56,7 +61,7 @@ class Supervisor:
         RUN.mkdir(parents=True, exist_ok=True)
         (RUN / "supervisor.sock").unlink(missing_ok=True)
         done = subprocess.run(
-            [VENV / "bin" / "supervisord", "-c", CONFIGURATION],
+            [VENV / "bin" / "python", "-m", "supervisor.supervisord", "-c", CONFIGURATION],
             cwd=STATE,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
@@ -80,6 +85,8 @@ class Supervisor:
 
     def start(self, name: str) -> None:
         """Start a part without waiting for it; one that runs is left alone."""
+        path = LOGS / f"{name}.log"
+        self._logged[name] = path.stat().st_size if path.exists() else 0
         self._tolerating(ALREADY_STARTED, self._rpc.startProcess, name)
 
     def stop(self, name: str) -> None:
@@ -103,6 +110,15 @@ class Supervisor:
         lines = path.read_text(errors="replace").split("\n") if path.exists() else []
         said = [line.strip() for line in lines if line.strip()]
         return f"{said[-1] if said else 'nothing'} (all of it: {path})"
+
+    def last_error(self, name: str) -> str:
+        """Return the last error in a service's log since this process started it; nothing when there is none."""
+        path = LOGS / f"{name}.log"
+        said = path.read_bytes() if path.exists() else b""
+        # A log that is shorter now was rotated meanwhile.
+        since = self._logged.get(name, 0)
+        lines = said[since if since <= len(said) else 0 :].decode(errors="replace").splitlines()
+        return next((line.strip() for line in reversed(lines) if re.search(ERROR, line, re.IGNORECASE)), "")
 
     @staticmethod
     def _tolerating(code: int, call, name: str) -> None:

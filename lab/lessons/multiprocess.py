@@ -155,6 +155,7 @@ class Shop:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=signals.to_child_of_this(signal.SIGTERM),
             )
 
     def send(self, number: int) -> None:
@@ -239,7 +240,7 @@ def _folders() -> Iterator[tuple[Path, str]]:
     """Make a folder, and one for the workers' metric files, in memory where there is such a file system."""
     prefix = f"pomar-lesson-{os.getpid()}-"
     with TemporaryDirectory(prefix=prefix) as folder:
-        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else folder
+        memory = prepare.MEMORY if prepare.memory_is_safe() else folder
         with TemporaryDirectory(prefix=prefix, dir=memory) as metrics:
             yield Path(folder), metrics
 

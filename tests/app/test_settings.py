@@ -181,3 +181,10 @@ def test_a_log_record_is_one_line_even_with_a_traceback_or_a_visitors_line_break
     assert len(line.splitlines()) == 1
     assert line.startswith("path /a\\nFAKE")
     assert "ValueError: first\\nsecond" in line
+
+
+def test_the_default_database_is_in_its_folder_whatever_signs_the_path_has(monkeypatch, tmp_path):
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    file = tmp_path / "a #;?%+&= ü" / "shop.sqlite3"
+
+    assert environment.database(default_file=file)["NAME"] == str(file)

@@ -56,7 +56,7 @@ def test_on_the_host_the_receivers_are_at_this_machines_port(tmp_path):
     (tmp_path / "alertmanager.yml").write_text(alertmanager_yml(chosen))
 
     amtool("check-config", tmp_path / "alertmanager.yml")
-    assert webhooks(tmp_path / "alertmanager.yml") == {"http://localhost:8096/"}
+    assert webhooks(tmp_path / "alertmanager.yml") == {"http://127.0.0.1:8096/"}
     assert webhooks(CONFIGURATION) == {RECEIVER_IN_CONTAINERS}
 
 

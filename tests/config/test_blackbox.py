@@ -64,13 +64,13 @@ def test_a_shop_that_is_well_passes_and_tells_its_certificates_end(shop, probe, 
 
 @pytest.mark.parametrize("status", [203, 302, 404, 500, 503])
 def test_a_shop_that_answers_otherwise_fails(shop, probe, status):
-    seen = probe("shop", f"https://localhost:{shop.https}/?status={status}")
+    seen = probe("shop", f"https://127.0.0.1:{shop.https}/?status={status}")
 
     assert (seen["probe_success"], seen["probe_http_status_code"]) == (0, status)
 
 
 def test_a_page_without_tls_is_not_the_shop(shop, probe):
-    seen = probe("shop", f"http://localhost:{shop.status}/nginx/status")
+    seen = probe("shop", f"http://127.0.0.1:{shop.status}/nginx/status")
 
     assert (seen["probe_success"], seen["probe_http_status_code"], seen["probe_http_ssl"]) == (0, 200, 0)
 
@@ -78,25 +78,25 @@ def test_a_page_without_tls_is_not_the_shop(shop, probe):
 def test_a_certificate_of_an_unknown_authority_fails(probe, tmp_path):
     stranger = Front(tmp_path)
     with stranger.running():
-        seen = probe("shop", f"https://localhost:{stranger.https}/")
+        seen = probe("shop", f"https://127.0.0.1:{stranger.https}/")
 
     assert (seen["probe_success"], seen["probe_http_status_code"]) == (0, 0)
 
 
 def test_a_certificate_that_has_ended_fails(old_shop, probe):
-    seen = probe("shop", f"https://localhost:{old_shop.https}/")
+    seen = probe("shop", f"https://127.0.0.1:{old_shop.https}/")
 
     assert (seen["probe_success"], seen["probe_http_status_code"]) == (0, 0)
 
 
 def test_the_redirect_passes_and_is_not_followed(shop, probe):
-    seen = probe("redirect", f"http://localhost:{shop.http}/")
+    seen = probe("redirect", f"http://127.0.0.1:{shop.http}/")
 
     assert (seen["probe_success"], seen["probe_http_status_code"], seen["probe_http_ssl"]) == (1, 308, 0)
 
 
 def test_a_page_in_place_of_the_redirect_fails(shop, probe):
-    seen = probe("redirect", f"http://localhost:{shop.status}/nginx/status")
+    seen = probe("redirect", f"http://127.0.0.1:{shop.status}/nginx/status")
 
     assert (seen["probe_success"], seen["probe_http_status_code"]) == (0, 200)
 
@@ -104,4 +104,4 @@ def test_a_page_in_place_of_the_redirect_fails(shop, probe):
 def test_nobody_there_fails(probe):
     (port,) = free_ports(1)
 
-    assert probe("shop", f"https://localhost:{port}/")["probe_success"] == 0
+    assert probe("shop", f"https://127.0.0.1:{port}/")["probe_success"] == 0

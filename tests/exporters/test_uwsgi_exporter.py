@@ -1,5 +1,6 @@
 """The uWSGI exporter as a program, before servers that answer well, badly, slowly or not at all."""
 
+import json
 import socket
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 import requests
 
 from tests.exporters.programs import EXPORTER, send_all
+from tests.hosts import BOTH, seeing_hosts
 
 OWN_SERIES = {
     "uwsgi_up",
@@ -57,6 +59,21 @@ def test_statistics_over_http_carry_the_word_of_the_flag(recorded, serve, start_
 
     assert series["uwsgi_up"] == 1
     assert series[f'uwsgi_workers{{stats_uri="{uri}"}}'] == 2
+
+
+@pytest.mark.parametrize("hosts", [BOTH, "127.0.0.1 other\n"], ids=["both addresses", "no address"])
+def test_localhost_is_127_0_0_1_whatever_the_hosts_file_says(recorded, serve, tmp_path, hosts):
+    port = int(serve(HTTP_OK + recorded).rpartition(":")[2])
+    script = "import sys; from uwsgi_stats.source import StatsSource; print(StatsSource(sys.argv[1]).read(2)['pid'])"
+    command = [sys.executable, "-c", script, f"http://localhost:{port}"]
+
+    # A stranger, who has the other address and never answers.
+    with socket.create_server(("::1", port), family=socket.AF_INET6):
+        done = subprocess.run(
+            [*seeing_hosts(hosts, tmp_path), *command], cwd=EXPORTER.parent, capture_output=True, text=True, timeout=20
+        )
+
+    assert (done.stderr, done.stdout) == ("", f"{json.loads(recorded)['pid']}\n")
 
 
 def test_statistics_over_a_unix_socket_are_read(recorded, serve, start_exporter, tmp_path):

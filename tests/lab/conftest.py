@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,15 +19,19 @@ from lab.paths import ROOT, STATE
 Command = Callable[..., subprocess.CompletedProcess]
 
 
+#: Each sign that a checkout's path may have, letters beyond ASCII (one of two code points), and a space at its end.
+ACCEPTED = "!#&'()+,-.;<=>@]^_{|}~ ü日本🍎e\u0301 "
+
+
 def copy_of_checkout(folder: Path) -> Path:
-    """Copy this checkout into a folder with spaces in its long name, with the environment and programs of this one."""
-    copy = folder / f"a checkout {'far ' * 20}down"
+    """Copy this checkout to a long path with odd signs, with the environment and programs of this one."""
+    copy = folder / ACCEPTED / f"a checkout {'far ' * 20}down"
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0"):
         if name and (ROOT / name).is_file() and not name.startswith(("tests/", "docs/")):
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, copy / name)
-    (copy / ".lab").mkdir()
+    (copy / ".lab").mkdir(parents=True)
     for name in ("venv", "debian"):
         if (STATE / name).exists():
             (copy / ".lab" / name).symlink_to(STATE / name)
@@ -47,12 +51,14 @@ def unset() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in settings.CHECKS}
 
 
-def command_in(checkout: Path, ports: dict[str, str], environment: Mapping[str, str] | None = None) -> Command:
-    """Return the lab's command in a checkout, on these ports; variables are given by name, over the environment."""
+def command_in(
+    checkout: Path, ports: dict[str, str], environment: Mapping[str, str] | None = None, before: Sequence[str] = ()
+) -> Command:
+    """Return the lab's command in a checkout, on these ports, after ``before``; variables are given by name."""
 
-    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
+    def run(*arguments: str, before: Sequence[str] = before, **variables: str) -> subprocess.CompletedProcess:
         return subprocess.run(
-            [sys.executable, *FLAGS, "-m", "lab", *arguments],
+            [*before, sys.executable, *FLAGS, "-m", "lab", *arguments],
             cwd=checkout,
             env={**unset(), **(environment or {}), "RUNTIME": "host", **ports, **variables},
             capture_output=True,

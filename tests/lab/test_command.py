@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -158,6 +159,18 @@ def test_a_second_load_at_the_same_time_is_refused(lab, checkout):
         fcntl.flock(lock, fcntl.LOCK_EX)
 
         assert "another load shops in this lab: wait for it to end, or stop it" in sentence(lab("load"))
+
+
+def test_a_load_whose_command_was_killed_is_ended_by_down(lab, checkout):
+    locustfile = str(checkout / "loadtest" / "locustfile.py")
+    command = [sys.executable, "-c", "import time; time.sleep(600)", locustfile]
+    with subprocess.Popen(command, env={**os.environ, "LAB": str(checkout / ".lab")}) as load:
+        try:
+            assert lab("down").returncode == 0
+
+            assert load.wait(5) == -signal.SIGTERM
+        finally:
+            load.kill()
 
 
 def test_a_broken_contract_ends_generate_with_the_name_of_the_entry(lab, checkout):

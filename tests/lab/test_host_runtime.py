@@ -1,6 +1,7 @@
 """The host runtime's life, in a checkout and on ports of its own: beside a lab that may run."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,8 +12,10 @@ import psutil
 import pytest
 
 from lab import local
+from lab.paths import VENV
 from tests.eventually import eventually
-from tests.lab.conftest import Command, processes_of
+from tests.hosts import ONLY_IPV6, seeing_hosts
+from tests.lab.conftest import Command, command_in, processes_of
 
 
 @pytest.fixture
@@ -31,6 +34,7 @@ def interrupted(checkout: Path, ports: dict[str, str]) -> Callable[[signal.Signa
         eventually(
             lambda: any("--config.file" in command for command in processes_of(checkout)),
             because="Prometheus is started first",
+            timeout=30,
         )
         starting.send_signal(number)
         return starting.wait(30)
@@ -38,9 +42,27 @@ def interrupted(checkout: Path, ports: dict[str, str]) -> Callable[[signal.Signa
     return start
 
 
+def link_or_copy(source: str, target: str) -> None:
+    """Give a file another name, or copy it where that is on another file system."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 @pytest.fixture
-def running(interrupted: Callable[[signal.Signals], int], lab: Command, checkout: Path) -> Command:
-    """A lab that is up, although a start before was killed half-way and left a part of it behind."""
+def running(
+    interrupted: Callable[[signal.Signals], int], lab: Command, checkout: Path, ports: dict[str, str], tmp_path: Path
+) -> Command:
+    """A lab that is up, although a start before was killed half-way and left a part of it behind.
+
+    Nothing of it is at `localhost`, which is ::1 alone where root runs the tests: it must call itself by address.
+    """
+    if os.geteuid() == 0:
+        lab = command_in(checkout, ports, seeing_hosts(ONLY_IPV6, tmp_path))
+    # With an environment at this path, and no link to one elsewhere.
+    (checkout / ".lab" / "venv").unlink()
+    shutil.copytree(VENV, checkout / ".lab" / "venv", symlinks=True, copy_function=link_or_copy)
     interrupted(signal.SIGKILL)
     assert processes_of(checkout) != []
     done = lab("up")
@@ -71,13 +93,13 @@ def test_a_start_that_is_interrupted_leaves_nothing_running(interrupted, checkou
 
 def test_a_lab_starts_on_other_ports_heals_itself_and_ends_without_a_trace(running, checkout, ports):
     ca_file = str(checkout / ".lab" / "tls" / "ca.crt")
-    shop = f"https://localhost:{ports['SHOP_HTTPS_PORT']}"
+    shop = f"https://127.0.0.1:{ports['SHOP_HTTPS_PORT']}"
 
     # It works, on the ports that it was given.
     assert local.get(f"{shop}/health/ready", verify=ca_file, timeout=5).status_code == 200
-    redirect = local.get(f"http://localhost:{ports['SHOP_HTTP_PORT']}/cart/", allow_redirects=False, timeout=5)
+    redirect = local.get(f"http://127.0.0.1:{ports['SHOP_HTTP_PORT']}/cart/", allow_redirects=False, timeout=5)
     assert redirect.headers["Location"] == f"{shop}/cart/"
-    query = f"http://localhost:{ports['PROMETHEUS_PORT']}/api/v1/query?query=uwsgi_workers"
+    query = f"http://127.0.0.1:{ports['PROMETHEUS_PORT']}/api/v1/query?query=uwsgi_workers"
     (series,) = local.get(query, timeout=5).json()["data"]["result"]
     assert series["metric"]["stats_uri"] == f"http://localhost:{ports['APP_STATS_PORT']}"
     assert series["value"][1] == "4"
@@ -101,7 +123,7 @@ def test_a_lab_starts_on_other_ports_heals_itself_and_ends_without_a_trace(runni
     psutil.Process(victim).send_signal(signal.SIGKILL)
     eventually(
         lambda: (
-            local.get(f"http://localhost:{ports['EXPORTER_UWSGI_PORT']}/-/healthy", timeout=2).ok
+            local.get(f"http://127.0.0.1:{ports['EXPORTER_UWSGI_PORT']}/-/healthy", timeout=2).ok
             and victim not in pids(checkout).values()
         ),
         because="supervisord starts a part that died",

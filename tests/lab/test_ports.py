@@ -2,11 +2,23 @@
 
 import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
 from lab import ports
 from lab.errors import LabError
+from lab.paths import ROOT
+
+
+def has_ipv6() -> bool:
+    """Say whether ::1 is an address of this machine."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_a_taken_port_is_refused_with_its_holder_and_its_variable():
@@ -27,6 +39,32 @@ def test_a_port_held_on_every_address_is_refused_as_well():
 
         with pytest.raises(LabError, match=f"port {port} is taken"):
             ports.refuse_taken({"PROMETHEUS_PORT": str(port)}, ["PROMETHEUS_PORT"])
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+@pytest.mark.parametrize("address", ["::1", "::"])
+def test_a_port_held_on_ipv6_alone_is_refused_as_well(address):
+    with socket.socket(socket.AF_INET6) as server:
+        server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        server.bind((address, 0))
+        server.listen()
+        port = server.getsockname()[1]
+
+        with pytest.raises(LabError, match=rf"port {port} is taken by .+ \(process {os.getpid()}\)"):
+            ports.refuse_taken({"PROMETHEUS_PORT": str(port)}, ["PROMETHEUS_PORT"])
+
+
+def test_a_machine_without_ipv6_is_no_obstacle():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    # A network of its own, with its loopback up and without IPv6.
+    script = 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6; ip link set lo up; exec "$@"'
+    check = f"from lab import ports; ports.refuse_taken({{'A_PORT': '{port}'}}, ['A_PORT'])"
+    command = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", script, "sh", sys.executable, "-c", check]
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_free_port_is_let_pass():

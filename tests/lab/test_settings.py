@@ -92,7 +92,7 @@ def test_a_bad_value_is_named_with_the_line_or_the_variable_that_sets_it(tmp_pat
     assert "change line 4 of .env or the environment variable PROMETHEUS_PORT" in twice.value.message
 
 
-def test_the_shop_always_answers_at_localhost_where_the_lab_asks_for_it(tmp_path):
+def test_the_shop_always_answers_at_127_0_0_1_where_the_lab_asks_for_it(tmp_path):
     assert settings.load({"SHOP_HOSTS": "shop.example"})["SHOP_HOSTS"] == "shop.example,localhost,127.0.0.1"
 
 

@@ -80,3 +80,20 @@ def test_neither_a_block_nor_what_it_starts_is_ended():
         said, _ = child.communicate(timeout=10)
 
     assert said == b"lives\n"
+
+
+def test_a_child_gets_its_signal_when_its_parent_is_killed():
+    child = "import signal; print('ready', flush=True); print(signal.sigwait([signal.SIGTERM]).name, flush=True)"
+    parent = (
+        "import signal, subprocess, sys; from lab import signals; "
+        # Blocked, and inherited so: one that comes before the child waits for it is not lost.
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); "
+        "with_this = signals.to_child_of_this(signal.SIGTERM); "
+        "subprocess.run([sys.executable, '-c', sys.argv[1]], start_new_session=True, preexec_fn=with_this)"
+    )
+    with subprocess.Popen([sys.executable, "-c", parent, child], stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout.readline() == "ready\n"
+
+        program.kill()
+
+        assert program.stdout.read() == "SIGTERM\n"

@@ -25,7 +25,7 @@ class Observer:
     """The lab's addresses, the exporters' own pages, and Prometheus's answers.
 
     Addresses are the runtime's; ``LAB_URL_<PART>`` in the environment moves one, as in
-    ``LAB_URL_PROMETHEUS=http://localhost:9999``.
+    ``LAB_URL_PROMETHEUS=http://127.0.0.1:9999``.
     """
 
     def __init__(self, runtime: Runtime) -> None:

@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from lab.environment import for_services
+from lab.runtime import WITH_THE_LAB
 from tests.eventually import eventually
 from tests.programs import program
 
@@ -70,6 +71,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         **for_services(),
         "SECRET_KEY": secrets.token_urlsafe(50),
         "DEBUG": "true",
+        "SHOP_HOSTS": "127.0.0.1,127.0.0.2",
         "DATABASE_URL": f"sqlite:///{folder}/shop.sqlite3",
         "STATIC_ROOT": f"{folder}/static",
         "PROMETHEUS_MULTIPROC_DIR": f"{folder}/metrics",
@@ -80,7 +82,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     command = [
         *(program("uwsgi"), "--master", "--processes=2", "--need-app", "--lazy-apps", "--single-interpreter"),
         *("--die-on-term", f"--chdir={APP}", "--module=config.wsgi:application"),
-        *(f"--http-socket=127.0.0.1:{shop.port}", "--add-header=Connection: close"),
+        *(f"--http-socket=127.0.0.{end}:{shop.port}" for end in (1, 2)),
+        "--add-header=Connection: close",
         *(f"--static-map=/static={folder}/static", f"--stats=127.0.0.1:{shop.stats_port}", "--stats-http"),
         *(f"--req-logger=file:{shop.request_log}", "--log-format=%(host) %(method) %(uri)"),
     ]
@@ -168,10 +171,33 @@ def test_a_run_that_is_stopped_has_counted_every_request(shop, tmp_path, number)
     assert sum(result["requests"] for result in results) == shop.requests_answered() - before
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
+def test_a_signal_to_the_lab_alone_ends_its_locust_gracefully(shop, tmp_path, number):
+    shop.restock(1000)
+    before = shop.requests_answered()
+    locust = [program("locust"), "-f", ROOT / "loadtest" / "locustfile.py", "--headless"]
+    command = [*locust, "--host", f"http://127.0.0.1:{shop.port}"]
+    result_file = tmp_path / "result.json"
+    variables = {"USERS": "20", "DURATION": "40", "LAB_LOAD_RESULT": str(result_file), **WITH_THE_LAB}
+    environment = for_services() | variables
+    lab = "import sys; from lab.runtime import run_locust; sys.exit(run_locust(sys.argv[1:]))"
+    load = [sys.executable, "-c", HEEDS_SIGINT, sys.executable, "-c", lab, *command]
+    with subprocess.Popen(load, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as this:
+        eventually(shop.requests_answered, because="they shop", timeout=30, wanted=lambda seen: seen > before + 100)
+
+        this.send_signal(number)
+
+        assert this.wait(30) == (-number if number == signal.SIGKILL else 1)
+    eventually(result_file.exists, because="Locust writes its result", timeout=30)
+    result = json.loads(result_file.read_text())
+    assert result["problems"] == ["the run was stopped before its end"]
+    assert result["requests"] == shop.requests_answered() - before
+
+
 def test_one_seed_is_one_walk_through_the_shop(shop, tmp_path):
     shop.restock(1000)
     logged_before = len(shop.request_log.read_text())
-    hosts = [f"127.0.0.1:{shop.port}", f"localhost:{shop.port}"]
+    hosts = [f"127.0.0.1:{shop.port}", f"127.0.0.2:{shop.port}"]
     runs = [_start(f"http://{host}", tmp_path / f"{host}.json", USERS="1", DURATION="5", SEED="11") for host in hosts]
     for run in runs:
         assert run.wait(60) == 0, run.stdout.read()

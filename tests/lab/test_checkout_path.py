@@ -1,0 +1,45 @@
+"""Where a checkout may be: each path either works (tests/lab/test_host_runtime.py) or is refused by its character."""
+
+import os
+import shutil
+import string
+import subprocess
+import sys
+
+import pytest
+
+from lab import bootstrap
+from lab.paths import ROOT
+from tests.lab.conftest import ACCEPTED
+
+REFUSED = {
+    **{character: ascii(character) for character in bootstrap.REFUSED_CHARACTERS},
+    "\n": r"'\n'",
+    "\x7f": r"'\x7f'",
+    "\u2028": r"'\u2028'",
+    os.fsdecode(b"\xff"): r"'\udcff'",
+}
+
+
+def test_each_printable_character_is_either_accepted_or_refused():
+    letters = set(string.ascii_letters + string.digits + "/")
+
+    for character in set(string.printable) - letters:
+        assert bool(bootstrap.refused_character(character)) == (character not in ACCEPTED), ascii(character)
+    assert bootstrap.refused_character(f"/home/{ACCEPTED}/{''.join(letters)}") == ""
+
+
+@pytest.mark.parametrize(("character", "name"), REFUSED.items(), ids=REFUSED.values())
+def test_a_path_with_another_character_is_refused_before_anything_is_made(tmp_path, character, name):
+    checkout = tmp_path / f"a{character}b"
+    (checkout / "lab").mkdir(parents=True)
+    shutil.copy2(ROOT / "lab" / "bootstrap.py", checkout / "lab")
+
+    done = subprocess.run(
+        [sys.executable, "lab/bootstrap.py", "status"], cwd=checkout, capture_output=True, text=True, timeout=20
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"lab: the path of this checkout contains {name}: move it out of ")
+    assert len(done.stderr.splitlines()) == 1
+    assert sorted(path.name for path in checkout.iterdir()) == ["lab"]

@@ -1,0 +1,106 @@
+"""The programs of the host runtime, unpacked by the real apt from sources of the test's own."""
+
+import hashlib
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lab.errors import LabError
+from lab.host import programs
+
+pytestmark = pytest.mark.skipif(not shutil.which("apt-get"), reason="this machine has no apt-get")
+#: Nobody listens there.
+DEAD = "http://127.0.0.1:1"
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """A folder that is an apt source, with one package ``pomar-test`` that holds one program."""
+    tree = tmp_path / "tree"
+    (tree / "DEBIAN").mkdir(parents=True)
+    (tree / "usr" / "bin").mkdir(parents=True)
+    (tree / "usr" / "bin" / "pomar-test").write_text("it is there")
+    control = "Package: pomar-test\nVersion: 1\nArchitecture: all\nMaintainer: nobody <a@b.example>\nDescription: x\n"
+    (tree / "DEBIAN" / "control").write_text(control)
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    deb = archive / "pomar-test.deb"
+    subprocess.run(["dpkg-deb", "--build", "--root-owner-group", tree, deb], check=True, capture_output=True)
+    digest = hashlib.sha256(deb.read_bytes()).hexdigest()
+    index = f"{control}Filename: ./pomar-test.deb\nSize: {deb.stat().st_size}\nSHA256: {digest}\n"
+    (archive / "Packages").write_text(index)
+    return archive
+
+
+@pytest.fixture
+def sources(tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of apt's sources, with the archive alone in it; what is unpacked goes to the test's own folder."""
+    folder = tmp_path / "sources.list.d"
+    folder.mkdir()
+    (folder / "archive.list").write_text(f"deb [trusted=yes] file:{archive} ./\n")
+    configuration = tmp_path / "apt.conf"
+    configuration.write_text(f'Dir::Etc::SourceParts "{folder}"; Dir::Etc::SourceList "/dev/null";')
+    monkeypatch.setenv("APT_CONFIG", str(configuration))
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, path in {
+        "STATE": "",
+        "UNPACKED": "debian",
+        "APT": "apt",
+        "LOGS": "logs",
+        "APT_LOG": "logs/apt.log",
+    }.items():
+        monkeypatch.setattr(programs, name, tmp_path / "state" / path)
+    return folder
+
+
+def unpacked() -> Path:
+    """Return where the program of ``pomar-test`` is unpacked to."""
+    return programs.UNPACKED / "usr" / "bin" / "pomar-test"
+
+
+def test_a_package_is_unpacked_though_no_source_has_the_libraries_of_the_pages(sources, capsys):
+    programs._unpack(["pomar-test"])
+
+    assert unpacked().read_text() == "it is there"
+    assert "cannot read" not in capsys.readouterr().out
+
+
+def test_a_dead_source_is_named_and_does_not_keep_a_package_from_being_unpacked(sources, capsys):
+    (sources / "dead.list").write_text(f"deb [trusted=yes] {DEAD} stable main\n")
+
+    programs._unpack(["pomar-test"])
+
+    assert unpacked().read_text() == "it is there"
+    assert f"apt cannot read {DEAD}, which was not needed" in capsys.readouterr().out
+
+
+def test_a_source_without_an_index_is_named_and_is_no_obstacle(sources, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    (sources / "empty.list").write_text(f"deb file:{tmp_path}/empty stable main\n")
+
+    programs._unpack(["pomar-test"])
+
+    assert unpacked().exists()
+    assert f"apt cannot read file:{tmp_path}/empty, which" in capsys.readouterr().out
+
+
+def test_a_package_that_is_missing_is_named_with_the_dead_source(sources):
+    (sources / "dead.list").write_text(f"deb [trusted=yes] {DEAD} stable main\n")
+
+    with pytest.raises(LabError) as error:
+        programs._unpack(["pomar-test", "pomar-missing"])
+
+    assert "Unable to locate package pomar-missing" in error.value.message
+    assert f"apt cannot read {DEAD} (" in error.value.message
+    assert not programs.UNPACKED.exists()
+
+
+def test_a_source_that_cannot_be_understood_is_named(sources):
+    (sources / "odd.list").write_text("deb nonsense\n")
+
+    with pytest.raises(LabError, match=r"Malformed entry 1 in list file .*odd\.list"):
+        programs._unpack(["pomar-test"])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from lab.errors import LabError
 from lab.paths import LOGS, ROOT
@@ -17,6 +19,7 @@ PROJECT = "pomar"
 LABEL = "com.docker.compose"
 #: Longer than an engine under load takes to answer; one that has no daemon answers at once.
 ANSWER_SECONDS = 10
+_COMPOSE_WANTED = "Compose 2.18"
 
 
 @dataclass(frozen=True)
@@ -72,22 +75,61 @@ def _comparable(time: str) -> str:
     return f"{whole}.{fraction:0<9}"
 
 
-def why_not() -> str:
-    """Say why Docker Compose cannot be used here; nothing when it can."""
+def why_not() -> tuple[str, str]:
+    """Return why Docker Compose cannot be used here and how to change that; two empty texts when it can be used."""
     if not shutil.which("docker"):
-        return "there is no docker command"
-    if not _succeeds("docker", "compose", "version"):
-        return "docker has no compose plugin of version 2"
-    if not _succeeds("docker", "version", "--format", "{{.Server.Version}}"):
-        return "no Docker engine answers"
-    return ""
-
-
-def _succeeds(*command: str) -> bool:
+        return "there is no docker command", "install Docker with its Compose plugin"
     try:
-        return subprocess.run(command, capture_output=True, timeout=ANSWER_SECONDS).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+        if "podman" in _output("docker", "--version").lower():
+            return "the docker command is Podman's", "install Docker itself"
+        endpoint = _output("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+        if not _is_here(endpoint):
+            return (
+                f"the Docker engine is on another machine ({endpoint}), which has neither this checkout's files nor "
+                "this machine's 127.0.0.1",
+                "choose an engine on this machine (`unset DOCKER_HOST DOCKER_CONTEXT; docker context use default`)",
+            )
+        try:
+            version = _output("docker", "compose", "version", "--short")
+        except LabError:
+            return "docker has no Compose plugin of version 2", f"install {_COMPOSE_WANTED} or newer"
+        if _is_too_old(version):
+            return f"the Compose plugin is version {version}", f"install {_COMPOSE_WANTED} or newer"
+        if "Podman" in _output("docker", "version", "--format", "{{json .Server.Components}}"):
+            return "the engine that answers is Podman's", "install Docker itself"
+    except LabError as error:
+        if "permission denied" in error.message:
+            return (
+                "this user may not use the Docker engine",
+                "add the user to the group docker (`sudo usermod -aG docker $USER`) and log in again",
+            )
+        return error.message, "start a Docker engine"
+    return "", ""
+
+
+def _is_here(endpoint: str) -> bool:
+    """Say whether the engine at an address such as ``tcp://host:2375`` is on this machine."""
+    address = urlsplit(endpoint)
+    return address.scheme in ("unix", "npipe", "") or address.hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def _is_too_old(version: str) -> bool:
+    """Say whether Compose lacks ``depends_on.restart`` (2.17) or ``!reset`` (2.18); not when its version is unclear."""
+    found = re.match(r"v?(\d+)\.(\d+)", version)
+    return bool(found) and (int(found[1]), int(found[2])) < (2, 18)
+
+
+def _output(*command: str) -> str:
+    """Return what a command of Docker's printed; raises LabError with the reason when it fails or hangs."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise LabError(f"`{' '.join(command[:2])}` hangs: it was not done within {ANSWER_SECONDS} s") from error
+    except OSError as error:
+        raise LabError(f"the docker command cannot be run ({error.strerror})") from error
+    if done.returncode != 0:
+        raise LabError(f"no Docker engine answers ({last_line(done.stderr or done.stdout)})")
+    return done.stdout.strip()
 
 
 def containers() -> dict[str, Container]:

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -47,6 +48,11 @@ class Container:
     def life(self) -> tuple[str, str]:
         """What is another one when it was made or started anew."""
         return self.id, self.started_at
+
+    @property
+    def started(self) -> float:
+        """When it was started last, in seconds since 1970."""
+        return datetime.fromisoformat(f"{self.started_at}Z").timestamp()
 
     @classmethod
     def from_inspect(cls, found: Mapping) -> "Container":
@@ -201,6 +207,14 @@ class Compose:
         authorities = (os.environ.get(name) for name in ("BUILD_CA_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"))
         ca = next((path for path in authorities if path and Path(path).is_file()), None)
         return own | dict(self._settings) | ({"BUILD_CA_FILE": ca} if ca else {})
+
+    def mounted(self) -> dict[str, list[Path]]:
+        """Return the files and folders of the checkout that each service mounts, by service."""
+        services = json.loads(self.must("--profile", "*", "config", "--format", "json"))["services"]
+        return {
+            name: [Path(volume["source"]) for volume in service.get("volumes", []) if volume["type"] == "bind"]
+            for name, service in services.items()
+        }
 
     def start(self, log: str, *arguments: str) -> subprocess.Popen:
         """Begin a command whose output goes to a file of .lab/logs; :func:`end` ends it before its time."""

@@ -127,3 +127,12 @@ def test_nginx_listens_inside_and_redirects_to_the_published_port(volumes):
     assert 'default ":9443";' in text
     assert 'shop ":8443";' in text
     assert "server_name localhost shop.example 127.0.0.1 shop;" in text
+
+
+def test_an_engine_that_does_not_see_the_checkout_is_said_so(volumes, monkeypatch, tmp_path):
+    """An engine makes a folder of each source of a mount that does not exist on its machine."""
+    monkeypatch.setattr(prepare, "TEMPLATE", tmp_path)
+
+    with pytest.raises(SystemExit, match="the Docker engine does not see this checkout's files: "):
+        prepare.main()
+    assert contents(volumes) == {}

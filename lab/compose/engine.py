@@ -20,6 +20,9 @@ PROJECT = "pomar"
 LABEL = "com.docker.compose"
 #: Longer than an engine under load takes to answer; one that has no daemon answers at once.
 ANSWER_SECONDS = 10
+#: What each worker of the shop uses before its first request, and their master and the metrics process together: with
+#: less, the kernel kills workers again and again.
+SHOP_MIB = 50
 _COMPOSE_WANTED = "Compose 2.18"
 
 
@@ -160,6 +163,34 @@ def containers() -> dict[str, Container]:
         return {}
     known = [Container.from_inspect(each) for each in json.loads(found.stdout or "[]")]
     return {container.service: container for container in known}
+
+
+def refuse_limits(settings: Mapping[str, str], engine: Mapping) -> None:
+    """Raise LabError when an engine, by what `docker info` says of it, cannot give the shop what the settings say."""
+    cores, cpus = engine["NCPU"], settings["APP_CPUS"]
+    if not engine.get("CpuCfsQuota", True):
+        raise LabError(
+            "the Docker engine cannot limit CPU time: give it a kernel with CFS quotas, or, if it runs without root, "
+            "have systemd delegate the cpu controller to its user (Delegate=cpu), or take RUNTIME=host."
+        )
+    if float(cpus) > cores:
+        there = "1 CPU" if cores == 1 else f"{cores} CPUs"
+        raise LabError(
+            f"APP_CPUS is {cpus}, but the Docker engine has {there}: set APP_CPUS to {cores} or less in .env."
+        )
+    memory, workers = int(settings["APP_MEMORY"].removesuffix("m")), int(settings["UWSGI_WORKERS"])
+    if memory < (needed := SHOP_MIB * (workers + 1)):
+        raise LabError(
+            f"APP_MEMORY is {memory}m, but a shop with UWSGI_WORKERS={workers} needs {needed}m: set APP_MEMORY to that "
+            "or more in .env, or have fewer workers."
+        )
+    if memory > (most := engine["MemTotal"] // 1024**2):
+        raise LabError(f"APP_MEMORY is {memory}m, but the Docker engine has {most}m: set APP_MEMORY lower in .env.")
+
+
+def info() -> dict:
+    """Return what `docker info` says of the engine."""
+    return json.loads(docker("info", "--format", "{{json .}}").stdout)
 
 
 def docker(*arguments: str, **options) -> subprocess.CompletedProcess:

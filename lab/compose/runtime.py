@@ -107,6 +107,7 @@ class ComposeRuntime(Runtime):
                 self.running_settings.unlink(missing_ok=True)
             fresh = not self.is_running()
             if fresh:
+                engine.refuse_limits(self._wanted, engine.info())
                 kind, why = images.choose(self._wanted)
             else:
                 kind, why = _kind_of(own_containers()), "they run already"

@@ -6,11 +6,12 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from lab import runtimes
+from lab import runtimes, settings
 from lab.compose import engine, images
 from lab.errors import LabError
 from lab.host.runtime import HostRuntime
@@ -175,6 +176,29 @@ def test_a_docker_command_that_is_none_is_said_so(monkeypatch, tmp_path, script,
 
 def test_the_host_is_taken_when_it_is_asked_for():
     assert runtimes.choose({"RUNTIME": "host"})[0].name == "host"
+
+
+@pytest.mark.parametrize(
+    ("changed", "engine_says", "sentence"),
+    [
+        ({"APP_CPUS": "3"}, {}, "APP_CPUS is 3, but the Docker engine has 2 CPUs: set APP_CPUS to 2 or less in .env."),
+        ({}, {"NCPU": 1}, "APP_CPUS is 2, but the Docker engine has 1 CPU: set APP_CPUS to 1 or less in .env."),
+        ({}, {"CpuCfsQuota": False}, "the Docker engine cannot limit CPU time: .*Delegate=cpu.* RUNTIME=host."),
+        ({"APP_MEMORY": "1m"}, {}, "APP_MEMORY is 1m, but a shop with UWSGI_WORKERS=4 needs 250m: set APP_MEMORY to"),
+        ({"UWSGI_WORKERS": "16"}, {}, "APP_MEMORY is 512m, but a shop with UWSGI_WORKERS=16 needs 850m"),
+        ({"APP_MEMORY": "4097m"}, {}, "APP_MEMORY is 4097m, but the Docker engine has 4096m: set APP_MEMORY lower"),
+        ({"APP_CPUS": "2"}, {}, ""),
+        ({"APP_CPUS": "0.5"}, {"NCPU": 1}, ""),
+        ({"APP_MEMORY": "250m"}, {}, ""),
+        ({"APP_MEMORY": "4096m", "UWSGI_WORKERS": "64"}, {}, ""),
+    ],
+)
+def test_a_limit_that_the_engine_cannot_keep_is_said_before_anything_starts(changed, engine_says, sentence):
+    wanted = settings.load({}) | changed
+    says = {"NCPU": 2, "CpuCfsQuota": True, "MemTotal": 4096 * 1024**2} | engine_says
+
+    with pytest.raises(LabError, match=sentence) if sentence else nullcontext():
+        engine.refuse_limits(wanted, says)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ SECRET_KEY_FILE = STATE / "secrets" / "django-secret-key"
 TOKEN_FILE = STATE / "secrets" / "lab-token"
 #: Where alertmanager.yml has the receiver.
 RECEIVER_IN_CONTAINERS = "http://receiver:8095/"
+#: What the processes read of the checkout, or are started from.
+SOURCES = ("alertmanager", "app", "exporters", "host", "nginx", "prometheus")
 #: Passed on from the user's environment; the rest of it does not reach the lab's processes.
 INHERITED = ("HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
@@ -63,6 +65,16 @@ def multiprocess_directory() -> Path:
     if os.access(memory, os.W_OK):
         return memory / f"pomar-{hashlib.sha256(str(STATE).encode()).hexdigest()[:12]}"
     return STATE / "run" / "metrics"
+
+
+def sources_digest() -> str:
+    """Return a digest of the checkout's files that the processes use; it differs once one of them has changed."""
+    digest = hashlib.sha256()
+    for path in sorted(path for folder in SOURCES for path in (ROOT / folder).rglob("*")):
+        if path.is_file() and path.suffix != ".pyc":
+            digest.update(f"{path.relative_to(ROOT)}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def make_files(settings: Mapping[str, str]) -> None:

@@ -44,11 +44,15 @@ class HostRuntime(Runtime):
         with self._lock():
             if running := self._of_running_lab():
                 self._refuse_other_settings(running)
-                self._start(only_stopped=True)
-                return
+                if running.get("SOURCES") == prepare.sources_digest():
+                    self._start(only_stopped=True)
+                    return
+                progress.console.print("Files of the checkout have changed: the lab is restarted with them.")
             self._stop()
             self.settings = self._wanted
             ports.refuse_taken(self.settings, [port for part in self.parts for port in part.ports])
+            # Before they are read: what changes while the lab starts is noticed by the next `make up`.
+            sources = prepare.sources_digest()
             try:
                 found = programs.find_all()
                 environment = prepare.environment(self.settings, found)
@@ -61,7 +65,7 @@ class HostRuntime(Runtime):
                     prepare.make_shop(environment)
                 self._start()
                 # Last: a lab that runs without this file was interrupted while it started.
-                self._remember_settings()
+                self._remember_settings(SOURCES=sources)
             except BaseException:
                 self._stop()
                 raise

@@ -222,6 +222,22 @@ def test_the_reason_of_a_failed_build_is_the_line_that_says_most(log, reason):
     assert images.reason(log) == reason
 
 
+@pytest.mark.parametrize(
+    ("log", "advice"),
+    [
+        (
+            "#9 ERROR: write /opt/venv/lib/x.so: no space left on device",
+            "Free some space where Docker keeps its data: ",
+        ),
+        ("#9 3.1 E: You don't have enough free space. No space left on device", "Free some space where Docker "),
+        ("#9 3.1 E: Unable to locate package nginx", "Is the network there?"),
+    ],
+    ids=["engine", "apt", "network"],
+)
+def test_a_build_that_fails_for_want_of_space_does_not_ask_for_the_network(log, advice):
+    assert images.advice(log).startswith(advice)
+
+
 def test_the_later_of_two_times_of_the_engine_is_greater():
     def started(time: str) -> str:
         state = {"Status": "running", "ExitCode": 0, "StartedAt": time}

@@ -1,7 +1,9 @@
 """A start that cannot succeed ends in one sentence that says why, and takes nothing down with it."""
 
+import json
 import re
 import shutil
+import subprocess
 
 import pytest
 
@@ -34,6 +36,21 @@ def test_compose_accepts_both_kinds_of_images(runtime, kind):
     compose = Compose(runtime.settings, kind)
 
     assert compose.must("--profile", "load", "config", "--quiet") == ""
+
+
+def test_files_are_mounted_from_a_checkout_of_any_name_without_a_colon(inspected, tmp_path):
+    """Compose takes every character but the colon, which ends the path in Docker's own form of a mount."""
+    checkout = tmp_path / """ü $HOME ${x} %s # ' " [a] \\ , ; = & *"""
+    checkout.mkdir()
+    (checkout / "nginx.conf").write_text("seen")
+    image = inspected["app"]["Config"]["Image"]
+    service = {"image": image, "network_mode": "none", "volumes": ["./nginx.conf:/nginx.conf:ro,z"]}
+    (checkout / "compose.yaml").write_text(json.dumps({"name": "pomar-test-name", "services": {"it": service}}))
+    command = ["docker", "compose", "--project-directory", checkout, "--file", checkout / "compose.yaml"]
+
+    done = subprocess.run([*command, "run", "--rm", "-T", "it", "cat", "/nginx.conf"], capture_output=True, text=True)
+
+    assert done.stdout == "seen", done.stderr
 
 
 def test_docker_alone_starts_it_and_waits(runtime):

@@ -66,8 +66,8 @@ class Runtime(ABC):
     def up(self) -> None:
         """Start what does not run yet and return when every part works and Prometheus reaches every target.
 
-        On a lab that runs and works it changes nothing. Raises LabError, and leaves nothing running, when a fresh
-        start fails.
+        On a running lab it applies what has changed in the checkout, and nothing else. Raises LabError, and leaves
+        nothing running, when a fresh start fails.
         """
 
     @abstractmethod

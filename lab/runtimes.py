@@ -1,6 +1,7 @@
 """Which runtime the lab has, or gets."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from lab import settings
 from lab.compose import engine
@@ -24,16 +25,16 @@ def choose(environment: Mapping[str, str]) -> tuple[Runtime, str]:
     chosen = settings.load(environment)
     if wanted == "host":
         return HostRuntime(chosen), "RUNTIME asks for it"
-    missing = engine.why_not()
+    problem, fix = engine.why_not()
     if wanted == "compose":
-        if missing:
-            raise LabError(f"RUNTIME is compose, but {missing}: start a Docker engine, or leave RUNTIME out.")
+        if problem:
+            raise LabError(f"RUNTIME is compose, but {problem}: {fix}, or leave RUNTIME out.")
         return ComposeRuntime(chosen), "RUNTIME asks for it"
     host = HostRuntime(chosen)
     if host.is_running():
         return host, "it runs already"
-    if missing:
-        return host, missing
+    if problem:
+        return host, f"{problem}; to use containers, {fix}"
     return ComposeRuntime(chosen), "a Docker engine answers; RUNTIME=host takes processes of this machine instead"
 
 
@@ -46,7 +47,11 @@ def to_test_on(environment: Mapping[str, str]) -> str:
 def refuse_other(runtime: Runtime) -> None:
     """Raise LabError when this checkout's lab runs in another runtime, whose ports would be in the way."""
     if runtime.name == "host":
-        if any(container.state == "running" for container in own_containers().values()):
+        # An engine that hangs must not keep the host runtime from starting: then the ports alone are looked at.
+        known = {}
+        with suppress(LabError):
+            known = own_containers()
+        if any(container.state == "running" for container in known.values()):
             raise LabError("the lab runs under Docker Compose: stop it first with `make down RUNTIME=compose`.")
     elif HostRuntime(runtime.settings).is_running():
         raise LabError("the lab runs as processes on the host: stop it first with `make down RUNTIME=host`.")

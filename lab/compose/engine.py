@@ -2,13 +2,16 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from lab.environment import for_tools
 from lab.errors import LabError
@@ -18,6 +21,10 @@ PROJECT = "pomar"
 LABEL = "com.docker.compose"
 #: Longer than an engine under load takes to answer; one that has no daemon answers at once.
 ANSWER_SECONDS = 10
+#: What each worker of the shop uses before its first request, and their master and the metrics process together: with
+#: less, the kernel kills workers again and again.
+SHOP_MIB = 50
+_COMPOSE_WANTED = "Compose 2.18"
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,11 @@ class Container:
         """What is another one when it was made or started anew."""
         return self.id, self.started_at
 
+    @property
+    def started(self) -> float:
+        """When it was started last, in seconds since 1970."""
+        return datetime.fromisoformat(f"{self.started_at}Z").timestamp()
+
     @classmethod
     def from_inspect(cls, found: Mapping) -> "Container":
         """Read one element of what `docker inspect` prints."""
@@ -73,22 +85,61 @@ def _comparable(time: str) -> str:
     return f"{whole}.{fraction:0<9}"
 
 
-def why_not() -> str:
-    """Say why Docker Compose cannot be used here; nothing when it can."""
+def why_not() -> tuple[str, str]:
+    """Return why Docker Compose cannot be used here and how to change that; two empty texts when it can be used."""
     if not shutil.which("docker"):
-        return "there is no docker command"
-    if not _succeeds("docker", "compose", "version"):
-        return "docker has no compose plugin of version 2"
-    if not _succeeds("docker", "version", "--format", "{{.Server.Version}}"):
-        return "no Docker engine answers"
-    return ""
-
-
-def _succeeds(*command: str) -> bool:
+        return "there is no docker command", "install Docker with its Compose plugin"
     try:
-        return subprocess.run(command, capture_output=True, timeout=ANSWER_SECONDS).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+        if "podman" in _output("docker", "--version").lower():
+            return "the docker command is Podman's", "install Docker itself"
+        endpoint = _output("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+        if not _is_here(endpoint):
+            return (
+                f"the Docker engine is on another machine ({endpoint}), which has neither this checkout's files nor "
+                "this machine's 127.0.0.1",
+                "choose an engine on this machine (`unset DOCKER_HOST DOCKER_CONTEXT; docker context use default`)",
+            )
+        try:
+            version = _output("docker", "compose", "version", "--short")
+        except LabError:
+            return "docker has no Compose plugin of version 2", f"install {_COMPOSE_WANTED} or newer"
+        if _is_too_old(version):
+            return f"the Compose plugin is version {version}", f"install {_COMPOSE_WANTED} or newer"
+        if "Podman" in _output("docker", "version", "--format", "{{json .Server.Components}}"):
+            return "the engine that answers is Podman's", "install Docker itself"
+    except LabError as error:
+        if "permission denied" in error.message:
+            return (
+                "this user may not use the Docker engine",
+                "add the user to the group docker (`sudo usermod -aG docker $USER`) and log in again",
+            )
+        return error.message, "start a Docker engine"
+    return "", ""
+
+
+def _is_here(endpoint: str) -> bool:
+    """Say whether the engine at an address such as ``tcp://host:2375`` is on this machine."""
+    address = urlsplit(endpoint)
+    return address.scheme in ("unix", "npipe", "") or address.hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def _is_too_old(version: str) -> bool:
+    """Say whether Compose lacks ``depends_on.restart`` (2.17) or ``!reset`` (2.18); not when its version is unclear."""
+    found = re.match(r"v?(\d+)\.(\d+)", version)
+    return bool(found) and (int(found[1]), int(found[2])) < (2, 18)
+
+
+def _output(*command: str) -> str:
+    """Return what a command of Docker's printed; raises LabError with the reason when it fails or hangs."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise LabError(f"`{' '.join(command[:2])}` hangs: it was not done within {ANSWER_SECONDS} s") from error
+    except OSError as error:
+        raise LabError(f"the docker command cannot be run ({error.strerror})") from error
+    if done.returncode != 0:
+        raise LabError(f"no Docker engine answers ({last_line(done.stderr or done.stdout)})")
+    return done.stdout.strip()
 
 
 def containers() -> dict[str, Container]:
@@ -120,6 +171,34 @@ def loads(checkout: Path) -> list[str]:
     labels = {"project": PROJECT, "service": "loadtest", "oneoff": "True", "project.working_dir": str(checkout)}
     filters = [f"--filter=label={LABEL}.{name}={value}" for name, value in labels.items()]
     return docker("ps", "--quiet", *filters).stdout.split()
+
+
+def refuse_limits(settings: Mapping[str, str], engine: Mapping) -> None:
+    """Raise LabError when an engine, by what `docker info` says of it, cannot give the shop what the settings say."""
+    cores, cpus = engine["NCPU"], settings["APP_CPUS"]
+    if not engine.get("CpuCfsQuota", True):
+        raise LabError(
+            "the Docker engine cannot limit CPU time: give it a kernel with CFS quotas, or, if it runs without root, "
+            "have systemd delegate the cpu controller to its user (Delegate=cpu), or take RUNTIME=host."
+        )
+    if float(cpus) > cores:
+        there = "1 CPU" if cores == 1 else f"{cores} CPUs"
+        raise LabError(
+            f"APP_CPUS is {cpus}, but the Docker engine has {there}: set APP_CPUS to {cores} or less in .env."
+        )
+    memory, workers = int(settings["APP_MEMORY"].removesuffix("m")), int(settings["UWSGI_WORKERS"])
+    if memory < (needed := SHOP_MIB * (workers + 1)):
+        raise LabError(
+            f"APP_MEMORY is {memory}m, but a shop with UWSGI_WORKERS={workers} needs {needed}m: set APP_MEMORY to that "
+            "or more in .env, or have fewer workers."
+        )
+    if memory > (most := engine["MemTotal"] // 1024**2):
+        raise LabError(f"APP_MEMORY is {memory}m, but the Docker engine has {most}m: set APP_MEMORY lower in .env.")
+
+
+def info() -> dict:
+    """Return what `docker info` says of the engine."""
+    return json.loads(docker("info", "--format", "{{json .}}").stdout)
 
 
 def docker(*arguments: str, **options) -> subprocess.CompletedProcess:
@@ -167,6 +246,14 @@ class Compose:
         authorities = (own.get(name) for name in ("BUILD_CA_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"))
         ca = next((path for path in authorities if path and Path(path).is_file()), None)
         return own | dict(self._settings) | ({"BUILD_CA_FILE": ca} if ca else {})
+
+    def mounted(self) -> dict[str, list[Path]]:
+        """Return the files and folders of the checkout that each service mounts, by service."""
+        services = json.loads(self.must("--profile", "*", "config", "--format", "json"))["services"]
+        return {
+            name: [Path(volume["source"]) for volume in service.get("volumes", []) if volume["type"] == "bind"]
+            for name, service in services.items()
+        }
 
     def start(self, log: str, *arguments: str) -> subprocess.Popen:
         """Begin a command whose output goes to a file of .lab/logs; :func:`end` ends it before its time."""

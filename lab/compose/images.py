@@ -131,10 +131,15 @@ def _finish(process: subprocess.Popen) -> None:
         raise
     if code != 0:
         log = LOGS / BUILD_LOG
-        raise LabError(
-            f"the images cannot be built: {reason(log.read_text(errors='replace'))} (all of it: {log}). "
-            "Is the network there?"
-        )
+        said = log.read_text(errors="replace")
+        raise LabError(f"the images cannot be built: {reason(said)} (all of it: {log}). {advice(said)}")
+
+
+def advice(log: str) -> str:
+    """Return what to do about a failed build, by its output."""
+    if "no space left on device" in log.lower():
+        return "Free some space where Docker keeps its data: `docker system prune` removes what no container uses."
+    return "Is the network there?"
 
 
 def reason(log: str) -> str:

@@ -101,8 +101,23 @@ def write_listen_conf(names: list[str]) -> None:
     write(VOLUMES / "nginx-made" / "listen.conf", Template(TEMPLATE.read_text()).substitute(values))
 
 
+def refuse_unseen_files() -> None:
+    """Exit with a sentence when this container does not see the checkout's files, which others mount as well."""
+    if TEMPLATE.is_dir():
+        sys.exit(
+            "the Docker engine does not see this checkout's files: it runs on another machine, or the shell runs in a "
+            "container: run the lab where the engine runs, or take RUNTIME=host"
+        )
+    if not os.access(TEMPLATE, os.R_OK):
+        sys.exit(
+            "containers cannot read this checkout's files: start it with `make up`, or run `chmod -R a+rX alertmanager "
+            "exporters grafana nginx postgres prometheus`"
+        )
+
+
 def main(days: int | None = None) -> None:
     """Write all of it; with ``days`` a certificate that ends after so many, for a drill."""
+    refuse_unseen_files()
     # `localhost` for the browser on this machine, `shop` for who asks from another container.
     try:
         named = hosts.read(os.environ["SHOP_HOSTS"])

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from lab import parts, ports, progress
-from lab.compose import engine, images
+from lab.compose import engine, files, images
 from lab.compose.engine import Compose, Container, docker
 from lab.compose.inside import Inside
 from lab.errors import LabError
@@ -106,12 +106,11 @@ class ComposeRuntime(Runtime):
                 self._refuse_other_settings(running)
                 if not load_runs():
                     self.end_stray_load()
-                self._mend_pod()
-                self._start()
-                return
+            else:
+                self.running_settings.unlink(missing_ok=True)
             fresh = not self.is_running()
-            self.running_settings.unlink(missing_ok=True)
             if fresh:
+                engine.refuse_limits(self._wanted, engine.info())
                 kind, why = images.choose(self._wanted)
             else:
                 kind, why = _kind_of(own_containers()), "they run already"
@@ -121,8 +120,11 @@ class ComposeRuntime(Runtime):
             self.settings = self._wanted | {"IMAGES": kind}
             if fresh:
                 ports.refuse_taken(self.settings, self._published())
+            mounted = self._compose.mounted()
+            files.make_readable(path for paths in mounted.values() for path in paths)
             images.make(self._compose, self.settings, kind)
             try:
+                self._stop_changed(mounted)
                 self._mend_pod()
                 self._start()
                 self._remember_settings(SHOP_CONTAINER=self._container(parts.part("shop")).id)
@@ -336,6 +338,21 @@ class ComposeRuntime(Runtime):
             return False
         shop = known.get("shop")
         return not shop or shop.id != container.network_of or shop.started_at > container.started_at
+
+    @staticmethod
+    def _stop_changed(mounted: Mapping[str, Sequence[Path]]) -> None:
+        """Stop the services whose mounted files have changed since they were started; Compose starts them in its order.
+
+        A container keeps the file that it was started with when another one takes its place, as after `git pull`.
+        """
+        stale = {
+            name: container.id
+            for name, container in own_containers().items()
+            if container.state == "running" and files.changed_at(mounted.get(name, ())) > container.started
+        }
+        if stale:
+            with progress.step(f"stopped, since their files changed: {', '.join(stale)}"):
+                docker("stop", *stale.values())
 
     def _mend_pod(self) -> None:
         """Give back their network to members of the pod that lost it; neither Compose nor a restart policy does."""

@@ -27,9 +27,11 @@ LOGIND = Path("/run/systemd/users")
 #: logind empties the memory file system of no user up to this one.
 LAST_SYSTEM_USER = 999
 #: The metric files of 64 workers, the most that may be.
-METRICS_BYTES = 64 * 1024 * 1024
+METRICS_BYTES = 128 * 1024 * 1024
 #: Where alertmanager.yml has the receiver.
 RECEIVER_IN_CONTAINERS = "http://receiver:8095/"
+#: What the processes read of the checkout, or are started from.
+SOURCES = ("alertmanager", "app", "exporters", "host", "nginx", "prometheus")
 
 
 def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> dict[str, str]:
@@ -100,6 +102,16 @@ def memory_is_safe() -> bool:
         return os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= METRICS_BYTES
     except OSError:
         return False
+
+
+def sources_digest() -> str:
+    """Return a digest of the checkout's files that the processes use; it differs once one of them has changed."""
+    digest = hashlib.sha256()
+    for path in sorted(path for folder in SOURCES for path in (ROOT / folder).rglob("*")):
+        if path.is_file() and path.suffix != ".pyc":
+            digest.update(f"{path.relative_to(ROOT)}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def make_files(settings: Mapping[str, str]) -> None:

@@ -59,8 +59,10 @@ class HostRuntime(Runtime):
                 self._refuse_other_settings(running)
                 if not load_runs():
                     self.end_stray_load()
-                self._start(only_stopped=True)
-                return
+                if running.get("SOURCES") == prepare.sources_digest():
+                    self._start(only_stopped=True)
+                    return
+                progress.console.print("Files of the checkout have changed: the lab is restarted with them.")
             self._stop()
             _set_limits()
             self.settings = self._wanted
@@ -70,6 +72,8 @@ class HostRuntime(Runtime):
                 click.echo(
                     f"Database: {shown}, from LAB_DATABASE_URL; it is migrated and the catalogue is seeded there."
                 )
+            # Before they are read: what changes while the lab starts is noticed by the next `make up`.
+            sources = prepare.sources_digest()
             try:
                 found = programs.find_all()
                 environment = prepare.environment(self.settings, found)
@@ -82,7 +86,7 @@ class HostRuntime(Runtime):
                     prepare.make_shop(environment)
                 self._start()
                 # Last: a lab that runs without this file was interrupted while it started.
-                self._remember_settings()
+                self._remember_settings(SOURCES=sources)
             except BaseException:
                 self._stop()
                 raise

@@ -136,3 +136,12 @@ def test_a_host_that_is_none_stops_the_start_before_anything_is_written(volumes,
         prepare.main()
 
     assert contents(volumes) == {}
+
+
+def test_an_engine_that_does_not_see_the_checkout_is_said_so(volumes, monkeypatch, tmp_path):
+    """An engine makes a folder of each source of a mount that does not exist on its machine."""
+    monkeypatch.setattr(prepare, "TEMPLATE", tmp_path)
+
+    with pytest.raises(SystemExit, match="the Docker engine does not see this checkout's files: "):
+        prepare.main()
+    assert contents(volumes) == {}

@@ -111,6 +111,14 @@ def test_a_lab_starts_on_other_ports_heals_itself_and_ends_without_a_trace(runni
     assert "running already" in again.stdout
     assert pids(checkout) == before
 
+    # What has changed in the checkout is applied by it, as after `git pull`.
+    with (checkout / "prometheus" / "prometheus.yml").open("a") as file:
+        file.write("# changed\n")
+    changed = running("up")
+    assert "Files of the checkout have changed" in changed.stdout, changed.stdout + changed.stderr
+    assert not set(before.values()) & set(pids(checkout).values())
+    before = pids(checkout)
+
     # It keeps the settings that it was started with.
     other = running("up", UWSGI_WORKERS="2")
     assert other.returncode == 1

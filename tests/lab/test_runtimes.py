@@ -1,21 +1,52 @@
 """Which runtime is chosen, and what is said when it cannot be."""
 
+import os
 import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 
-from lab import runtimes
+from lab import runtimes, settings
 from lab.compose import engine, images
 from lab.errors import LabError
 from lab.host.runtime import HostRuntime
 
 NOWHERE = "unix:///nowhere/docker.sock"
+needs_docker = pytest.mark.skipif(not shutil.which("docker"), reason="no docker command to ask with")
 
 
 @pytest.fixture(autouse=True)
 def no_lab_runs(monkeypatch):
     """Nothing of this checkout's own lab is seen, should it run."""
     monkeypatch.setattr(HostRuntime, "is_running", lambda self: False)
+
+
+def script_in(path: Path, text: str) -> None:
+    """Write a shell script that can be run."""
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def compose_plugin(monkeypatch, tmp_path) -> Callable[[str], None]:
+    """Docker with nothing of the user's configuration and a Compose plugin of any version; call it for another one."""
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.delenv("DOCKER_CONTEXT", raising=False)
+    (tmp_path / "cli-plugins").mkdir()
+    metadata = '{"SchemaVersion": "0.1.0", "Vendor": "Docker Inc.", "Version": "1", "ShortDescription": "Compose"}'
+
+    def make(version: str) -> None:
+        says = f"""if [ "$1" = docker-cli-plugin-metadata ]; then echo '{metadata}'; else echo {version}; fi"""
+        script_in(tmp_path / "cli-plugins" / "docker-compose", says)
+
+    make("2.26.1")
+    return make
 
 
 @pytest.fixture
@@ -27,33 +58,147 @@ def no_docker(monkeypatch, tmp_path):
 def test_without_docker_the_lab_runs_on_the_host_and_says_why(no_docker):
     chosen, why = runtimes.choose({})
 
-    assert (chosen.name, why) == ("host", "there is no docker command")
+    assert chosen.name == "host"
+    assert why == "there is no docker command; to use containers, install Docker with its Compose plugin"
 
 
 def test_compose_that_is_asked_for_and_cannot_be_had_is_refused(no_docker):
-    with pytest.raises(LabError, match="RUNTIME is compose, but there is no docker command: start a Docker engine"):
+    with pytest.raises(LabError, match="RUNTIME is compose, but there is no docker command: install Docker"):
         runtimes.choose({"RUNTIME": "compose"})
 
 
-@pytest.mark.skipif(engine.why_not() != "", reason=f"Compose cannot be used here: {engine.why_not()}")
+@pytest.mark.skipif(engine.why_not() != ("", ""), reason=f"Compose cannot be used here: {engine.why_not()[0]}")
 def test_with_an_engine_the_lab_runs_in_containers():
     chosen, why = runtimes.choose({})
 
     assert (chosen.name, why.partition(";")[0]) == ("compose", "a Docker engine answers")
 
 
-@pytest.mark.skipif(not shutil.which("docker"), reason="no docker command to ask with")
-def test_an_engine_that_does_not_answer_is_said_so(monkeypatch):
+@needs_docker
+def test_an_engine_that_does_not_answer_is_said_so(monkeypatch, compose_plugin):
     monkeypatch.setenv("DOCKER_HOST", NOWHERE)
 
-    assert engine.why_not() in ("no Docker engine answers", "docker has no compose plugin of version 2")
+    problem, fix = engine.why_not()
+
+    assert problem.startswith("no Docker engine answers (")
+    assert fix == "start a Docker engine"
     assert engine.containers() == {}
     chosen, why = runtimes.choose({})
-    assert (chosen.name, why) == ("host", engine.why_not())
+    assert (chosen.name, why) == ("host", f"{problem}; to use containers, {fix}")
+
+
+@needs_docker
+@pytest.mark.parametrize("address", ["tcp://192.0.2.1:2375", "ssh://someone@192.0.2.1"])
+@pytest.mark.parametrize("by", ["variable", "context"])
+def test_an_engine_on_another_machine_is_refused(monkeypatch, compose_plugin, address, by):
+    """Ports would be published there, and the files of this checkout are not there."""
+    if by == "variable":
+        monkeypatch.setenv("DOCKER_HOST", address)
+    else:
+        made = ["docker", "context", "create", "other", "--docker", f"host={address}"]
+        subprocess.run(made, check=True, capture_output=True)
+        subprocess.run(["docker", "context", "use", "other"], check=True, capture_output=True)
+
+    with pytest.raises(LabError, match=f"the Docker engine is on another machine .{address}.*: choose an engine"):
+        runtimes.choose({"RUNTIME": "compose"})
+    chosen, why = runtimes.choose({})
+    assert chosen.name == "host"
+    assert f"on another machine ({address})" in why
+
+
+@needs_docker
+@pytest.mark.parametrize("socket", ["/run/user/1000/docker.sock", "/home/someone/.docker/desktop/docker.sock"])
+def test_a_socket_anywhere_on_this_machine_is_an_engine_of_this_machine(monkeypatch, compose_plugin, socket):
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{socket}")
+
+    assert engine.why_not()[0].startswith("no Docker engine answers (")
+
+
+@needs_docker
+@pytest.mark.parametrize(
+    ("version", "accepted"), [("2.17.3", False), ("v2.18.0", True), ("5.0.1", True), ("dev", True)]
+)
+def test_a_compose_plugin_that_is_too_old_is_said_so(monkeypatch, compose_plugin, version, accepted):
+    monkeypatch.setenv("DOCKER_HOST", NOWHERE)
+    compose_plugin(version)
+
+    problem, fix = engine.why_not()
+
+    if accepted:
+        assert problem.startswith("no Docker engine answers (")
+    else:
+        assert (problem, fix) == (f"the Compose plugin is version {version}", "install Compose 2.18 or newer")
+
+
+@needs_docker
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can take another user's place")
+def test_a_user_who_may_not_use_the_engine_is_told_the_group(monkeypatch, compose_plugin):
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(folder / "docker.sock"))
+        server.listen()
+        (folder / "docker.sock").chmod(0o600)
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{folder}/docker.sock")
+        shutil.copytree(os.environ["DOCKER_CONFIG"], folder / "config")
+        (folder / "config").chmod(0o755)
+        monkeypatch.setenv("DOCKER_CONFIG", str(folder / "config"))
+        os.seteuid(65534)
+        try:
+            problem, fix = engine.why_not()
+        finally:
+            os.seteuid(0)
+            shutil.rmtree(folder)
+
+    assert problem == "this user may not use the Docker engine"
+    assert fix.startswith("add the user to the group docker")
+
+
+@pytest.mark.parametrize(
+    ("script", "problem"),
+    [
+        ("sleep 60", "`docker --version` hangs: it was not done within 1 s"),
+        ("echo podman version 5.4.0", "the docker command is Podman's"),
+        (
+            "echo The command docker could not be found in this WSL 2 distro.; exit 1",
+            "no Docker engine answers (The command docker could not be found in this WSL 2 distro.)",
+        ),
+    ],
+    ids=["hangs", "podman", "wsl"],
+)
+def test_a_docker_command_that_is_none_is_said_so(monkeypatch, tmp_path, script, problem):
+    script_in(tmp_path / "docker", script)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(engine, "ANSWER_SECONDS", 1)
+
+    assert engine.why_not()[0] == problem
 
 
 def test_the_host_is_taken_when_it_is_asked_for():
     assert runtimes.choose({"RUNTIME": "host"})[0].name == "host"
+
+
+@pytest.mark.parametrize(
+    ("changed", "engine_says", "sentence"),
+    [
+        ({"APP_CPUS": "3"}, {}, "APP_CPUS is 3, but the Docker engine has 2 CPUs: set APP_CPUS to 2 or less in .env."),
+        ({}, {"NCPU": 1}, "APP_CPUS is 2, but the Docker engine has 1 CPU: set APP_CPUS to 1 or less in .env."),
+        ({}, {"CpuCfsQuota": False}, "the Docker engine cannot limit CPU time: .*Delegate=cpu.* RUNTIME=host."),
+        ({"APP_MEMORY": "1m"}, {}, "APP_MEMORY is 1m, but a shop with UWSGI_WORKERS=4 needs 250m: set APP_MEMORY to"),
+        ({"UWSGI_WORKERS": "16"}, {}, "APP_MEMORY is 512m, but a shop with UWSGI_WORKERS=16 needs 850m"),
+        ({"APP_MEMORY": "4097m"}, {}, "APP_MEMORY is 4097m, but the Docker engine has 4096m: set APP_MEMORY lower"),
+        ({"APP_CPUS": "2"}, {}, ""),
+        ({"APP_CPUS": "0.5"}, {"NCPU": 1}, ""),
+        ({"APP_MEMORY": "250m"}, {}, ""),
+        ({"APP_MEMORY": "4096m", "UWSGI_WORKERS": "64"}, {}, ""),
+    ],
+)
+def test_a_limit_that_the_engine_cannot_keep_is_said_before_anything_starts(changed, engine_says, sentence):
+    wanted = settings.load({}) | changed
+    says = {"NCPU": 2, "CpuCfsQuota": True, "MemTotal": 4096 * 1024**2} | engine_says
+
+    with pytest.raises(LabError, match=sentence) if sentence else nullcontext():
+        engine.refuse_limits(wanted, says)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +220,22 @@ def test_the_host_is_taken_when_it_is_asked_for():
 )
 def test_the_reason_of_a_failed_build_is_the_line_that_says_most(log, reason):
     assert images.reason(log) == reason
+
+
+@pytest.mark.parametrize(
+    ("log", "advice"),
+    [
+        (
+            "#9 ERROR: write /opt/venv/lib/x.so: no space left on device",
+            "Free some space where Docker keeps its data: ",
+        ),
+        ("#9 3.1 E: You don't have enough free space. No space left on device", "Free some space where Docker "),
+        ("#9 3.1 E: Unable to locate package nginx", "Is the network there?"),
+    ],
+    ids=["engine", "apt", "network"],
+)
+def test_a_build_that_fails_for_want_of_space_does_not_ask_for_the_network(log, advice):
+    assert images.advice(log).startswith(advice)
 
 
 def test_the_later_of_two_times_of_the_engine_is_greater():

@@ -23,7 +23,7 @@ def small_prometheus(inspected, runtime) -> Iterator[Callable[[str], float]]:
     """Prometheus with the lab's configuration and a disk of 24 MiB; ask it a query of one value."""
     grafana = "grafana.yaml" if "grafana" in runtime.provides else "none.yaml"
     files = FILES | {f"targets/{grafana}": "targets/grafana.yaml"}
-    mounts = [f"--volume={ROOT}/prometheus/{source}:/etc/prometheus/{place}:ro" for source, place in files.items()]
+    mounts = [f"--volume={ROOT}/prometheus/{source}:/etc/prometheus/{place}:ro,z" for source, place in files.items()]
     options = ["--detach", "--rm", f"--name={NAME}", "--read-only", "--user=65534:65534", "--cap-drop=ALL"]
     options += ["--network=pomar_monitoring", "--tmpfs=/prometheus:size=24m,uid=65534,gid=65534,mode=0755", *mounts]
     flags = ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]

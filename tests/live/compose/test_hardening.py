@@ -1,5 +1,7 @@
 """Each container as the engine runs it: no root, nothing to write, no capabilities, bounded."""
 
+from pathlib import Path
+
 import pytest
 
 from lab.compose import engine
@@ -49,6 +51,17 @@ def test_it_is_bounded_in_memory_cpu_processes_and_logs(container):
     assert 0 < host["NanoCpus"] <= 2 * 10**9
     assert 0 < host["PidsLimit"] <= 120
     assert host["LogConfig"]["Config"] == {"max-size": "2m", "max-file": "2"}
+
+
+def test_it_may_open_as_many_files_as_it_needs_and_no_more(container):
+    if not container["State"]["Running"]:
+        pytest.skip("it ran once")
+    # Of the process itself, whose image may have no shell to ask.
+    limits = Path(f"/proc/{container['State']['Pid']}/limits")
+    if not limits.exists():
+        pytest.skip("the engine's processes are not this machine's")
+    (line,) = (line for line in limits.read_text().splitlines() if line.startswith("Max open files"))
+    assert line.split()[3:5] == ["16384", "16384"]
 
 
 def test_what_it_publishes_is_on_this_machine_only(container):

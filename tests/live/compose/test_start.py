@@ -1,14 +1,17 @@
 """A start that cannot succeed ends in one sentence that says why, and takes nothing down with it."""
 
+import json
 import re
+import shutil
+import subprocess
 
 import pytest
 
 from lab.compose import engine, images
 from lab.compose.engine import Compose
 from lab.errors import LabError
-from lab.paths import LOGS
-from tests.live.compose.conftest import sql
+from lab.paths import LOGS, ROOT
+from tests.live.compose.conftest import in_container, sql
 
 
 def test_a_failed_migration_stops_the_start_with_its_reason_and_the_shop_goes_on(observer, runtime):
@@ -33,6 +36,21 @@ def test_compose_accepts_both_kinds_of_images(runtime, kind):
     compose = Compose(runtime.settings, kind)
 
     assert compose.must("--profile", "load", "config", "--quiet") == ""
+
+
+def test_files_are_mounted_from_a_checkout_of_any_name_without_a_colon(inspected, tmp_path):
+    """Compose takes every character but the colon, which ends the path in Docker's own form of a mount."""
+    checkout = tmp_path / """ü $HOME ${x} %s # ' " [a] \\ , ; = & *"""
+    checkout.mkdir()
+    (checkout / "nginx.conf").write_text("seen")
+    image = inspected["app"]["Config"]["Image"]
+    service = {"image": image, "network_mode": "none", "volumes": ["./nginx.conf:/nginx.conf:ro,z"]}
+    (checkout / "compose.yaml").write_text(json.dumps({"name": "pomar-test-name", "services": {"it": service}}))
+    command = ["docker", "compose", "--project-directory", checkout, "--file", checkout / "compose.yaml"]
+
+    done = subprocess.run([*command, "run", "--rm", "-T", "it", "cat", "/nginx.conf"], capture_output=True, text=True)
+
+    assert done.stdout == "seen", done.stderr
 
 
 def test_docker_alone_starts_it_and_waits(runtime):
@@ -72,3 +90,26 @@ def test_a_lab_of_other_settings_is_refused_by_name(runtime):
 
     with pytest.raises(LabError, match="the lab runs with another UWSGI_WORKERS: `make down` first"):
         other.up()
+
+
+def test_make_up_applies_what_changed_in_the_checkout_and_restarts_nothing_else(runtime):
+    """As after `git pull`, which puts a new file in the place of each that changed."""
+    if runtime.kind != "debian":
+        pytest.skip(f"not with these images: {runtime.kind} has its exporters ready-made")
+    before = engine.containers()
+    mounted, built = ROOT / "exporters" / "blackbox.yml", ROOT / "exporters" / "uwsgi_stats" / "added-by-a-test"
+    fresh = mounted.with_name("blackbox.yml.new")
+    shutil.copy(mounted, fresh)
+    fresh.replace(mounted)
+    built.touch()
+    try:
+        runtime.up()
+    finally:
+        built.unlink()
+
+    after = engine.containers()
+    seen = in_container("blackbox-exporter", "ls", "-i", "/srv/blackbox/blackbox.yml").stdout.split()[0]
+    assert int(seen) == mounted.stat().st_ino
+    assert after["uwsgi-exporter"].id != before["uwsgi-exporter"].id
+    started = {name for name in before if after[name].started_at != before[name].started_at}
+    assert started == {"blackbox-exporter", "uwsgi-exporter", "prepare", "migrate"}

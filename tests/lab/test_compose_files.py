@@ -1,0 +1,102 @@
+"""The files that containers mount: every user can read them, and a change of one is noticed."""
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from lab.compose import files
+from lab.errors import LabError
+from lab.paths import ROOT
+
+
+@pytest.fixture
+def nginx(tmp_path: Path) -> Path:
+    """A folder as a checkout under umask 077 makes it, its parent included."""
+    tmp_path.chmod(0o700)
+    before = os.umask(0o077)
+    try:
+        (tmp_path / "private").write_text("")
+        folder = tmp_path / "nginx"
+        (folder / "pages").mkdir(parents=True)
+        (folder / "pages" / "unavailable.html").write_text("later")
+        (folder / "link").symlink_to(tmp_path / "private")
+    finally:
+        os.umask(before)
+    return folder
+
+
+def mode(path: Path) -> int:
+    """Return the permissions of a file."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_what_containers_mount_becomes_readable_and_nothing_else(nginx):
+    files.make_readable([nginx])
+
+    assert mode(nginx) == mode(nginx / "pages") == 0o755
+    assert mode(nginx / "pages" / "unavailable.html") == 0o644
+    assert mode(nginx.parent) == 0o700
+    assert mode(nginx.parent / "private") == 0o600
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can take another user's place")
+def test_a_file_of_another_user_that_containers_cannot_read_is_named():
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "nginx.conf").touch(0o600)
+        os.seteuid(65534)
+        try:
+            with pytest.raises(LabError) as seen:
+                files.make_readable([folder])
+        finally:
+            os.seteuid(0)
+
+    assert seen.value.message == (
+        f"containers cannot read {folder}/nginx.conf, and its mode cannot be changed (Operation not permitted): "
+        f"run `sudo chmod -R a+rX {folder}`."
+    )
+
+
+def last_change(folder: Path) -> float:
+    """Return when a folder last changed, once the file system's clock has moved on, which has steps of some ms."""
+    seen = files.changed_at([folder])
+    (folder.parent / "clock").touch()
+    while files.changed_at([folder.parent / "clock"]) <= seen:
+        (folder.parent / "clock").write_text("")
+    return seen
+
+
+def test_a_file_that_an_older_one_replaced_has_changed(nginx):
+    page, older = nginx / "pages" / "unavailable.html", nginx.parent / "older"
+    older.write_text("sooner")
+    os.utime(older, (0, 0))
+    before = last_change(nginx)
+
+    older.replace(page)
+
+    assert files.changed_at([nginx]) > before
+    assert files.changed_at([page]) > before
+
+
+def test_a_folder_that_lost_a_file_has_changed(nginx):
+    before = last_change(nginx)
+
+    (nginx / "pages" / "unavailable.html").unlink()
+
+    assert files.changed_at([nginx]) > before
+
+
+def test_without_a_file_nothing_has_changed():
+    assert files.changed_at([]) == 0
+
+
+def test_every_copy_into_an_image_can_be_read_by_every_user():
+    """COPY keeps the modes of the checkout; what the build itself reads as root is left as it is."""
+    for dockerfile in ("app/Dockerfile", "images/Dockerfile", "loadtest/Dockerfile"):
+        for line in (ROOT / dockerfile).read_text().splitlines():
+            if line.startswith("COPY ") and not line.startswith(("COPY --from=", "COPY requirements/")):
+                assert line.startswith("COPY --chmod=0755 "), f"{dockerfile}: {line}"

@@ -11,3 +11,6 @@ from django.core.wsgi import get_wsgi_application  # noqa: E402
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 application = get_wsgi_application()
+
+# Imported at the start of the worker, and not by its first request: until then its counters would be missing.
+from telemetry import business  # noqa: E402, F401

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 BEGAN = "began"
 #: The names that the client library gives to its files, by worker slot or process id. Nothing else is deleted.
 METRIC_FILE = re.compile(r"(counter|histogram|summary|gauge_[a-z]+)_\d+\.db")
-#: What the files of a worker may grow to, two of them; tests/config/test_extremes.py computes it.
+#: What the two files of a worker grow to after every view, method and status: tests/config/test_extremes.py.
 WORKER_BYTES = 2 * 1024 * 1024
 
 

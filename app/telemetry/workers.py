@@ -58,8 +58,8 @@ class WorkerMetrics:
         self._known = set(files)
         start = GaugeMetricFamily(
             "pomar_counters_start_time_seconds",
-            "Unix time since which the counters of Django and uWSGI count: a restart or SIGHUP sets them to zero, and the "
-            "loss of the metrics directory those of Django.",
+            "Unix time since which the counters of Django and uWSGI count: a restart or SIGHUP sets them to zero, and "
+            "the loss of the metrics directory those of Django.",
             value=began,
         )
         return [start, *metrics]

@@ -14,10 +14,10 @@ def _port(value: str) -> str:
     return value
 
 
-def _count(most: int):
+def _count(most: int, least: int = 1):
     def check(value: str) -> str:
-        if not (value.isdecimal() and 1 <= int(value) <= most):
-            raise ValueError(f"a whole number from 1 to {most}")
+        if not (value.isdecimal() and least <= int(value) <= most):
+            raise ValueError(f"a whole number from {least} to {most}")
         return value
 
     return check
@@ -35,6 +35,13 @@ def _matching(pattern: str, meaning: str):
 def _url(value: str) -> str:
     if value and not re.match(r"[a-z][a-z0-9+]*://", value):
         raise ValueError("empty, or a URL such as postgres://user:password@host:5432/name")
+    return value
+
+
+def _retention_size(value: str) -> str:
+    found = re.fullmatch(r"([1-9][0-9]*)(MB|GB|TB)", value)
+    if not found or int(found[1]) * {"MB": 1, "GB": 1024, "TB": 1024**2}[found[2]] < LEAST_RETENTION_MB:
+        raise ValueError(f"a size of at least {LEAST_RETENTION_MB}MB, such as 1GB")
     return value
 
 
@@ -60,6 +67,14 @@ OFFICIAL_IMAGES = (
     "IMAGE_GRAFANA",
 )
 
+MOST_WORKERS = 64
+#: With fewer, the recycling of workers looks like a loop of respawns (the alert WorkerRespawnLoop).
+LEAST_MAX_REQUESTS = 100
+#: With less, what Prometheus has in its log before the first block is near the bound (the alert StorageNearBound).
+LEAST_RETENTION_MB = 256
+#: What a worker needs, and all else in its container.
+WORKER_MIB, APP_BASE_MIB = 60, 100
+
 #: Each setting, and what its value must be.
 CHECKS = {
     "SHOP_HTTPS_PORT": _port,
@@ -81,15 +96,15 @@ CHECKS = {
     "SHOP_HOSTS": _matching(r"[A-Za-z0-9.-]+(,[A-Za-z0-9.-]+)*", "host names or IPv4 addresses with commas between"),
     "DATABASE_URL": _url,
     "CACHE_URL": _url,
-    "UWSGI_WORKERS": _count(64),
-    "UWSGI_MAX_REQUESTS": _count(1_000_000),
+    "UWSGI_WORKERS": _count(MOST_WORKERS),
+    "UWSGI_MAX_REQUESTS": _count(1_000_000, LEAST_MAX_REQUESTS),
     # NGINX waits for 35 s: a worker must be killed before.
     "UWSGI_HARAKIRI": _count(30),
     "LAB_FAULTS": _matching("0|1", "1, or 0 for a shop that commits no fault on demand"),
     "APP_CPUS": _matching(r"[1-9][0-9]*|0\.[1-9]", "a number of cores such as 2 or 0.5"),
     "APP_MEMORY": _matching(r"[1-9][0-9]*m", "a size in MiB such as 512m"),
     "PROMETHEUS_RETENTION_TIME": _matching(r"[1-9][0-9]*(ms|s|m|h|d|w|y)", "a duration such as 15d"),
-    "PROMETHEUS_RETENTION_SIZE": _matching(r"[1-9][0-9]*(B|KB|MB|GB|TB)", "a size such as 1GB"),
+    "PROMETHEUS_RETENTION_SIZE": _retention_size,
     "IMAGES": _matching("auto|official|debian", "auto, official or debian"),
     "DEBIAN_SUITE": _matching(r"[a-z]+", "the name of a release of Debian, such as trixie"),
     **dict.fromkeys(OFFICIAL_IMAGES, _image),
@@ -145,3 +160,13 @@ def load(environment: Mapping[str, str], path: Path = ROOT / ".env") -> dict[str
     # The lab itself asks for the shop at localhost.
     settings["SHOP_HOSTS"] = ",".join(dict.fromkeys([*settings["SHOP_HOSTS"].split(","), "localhost", "127.0.0.1"]))
     return settings
+
+
+def require_memory(settings: Mapping[str, str]) -> None:
+    """Raise LabError when the shop's container would have too little memory for its workers."""
+    workers, memory = settings["UWSGI_WORKERS"], settings["APP_MEMORY"]
+    needed = APP_BASE_MIB + WORKER_MIB * int(workers)
+    if int(memory.removesuffix("m")) < needed:
+        raise LabError(
+            f"APP_MEMORY is {memory}, but UWSGI_WORKERS={workers} needs {needed}m: raise the one or lower the other."
+        )

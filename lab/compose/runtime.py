@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from lab import parts, ports, progress
+from lab import parts, ports, progress, settings
 from lab.compose import engine, images
 from lab.compose.engine import Compose, Container, docker
 from lab.compose.inside import Inside
@@ -99,6 +99,7 @@ class ComposeRuntime(Runtime):
                     f"{' and '.join(self._not_here)} cannot be chosen in containers, which bring their own: "
                     "leave it out, or take RUNTIME=host."
                 )
+            settings.require_memory(self._wanted)
             if running := self._of_running_lab():
                 if self._wanted["IMAGES"] == "auto":
                     self._wanted = self._wanted | {"IMAGES": running["IMAGES"]}

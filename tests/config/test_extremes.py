@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from telemetry.server import MOST_CLIENTS
 from telemetry.wipe import WORKER_BYTES
 
 from lab import settings
@@ -136,8 +137,8 @@ def test_the_metrics_of_the_most_workers_fit_in_the_containers_memory_file_syste
 
 
 def test_the_most_workers_stay_below_the_limit_of_processes():
-    # The master, the init process, the metrics process and its threads.
-    assert SERVICES["app"]["pids_limit"] > settings.MOST_WORKERS + 20
+    # The master, the init process, and the metrics process with its threads.
+    assert SERVICES["app"]["pids_limit"] > settings.MOST_WORKERS + MOST_CLIENTS + 20
 
 
 def test_the_most_workers_leave_postgres_enough_connections():

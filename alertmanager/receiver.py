@@ -198,6 +198,8 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._answer(404, "There is nothing here: see /.\n")
 
+    do_HEAD = do_GET
+
     def do_POST(self) -> None:
         """Take a notification; 200 says that it is on the disk."""
         length = self.headers.get("Content-Length", "")
@@ -245,7 +247,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
         self.send_header("X-Content-Type-Options", "nosniff")
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
 
 class Server(ThreadingMixIn, TCPServer):
@@ -253,6 +256,8 @@ class Server(ThreadingMixIn, TCPServer):
 
     daemon_threads = True
     allow_reuse_address = True
+    # With the default of 5, ten clients at once make the next one wait for a second.
+    request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], notifications: Notifications) -> None:
         self.notifications = notifications

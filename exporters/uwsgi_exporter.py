@@ -111,6 +111,8 @@ class Server(ThreadingMixIn, TCPServer):
 
     daemon_threads = True
     allow_reuse_address = True
+    # With the default of 5, ten clients at once make the next one wait for a second.
+    request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], exporter: UwsgiExporter, metrics_path: str):
         self.address_family, _, _, _, place = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)[0]
@@ -148,6 +150,8 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._answer(404, "text/plain; charset=utf-8", b"not found\n")
 
+    do_HEAD = do_GET
+
     def log_message(self, *_: object) -> None:
         """Say nothing about requests: Prometheus counts its scrapes itself."""
 
@@ -162,7 +166,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
 
 class Flags(argparse.ArgumentParser):

@@ -9,11 +9,11 @@ from lab.errors import LabError
 from lab.paths import ROOT
 
 
-def _number(most: int, meaning: str = "a whole number"):
+def _number(most: int, meaning: str = "a whole number", *, least: int = 1):
     def check(value: str) -> str:
         # Of one number there is one spelling: 08443 beside 8443 would be two ports.
-        if not (re.fullmatch(r"[1-9][0-9]{0,6}", value) and int(value) <= most):
-            raise ValueError(f"{meaning} from 1 to {most}")
+        if not (re.fullmatch(r"[1-9][0-9]{0,6}", value) and least <= int(value) <= most):
+            raise ValueError(f"{meaning} from {least} to {most}")
         return value
 
     return check
@@ -29,6 +29,13 @@ def _matching(pattern: str, meaning: str):
         return value
 
     return check
+
+
+def _retention_size(value: str) -> str:
+    found = re.fullmatch(r"([1-9][0-9]*)(MB|GB|TB)", value)
+    if not found or int(found[1]) * {"MB": 1, "GB": 1024, "TB": 1024**2}[found[2]] < LEAST_RETENTION_MB:
+        raise ValueError(f"a size of at least {LEAST_RETENTION_MB}MB, such as 1GB")
+    return value
 
 
 _image = _matching(r"[a-z0-9][a-z0-9._/:-]*[:@][A-Za-z0-9._:-]+", "the name of an image with its version")
@@ -53,6 +60,12 @@ OFFICIAL_IMAGES = (
     "IMAGE_GRAFANA",
 )
 
+MOST_WORKERS = 64
+#: With fewer, the recycling of workers looks like a loop of respawns (the alert WorkerRespawnLoop).
+LEAST_MAX_REQUESTS = 100
+#: With less, what Prometheus has in its log before the first block is near the bound (the alert StorageNearBound).
+LEAST_RETENTION_MB = 256
+
 #: Each setting, and what its value must be.
 CHECKS = {
     "SHOP_HTTPS_PORT": _port,
@@ -76,15 +89,15 @@ CHECKS = {
         r"(sqlite:///.+|(postgres|postgresql)://.+)?", "empty, or a URL such as postgres://user:password@host:5432/name"
     ),
     "LAB_CACHE_URL": _matching(r"(locmem://|rediss?://.+)?", "empty, or a URL such as redis://host:6379/0"),
-    "UWSGI_WORKERS": _number(64),
-    "UWSGI_MAX_REQUESTS": _number(1_000_000),
+    "UWSGI_WORKERS": _number(MOST_WORKERS),
+    "UWSGI_MAX_REQUESTS": _number(1_000_000, least=LEAST_MAX_REQUESTS),
     # NGINX waits for 35 s: a worker must be killed before.
     "UWSGI_HARAKIRI": _number(30),
     "LAB_FAULTS": _matching("0|1", "1, or 0 for a shop that commits no fault on demand"),
     "APP_CPUS": _matching(r"[1-9][0-9]*|0\.[1-9]", "a number of cores such as 2 or 0.5"),
     "APP_MEMORY": _matching(r"[1-9][0-9]*m", "a size in MiB such as 512m"),
     "PROMETHEUS_RETENTION_TIME": _matching(r"[1-9][0-9]*(ms|s|m|h|d|w|y)", "a duration such as 15d"),
-    "PROMETHEUS_RETENTION_SIZE": _matching(r"[1-9][0-9]*(B|KB|MB|GB|TB)", "a size such as 1GB"),
+    "PROMETHEUS_RETENTION_SIZE": _retention_size,
     "IMAGES": _matching("auto|official|debian", "auto, official or debian"),
     "DEBIAN_SUITE": _matching(r"[a-z]+", "the name of a release of Debian, such as trixie"),
     **dict.fromkeys(OFFICIAL_IMAGES, _image),

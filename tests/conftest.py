@@ -9,7 +9,9 @@ import secrets
 from unittest.mock import patch
 
 import django
+import pytest
 from django.conf import settings
+from django.db import connection
 
 from lab import environment
 from lab.settings import CHECKS
@@ -32,3 +34,12 @@ with patch.dict(os.environ, SHOP, clear=True):
     }
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     django.setup()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    tmp_path_factory: pytest.TempPathFactory, django_db_modify_db_settings_parallel_suffix: None
+) -> None:
+    """SQLite's tests run in a file, as the shop does: in memory nobody waits for a lock."""
+    if connection.vendor == "sqlite":
+        connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")

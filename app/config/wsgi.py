@@ -13,3 +13,6 @@ from config.content_type import PlainContentType  # noqa: E402
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 application = PlainContentType(get_wsgi_application())
+
+# Imported at the start of the worker, and not by its first request: until then its counters would be missing.
+from telemetry import business  # noqa: E402, F401

@@ -18,6 +18,16 @@ ITEMS_SOLD = Counter("pomar_items_sold", "Units sold in placed orders, by catego
 CART_ITEMS = Counter("pomar_cart_items", "Units put into, changed in or taken out of carts, by action.", ["action"])
 SEARCHES = Counter("pomar_searches", "Searches in the catalogue, by outcome.", ["outcome"])
 
+# Each label value that is known exists at 0 from the start of the worker: Prometheus sees no increase in a series that
+# begins with its first events. The categories are the shopkeeper's, so those of ITEMS_SOLD are not known.
+for _counter, _label, _values in (
+    (ORDERS, "outcome", ("placed", "out_of_stock", "repeated")),
+    (CART_ITEMS, "action", ("add", "update", "remove")),
+    (SEARCHES, "outcome", ("found", "nothing")),
+):
+    for _value in _values:
+        _counter.labels(**{_label: _value})
+
 
 def order_placed(*, value: Decimal, units_by_category: dict[str, int]) -> None:
     """Count one order that was committed: its value in euros, its units by category slug."""

@@ -5,16 +5,95 @@ for as long as the pod lives. uWSGI's workers have a slot (1…N) that a respawn
 stay as many as there are workers, and a counter goes on where the worker before it stopped.
 """
 
+import os
+import sys
+import time
+from pathlib import Path
+
 from prometheus_client import values
+from prometheus_client.mmap_dict import MmapedDict
+
+from telemetry.wipe import BEGAN, metric_files, used_bytes
+
+#: How often a worker looks whether the counters began again.
+LOOK_SECONDS = 1.0
+
+
+class Slot:
+    """A worker's slot, as the client library puts it into the names of its files.
+
+    The library asks for it whenever a value changes; when it gets another one than before, it opens files by that
+    name and reads the values from them. Each ``Slot`` is another one.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __str__(self) -> str:
+        return str(self._number)
+
+
+class CurrentSlot:
+    """Returns this worker's slot, and a new one once the counters began again (``telemetry.wipe.begin``)."""
+
+    def __init__(self, directory: Path, number: int) -> None:
+        self._began = directory / BEGAN
+        self._number = number
+        self._slot = Slot(number)
+        self._identity = self._look()
+        self._look_at = time.monotonic() + LOOK_SECONDS
+
+    def __call__(self) -> Slot:
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + LOOK_SECONDS
+            identity = self._look()
+            # While the file is missing, the metrics process is about to write it.
+            if identity and identity != self._identity:
+                self._identity = identity
+                self._slot = Slot(self._number)
+        return self._slot
+
+    def _look(self) -> tuple[int, int] | None:
+        try:
+            found = self._began.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
 
 
 def use_worker_slots() -> None:
     """Name the metric files by uWSGI's worker slot. Call it before any metric exists.
 
-    Outside uWSGI (``manage.py``, tests) it does nothing: metrics then stay in the process.
+    Outside uWSGI (``manage.py``, tests) it does nothing: metrics then stay in the process. So they do, with one
+    sentence in the log, where the directory cannot be written to: a worker that serves is worth more than its metrics.
     """
     try:
         import uwsgi
     except ImportError:
         return
-    values.ValueClass = values.MultiProcessValue(process_identifier=uwsgi.worker_id)
+    directory, number = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]), uwsgi.worker_id()
+    try:
+        _prepare(directory, number)
+    except OSError as error:
+        print(f"telemetry: the metrics of worker {number} are lost: {directory}: {error.strerror}.", file=sys.stderr)
+        values.ValueClass = values.MutexValue
+        return
+    values.ValueClass = values.MultiProcessValue(process_identifier=CurrentSlot(directory, number))
+
+
+def _prepare(directory: Path, number: int) -> None:
+    """Make sure that the files of a slot can be opened: the directory may be lost, or a file in it damaged."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in metric_files(directory):
+        if path.stem.rpartition("_")[2] != str(number) or not path.stat().st_size:
+            continue
+        try:
+            if used_bytes(path) < 0:
+                raise ValueError
+            list(MmapedDict.read_all_values_from_file(path))
+        except Exception:
+            # The sums of all workers would go back a little, which reads as a large increase: all begin again.
+            path.unlink()
+            (directory / BEGAN).unlink(missing_ok=True)
+    with (directory / f"counter_{number}.db").open("ab"):
+        pass

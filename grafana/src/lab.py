@@ -23,7 +23,7 @@ RELOADED = Query("min(prometheus_config_last_reload_successful{$selector})")
 RULES_FAILED = Query("sum(increase(prometheus_rule_evaluation_failures_total{$selector}[$__range]))", instant=True)
 SERIES = Query("sum(prometheus_tsdb_head_series{$selector})")
 #: As many as the alert SeriesGrowth allows one target.
-MOST_SERIES_OF_A_TARGET = 5000
+MOST_SERIES_OF_A_TARGET = 12000
 SAMPLES = Query("sum(rate(prometheus_tsdb_head_samples_appended_total{$selector}[$__rate_interval]))")
 SLOWEST = Query("max(scrape_duration_seconds{$selector})")
 

@@ -4,6 +4,7 @@ The alerts on a budget are those of the Site Reliability Workbook, chapter 5, "M
 burn rate of 1 spends the budget of a period of 30 days in just that time.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from string import Template
@@ -33,6 +34,11 @@ ADVERBS = {"page": "fast", "ticket": "slowly"}
 #: The shortest window, over which rates are taken.
 BASE = "5m"
 RATIO = "slo:error_ratio:rate"
+#: When the counters of a source began to count, by how their names begin.
+STARTS = {"nginx_http_": "nginx_access_log_start_time_seconds", "django_": "pomar_counters_start_time_seconds"}
+FROM_ZERO = re.compile(
+    rf"(?P<function>rate|increase)_from_zero\((?P<series>(?P<source>{'|'.join(STARTS)})\w*(?:{{[^}}]*}})?)\[(?P<window>\w+)]\)"
+)
 HEAD = "# Made from prometheus/{} by `make generate`{}.\n"
 
 
@@ -53,7 +59,7 @@ def files() -> dict[Path, str]:
 def alert_rule(one: Alert, factor: int) -> dict:
     """Return an alert of the table as a rule, its times divided by a factor."""
     window = times.window(one.window, factor) if one.window else ""
-    expr = Template(one.expr).safe_substitute(window=window, threshold=_number(one.threshold))
+    expr = from_zero(Template(one.expr).safe_substitute(window=window, threshold=_number(one.threshold)))
     value, threshold = UNITS.get(one.unit, ("", str))
     # Prometheus's own words, such as $labels, are left alone.
     words = {
@@ -74,6 +80,28 @@ def alert_rule(one: Alert, factor: int) -> dict:
     return rule | ({"keep_firing_for": times.shortened(one.keep, factor)} if one.keep else {})
 
 
+def from_zero(expr: str) -> str:
+    """Return an expression with ``rate_from_zero(…)`` and ``increase_from_zero(…)`` as PromQL.
+
+    NGINX's access log and Django make a series with its first event, in which ``rate`` sees no growth. So a series that
+    did not exist one window ago counts whole, if its source was scraped then, or began to count since: what a
+    restarted Prometheus sees again is not new.
+    """
+
+    def expanded(found: re.Match) -> str:
+        series, window = found["series"], found["window"]
+        length = times.seconds(window)
+        start = STARTS[found["source"]]
+        value = f"{series} / {length}" if found["function"] == "rate" else series
+        return (
+            f"{value} unless {series} offset {window}"
+            f" and on (job, instance) ({start} offset {window} or {start} > time() - {length})"
+            f" or {found['function']}({series}[{window}])"
+        )
+
+    return FROM_ZERO.sub(expanded, expr)
+
+
 def objective_group(one: Objective, factor: int) -> dict:
     """Return an objective as a group: what is bad and what there is, its error ratios, its budget, and its alerts.
 
@@ -87,8 +115,8 @@ def objective_group(one: Objective, factor: int) -> dict:
     bad, total = (f"slo:{what}:rate{base}" for what in ("bad", "total"))
     selector = _selector(one)
     rules = [
-        _recorded(one, bad, Template(one.bad).safe_substitute(window=base)),
-        _recorded(one, total, Template(one.total).safe_substitute(window=base)),
+        _recorded(one, bad, from_zero(Template(one.bad).safe_substitute(window=base))),
+        _recorded(one, total, from_zero(Template(one.total).safe_substitute(window=base))),
         _recorded(one, f"{RATIO}{base}", f"{bad}{selector} / {total}{selector}"),
     ]
     for window in (times.window(each, factor) for each in [*longer, PERIOD]):

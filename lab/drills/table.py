@@ -258,7 +258,7 @@ DRILLS = (
         "A job pushes a series for each customer.",
         ("SeriesGrowth",),
         "Lab: Series by job",
-        lambda lab: faults.unbounded_label(lab, 6000),
+        lambda lab: faults.unbounded_label(lab, 13000),
     ),
     Drill(
         "rule-fails",

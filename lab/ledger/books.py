@@ -42,7 +42,7 @@ RESETS = {
     "nginx-log": "the access log's exporter was restarted: what NGINX logged until it was back is in no figure",
     "nginx": "NGINX was restarted, which set its own counters to zero",
     "uwsgi": "uWSGI was restarted or got SIGHUP, which set its counters to zero",
-    "django": "uWSGI was restarted or got SIGHUP, which set Django's counters to zero",
+    "django": "uWSGI was restarted, got SIGHUP or lost the metrics directory, which set Django's counters to zero",
 }
 LOADS_OWN = "nginx_http_load_responses_total"
 WHY_BACK = ", though nothing was restarted. Does each read meet another process with counts of its own?"

@@ -6,7 +6,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -232,7 +232,11 @@ def test_an_alert_with_no_keep_ends_with_its_cause(tmp_path, factor):
 
 def without_times(text: str) -> str:
     """Return a text of a rule with each length of time, and each recorded name that ends in one, made the same."""
-    return re.sub(r"\b(\d+[smhd])\b|(?<=:rate)\d+[smhd]\b", "TIME", text)
+    return re.sub(
+        r"\b(\d+[smhd])\b|(?<=:rate)\d+[smhd]\b|(?<= / )(?:20|300)(?= unless)|(?<=time\(\) - )(?:20|300)\b",
+        "TIME",
+        text,
+    )
 
 
 @pytest.mark.parametrize("name", LAB)
@@ -323,17 +327,21 @@ def test_the_burn_alerts_are_those_of_the_workbook():
 
 # A metric, a selector's labels, and a threshold in an expression
 WORDS = (
-    r"by|on|and|or|sum|min|max|avg|count|rate|increase|vector|time|group_left|offset|histogram_quantile|\w+_over_time"
+    r"by|on|and|or|unless|sum|min|max|avg|count|(?:rate|increase)(?:_from_zero)?|vector|time|group_left|offset|window"
+    r"|histogram_quantile|\w+_over_time"
 )
 SELECTOR = re.compile(r"\{([^}]*)\}")
 MATCHER = re.compile(r'(?P<label>\w+)(?P<operator>=~|!~|!=|=)"(?P<value>[^"]*)"')
 BY = re.compile(r"\bby \(([^)]*)\)")
+ON = re.compile(r"\bon \([^)]*\)")
 THRESHOLD = re.compile(r"(?:[<>]=?|==|!=) (?P<number>\d+(?:\.\d+)?)")
 
 
 def spans_of_names(expr: str) -> list[tuple[int, int]]:
     """Return where an expression has names of metrics: not functions, nor what is in braces or in ``by ()``."""
-    hidden = [found.span() for pattern in (SELECTOR, BY, re.compile(r"\[[^\]]*\]")) for found in pattern.finditer(expr)]
+    hidden = [
+        found.span() for pattern in (SELECTOR, BY, ON, re.compile(r"\[[^\]]*\]")) for found in pattern.finditer(expr)
+    ]
     return [
         found.span()
         for found in re.finditer(rf"(?<![\w:.])(?!(?:{WORDS})\b)[a-z][a-z0-9_:]*", expr)
@@ -439,27 +447,58 @@ def objective_tests(objective: str) -> dict:
 
 
 def trials() -> Iterator[tuple[str, Trial]]:
-    """Yield each trial after its kind of mistake; first of all without one, which is the kind ``none``."""
-    for rule in rules_of(LAB["alerts"]):
-        tests = alert_tests(rule["alert"])
-        for kind, expr in [("none", rule["expr"]), *mistakes(rule["expr"])]:
-            group = {"name": "alerts", "rules": [rule | {"expr": expr}]}
-            yield kind, Trial(f"{rule['alert']}: {expr}", {"groups": [group]}, tests)
+    """Yield each trial after its kind of mistake; first of all without one, which is the kind ``none``.
+
+    A mistake is made in the table's expression, before ``rate_from_zero`` is written out.
+    """
+
+    def of_alert(rule: dict, name: str) -> Trial:
+        return Trial(name, {"groups": [{"name": "alerts", "rules": [rule]}]}, alert_tests(rule["alert"]))
+
+    for alert in table.alerts():
+        rule = rules.alert_rule(alert, times.LAB_FACTOR)
+        yield "none", of_alert(rule, alert.alert)
+        template = alert.expr.replace("$threshold", f"{alert.threshold}")
+        for kind, expr in mistakes(template):
+            mistaken = rules.alert_rule(replace(alert, expr=expr), times.LAB_FACTOR)
+            yield kind, of_alert(mistaken, f"{alert.alert}: {expr}")
         for field in (each for each in ("for", "keep_firing_for") if each in rule):
             length = times.seconds(rule[field])
             for other in {length + 5, max(length - 5, 0)} - {length}:
-                group = {"name": "alerts", "rules": [rule | {field: f"{other}s"}]}
-                yield field, Trial(f"{rule['alert']}: {field} {other}s", {"groups": [group]}, tests)
-    for group in yaml.safe_load(LAB["objectives"].read_text())["groups"]:
+                yield field, of_alert(rule | {field: f"{other}s"}, f"{alert.alert}: {field} {other}s")
+        if alert.alert == "ServerErrors":
+            for kind, expr in mistakes_from_zero(rule["expr"]):
+                yield kind, of_alert(rule | {"expr": expr}, f"{alert.alert}: {expr}")
+    for one in table.objectives():
         # The alerts have a test of their own: test_the_burn_alerts_are_those_of_the_workbook.
-        recorded = [rule for rule in group["rules"] if "record" in rule]
-        tests = objective_tests(group["name"].removeprefix("objective-"))
-        yield "none", Trial(group["name"], {"groups": [group | {"rules": recorded}]}, tests)
-        for place, rule in enumerate(recorded):
-            for kind, expr in mistakes(rule["expr"]):
-                mistaken = [*recorded[:place], rule | {"expr": expr}, *recorded[place + 1 :]]
-                name = f"{group['name']}, {rule['record']}: {expr}"
-                yield kind, Trial(name, {"groups": [group | {"rules": mistaken}]}, tests)
+        recorded = [each for each in rules.objective_group(one, times.LAB_FACTOR)["rules"] if "record" in each]
+        tests = objective_tests(one.objective)
+        yield "none", Trial(one.objective, {"groups": [{"name": one.objective, "rules": recorded}]}, tests)
+        templates = (one.bad, one.total, *(rule["expr"] for rule in recorded[2:]))
+        for place, (rule, template) in enumerate(zip(recorded, templates, strict=True)):
+            for kind, expr in mistakes(template):
+                whole = rules.from_zero(expr.replace("$window", times.window(rules.BASE, times.LAB_FACTOR)))
+                mistaken = [*recorded[:place], rule | {"expr": whole}, *recorded[place + 1 :]]
+                name = f"{one.objective}, {rule['record']}: {expr}"
+                yield kind, Trial(name, {"groups": [{"name": one.objective, "rules": mistaken}]}, tests)
+
+
+def mistakes_from_zero(expr: str) -> Iterator[tuple[str, str]]:
+    """Yield each mistake in what ``rate_from_zero`` stands for, made in all places."""
+    for mistake, right, wrong in (
+        ("new series are left out", r" unless nginx_\w+\{[^}]*\} offset 20s", ""),
+        ("all sources count", r" and on \(job, instance\) \([^)]*\) [^)]*\)", ""),
+        ("only a young source counts", r"nginx_access_log_start_time_seconds offset 20s or ", ""),
+        ("only an old source counts", r" or nginx_access_log_start_time_seconds > time\(\) - 20", ""),
+        ("a source is young for too long", r"time\(\) - 20", "time() - 2000"),
+        ("another job's start", r"nginx_access_log_start_time_seconds", "pomar_counters_start_time_seconds"),
+        ("new for too long", r"offset 20s", "offset 40s"),
+        ("counts double", r" / 20 unless", " / 10 unless"),
+        ("old series are left out", r" or rate\(nginx_\w+\{[^}]*\}\[20s\]\)", ""),
+    ):
+        mistaken = re.sub(right, wrong, expr)
+        assert mistaken != expr, mistake
+        yield f"from zero, {mistake}", mistaken
 
 
 #: What is no mistake.
@@ -500,4 +539,4 @@ def test_promtools_tests_see_each_mistake_in_a_rule(tmp_path):
     assert counted["none"] == len(table.alerts()) + len(table.objectives())
     # Each that is kept, for a scrape more and for one less.
     assert counted.pop("keep_firing_for") == 2 * sum(bool(alert.keep) for alert in table.alerts()) > 0
-    assert min(counted.values()) > 20, counted
+    assert min(count for kind, count in counted.items() if not kind.startswith("from zero")) > 20, counted

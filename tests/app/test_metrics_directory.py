@@ -1,0 +1,320 @@
+"""The workers' metrics under a real uWSGI: there from the start, and after the loss of their directory or of a file."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.app.uwsgi import ROOT, START, Shop
+from tests.config.samples import series
+from tests.eventually import eventually
+
+WIPE = ROOT / "app" / "telemetry" / "wipe.py"
+BEFORE = series("django_http_requests_before_middlewares_total")
+KNOWN = {
+    "pomar_orders_total": ("outcome", ("placed", "out_of_stock", "repeated")),
+    "pomar_cart_items_total": ("action", ("add", "update", "remove")),
+    "pomar_searches_total": ("outcome", ("found", "nothing")),
+}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """A shop that runs; what is done to it must leave it well."""
+    one = Shop(tmp_path_factory.mktemp("shop"))
+    with one.running():
+        yield one
+
+
+def requests_counted(shop: Shop) -> float:
+    """Return how many requests Django has counted; -1 when nothing says."""
+    return shop.samples().get(BEFORE, -1)
+
+
+def test_known_label_values_are_there_at_zero_before_the_first_request(shop):
+    seen = shop.samples()
+
+    for name, (label, values) in KNOWN.items():
+        assert {value: seen.get(series(name, **{label: value})) for value in values} == dict.fromkeys(values, 0)
+    assert seen[series("pomar_order_value_euros_count")] == 0
+
+
+def test_a_respawned_worker_goes_on_counting_where_the_one_before_it_stopped(shop):
+    before = requests_counted(shop)
+    shop.ask(count=20)
+
+    kill_workers(shop)
+    shop.ask(count=20)
+
+    assert requests_counted(shop) == before + 40
+    assert shop.samples()[series("pomar_orders_total", outcome="placed")] == 0
+
+
+def kill_workers(shop: Shop) -> None:
+    """Kill each worker, and wait until others have taken their slots."""
+    workers = shop.workers()
+    for pid in workers.values():
+        os.kill(pid, signal.SIGKILL)
+    eventually(
+        lambda: not set(shop.workers().values()) & set(workers.values()), because="both are respawned", timeout=20
+    )
+
+
+# The statistics port
+
+
+def test_silent_clients_of_the_statistics_take_no_worker_from_the_metrics(shop):
+    expected = [series("pomar_worker_resident_memory_bytes", worker_id=slot) for slot in ("1", "2")]
+
+    with ExitStack() as held:
+        for _ in range(3):
+            held.enter_context(socket.create_connection(("127.0.0.1", shop.stats)))
+        began = time.monotonic()
+        seen = shop.samples()
+
+        assert [key for key in expected if seen.get(key, 0) > 1_000_000] == expected
+        assert time.monotonic() - began < 1
+
+
+# The directory is lost while the shop runs
+
+
+def all_files(shop: Shop) -> bool:
+    """Have a request answered, and say whether both workers have their files."""
+    shop.ask()
+    wanted = {f"{kind}_{slot}.db" for kind in ("counter", "histogram") for slot in (1, 2)}
+    return wanted <= {path.name for path in shop.directory.glob("*.db")}
+
+
+def empty(directory: Path) -> None:
+    """Remove all that is in the directory, and the directory: so does systemd-logind at the last logout."""
+    shutil.rmtree(directory)
+
+
+def one_file_gone(directory: Path) -> None:
+    (directory / "counter_1.db").unlink()
+
+
+def corrupt(directory: Path, place: int, content: bytes) -> None:
+    with (directory / "histogram_1.db").open("r+b") as file:
+        file.seek(place)
+        file.write(content)
+
+
+def one_file_corrupt(directory: Path) -> None:
+    corrupt(directory, 8, b"\xff" * 64)
+
+
+def one_key_corrupt(directory: Path) -> None:
+    corrupt(directory, 12, b"[1, 2, 3]")
+
+
+def one_head_zero(directory: Path) -> None:
+    corrupt(directory, 0, bytes(8))
+
+
+def one_head_negative(directory: Path) -> None:
+    corrupt(directory, 0, b"\xff" * 8)
+
+
+def time_gone(directory: Path) -> None:
+    (directory / "began").unlink()
+
+
+def time_emptied(directory: Path) -> None:
+    (directory / "began").write_text("")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        empty,
+        one_file_gone,
+        one_file_corrupt,
+        one_key_corrupt,
+        one_head_zero,
+        one_head_negative,
+        time_gone,
+        time_emptied,
+    ],
+)
+def test_a_loss_is_a_reset_that_the_start_time_names(shop, damage):
+    eventually(lambda: all_files(shop), because="both workers write their files")
+    before = shop.samples()
+    workers = shop.workers()
+
+    damage(shop.directory)
+    after = eventually(shop.samples, because="the loss is noticed", wanted=lambda seen: seen[START] > before[START])
+    assert after.get(BEFORE, 0) == 0
+
+    # Each worker goes on in new files, a second after the reset or with its next request.
+    eventually(lambda: all_files(shop), because="both workers count in new files")
+    counted = requests_counted(shop)
+    shop.ask(count=10)
+    assert requests_counted(shop) == counted + 10
+    assert shop.samples()[START] == after[START]
+    assert shop.samples()[series("pomar_orders_total", outcome="placed")] == 0
+    assert shop.workers() == workers
+
+
+@pytest.mark.parametrize("size", [0, 100])
+def test_a_truncated_file_ends_its_worker_alone_and_is_a_reset(shop, size):
+    eventually(lambda: all_files(shop), because="both workers write their files", timeout=20)
+    before = shop.samples()
+
+    os.truncate(shop.directory / "counter_1.db", size)
+    os.truncate(shop.directory / "histogram_1.db", size)
+
+    eventually(shop.samples, because="the loss is noticed", wanted=lambda seen: seen[START] > before[START])
+
+    def both_again() -> bool:
+        # The worker may die of it, once.
+        with suppress(AssertionError):
+            return all_files(shop)
+        return False
+
+    eventually(both_again, because="both workers count again", timeout=20)
+    assert requests_counted(shop) > 0
+
+
+def test_new_workers_start_when_the_directory_is_lost_and_nobody_scrapes(shop):
+    empty(shop.directory)
+
+    kill_workers(shop)
+
+    shop.ask(count=10)
+    eventually(lambda: (shop.ask(), requests_counted(shop))[1], because="requests count", wanted=lambda seen: seen >= 3)
+
+
+def test_new_workers_start_when_their_own_files_are_corrupt(shop):
+    for file in shop.directory.glob("*.db"):
+        file.write_bytes(b"\xff" * 100)
+
+    kill_workers(shop)
+    shop.ask(count=10)
+    assert shop.page().status_code == 200
+
+
+def test_the_shop_serves_where_the_directory_cannot_be_made_again(shop):
+    empty(shop.directory)
+    shop.directory.write_text("a file is in its place")
+
+    kill_workers(shop)
+
+    shop.ask(count=10)
+    assert shop.page().status_code == 200
+    assert BEFORE not in shop.samples()
+    assert series("pomar_worker_open_fds", worker_id="1") in shop.samples()
+
+    shop.directory.unlink()
+    kill_workers(shop)
+    eventually(lambda: (shop.ask(), requests_counted(shop))[1], because="requests count", wanted=lambda seen: seen >= 3)
+
+
+# Before the start
+
+
+def wipe(directory: str | Path, folder: Path, **options) -> subprocess.CompletedProcess:
+    """Run what uWSGI runs before its start."""
+    environment = {"PATH": os.environ["PATH"], "PROMETHEUS_MULTIPROC_DIR": str(directory), **options.pop("env", {})}
+    command = [*options.pop("prefix", []), sys.executable, WIPE]
+    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
+
+
+def refused(done: subprocess.CompletedProcess) -> str:
+    """Return the sentence of a refusal."""
+    assert done.returncode == 1, done
+    (line,) = done.stderr.splitlines()
+    return line
+
+
+def test_an_empty_directory_name_is_refused_and_nothing_is_deleted(tmp_path):
+    (tmp_path / "counter_1.db").write_text("precious")
+
+    sentence = refused(wipe("", tmp_path))
+
+    assert sentence.startswith("PROMETHEUS_MULTIPROC_DIR is empty: ")
+    assert (tmp_path / "counter_1.db").read_text() == "precious"
+
+
+def test_uwsgi_does_not_start_with_an_empty_directory_name(tmp_path):
+    shop = Shop(tmp_path, PROMETHEUS_MULTIPROC_DIR="")
+
+    done = subprocess.run(shop.command, env=shop.environment, cwd=tmp_path, capture_output=True, text=True, timeout=20)
+
+    assert done.returncode != 0
+    assert "PROMETHEUS_MULTIPROC_DIR is empty" in done.stdout + done.stderr
+
+
+def test_only_the_client_librarys_own_files_are_deleted(tmp_path):
+    own = ["counter_1.db", "histogram_12.db", "summary_3.db", "gauge_all_4.db", "gauge_livemostrecent_5.db"]
+    foreign = ["shop.db", "counter_x.db", "counter_1.db.bak", "my_counter_1.db", "gauge_1.sqlite", "counter_1"]
+    for name in (*own, *foreign):
+        (tmp_path / name).write_text("x")
+
+    assert wipe(tmp_path, tmp_path).returncode == 0
+
+    assert {path.name for path in tmp_path.iterdir()} == {*foreign, "began"}
+
+
+def test_a_file_in_the_place_of_the_directory_is_refused(tmp_path):
+    (tmp_path / "metrics").write_text("precious")
+
+    assert "cannot hold the metrics" in refused(wipe(tmp_path / "metrics", tmp_path))
+    assert (tmp_path / "metrics").read_text() == "precious"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_a_directory_of_another_user_is_refused(tmp_path):
+    (tmp_path / "counter_1.db").write_text("precious")
+    os.chown(tmp_path, 65534, 65534)
+
+    assert "belongs to another user" in refused(wipe(tmp_path, tmp_path))
+    assert (tmp_path / "counter_1.db").read_text() == "precious"
+
+
+def test_a_symlink_to_a_directory_of_ones_own_is_followed_and_one_in_it_is_not(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "precious").write_text("x")
+    (tmp_path / "real" / "counter_1.db").symlink_to(tmp_path / "precious")
+    (tmp_path / "real" / "began").symlink_to(tmp_path / "precious")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+
+    assert wipe(tmp_path / "link", tmp_path).returncode == 0
+
+    assert {path.name for path in (tmp_path / "real").iterdir()} == {"began"}
+    assert (tmp_path / "precious").read_text() == "x"
+
+
+IN_A_MOUNT = ["unshare", "--mount", "--map-root-user", "sh", "-ec"]
+
+
+def mounted(options: str, folder: Path) -> subprocess.CompletedProcess:
+    """Run the wipe where its directory is a tmpfs with options, in a mount namespace of its own."""
+    script = f'mkdir -p m; mount -t tmpfs -o {options} none m; exec "$@"'
+    return wipe(folder / "m", folder, prefix=[*IN_A_MOUNT, script, "sh"])
+
+
+needs_mounts = pytest.mark.skipif(
+    subprocess.run([*IN_A_MOUNT, "mount -t tmpfs none /mnt"], capture_output=True).returncode != 0,
+    reason="this system forbids user namespaces",
+)
+
+
+@needs_mounts
+def test_a_file_system_with_too_little_space_is_refused(tmp_path):
+    sentence = refused(mounted("size=200k", tmp_path))
+
+    assert "has 196 KiB free, but the metrics of 4 workers may need 8,192 KiB: free some space" in sentence
+
+
+@needs_mounts
+def test_a_read_only_directory_is_refused(tmp_path):
+    assert "cannot hold the metrics (Read-only file system)" in refused(mounted("ro", tmp_path))

@@ -1,0 +1,75 @@
+"""Make every series that Django's vocabulary allows in one worker's files, and print how many and how large they are.
+
+    PROMETHEUS_MULTIPROC_DIR=FOLDER python tests/config/every_series.py STATUSES
+
+Run as a program of its own, because the client library decides at its import where values are kept.
+"""
+
+import itertools
+import json
+import os
+import sys
+from pathlib import Path
+
+from prometheus_client import values
+
+values.ValueClass = values.MultiProcessValue(process_identifier=lambda: 64)
+
+import django  # noqa: E402
+
+django.setup()
+
+from django.urls import URLResolver, get_resolver  # noqa: E402
+from django_prometheus.cache import metrics as cache_metrics  # noqa: E402, F401
+from django_prometheus.db import metrics as db_metrics  # noqa: E402, F401
+from django_prometheus.middleware import Metrics  # noqa: E402
+from prometheus_client import REGISTRY  # noqa: E402
+from prometheus_client.multiprocess import MultiProcessCollector  # noqa: E402
+from telemetry import business  # noqa: E402, F401
+
+
+def views(resolver: URLResolver, namespace: str = "") -> set[str]:
+    """Return the name of every view, as django-prometheus has it."""
+    names = {namespace + key for key in resolver.reverse_dict if isinstance(key, str)}
+    for inner, (_, inner_resolver) in resolver.namespace_dict.items():
+        names |= views(inner_resolver, f"{namespace}{inner}:")
+    return names
+
+
+#: Of each label: every value where the vocabulary is known, else more than there are, and as long as they get.
+VALUES = {
+    "view": [*views(get_resolver()), "<unnamed view>"],
+    "method": ["GET", "HEAD", "POST"],
+    "transport": ["https", "http"],
+    "status": sys.argv[1].split(","),
+    "type": [f"ExceptionWithAPrettyLongName{number}" for number in range(30)],
+    "templatename": [f"admin/some_application/template_{number}.html" for number in range(60)],
+    "charset": ["utf-8", ""],
+    "alias": ["default"],
+    "vendor": ["postgresql"],
+    "backend": ["redis"],
+    "category": [f"a-category-with-a-pretty-long-name-{number}" for number in range(30)],
+    "outcome": ["placed", "out_of_stock", "repeated", "found", "nothing"],
+    "action": ["add", "update", "remove"],
+}
+
+Metrics.get_instance()
+for metric in set(REGISTRY._collector_to_names):
+    labels = getattr(metric, "_labelnames", ())
+    if labels and all(label in VALUES for label in labels):
+        for chosen in itertools.product(*(VALUES[label] for label in labels)):
+            metric.labels(*chosen)
+files = sorted(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob("*.db"))
+merged = MultiProcessCollector.merge(map(str, files))
+unknown = [
+    metric._name for metric in REGISTRY._collector_to_names if set(getattr(metric, "_labelnames", ())) - set(VALUES)
+]
+print(
+    json.dumps(
+        {
+            "series": sum(len(metric.samples) for metric in merged),
+            "bytes": sum(path.stat().st_size for path in files),
+            "unknown": [name for name in unknown if not name.startswith("django_model")],
+        }
+    )
+)

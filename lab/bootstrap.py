@@ -40,8 +40,8 @@ STAMP = VENV / "requirements.sha256"
 #: No PYTHON… variable of the user's shell, no packages of the user's, and UTF-8 whatever the locale.
 FLAGS = ("-E", "-s", "-X", "utf8")
 PIP_LOG = STATE / "logs" / "pip.log"
-#: Characters of a path to which a shell, uWSGI, NGINX, mtail, SQLite's URLs, the PATH or Docker give a meaning.
-REFUSED_CHARACTERS = '"$%*:?[\\`'
+#: Characters of a path to which a shell, uWSGI, NGINX, mtail, Locust, SQLite's URLs, the PATH or Docker give a meaning.
+REFUSED_CHARACTERS = '"#$%*,:?[\\`'
 
 
 def fail(sentence: str) -> NoReturn:

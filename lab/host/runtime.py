@@ -34,7 +34,9 @@ LIMITS = {
     resource.RLIMIT_FSIZE: (1024**3, "bytes in a file", "-f"),
     resource.RLIMIT_NPROC: (512, "processes and threads of this user", "-u"),
 }
-LOCUSTFILE = ROOT / "loadtest" / "locustfile.py"
+#: Where Locust runs: it reads ~/.locust.conf, and locust.conf and pyproject.toml in its folder, and finds none here.
+LOCUST_HOME = STATE / "locust"
+LOCUSTFILE = str(ROOT / "loadtest" / "locustfile.py")
 
 
 class HostRuntime(Runtime):
@@ -164,12 +166,10 @@ class HostRuntime(Runtime):
 
     def _locust(self, arguments: Sequence[str], variables: Mapping[str, str]) -> int:
         shop = f"https://127.0.0.1:{self.settings['SHOP_HTTPS_PORT']}"
-        # Locust reads ~/.locust.conf, and locust.conf and pyproject.toml in its folder: here is none of them.
-        home = STATE / "locust"
-        home.mkdir(parents=True, exist_ok=True)
+        LOCUST_HOME.mkdir(parents=True, exist_ok=True)
         environment = {
             **for_services(),
-            "HOME": str(home),
+            "HOME": str(LOCUST_HOME),
             "LAB_CA_FILE": str(self.ca_file),
             "LAB_TOKEN_FILE": str(self.token_file),
             # By which it is known as this checkout's.
@@ -179,8 +179,8 @@ class HostRuntime(Runtime):
             **variables,
         }
         # No script of pip's, whose first line holds the path of its Python: that cannot hold each character.
-        locust = [str(VENV / "bin" / "python"), "-m", "locust", "--locustfile", str(LOCUSTFILE)]
-        return run_locust([*locust, "--host", shop, *arguments], cwd=home, env=environment)
+        locust = [str(VENV / "bin" / "python"), "-m", "locust", "--locustfile", LOCUSTFILE]
+        return run_locust([*locust, "--host", shop, *arguments], cwd=LOCUST_HOME, env=environment)
 
     def _remove_data(self) -> None:
         prepare.remove_data()
@@ -224,7 +224,7 @@ class HostRuntime(Runtime):
         return self.answers(part) if process["statename"] in ALIVE else "it is not running"
 
     def end_stray_load(self) -> None:
-        self._end_orphans(str(LOCUSTFILE))
+        self._end_orphans(LOCUSTFILE)
 
     def _stop(self) -> None:
         # While the shop still works, so that its visitors can finish.

@@ -55,7 +55,7 @@ def words_of_the_log() -> list[str]:
     outcomes = set(re.findall(r" ([a-z]+);$", of_outcomes[1], re.MULTILINE))
     assert len(routes) > 40
     assert set(methods) == {"GET", "HEAD", "POST", "other"}
-    assert outcomes == {"retried", "unreached", "cut", "unanswered", "answered"}
+    assert outcomes == {"retried", "unreached", "abandoned", "cut", "unanswered", "answered"}
     lines = []
     for route in (*routes, "static", "redirect", "refused"):
         passed_on = route in routes

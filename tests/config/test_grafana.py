@@ -22,7 +22,7 @@ def test_dashboards_cannot_be_changed_in_the_browser():
     mounts = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["grafana"]["volumes"]
 
     assert (provider["allowUiUpdates"], provider["disableDeletion"]) == (False, True)
-    assert f"./grafana/dashboards:{provider['options']['path']}:ro" in mounts
+    assert f"./grafana/dashboards:{provider['options']['path']}:ro,z" in mounts
 
 
 def test_grafana_shows_visitors_everything_and_lets_them_change_nothing():

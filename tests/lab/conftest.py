@@ -20,7 +20,7 @@ Command = Callable[..., subprocess.CompletedProcess]
 
 
 #: Each sign that a checkout's path may have, letters beyond ASCII (one of two code points), and a space at its end.
-ACCEPTED = "!#&'()+,-.;<=>@]^_{|}~ ü日本🍎e\u0301 "
+ACCEPTED = "!&'()+-.;<=>@]^_{|}~ ü日本🍎e\u0301 "
 
 
 def copy_of_checkout(folder: Path) -> Path:

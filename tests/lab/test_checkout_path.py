@@ -33,10 +33,11 @@ def test_each_printable_character_is_either_accepted_or_refused():
 def test_a_path_with_another_character_is_refused_before_anything_is_made(tmp_path, character, name):
     checkout = tmp_path / f"a{character}b"
     (checkout / "lab").mkdir(parents=True)
-    shutil.copy2(ROOT / "lab" / "bootstrap.py", checkout / "lab")
+    for module in ("__init__.py", "bootstrap.py", "environment.py"):
+        shutil.copy2(ROOT / "lab" / module, checkout / "lab")
 
     done = subprocess.run(
-        [sys.executable, "lab/bootstrap.py", "status"], cwd=checkout, capture_output=True, text=True, timeout=20
+        [sys.executable, "-IS", "lab/bootstrap.py", "status"], cwd=checkout, capture_output=True, text=True, timeout=20
     )
 
     assert done.returncode == 1

@@ -59,7 +59,7 @@ def running(
     Nothing of it is at `localhost`, which is ::1 alone where root runs the tests: it must call itself by address.
     """
     if os.geteuid() == 0:
-        lab = command_in(checkout, ports, seeing_hosts(ONLY_IPV6, tmp_path))
+        lab = command_in(checkout, ports, before=seeing_hosts(ONLY_IPV6, tmp_path))
     # With an environment at this path, and no link to one elsewhere.
     (checkout / ".lab" / "venv").unlink()
     shutil.copytree(VENV, checkout / ".lab" / "venv", symlinks=True, copy_function=link_or_copy)

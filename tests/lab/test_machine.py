@@ -59,7 +59,7 @@ def test_metric_files_stay_where_they_are(places, monkeypatch, made, uid):
 
 
 @pytest.mark.parametrize(
-    ("options", "where"), [("size=200k", ".lab/run/metrics"), ("size=100m", "/dev/shm")], ids=["200 KiB", "100 MiB"]
+    ("options", "where"), [("size=200k", ".lab/run/metrics"), ("size=200m", "/dev/shm")], ids=["200 KiB", "200 MiB"]
 )
 def test_a_small_memory_file_system_is_not_used(options, where):
     script = f'mount -t tmpfs -o {options} tmpfs /dev/shm && mount -t tmpfs tmpfs /run && exec "$@"'

@@ -30,7 +30,8 @@ def test_ctrl_c_during_the_imports_is_answered_with_a_sentence(command, seconds)
 
     # On a fast machine it is past the imports, where click answers.
     assert said in ("lab: interrupted before anything was changed.\n", "\nAborted!\n", "")
-    assert starting.returncode == 1
+    # Python exits by the signal, although it is caught, when it came while a string was executed (as namedtuple does).
+    assert starting.returncode in (1, -signal.SIGINT)
 
 
 def test_a_reader_that_leaves_early_is_no_error():

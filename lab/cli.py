@@ -143,7 +143,7 @@ def show_addresses(chosen: Runtime) -> None:
 
 def load_options(command):
     """Give a command the options of a load, which ``variables`` turns into the variables of ``loadtest/``."""
-    for name, what in {"users": "How many.", "duration": "Such as 90s or 5m.", "seed": "Another walk."}.items():
+    for name, what in {"users": "Number of users.", "duration": "E.g. 90s or 5m.", "seed": "Random seed."}.items():
         command = click.option(f"--{name}", help=what)(command)
     return command
 
@@ -178,7 +178,7 @@ def ledger(result: Path | None) -> None:
 @main.command()
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--compare", is_flag=True, help="Lay two runs side by side: the one before, and the one after.")
-@click.option("--runs", "listed", default="", help="One RESULT or two, in one argument, as a shell would split it.")
+@click.option("--runs", "listed", default="", help="One or two RESULTs as a single, shell-quoted argument.")
 def report(results: tuple[Path, ...], compare: bool, listed: str) -> None:
     """Write the report of the last run, or of the one whose RESULT is given, and open it."""
     results = results or tuple(map(Path, shlex.split(listed))) or (runs.last(),)
@@ -251,7 +251,7 @@ def _drill(wanted: Sequence[drills.Drill]) -> None:
 
 
 @main.command()
-@click.option("--seed", type=int, help="Which incident; without it, nobody knows.")
+@click.option("--seed", type=int, help="Which incident to play; chosen at random by default.")
 @click.option("--prove", is_flag=True, help="Play none, but break each in turn and see that its evidence shows.")
 def incident(seed: int | None, prove: bool) -> None:
     """Break something under load for you to find; exit code 1 unless you did."""

@@ -18,7 +18,7 @@ def read(text: str) -> list[str]:
     wrong = [host for host in hosts if not _is_host(host)]
     if wrong or len(hosts) > MOST:
         reason = f"; {wrong[0]!r} is neither" if wrong else ""
-        raise ValueError(f"at most {MOST} host names or IPv4 addresses with commas between{reason}")
+        raise ValueError(f"a comma-separated list of at most {MOST} host names or IPv4 addresses{reason}")
     return hosts
 
 

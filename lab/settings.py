@@ -128,7 +128,7 @@ def read_env_file(path: Path) -> dict[str, tuple[str, int]]:
             raise LabError(f"line {number} of {path.name} is {line!r}: write NAME=value.")
         if name not in CHECKS:
             hint = f"write LAB_{name}" if f"LAB_{name}" in CHECKS else "see the list in README.md"
-            raise LabError(f"line {number} of {path.name} sets {name}, which is no setting: {hint}.")
+            raise LabError(f"line {number} of {path.name} sets {name}, which is not a setting: {hint}.")
         settings[name] = (value, number)
     return settings
 

@@ -75,7 +75,7 @@ def use_worker_slots() -> None:
     try:
         _prepare(directory, number)
     except OSError as error:
-        print(f"telemetry: the metrics of worker {number} are lost: {directory}: {error.strerror}.", file=sys.stderr)
+        print(f"telemetry: worker {number} cannot record metrics: {directory}: {error.strerror}.", file=sys.stderr)
         values.ValueClass = values.MutexValue
         return
     values.ValueClass = values.MultiProcessValue(process_identifier=CurrentSlot(directory, number))

@@ -58,14 +58,14 @@ class WorkerMetrics:
         self._known = set(files)
         start = GaugeMetricFamily(
             "pomar_counters_start_time_seconds",
-            "Unix time since which the counters of Django and uWSGI count: a restart or SIGHUP sets them to zero, and "
-            "the loss of the metrics directory those of Django.",
+            "Unix time at which the counters of Django and uWSGI last started from zero: a restart or SIGHUP resets "
+            "them, and losing the metrics directory resets Django's.",
             value=began,
         )
         return [start, *metrics]
 
     def _begun_again(self) -> list[Metric]:
-        logger.error("%s is damaged (%s): all counters of the workers begin again.", self._directory, self._reason)
+        logger.error("%s is damaged (%s): all worker counters restart from zero.", self._directory, self._reason)
         self._known = set()
         begin(self._directory)
         return self._whole()

@@ -134,11 +134,11 @@ def _output(*command: str) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise LabError(f"`{' '.join(command[:2])}` hangs: it was not done within {ANSWER_SECONDS} s") from error
+        raise LabError(f"`{' '.join(command[:2])}` timed out after {ANSWER_SECONDS} s") from error
     except OSError as error:
         raise LabError(f"the docker command cannot be run ({error.strerror})") from error
     if done.returncode != 0:
-        raise LabError(f"no Docker engine answers ({last_line(done.stderr or done.stdout)})")
+        raise LabError(f"no Docker engine is responding ({last_line(done.stderr or done.stdout)})")
     return done.stdout.strip()
 
 
@@ -178,8 +178,8 @@ def refuse_limits(settings: Mapping[str, str], engine: Mapping) -> None:
     cores, cpus = engine["NCPU"], settings["APP_CPUS"]
     if not engine.get("CpuCfsQuota", True):
         raise LabError(
-            "the Docker engine cannot limit CPU time: give it a kernel with CFS quotas, or, if it runs without root, "
-            "have systemd delegate the cpu controller to its user (Delegate=cpu), or take RUNTIME=host."
+            "the Docker engine cannot limit CPU time: use a kernel with CFS quotas; for a rootless engine, "
+            "have systemd delegate the cpu controller to its user (Delegate=cpu); or use RUNTIME=host."
         )
     if float(cpus) > cores:
         there = "1 CPU" if cores == 1 else f"{cores} CPUs"
@@ -189,8 +189,8 @@ def refuse_limits(settings: Mapping[str, str], engine: Mapping) -> None:
     memory, workers = int(settings["APP_MEMORY"].removesuffix("m")), int(settings["UWSGI_WORKERS"])
     if memory < (needed := SHOP_MIB * (workers + 1)):
         raise LabError(
-            f"APP_MEMORY is {memory}m, but a shop with UWSGI_WORKERS={workers} needs {needed}m: set APP_MEMORY to that "
-            "or more in .env, or have fewer workers."
+            f"APP_MEMORY is {memory}m, but a shop with UWSGI_WORKERS={workers} needs {needed}m: set APP_MEMORY to at "
+            "least that in .env, or reduce UWSGI_WORKERS."
         )
     if memory > (most := engine["MemTotal"] // 1024**2):
         raise LabError(f"APP_MEMORY is {memory}m, but the Docker engine has {most}m: set APP_MEMORY lower in .env.")

@@ -139,7 +139,7 @@ def advice(log: str) -> str:
     """Return what to do about a failed build, by its output."""
     if "no space left on device" in log.lower():
         return "Free some space where Docker keeps its data: `docker system prune` removes what no container uses."
-    return "Is the network there?"
+    return "Check the network."
 
 
 def reason(log: str) -> str:

@@ -105,8 +105,8 @@ def refuse_unseen_files() -> None:
     """Exit with a sentence when this container does not see the checkout's files, which others mount as well."""
     if TEMPLATE.is_dir():
         sys.exit(
-            "the Docker engine does not see this checkout's files: it runs on another machine, or the shell runs in a "
-            "container: run the lab where the engine runs, or take RUNTIME=host"
+            "the Docker engine does not see this checkout's files: the engine is on another machine, or this "
+            "shell is in a container. Run the lab where the engine runs, or use RUNTIME=host"
         )
     if not os.access(TEMPLATE, os.R_OK):
         sys.exit(

@@ -104,7 +104,7 @@ def _unpack(packages: list[str]) -> None:
         for package in PAGE_LIBRARIES:
             _succeeds([*apt, "download", package], archives)
     if broken:
-        print(f"apt cannot read {', '.join(broken)}, which was not needed: fix or remove that source.", flush=True)
+        print(f"apt could not read {', '.join(broken)}, but did not need it: fix or remove that source.", flush=True)
     # Into a folder beside, so that a full disk or Ctrl-C leaves no half-unpacked program behind.
     fresh = STATE / "debian.new"
     shutil.rmtree(fresh, ignore_errors=True)
@@ -141,6 +141,6 @@ def _must(command: list[str], cwd: Path = ROOT, broken: Sequence[str] = ()) -> N
         lines = [line for line in log.read().decode(errors="replace").splitlines() if line.startswith(("E:", "dpkg"))]
     unread = f" and apt cannot read {', '.join(broken)}" if broken else ""
     raise LabError(
-        f"Debian's packages cannot be unpacked: {lines[0] if lines else 'no reason given'}{unread} "
-        f"(all of it: {APT_LOG}). Is the network there? Else install the programs, or start a Docker engine."
+        f"the Debian packages could not be unpacked: {lines[0] if lines else 'no reason given'}{unread} "
+        f"(full log: {APT_LOG}). Check the network, install the programs yourself, or start a Docker engine."
     )

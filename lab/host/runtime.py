@@ -64,7 +64,7 @@ class HostRuntime(Runtime):
                 if running.get("SOURCES") == prepare.sources_digest():
                     self._start(only_stopped=True)
                     return
-                progress.console.print("Files of the checkout have changed: the lab is restarted with them.")
+                progress.console.print("Files in the checkout have changed: restarting the lab.")
             self._stop()
             _set_limits()
             self.settings = self._wanted
@@ -72,7 +72,7 @@ class HostRuntime(Runtime):
             if database := self.settings["LAB_DATABASE_URL"]:
                 shown = settings.without_password(database)
                 click.echo(
-                    f"Database: {shown}, from LAB_DATABASE_URL; it is migrated and the catalogue is seeded there."
+                    f"Using the database {shown} from LAB_DATABASE_URL: running migrations and seeding the catalogue."
                 )
             # Before they are read: what changes while the lab starts is noticed by the next `make up`.
             sources = prepare.sources_digest()
@@ -214,7 +214,7 @@ class HostRuntime(Runtime):
         except LabError as error:
             said = self._supervisor.last_error(name)
             if said and "said last" not in error.message:
-                raise LabError(f"{error.message.rstrip('.')} {name} said: {said}") from error
+                raise LabError(f"{error.message.rstrip('.')} The log of {name} says: {said}") from error
             raise
 
     def _trouble(self, part: Part) -> str:
@@ -286,11 +286,11 @@ def _set_limits() -> None:
     for limit, (least, what, option) in LIMITS.items():
         soft, _ = resource.getrlimit(limit)
         if soft != resource.RLIM_INFINITY and soft < least:
-            raise LabError(f"only {soft} {what} are allowed here: allow {least} (`ulimit {option}`).")
+            raise LabError(f"the limit of {soft} {what} is too low: raise it to {least} (`ulimit {option}`).")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
     if most < FEWEST_FILES:
-        raise LabError(f"a process may open only {most} files here: allow {FEWEST_FILES} (`ulimit -n {FEWEST_FILES}`).")
+        raise LabError(f"the limit of {most} open files is too low: raise it to {FEWEST_FILES} (`ulimit -n`).")
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 

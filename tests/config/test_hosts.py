@@ -90,7 +90,7 @@ def test_any_other_host_is_refused_in_one_sentence(value):
     with pytest.raises(LabError) as error:
         settings.load({"SHOP_HOSTS": value})
 
-    assert "but must be at most 64 host names or IPv4 addresses with commas between" in error.value.message
+    assert "but must be a comma-separated list of at most 64 host names or IPv4 addresses" in error.value.message
     assert "\n" not in error.value.message
 
 

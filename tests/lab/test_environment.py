@@ -100,7 +100,7 @@ def test_the_database_of_the_lab_is_chosen_by_its_own_name(lab, checkout, tmp_pa
 def test_up_names_the_database_that_it_will_change_without_its_password(lab):
     done = lab("up", LAB_DATABASE_URL="postgres://shop:se/cr@et@127.0.0.1:1/shop?sslmode=disable")
 
-    assert "Database: postgres://127.0.0.1:1/shop, from LAB_DATABASE_URL;" in done.stdout
+    assert "Using the database postgres://127.0.0.1:1/shop from LAB_DATABASE_URL:" in done.stdout
     assert "manage.py migrate" in done.stderr
     assert "cr@et" not in done.stdout + done.stderr
 

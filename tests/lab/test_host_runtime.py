@@ -115,7 +115,7 @@ def test_a_lab_starts_on_other_ports_heals_itself_and_ends_without_a_trace(runni
     with (checkout / "prometheus" / "prometheus.yml").open("a") as file:
         file.write("# changed\n")
     changed = running("up")
-    assert "Files of the checkout have changed" in changed.stdout, changed.stdout + changed.stderr
+    assert "Files in the checkout have changed" in changed.stdout, changed.stdout + changed.stderr
     assert not set(before.values()) & set(pids(checkout).values())
     before = pids(checkout)
 

@@ -122,15 +122,21 @@ def test_too_few_files_are_refused_in_one_sentence(lab, most):
 
     assert hard > most
     assert done.returncode == 1
-    assert done.stderr == f"lab: a process may open only {most} files here: allow 2048 (`ulimit -n 2048`).\n"
+    assert done.stderr == f"lab: the limit of {most} open files is too low: raise it to 2048 (`ulimit -n`).\n"
 
 
 @pytest.mark.parametrize(
     ("option", "words"),
     [
-        ("--as=1000000000", "only 1000000000 bytes of address space are allowed here: allow 2147483648 (`ulimit -v`)."),
-        ("--fsize=65536", "only 65536 bytes in a file are allowed here: allow 1073741824 (`ulimit -f`)."),
-        ("--nproc=100", "only 100 processes and threads of this user are allowed here: allow 512 (`ulimit -u`)."),
+        (
+            "--as=1000000000",
+            "the limit of 1000000000 bytes of address space is too low: raise it to 2147483648 (`ulimit -v`).",
+        ),
+        ("--fsize=65536", "the limit of 65536 bytes in a file is too low: raise it to 1073741824 (`ulimit -f`)."),
+        (
+            "--nproc=100",
+            "the limit of 100 processes and threads of this user is too low: raise it to 512 (`ulimit -u`).",
+        ),
     ],
 )
 def test_another_limit_that_is_too_low_is_refused_in_one_sentence(lab, option, words):

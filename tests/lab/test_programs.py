@@ -66,7 +66,7 @@ def test_a_package_is_unpacked_though_no_source_has_the_libraries_of_the_pages(s
     programs._unpack(["pomar-test"])
 
     assert unpacked().read_text() == "it is there"
-    assert "cannot read" not in capsys.readouterr().out
+    assert "could not read" not in capsys.readouterr().out
 
 
 def test_a_dead_source_is_named_and_does_not_keep_a_package_from_being_unpacked(sources, capsys):
@@ -75,7 +75,7 @@ def test_a_dead_source_is_named_and_does_not_keep_a_package_from_being_unpacked(
     programs._unpack(["pomar-test"])
 
     assert unpacked().read_text() == "it is there"
-    assert f"apt cannot read {DEAD}, which was not needed" in capsys.readouterr().out
+    assert f"apt could not read {DEAD}, but did not need it" in capsys.readouterr().out
 
 
 def test_a_source_without_an_index_is_named_and_is_no_obstacle(sources, tmp_path, capsys):
@@ -85,7 +85,7 @@ def test_a_source_without_an_index_is_named_and_is_no_obstacle(sources, tmp_path
     programs._unpack(["pomar-test"])
 
     assert unpacked().exists()
-    assert f"apt cannot read file:{tmp_path}/empty, which" in capsys.readouterr().out
+    assert f"apt could not read file:{tmp_path}/empty, but" in capsys.readouterr().out
 
 
 def test_a_package_that_is_missing_is_named_with_the_dead_source(sources):

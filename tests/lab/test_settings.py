@@ -42,7 +42,7 @@ def test_an_empty_variable_of_the_environment_overrides_nothing():
         ("SHOP_HTTPS_PORT=८४४३", "SHOP_HTTPS_PORT is '८४४३'"),
         ("UWSGI_WORKERS=04", "UWSGI_WORKERS is '04'"),
         ("UWSGI_WORKERS=" + "9" * 5000, "UWSGI_WORKERS is '9999"),
-        ("DATABASE_URL=sqlite:////tmp/shop", "sets DATABASE_URL, which is no setting: write LAB_DATABASE_URL"),
+        ("DATABASE_URL=sqlite:////tmp/shop", "sets DATABASE_URL, which is not a setting: write LAB_DATABASE_URL"),
         ("LAB_CACHE_URL=postgres://cache", "LAB_CACHE_URL is not right, but must be empty, or a URL such as redis://"),
         ("PROMETHEUS_PORT=8443", "SHOP_HTTPS_PORT and PROMETHEUS_PORT are both 8443"),
         ("UWSGI_WORKERS=0", "UWSGI_WORKERS is '0', but must be a whole number"),
@@ -57,7 +57,7 @@ def test_an_empty_variable_of_the_environment_overrides_nothing():
         ("UWSGI_HARAKIRI=31", "UWSGI_HARAKIRI is '31', but must be a whole number from 1 to 30"),
         ("PROMETHEUS_RETENTION_TIME=two weeks", "PROMETHEUS_RETENTION_TIME is 'two weeks'"),
         ("PROMETHEUS_RETENTION_SIZE=1", "PROMETHEUS_RETENTION_SIZE is '1'"),
-        ("SHOP_PORT=1", "sets SHOP_PORT, which is no setting"),
+        ("SHOP_PORT=1", "sets SHOP_PORT, which is not a setting"),
         ("just words", "is 'just words': write NAME=value"),
     ],
 )

@@ -120,7 +120,7 @@ def test_the_heartbeat_arrives_within_90_s_and_is_printed(runtime, lab_alerts):
     lines = [line.split() for line in done.stdout.splitlines() if "Watchdog" in line]
     assert lines[0][:3] == ["Watchdog", "none", "firing"]
     assert lines[1][:3] == ["Watchdog", "none", "active"]
-    assert lines[-1][2:6] == ["watchdog", "firing", "Watchdog", "none"]
+    assert lines[-1][2:7] == ["UTC", "watchdog", "firing", "Watchdog", "none"]
 
 
 @pytest.mark.parametrize("severity", ["page", "ticket"])

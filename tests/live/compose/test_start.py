@@ -81,7 +81,7 @@ def test_images_that_cannot_be_built_without_a_network_are_said_to_be(runtime):
         images.build(compose, "--no-cache", f"--build-arg=http_proxy={nowhere}", f"--build-arg=https_proxy={nowhere}")
 
     assert re.match(r"the images cannot be built: E: .*127\.0\.0\.1", seen.value.message)
-    assert "Is the network there?" in seen.value.message
+    assert "Check the network." in seen.value.message
     assert "\n" not in seen.value.message
 
 

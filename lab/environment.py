@@ -20,7 +20,7 @@ TOOLS = (
     *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS", "DOCKER_TLS_VERIFY"),
     *("DOCKER_API_VERSION", "SSH_AUTH_SOCK"),
 )
-#: What pip may be told: where packages come from, and how they are reached. Not where they go, nor which.
+#: Settings of pip that pass through: where packages come from and how to reach them, not where they are installed.
 PIP = (
     *("index-url", "extra-index-url", "no-index", "find-links", "trusted-host", "keyring-provider"),
     *("proxy", "cert", "client-cert", "timeout", "default-timeout", "retries", "cache-dir", "no-cache-dir"),

@@ -40,6 +40,6 @@ with patch.dict(os.environ, SHOP, clear=True):
 def django_db_modify_db_settings(
     tmp_path_factory: pytest.TempPathFactory, django_db_modify_db_settings_parallel_suffix: None
 ) -> None:
-    """SQLite's tests run in a file, as the shop does: in memory nobody waits for a lock."""
+    """With SQLite the tests use a file, as the shop does: an in-memory database has no lock to wait for."""
     if connection.vendor == "sqlite":
         connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")

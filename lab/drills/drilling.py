@@ -41,7 +41,7 @@ class Timeline:
 
     #: Unix time.
     began: float = field(default_factory=time.time)
-    #: The same moment, by the clock that nobody sets.
+    #: The same moment on the monotonic clock.
     _began: float = field(default_factory=time.monotonic)
     steps: list[tuple[float, str]] = field(default_factory=list)
 

@@ -1,4 +1,4 @@
-"""The lab's own servers before odd clients: HEAD is GET without a body, and nobody disturbs the others."""
+"""The lab's own servers and odd clients: HEAD is GET without a body, and no client disturbs another."""
 
 import os
 import re

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lab import load, runs
 from lab.ledger import text
 from tests.live.observer import Observer
-from tests.live.odd_requests import requests
+from tests.live.odd_requests import CSRF, TOKEN, requests
 from tests.live.visitors import once_the_load_runs
 
 FUZZ_SECONDS = 45
@@ -55,6 +55,32 @@ class Client:
 def client(runtime, observer) -> Client:
     """A client of the shop at its two ports."""
     return Client(observer, runtime.settings["SHOP_HTTP_PORT"])
+
+
+HEAD = b"Host: localhost\r\nConnection: close\r\n"
+FORM = b"csrfmiddlewaretoken=" + TOKEN
+#: Each left Django or uWSGI without a response, so that NGINX responded with 502.
+ONCE_WITHOUT_A_RESPONSE = {
+    "112 short headers": (b"GET / HTTP/1.1\r\n" + b"".join(b"a%d: 1\r\n" % number for number in range(112)), 200),
+    "a long query and long headers": (
+        b"GET /?" + b"q" * 8150 + b" HTTP/1.1\r\n" + b"".join(b"a%d: %s\r\n" % (n, b"v" * 8150) for n in range(3)),
+        400,
+    ),
+    "a charset that is not of text": (b"GET /?x HTTP/1.1\r\nContent-Type: a/b;charset=hex\r\n", 200),
+    "a parameter in an unknown encoding": (b"GET / HTTP/1.1\r\nContent-Type: a/b; foo*=bogus''%41\r\n", 200),
+    "a form in another charset": (
+        b"POST /cart/update/ HTTP/1.1\r\n%s\r\nContent-Length: %d\r\n" % (CSRF, len(FORM))
+        + b"Content-Type: application/x-www-form-urlencoded; charset=iso-8859-1\r\n",
+        404,
+    ),
+}
+
+
+@pytest.mark.parametrize(("request_", "status"), ONCE_WITHOUT_A_RESPONSE.values(), ids=ONCE_WITHOUT_A_RESPONSE)
+def test_a_request_that_once_got_a_502_gets_a_response(client, request_, status):
+    body = FORM if request_.startswith(b"POST") else b""
+
+    assert client.send(request_ + HEAD + b"\r\n" + body) == status
 
 
 def firing_or_pending(observer: Observer) -> set[str]:

@@ -49,7 +49,7 @@ def test_it_is_bounded_in_memory_cpu_processes_and_logs(container):
 
     assert 0 < host["Memory"] <= 512 * 1024**2
     assert 0 < host["NanoCpus"] <= 2 * 10**9
-    assert 0 < host["PidsLimit"] <= 120
+    assert 0 < host["PidsLimit"] <= 130
     assert host["LogConfig"]["Config"] == {"max-size": "2m", "max-file": "2"}
 
 

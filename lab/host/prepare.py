@@ -26,7 +26,7 @@ MEMORY = Path("/dev/shm")
 LOGIND = Path("/run/systemd/users")
 #: logind empties the memory file system of no user up to this one.
 LAST_SYSTEM_USER = 999
-#: The metric files of 64 workers, the most that may be.
+#: The metric files of the most workers that may be (tests/config/test_extremes.py).
 METRICS_BYTES = 128 * 1024 * 1024
 #: Where alertmanager.yml has the receiver.
 RECEIVER_IN_CONTAINERS = "http://receiver:8095/"
@@ -53,7 +53,6 @@ def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> di
         # As root NGINX would give its workers to nobody, who may not be let into the checkout's folder.
         "NGINX_USER": "user root;" if os.getuid() == 0 else "",
         # uWSGI ignores the locale when it looks for its Python's packages: in a path with an ü it would find none.
-        "LC_ALL": "C.UTF-8",
         "PYTHONPATH": sysconfig.get_path("purelib", vars={"base": str(VENV)}),
         # A program in Go would take threads and memory for each core of a large machine.
         "GOMAXPROCS": "2",

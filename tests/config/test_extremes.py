@@ -17,6 +17,7 @@ from telemetry.wipe import WORKER_BYTES
 from lab import settings
 from lab.alerting import table
 from lab.errors import LabError
+from lab.host import prepare
 from lab.paths import ROOT
 from tests.config.front import Front
 from tests.config.samples import samples, total
@@ -134,6 +135,7 @@ def test_the_metrics_of_a_worker_fit_in_what_is_asked_of_the_directory(largest_w
 
 def test_the_metrics_of_the_most_workers_fit_in_the_containers_memory_file_system():
     assert mebibytes(SERVICES["app"]["shm_size"]) * MIB > settings.MOST_WORKERS * WORKER_BYTES
+    assert prepare.METRICS_BYTES == settings.MOST_WORKERS * WORKER_BYTES
 
 
 def test_the_most_workers_stay_below_the_limit_of_processes():

@@ -30,6 +30,22 @@ def refuse_taken(settings: dict[str, str], names: list[str]) -> None:
                 ) from error
 
 
+def free_ports(count: int) -> list[int]:
+    """Return ports of 127.0.0.1 that nobody else is given within the next 60 s, whatever starts meanwhile.
+
+    A port that was merely bound and closed again is any other program's, or an outgoing connection's, before a service
+    binds it. One whose last connection was closed from this side stays in the kernel's state TIME_WAIT: then only a
+    server that asks for it by number, with SO_REUSEADDR as all servers here have it, gets it.
+    """
+    ports = []
+    for _ in range(count):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            ports.append(server.getsockname()[1])
+            with socket.create_connection(server.getsockname()):
+                server.accept()[0].close()
+    return ports
+
+
 def holder(port: int) -> str:
     """Return the program that listens on ``port``, as well as this user may know it."""
     try:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import requests
 
-from tests.config.front import ending, free_ports
+from lab.ports import free_ports
+from tests.config.front import ending
 from tests.eventually import eventually
 from tests.programs import program
 

@@ -10,13 +10,12 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from itertools import pairwise
 from pathlib import Path
@@ -33,6 +32,7 @@ from lab.environment import for_services
 from lab.errors import LabError
 from lab.host import prepare
 from lab.paths import ROOT, VENV
+from lab.ports import free_ports
 from lab.progress import step
 
 APP = ROOT / "app"
@@ -142,7 +142,7 @@ class Shop:
     def __init__(self, name: str, ini: Path, folder: Path, environment: Mapping[str, str]) -> None:
         self._name = name
         self._log = folder / f"{name}.log"
-        app, metrics, stats, http = _free_ports(4)
+        app, metrics, stats, http = free_ports(4)
         self._shop, self._metrics, self._stats = (f"http://127.0.0.1:{port}" for port in (http, metrics, stats))
         ports = {"APP_PORT": str(app), "APP_METRICS_PORT": str(metrics), "APP_STATS_PORT": str(stats)}
         with self._log.open("w") as log:
@@ -261,12 +261,6 @@ def _nothing_left_running() -> Iterator[None]:
                     with suppress(psutil.NoSuchProcess):
                         process.kill()
                 child.wait(5)
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [server.getsockname()[1] for server in held]
 
 
 def increase(values: Sequence[int]) -> int:

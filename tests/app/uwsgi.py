@@ -12,7 +12,8 @@ from pathlib import Path
 
 import requests
 
-from tests.config.front import can_connect, ending, free_ports
+from lab.ports import free_ports
+from tests.config.front import can_connect, ending
 from tests.config.samples import Labels, samples
 from tests.eventually import eventually
 from tests.programs import STATE, program

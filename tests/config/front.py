@@ -7,12 +7,13 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
 from lab import certificates
+from lab.ports import free_ports
 from tests.eventually import eventually
 from tests.programs import program
 
@@ -207,15 +208,6 @@ def dechunked(body: bytes) -> bytes:
         size, _, rest = body.partition(b"\r\n")
         whole, body = whole + rest[: int(size, 16)], rest[int(size, 16) + 2 :]
     return whole
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of 127.0.0.1 on which nobody listens."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def can_connect(port: int) -> bool:

@@ -17,7 +17,8 @@ import requests
 from telemetry.server import MOST_CLIENTS
 
 from lab.paths import ROOT
-from tests.config.front import can_connect, ending, free_ports
+from lab.ports import free_ports
+from tests.config.front import can_connect, ending
 from tests.eventually import eventually
 
 

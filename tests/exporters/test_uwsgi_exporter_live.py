@@ -1,12 +1,12 @@
 """The exporter beside a real uWSGI: what was sent is what is counted."""
 
-import socket
 import subprocess
 
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from lab.ports import free_ports
 from tests.eventually import eventually
 from tests.programs import program
 
@@ -17,16 +17,11 @@ def application(environ, start_response):
 """
 
 
-def _free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 @pytest.fixture(params=["http", "tcp"])
 def uwsgi(request, tmp_path):
     """A running uWSGI with 2 workers: the URL of its application and the address of its statistics."""
     (tmp_path / "hello.py").write_text(APPLICATION)
-    http, stats = _free_port(), _free_port()
+    http, stats = free_ports(2)
     command = [
         *(
             program("uwsgi"),

@@ -2,11 +2,9 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -15,6 +13,7 @@ import pytest
 from lab import settings
 from lab.bootstrap import FLAGS
 from lab.paths import ROOT, STATE
+from lab.ports import free_ports
 
 Command = Callable[..., subprocess.CompletedProcess]
 
@@ -38,12 +37,10 @@ def copy_of_checkout(folder: Path) -> Path:
     return copy
 
 
-def free_ports() -> dict[str, str]:
+def lab_ports() -> dict[str, str]:
     """Return a free port for each setting of one."""
-    with ExitStack() as stack:
-        names = [name for name in settings.CHECKS if name.endswith("_PORT")]
-        held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in names]
-        return {name: str(server.getsockname()[1]) for name, server in zip(names, held, strict=True)}
+    names = [name for name in settings.CHECKS if name.endswith("_PORT")]
+    return dict(zip(names, map(str, free_ports(len(names))), strict=True))
 
 
 def unset() -> dict[str, str]:
@@ -79,7 +76,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def ports() -> dict[str, str]:
     """A free port for each setting of one."""
-    return free_ports()
+    return lab_ports()
 
 
 @pytest.fixture

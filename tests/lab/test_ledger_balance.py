@@ -8,7 +8,7 @@ import pytest
 from lab.ledger import books
 from lab.ledger.cut import FAMILIES, Cut, Series
 from lab.ledger.prometheus import Prometheus
-from tests.config.front import free_ports
+from lab.ports import free_ports
 from tests.stored import prometheus_with
 
 #: Seconds from the first cut to the last.

@@ -11,7 +11,7 @@ import pytest
 
 from lab.paths import ROOT
 from tests.lab import hostile
-from tests.lab.conftest import Command, command_in, copy_of_checkout, free_ports
+from tests.lab.conftest import Command, command_in, copy_of_checkout, lab_ports
 
 COUNTED = "  nginx_http_responses_total[$route][$method][$status]++\n"
 
@@ -25,7 +25,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def lab(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
     """The command of a lab that runs in the copy, in a shell that could not be more in its way."""
-    run = command_in(checkout, free_ports(), hostile.environment(tmp_path_factory.mktemp("hostile")))
+    run = command_in(checkout, lab_ports(), hostile.environment(tmp_path_factory.mktemp("hostile")))
     started = run("up")
     assert started.returncode == 0, started.stderr
     yield run

@@ -13,8 +13,8 @@ import pytest
 from lab import local, notifications
 from lab.errors import LabError
 from lab.parts import Part
+from lab.ports import free_ports
 from lab.runtime import Runtime
-from tests.config.front import free_ports
 from tests.receiver import notification, running_receiver
 
 Addresses = dict[str, str]

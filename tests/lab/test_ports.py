@@ -72,3 +72,28 @@ def test_a_free_port_is_let_pass():
         port = server.getsockname()[1]
 
     ports.refuse_taken({"PROMETHEUS_PORT": str(port)}, ["PROMETHEUS_PORT"])
+
+
+def test_a_free_port_is_given_to_nobody_else_before_its_service_binds_it():
+    # A network of its own whose range of ports is so small that another program soon asks for each of them.
+    script = 'echo 40000 40019 > /proc/sys/net/ipv4/ip_local_port_range; ip link set lo up; exec "$@"'
+    check = """
+import contextlib, socket
+from lab.ports import free_ports
+ours = free_ports(4)
+others = []
+with contextlib.suppress(OSError):
+    for _ in range(20):
+        others.append(socket.socket())
+        others[-1].bind(("127.0.0.1", 0))
+theirs = {each.getsockname()[1] for each in others}
+assert len(theirs) > 10, theirs
+assert not theirs & set(ours), (theirs, ours)
+for port in ours:
+    socket.create_server(("127.0.0.1", port)).close()
+"""
+    command = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", script, "sh", sys.executable, "-c", check]
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (0, "")

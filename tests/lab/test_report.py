@@ -16,11 +16,11 @@ from lab.ledger.account import settle
 from lab.ledger.books import Ledger
 from lab.ledger.comparison import Difference
 from lab.ledger.counts import LOCUST, LOG, Counts
+from lab.ports import free_ports
 from lab.prometheus import Api
 from lab.report import alerts, drawing, figures, page
 from lab.report.page import Run
 from tests.browser import chromium_of
-from tests.config.front import free_ports
 from tests.stored import every_five_seconds, prometheus_with, two_hours_ago
 
 END = two_hours_ago()

@@ -4,7 +4,6 @@ import json
 import re
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import pytest
 import requests
 
 from lab.environment import for_services
+from lab.ports import free_ports
 from lab.runtime import WITH_THE_LAB
 from tests.eventually import eventually
 from tests.programs import program
@@ -57,11 +57,6 @@ class Run(NamedTuple):
     result: dict[str, Any]
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A shop with a full catalogue. In debug mode, because there is no NGINX to say that TLS was used."""
@@ -76,7 +71,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         "STATIC_ROOT": f"{folder}/static",
         "PROMETHEUS_MULTIPROC_DIR": f"{folder}/metrics",
     }
-    shop = Shop(_free_port(), _free_port(), folder / "requests.log", environment)
+    shop = Shop(*free_ports(2), folder / "requests.log", environment)
     for command in ("migrate", "seed_catalogue", "collectstatic --noinput"):
         shop.manage(*command.split())
     command = [

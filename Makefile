@@ -69,8 +69,8 @@ load-ui: ## Shop from Locust's own page
 lesson-multiprocess: ## See how Django's counters go wrong with several workers, and how not
 	$(LAB) lesson-multiprocess
 
-test: ## Run all tests; those that need the lab start it
-	$(LAB) test
+test: ## Run all tests; those that need the lab start it: THOROUGH=1 for what another runtime proves as well
+	$(LAB) test $(call flag,THOROUGH,--thorough)
 
 check: ## Run the tests that need no running lab, and the linter
 	$(LAB) check

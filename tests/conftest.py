@@ -36,6 +36,20 @@ with patch.dict(os.environ, SHOP, clear=True):
     django.setup()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--thorough``."""
+    parser.addoption("--thorough", action="store_true", help="run on this runtime also what one runtime proves for all")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the live tests' marker."""
+    config.addinivalue_line(
+        "markers",
+        "one_runtime(name): the runtime that runs this live test; with --thorough every runtime does. For what takes "
+        "long and is the same on each.",
+    )
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(
     tmp_path_factory: pytest.TempPathFactory, django_db_modify_db_settings_parallel_suffix: None

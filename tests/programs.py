@@ -1,12 +1,18 @@
 """The programs that a test runs: from the PATH, or from Debian's packages as `make up` unpacks them."""
 
+import os
 import shutil
 from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 
 STATE = Path(__file__).resolve().parent.parent / ".lab"
 FOLDERS = (STATE / "debian/usr/sbin", STATE / "debian/usr/bin", STATE / "venv/bin")
+
+
+#: promtool makes a database for each case: on a disk it waits for the disk most of its time.
+IN_MEMORY = {**os.environ, "TMPDIR": "/dev/shm" if os.access("/dev/shm", os.W_OK) else gettempdir()}
 
 
 def program(name: str) -> Path:

@@ -16,7 +16,7 @@ from lab import contract
 from lab.alerting import rules, table, times
 from lab.errors import LabError
 from lab.paths import ROOT
-from tests.programs import program
+from tests.programs import IN_MEMORY, program
 
 TESTS = ROOT / "prometheus" / "tests"
 LAB = {name: ROOT / "prometheus" / "rules" / f"{name}.yaml" for name in ("alerts", "objectives")}
@@ -515,7 +515,8 @@ HARMLESS = {
 
 def seen_by_promtool(paths: list[Path]) -> list[bool]:
     """Return for each file of tests whether promtool finds that the rules are not as the tests say."""
-    done = subprocess.run([program("promtool"), "test", "rules", *paths], capture_output=True, text=True)
+    command = [program("promtool"), "test", "rules", *paths]
+    done = subprocess.run(command, env=IN_MEMORY, capture_output=True, text=True)
     parts = re.split(r"Unit Testing:\s+", done.stdout)[1:]
     assert len(parts) == len(paths), done.stdout + done.stderr
     return [not re.search(r"^\s*SUCCESS$", part, re.MULTILINE) for part in parts]

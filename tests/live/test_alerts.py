@@ -123,14 +123,16 @@ def test_the_heartbeat_arrives_within_90_s_and_is_printed(runtime, lab_alerts):
     assert lines[-1][2:7] == ["UTC", "watchdog", "firing", "Watchdog", "none"]
 
 
-@pytest.mark.parametrize("severity", ["page", "ticket"])
-def test_an_alert_is_told_once_to_whom_it_is_for_and_so_is_its_end(pushed, severity):
-    pushed.fire("Pushed", severity)
-    told(pushed, (severity, "firing", "Pushed"))
+def test_an_alert_is_told_once_to_whom_it_is_for_and_so_is_its_end(pushed):
+    severities = ("page", "ticket")
+    for severity in severities:
+        pushed.fire(severity.title(), severity)
+    firing = [(severity, "firing", severity.title()) for severity in severities]
+    told(pushed, *firing)
 
     pushed.end()
 
-    told(pushed, (severity, "firing", "Pushed"), (severity, "resolved", "Pushed"))
+    told(pushed, *firing, *((severity, "resolved", severity.title()) for severity in severities))
 
 
 def test_what_follows_from_a_known_cause_is_not_told(pushed, lab_alerts):

@@ -88,6 +88,7 @@ def firing_or_pending(observer: Observer) -> set[str]:
     return {alert["metric"]["alertname"] for alert in observer.query("ALERTS")}
 
 
+@pytest.mark.one_runtime("compose")
 def test_a_load_with_the_fuzzer_beside_it_is_exact_and_raises_no_alert(runtime, observer, client):
     before = firing_or_pending(observer)
     statuses: Counter[int | None] = Counter()

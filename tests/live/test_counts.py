@@ -114,6 +114,7 @@ def test_two_thousand_requests_are_two_thousand_over_four_workers(counters, send
     assert min(served) > 0, f"each worker takes a share, not {served}"
 
 
+@pytest.mark.one_runtime("host")
 def test_two_thousand_requests_are_two_thousand_when_each_worker_is_killed_once(counters, send, observer, runtime):
     for slot in sorted(observer.workers()):
         send(400)
@@ -127,6 +128,7 @@ def test_two_thousand_requests_are_two_thousand_when_each_worker_is_killed_once(
     counters.assert_grew_by(2_000)
 
 
+@pytest.mark.one_runtime("compose")
 def test_no_request_is_lost_when_workers_are_recycled_at_max_requests(counters, send, observer, runtime):
     most = 3 * int(runtime.settings["UWSGI_MAX_REQUESTS"]) * int(runtime.settings["UWSGI_WORKERS"])
     before = {slot: worker["respawn_count"] for slot, worker in observer.workers().items()}

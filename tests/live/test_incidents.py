@@ -46,19 +46,13 @@ def playing(runtime, name: str) -> Iterator[subprocess.Popen]:
             player.wait()
 
 
-def skip_unless(runtime, name: str) -> None:
-    """A round takes a minute, so that each of the two is played on one runtime; the game itself knows of none."""
-    if runtime.name != name:
-        pytest.skip(f"played on {name}")
-
-
 def errors(runtime) -> float:
     """Return how many 5xx Django answers a second."""
     return game.read(runtime)["5xx of Django"]
 
 
+@pytest.mark.one_runtime("host")
 def test_a_round_is_won_by_the_right_tier_and_cause_and_shows_what_told_them(runtime):
-    skip_unless(runtime, "host")
     causes = [each.name for each in game.available(runtime) if each.tier == "database"]
     right = causes.index("statement-refused") + 1
 
@@ -85,8 +79,8 @@ def test_a_round_is_won_by_the_right_tier_and_cause_and_shows_what_told_them(run
     eventually(lambda: errors(runtime), because="the lab is mended", timeout=40, wanted=lambda seen: seen == 0)
 
 
+@pytest.mark.one_runtime("compose")
 def test_whoever_gives_up_is_told_and_the_lab_is_mended(runtime):
-    skip_unless(runtime, "compose")
     with playing(runtime, "exception") as player:
         eventually(lambda: errors(runtime), because="the fault shows", timeout=40, wanted=lambda seen: seen > 1)
         player.send_signal(signal.SIGINT)

@@ -53,6 +53,7 @@ def test_a_steady_run_has_no_remainder(runtime, shopped):
     assert "LEDGER: remainder 0 in every row" in text.page(ledger)
 
 
+@pytest.mark.one_runtime("host")
 def test_fifty_visitors_and_a_worker_killed_for_taking_too_long(runtime, observer, visitors):
     """The stuck request is another's: Django has begun it and never answers it, and uWSGI never finishes it."""
     harakiri = int(runtime.settings["UWSGI_HARAKIRI"])
@@ -73,6 +74,7 @@ def test_fifty_visitors_and_a_worker_killed_for_taking_too_long(runtime, observe
     assert others(ledger, "cart:cart-summary") == 1
 
 
+@pytest.mark.one_runtime("host")
 def test_a_flash_sale_is_counted_with_its_refusals(runtime, observer):
     """What was sold is what the shelves then lack, and each refusal is one of the shop's own count."""
 
@@ -101,6 +103,7 @@ def test_a_flash_sale_is_counted_with_its_refusals(runtime, observer):
     assert int(left.splitlines()[-1]) == sum(int(product["stock"]) for product in CATALOGUE) - result["units"]
 
 
+@pytest.mark.one_runtime("compose")
 def test_another_load_beside_it_that_wears_out_the_workers_is_a_term_of_its_own(runtime, observer):
     """More requests than a worker lives for, by another program: they are others', and each worker is renewed."""
     ab = shutil.which("ab")
@@ -126,6 +129,7 @@ def test_another_load_beside_it_that_wears_out_the_workers_is_a_term_of_its_own(
     assert term(ledger, "killed with their worker") == 0
 
 
+@pytest.mark.one_runtime("compose")
 def test_workers_that_die_take_with_them_what_they_were_at_and_nothing_else(runtime, observer, visitors):
     with visitors.books() as kept:
         with visitors.walking():
@@ -143,6 +147,7 @@ def test_workers_that_die_take_with_them_what_they_were_at_and_nothing_else(runt
     assert visitors.statuses()[502] >= 3
 
 
+@pytest.mark.one_runtime("host")
 def test_a_chain_reload_of_the_workers_costs_no_request_and_no_count(runtime, observer, visitors):
     before = {slot: worker["pid"] for slot, worker in observer.workers().items()}
 
@@ -157,6 +162,7 @@ def test_a_chain_reload_of_the_workers_costs_no_request_and_no_count(runtime, ob
     assert visitors.statuses().keys() == {200, 301, 302, 404}
 
 
+@pytest.mark.one_runtime("compose")
 def test_a_reload_by_sighup_is_named_as_what_set_the_counters_to_zero(runtime, observer, visitors):
     master = observer.master()
     before = observer.on_page("django", "pomar_counters_start_time_seconds")
@@ -188,6 +194,7 @@ def test_a_restarted_access_log_exporter_is_named_as_a_gap(runtime, visitors):
     assert "LEDGER: NOT KNOWN; what can be compared agrees." in text.page(ledger)
 
 
+@pytest.mark.one_runtime("host")
 def test_strangers_who_never_rest_leave_the_loads_own_rows_exact(runtime, observer, visitors):
     strangers = Visitors(runtime, observer, number=2)
     strangers.mark = {}
@@ -203,6 +210,7 @@ def test_strangers_who_never_rest_leave_the_loads_own_rows_exact(runtime, observ
     assert {row.answered for row in ledger.account.rows} == {None}
 
 
+@pytest.mark.one_runtime("compose")
 def test_what_watches_may_be_away_and_the_rest_is_compared(runtime, visitors):
     """A stopped exporter leaves its tier out; a Prometheus that is restarted misses scrapes, and no count."""
     try:
@@ -251,6 +259,7 @@ def test_a_reload_of_nginx_and_a_rotation_of_its_logs_lose_no_line(runtime, visi
     assert statuses[0] == term(kept[0], "that got no answer") <= 8
 
 
+@pytest.mark.one_runtime("host")
 def test_visitors_who_hang_up_are_cut_at_nginx_and_answered_to_nobody_by_django(visitors):
     with visitors.books() as kept:
         for _ in range(6):
@@ -262,6 +271,7 @@ def test_visitors_who_hang_up_are_cut_at_nginx_and_answered_to_nobody_by_django(
     assert term(kept[0], "answered by Django to nobody") == 6
 
 
+@pytest.mark.one_runtime("compose")
 def test_a_flood_of_wrong_addresses_with_and_without_keep_alive(visitors):
     nowhere = [(f"/{word}.php", "other") for word in ("wp-login", "index", "admin", "phpinfo")]
     with visitors.books() as kept:
@@ -273,6 +283,7 @@ def test_a_flood_of_wrong_addresses_with_and_without_keep_alive(visitors):
     assert visitors.statuses()[404] >= 1800
 
 
+@pytest.mark.one_runtime("host")
 def test_a_known_delay_lies_in_what_each_tier_says(runtime, observer):
     # Fewer than workers, so that nobody waits for one.
     visitors = Visitors(runtime, observer, number=2)
@@ -289,6 +300,7 @@ def test_a_known_delay_lies_in_what_each_tier_says(runtime, observer):
         assert all(each.credible for each in quantiles.values())
 
 
+@pytest.mark.one_runtime("compose")
 def test_a_ledger_of_somebody_elses_requests_names_locust(visitors):
     """Requests that carry the mark, and that nobody says to have sent: who counts them all is not at fault."""
     with visitors.books() as kept:

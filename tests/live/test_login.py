@@ -5,6 +5,8 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from lab.ledger import text
 from tests.eventually import eventually
 from tests.live.observer import Observer
@@ -32,6 +34,7 @@ def login_loop(observer: Observer, end: threading.Event) -> Counter[int]:
     return statuses
 
 
+@pytest.mark.one_runtime("host")
 def test_eight_parallel_login_loops_do_not_slow_the_shop_down(runtime, observer):
     slow = 'ALERTS{alertname="UpstreamSlow",alertstate="firing"}'
     eventually(lambda: not observer.query(slow), because="UpstreamSlow of an earlier test is over", timeout=60)

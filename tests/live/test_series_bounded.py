@@ -96,6 +96,7 @@ def kinds(chance: random.Random) -> list[tuple[str, str, dict[str, str], bytes |
     ]
 
 
+@pytest.mark.one_runtime("host")
 def test_ten_thousand_strange_requests_make_no_new_series(observer, stranger, shopped):
     def logged() -> float:
         return observer.on_page("nginx-log", "nginx_http_responses_total")

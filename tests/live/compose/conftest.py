@@ -33,17 +33,18 @@ def inspected(runtime) -> dict[str, dict]:
 
 
 @pytest.fixture
-def kill_first_process(inspected) -> Callable[[Container], None]:
-    """Kill a container's first process from the engine's machine, as the kernel does when memory runs out.
+def kill_first_process(inspected) -> Callable[..., None]:
+    """Kill the first process of containers from the engine's machine, as the kernel does when memory runs out.
 
     Docker's own `kill` would count as a wish that the container stays down.
     """
     image = inspected["app"]["Config"]["Image"]
 
-    def kill(container: Container) -> None:
-        pid = engine.docker("inspect", "--format", "{{.State.Pid}}", container.id).stdout.strip()
+    def kill(*containers: Container) -> None:
+        ids = [container.id for container in containers]
+        pids = engine.docker("inspect", "--format", "{{.State.Pid}}", *ids).stdout.replace("\n", " ")
         options = ["--rm", "--pid=host", "--network=none", "--user=0:0", "--cap-drop=ALL", "--cap-add=KILL"]
-        engine.docker("run", *options, "--entrypoint=sh", image, "-c", f"kill -9 {pid}")
+        engine.docker("run", *options, "--entrypoint=sh", image, "-c", f"kill -9 {pids}")
 
     return kill
 

@@ -1,5 +1,6 @@
 """`make update`: newer locks of the Python packages, or none."""
 
+import os
 import re
 
 import pytest
@@ -22,6 +23,13 @@ def lab(checkout):
     return command_in(checkout, {})
 
 
+def online(done):
+    """Return a finished command. Skip a test that needs a package index where none can be reached, but not in CI."""
+    if "is the network there?" in done.stderr and "CI" not in os.environ:
+        pytest.skip("no package index can be reached")
+    return done
+
+
 def locks(checkout) -> dict[str, str]:
     return {file.name: file.read_text() for file in (checkout / "requirements").iterdir()}
 
@@ -40,7 +48,7 @@ def small(checkout):
 
 
 def test_update_locks_the_newest_packages_with_hashes_and_says_what_changed(lab, small):
-    done = lab("update")
+    done = online(lab("update"))
 
     assert done.returncode == 0, done.stderr
     assert re.search(r"^requirements/app.txt: changed\n  idna 3\.7 → [\d.]+$", done.stdout, re.MULTILINE)
@@ -66,7 +74,7 @@ def test_one_list_that_cannot_be_locked_changes_no_lock(lab, small):
     (small / "requirements" / "lab.in").write_text("-r app.in\nidna==999\n")
     before = locks(small)
 
-    refusal = sentence(lab("update"))
+    refusal = sentence(online(lab("update")))
 
     assert "no lock was changed: lab.in cannot be locked; uv said: error: No solution found" in refusal
     assert "idna==999" in refusal

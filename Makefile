@@ -15,7 +15,7 @@ option = $(if $(call given,$1),$2$(call quoted,$(call given,$1)))
 flag = $(if $(filter 1,$(call given,$1)),$2)
 LOAD = $(call option,PROFILE,--profile=) $(call option,USERS,--users=) $(call option,DURATION,--duration=) $(call option,SEED,--seed=)
 
-.PHONY: help up down status logs restart clean load ledger report panels alerts drill drills incident load-ui lesson-multiprocess test check generate pictures
+.PHONY: help up down status logs restart clean load ledger report panels alerts drill drills incident load-ui lesson-multiprocess test check generate update pictures
 .DEFAULT_GOAL := help
 
 help: ## Print this help
@@ -77,6 +77,9 @@ check: ## Run the tests that need no running lab, and the linter
 
 generate: ## Write what is generated: docs/metrics.md, nginx/routes.conf, the dashboards, the rules, the products' pictures
 	$(LAB) generate
+
+update: ## Lock the newest Python packages and print what changed
+	$(LAB) update
 
 pictures: ## Take the pictures of the docs anew, from the lab that runs and its last report
 	$(LAB) pictures

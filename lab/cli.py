@@ -18,6 +18,7 @@ from lab import contract, events, notifications, progress, runs, runtimes, signa
 from lab import load as load_module
 from lab import pictures as pictures_module
 from lab import settings as settings_module
+from lab import update as update_module
 from lab.alerting import rules
 from lab.contract import PAGE
 from lab.dashboards import model, proof
@@ -346,6 +347,13 @@ def generate() -> None:
         file.write_text(content)
     (ROOT / "nginx" / "routes.conf").write_text(f"{routes}\n")
     click.echo(host.manage("draw_pictures"))
+
+
+@main.command()
+def update() -> None:
+    """Lock the newest Python packages and print what changed."""
+    for line in update_module.run():
+        click.echo(line)
 
 
 @main.command()

@@ -10,7 +10,7 @@ from grafana_foundation_sdk.models import dashboard as model
 
 from grafana.src.shared import SOURCE, Panel
 
-#: The schema of dashboards in Grafana 11.6; a later Grafana migrates it by itself.
+#: The schema of dashboards in Grafana 11.6, whose model is used; Grafana 12.4 and later migrate it when they load it.
 SCHEMA_VERSION = 41
 #: The spans of time that a reader is offered: what Grafana writes in ``from``, and its name.
 RANGES = {

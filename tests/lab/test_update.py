@@ -1,0 +1,96 @@
+"""`make update`: newer locks of the Python packages, or none."""
+
+import os
+import re
+
+import pytest
+
+from lab import update
+from lab.paths import ROOT
+from tests.lab.conftest import command_in
+from tests.lab.test_command import sentence
+
+OLD = """# Made by hand.
+idna==3.7 \\
+    --hash=sha256:82fee1fc78add43492d3a1898bfa6d8a904cc97d8427f683ed8e798d07761aa0
+    # via -r app.in
+"""
+
+
+@pytest.fixture
+def lab(checkout):
+    """The lab's command in the checkout, of which none here starts a lab."""
+    return command_in(checkout, {})
+
+
+def online(done):
+    """Return a finished command. Skip a test that needs a package index where none can be reached, but not in CI."""
+    if "is the network there?" in done.stderr and "CI" not in os.environ:
+        pytest.skip("no package index can be reached")
+    return done
+
+
+def locks(checkout) -> dict[str, str]:
+    return {file.name: file.read_text() for file in (checkout / "requirements").iterdir()}
+
+
+@pytest.fixture
+def small(checkout):
+    """The checkout with two short lists of packages, one of which includes the other."""
+    folder = checkout / "requirements"
+    for file in folder.iterdir():
+        if file.stem != "uv":
+            file.unlink()
+    (folder / "app.in").write_text("idna\n")
+    (folder / "app.txt").write_text(OLD)
+    (folder / "lab.in").write_text("-r app.in\niniconfig\n")
+    return checkout
+
+
+def test_update_locks_the_newest_packages_with_hashes_and_says_what_changed(lab, small):
+    done = online(lab("update"))
+
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^requirements/app.txt: changed\n  idna 3\.7 → [\d.]+$", done.stdout, re.MULTILINE)
+    assert re.search(r"^  iniconfig \(new\) → [\d.]+$", done.stdout, re.MULTILINE)
+    made = locks(small)
+    assert made.keys() == {"app.in", "app.txt", "lab.in", "lab.txt", "uv.in", "uv.txt"}
+    for name in ("app.txt", "lab.txt"):
+        assert "#    make update\n" in made[name]
+        assert re.search(r"^idna==[\d.]+ \\\n    --hash=sha256:", made[name], re.MULTILINE)
+        assert "//" not in made[name]
+
+
+def test_update_refuses_without_a_network_and_changes_nothing(lab, checkout):
+    before = locks(checkout)
+
+    refusal = sentence(lab("update", PIP_INDEX_URL="http://127.0.0.1:9/simple", PIP_RETRIES="0"))
+
+    assert "no lock was changed: uv cannot be installed; is the network there? pip said: ERROR" in refusal
+    assert locks(checkout) == before
+
+
+def test_one_list_that_cannot_be_locked_changes_no_lock(lab, small):
+    (small / "requirements" / "lab.in").write_text("-r app.in\nidna==999\n")
+    before = locks(small)
+
+    refusal = sentence(online(lab("update")))
+
+    assert "no lock was changed: lab.in cannot be locked; uv said: error: No solution found" in refusal
+    assert "idna==999" in refusal
+    assert locks(small) == before
+
+
+def test_what_changed_between_two_locks_is_named():
+    old = "a==1 \\\n    --hash=x\nb==1 ; sys_platform == 'win32'\nb==2 ; sys_platform != 'win32'\nc[x]==1\n"
+    new = "a==1\nb==2\nd==1!2.0\n"
+
+    assert list(update.changes(old, new)) == ["b 1, 2 → 2", "c 1 → (removed)", "d (new) → 1!2.0"]
+
+
+def test_every_lock_says_how_it_is_made_and_no_address():
+    for file in (ROOT / "requirements").glob("*.in"):
+        lock = file.with_suffix(".txt").read_text()
+        assert lock.splitlines()[1] == "#    make update"
+        assert "://" not in lock
+        assert "--index-url" not in lock

@@ -73,7 +73,7 @@ def test_each_job_can_only_read_and_has_a_time_limit(workflow):
 
     assert content["permissions"] == {"contents": "read"}
     assert [name for name, job in content["jobs"].items() if "permissions" in job] == []
-    assert [name for name, job in content["jobs"].items() if not 0 < job["timeout-minutes"] <= 240] == []
+    assert [name for name, job in content["jobs"].items() if not 0 < job["timeout-minutes"] <= 300] == []
 
 
 def test_each_make_target_and_script_that_a_workflow_runs_exists():

@@ -34,8 +34,8 @@ FILES = {file["uid"]: file for file in (json.loads(path.read_text()) for path in
 #: Grafana's own datasource, of the annotations that it adds to every dashboard.
 BUILT_IN = {"grafana", "-- Grafana --"}
 SHOWN_SECONDS = 900
-#: Grafana loads dashboards after it has begun to respond.
-LOADED_SECONDS = 10
+#: Grafana loads dashboards after it has begun to respond, and keeps for a minute what a visitor may see.
+LOADED_SECONDS = 75
 #: Selectors of @grafana/e2e-selectors 12.4 (``Components.Panels.Panel``).
 CONTENT = '[data-testid="data-testid panel content"]'
 LOADING = '[aria-label="Panel loading bar"]'
@@ -85,6 +85,18 @@ def grafana(runtime) -> Grafana:
     return Grafana(runtime.url(part("grafana"), ""), found.stdout.strip())
 
 
+@pytest.fixture(scope="module")
+def served(grafana) -> dict[str, dict]:
+    """Each dashboard as Grafana serves it, by its uid."""
+
+    def missing() -> list[str]:
+        return [uid for uid in FILES if grafana.get(f"/api/dashboards/uid/{uid}").status_code != 200]
+
+    because = "every dashboard is loaded and visitors can see it"
+    eventually(missing, because=because, timeout=LOADED_SECONDS, wanted=lambda seen: seen == [])
+    return {uid: grafana.get(f"/api/dashboards/uid/{uid}").json() for uid in FILES}
+
+
 def asked_by(panel: Panel, dashboard: Dashboard, span: Span) -> Iterator[dict]:
     """Yield the targets of a panel with their variables replaced, as the page sends them."""
     for target in panel.json["targets"]:
@@ -130,17 +142,6 @@ def references(content: object) -> Iterator[object]:
             yield from references(value)
 
 
-def loaded(grafana: Grafana, dashboard: Dashboard) -> dict:
-    """Return a dashboard as Grafana serves it."""
-    response = eventually(
-        lambda: grafana.get(f"/api/dashboards/uid/{dashboard.uid}"),
-        because=f"{dashboard.title} is loaded",
-        timeout=LOADED_SECONDS,
-        wanted=lambda seen: seen.status_code == 200,
-    )
-    return response.json()
-
-
 def test_its_version_is_the_one_of_its_image(grafana, runtime):
     health = grafana.get("/api/health").json()
 
@@ -176,16 +177,16 @@ def test_a_datasource_is_healthy(grafana, uid):
 
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS)
-def test_a_dashboard_is_provisioned_as_its_file_says(grafana, dashboard):
-    served = loaded(grafana, dashboard)
+def test_a_dashboard_is_provisioned_as_its_file_says(served, dashboard):
+    content, meta = (served[dashboard.uid][name] for name in ("dashboard", "meta"))
 
-    assert essence(served["dashboard"]) == essence(FILES[dashboard.uid])
-    assert (served["meta"]["provisioned"], served["meta"]["folderTitle"]) == (True, "Pomar")
+    assert essence(content) == essence(FILES[dashboard.uid])
+    assert (meta["provisioned"], meta["folderTitle"]) == (True, "Pomar")
 
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS)
-def test_a_dashboard_names_only_datasources_that_exist(grafana, dashboard):
-    content = loaded(grafana, dashboard)["dashboard"]
+def test_a_dashboard_names_only_datasources_that_exist(grafana, served, dashboard):
+    content = served[dashboard.uid]["dashboard"]
 
     known = {source["uid"] for source in grafana.all_of("/api/datasources")} | BUILT_IN
     types = {source["type"] for source in SOURCES.values()}
@@ -213,9 +214,9 @@ def test_every_query_of_a_dashboard_has_data_after_a_load(grafana, runtime, shop
 
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS)
-def test_the_last_load_is_an_event_of_a_dashboard(grafana, shopped, dashboard):
+def test_the_last_load_is_an_event_of_a_dashboard(grafana, served, shopped, dashboard):
     """As the Prometheus datasource asks for annotations, and reads the time of an event from its value in ms."""
-    events = loaded(grafana, dashboard)["dashboard"]["annotations"]["list"]
+    events = served[dashboard.uid]["dashboard"]["annotations"]["list"]
     (event,) = (each for each in events if each["name"] == "Loads")
     target = {"interval": event.get("step"), **event.get("target", {"expr": event.get("expr")}), "refId": "Anno"}
 

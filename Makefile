@@ -15,7 +15,7 @@ option = $(if $(call given,$1),$2$(call quoted,$(call given,$1)))
 flag = $(if $(filter 1,$(call given,$1)),$2)
 LOAD = $(call option,PROFILE,--profile=) $(call option,USERS,--users=) $(call option,DURATION,--duration=) $(call option,SEED,--seed=)
 
-.PHONY: help up down status logs restart clean load ledger report panels alerts drill drills incident load-ui lesson-multiprocess test check generate update pictures
+.PHONY: help up down status logs restart clean load ledger report panels images alerts drill drills incident load-ui lesson-multiprocess test check generate update pictures
 .DEFAULT_GOAL := help
 
 help: ## Print this help
@@ -50,6 +50,9 @@ report: ## Write the last run's report and open it: R=… for another, R="A B" f
 
 panels: ## Run every query of every dashboard, and say which shows nothing
 	$(LAB) panels
+
+images: ## Check that each official image exists, for amd64 and arm64
+	$(LAB) images
 
 alerts: ## Print what fires, what Alertmanager has of it, and whom it told what
 	$(LAB) alerts

@@ -20,6 +20,7 @@ from lab import pictures as pictures_module
 from lab import settings as settings_module
 from lab import update as update_module
 from lab.alerting import rules
+from lab.compose import registry
 from lab.contract import PAGE
 from lab.dashboards import model, proof
 from lab.drills import drilling, game
@@ -205,6 +206,18 @@ def panels() -> None:
     found = proof.prove(Api(chosen.url(part("prometheus"), "")), chosen.provides)
     click.echo(proof.page(found))
     sys.exit(1 if found.wrong else 0)
+
+
+@main.command()
+def images() -> None:
+    """Ask the registries for every official image; exit code 1 unless each exists for amd64 and arm64."""
+    wrong = []
+    for image, problem in registry.check(settings_module.load(os.environ)):
+        click.echo(f"  {'✗' if problem else '✓'} {image}")
+        wrong += [problem] if problem else []
+    for sentence in wrong:
+        click.echo(sentence, err=True)
+    sys.exit(1 if wrong else 0)
 
 
 @main.command()

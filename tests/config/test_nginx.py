@@ -89,7 +89,7 @@ def test_the_template_names_exactly_the_values_that_a_runtime_must_give():
 
     assert set(template.get_identifiers()) == {
         *("LISTEN_ADDRESS", "SHOP_HTTPS_PORT", "SHOP_HTTP_PORT", "SHOP_HTTPS_AUTHORITY_PORT", "SHOP_HOSTS"),
-        *("NGINX_STATUS_PORT", "APP_PORT"),
+        *("NGINX_STATUS_PORT", "APP_PORT", "HTTP2"),
     }
 
 

@@ -91,6 +91,8 @@ def write_listen_conf(names: list[str]) -> None:
     """Write where NGINX listens: the pod's own ports, and the published one that a redirect leads to."""
     values = {
         "LISTEN_ADDRESS": "0.0.0.0",
+        # As an NGINX from 1.25.1 on has it; both kinds of images have a newer one.
+        "HTTP2": "; http2 on; include http2.conf",
         "SHOP_HTTPS_PORT": "8443",
         "SHOP_HTTP_PORT": "8080",
         "SHOP_HTTPS_AUTHORITY_PORT": f":{os.environ['SHOP_HTTPS_PORT']}",

@@ -6,7 +6,7 @@ import secrets
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 from urllib.parse import quote
@@ -30,6 +30,8 @@ LAST_SYSTEM_USER = 999
 METRICS_BYTES = 128 * 1024 * 1024
 #: Where alertmanager.yml has the receiver.
 RECEIVER_IN_CONTAINERS = "http://receiver:8095/"
+#: What follows the flags of `listen` for HTTP/2: from NGINX 1.25.1 on, and before.
+HTTP2 = ("; http2 on; include http2.conf", " http2; include http2.conf")
 #: What the processes read of the checkout, or are started from.
 SOURCES = ("alertmanager", "app", "exporters", "host", "nginx", "prometheus")
 
@@ -113,8 +115,11 @@ def sources_digest() -> str:
     return digest.hexdigest()
 
 
-def make_files(settings: Mapping[str, str]) -> None:
-    """Write or renew all that the processes read: directories, links, rendered files, the secret key, certificates."""
+def make_files(settings: Mapping[str, str], environment: Mapping[str, str]) -> None:
+    """Write or renew all that the processes read: directories, links, rendered files, the secret key, certificates.
+
+    ``environment`` is that of the processes.
+    """
     for directory in (
         *(NGINX / name for name in ("conf", "logs", "made", "run", "static", "tmp")),
         *(STATE / name for name in ("alertmanager", "data", "pushgateway", "receiver", "run")),
@@ -141,12 +146,23 @@ def make_files(settings: Mapping[str, str]) -> None:
         "SHOP_HTTPS_AUTHORITY_PORT": f":{settings['SHOP_HTTPS_PORT']}",
         "SHOP_HOSTS": " ".join(hosts),
     }
-    _render(ROOT / "nginx" / "listen.conf.template", NGINX / "made" / "listen.conf", listen)
+    main = f"daemon off; {environment['NGINX_USER']}"
+    write_listen_conf(NGINX, listen, [environment["PROGRAM_NGINX"], "-g", main], env=dict(environment))
 
     _link(ROOT / "prometheus" / "prometheus.yml", PROMETHEUS / "prometheus.yml")
     _link(ROOT / "prometheus" / "rules", PROMETHEUS / "rules")
     _render(ROOT / "prometheus" / "targets" / "host.yaml", PROMETHEUS / "targets" / "lab.yaml", settings)
     (STATE / "alertmanager" / "alertmanager.yml").write_text(alertmanager_yml(settings))
+
+
+def write_listen_conf(prefix: Path, values: Mapping[str, str], nginx: Sequence[str], **options) -> None:
+    """Render where NGINX listens, with HTTP/2 if this NGINX accepts nginx/http2.conf, which it is asked with ``-t``."""
+    test = [*nginx, "-t", "-e", "stderr", "-p", f"{prefix}/", "-c", "conf/nginx.conf"]
+    for http2 in (*HTTP2, ""):
+        target = prefix / "made" / "listen.conf"
+        _render(ROOT / "nginx" / "listen.conf.template", target, {**values, "HTTP2": http2})
+        if http2 and subprocess.run(test, stdin=subprocess.DEVNULL, capture_output=True, **options).returncode == 0:
+            return
 
 
 def alertmanager_yml(settings: Mapping[str, str]) -> str:

@@ -80,7 +80,7 @@ class HostRuntime(Runtime):
                 found = programs.find_all()
                 environment = prepare.environment(self.settings, found)
                 with progress.step("files and certificates"):
-                    prepare.make_files(self.settings)
+                    prepare.make_files(self.settings, environment)
                 self._supervisor.launch(environment)
                 # It takes Prometheus up to ten seconds to begin to scrape: that time is used.
                 self._supervisor.start("prometheus")

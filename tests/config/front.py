@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from string import Template
 
 from lab import certificates
+from lab.host import prepare
 from lab.ports import free_ports
 from tests.eventually import eventually
 from tests.programs import program
@@ -76,7 +76,6 @@ class Front:
 
     def write_listen_conf(self, authority_port: str, address: str = "127.0.0.1") -> None:
         """Render the only generated part of the configuration."""
-        template = Template((ROOT / "nginx" / "listen.conf.template").read_text())
         values = {
             "LISTEN_ADDRESS": address,
             "SHOP_HTTP_PORT": self.http,
@@ -86,15 +85,16 @@ class Front:
             "APP_PORT": self.app,
             "SHOP_HOSTS": " ".join(self.hosts),
         }
-        (self.prefix / "made" / "listen.conf").write_text(template.substitute(values))
+        prepare.write_listen_conf(self.prefix, values, self._nginx())
+
+    def _nginx(self) -> list[str]:
+        # Started by root, NGINX gives its workers to `nobody`, who cannot enter a test's folder.
+        user = " user root;" if os.geteuid() == 0 else ""
+        return [str(program("nginx")), "-g", f"daemon off;{user}"]
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command that the host runtime runs."""
-        # Started by root, NGINX gives its workers to `nobody`, who cannot enter a test's folder.
-        user = " user root;" if os.geteuid() == 0 else ""
-        main = f"daemon off;{user}"
-        prefix = f"{self.prefix}/"
-        return [str(program("nginx")), "-e", "stderr", "-p", prefix, "-c", "conf/nginx.conf", "-g", main, *arguments]
+        return [*self._nginx(), "-e", "stderr", "-p", f"{self.prefix}/", "-c", "conf/nginx.conf", *arguments]
 
     @contextmanager
     def running(self):

@@ -122,7 +122,7 @@ def test_nginx_listens_inside_and_redirects_to_the_published_port(volumes):
     prepare.main()
 
     text = (volumes / "nginx-made" / "listen.conf").read_text()
-    assert "listen 0.0.0.0:8443 ssl;" in text
+    assert "listen 0.0.0.0:8443 ssl; http2 on; include http2.conf;" in text
     assert "listen 127.0.0.1:8081;" in text
     assert 'default ":9443";' in text
     assert 'shop ":8443";' in text

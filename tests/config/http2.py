@@ -1,0 +1,144 @@
+"""HTTP/2 by hand: frames as a test wants them, also those that no library would send."""
+
+import socket
+import ssl
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from tests.config.front import Front
+
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 4, 6, 7, 8, 9
+END_STREAM, END_HEADERS, ACK = 0x1, 0x4, 0x1
+#: Of the static table of RFC 7541; NGINX writes every other status as three digits.
+STATUSES = {0x88: 200, 0x89: 204, 0x8A: 206, 0x8B: 304, 0x8C: 400, 0x8D: 404, 0x8E: 500}
+FRAME_BYTES = 16_384
+Header = tuple[str, str]
+
+
+class Frame(NamedTuple):
+    """One frame as NGINX sent it."""
+
+    kind: int
+    flags: int
+    stream: int
+    payload: bytes
+
+
+class Http2:
+    """One connection; its streams are 1, 3, 5 …"""
+
+    def __init__(self, connection: socket.socket):
+        self._connection = connection
+        self._file = connection.makefile("rb")
+        # The connection has room for all responses; each stream has the usual 65,535 bytes.
+        room = frame(WINDOW_UPDATE, payload=(2**30).to_bytes(4))
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS) + room)
+        self._next = 1
+        #: Whether NGINX has said that it accepts no further stream.
+        self.told_to_go = False
+
+    def send(self, data: bytes) -> None:
+        """Send bytes, such as frames one after the other."""
+        self._connection.sendall(data)
+
+    def request(
+        self, path: str = "/", headers: Iterable[Header] = (), *, method: str = "GET", host: str = "localhost", **how
+    ) -> int:
+        """Send the headers of a request and return its stream."""
+        stream = self._next
+        self._next += 2
+        pseudo = [(":method", method), (":scheme", "https"), (":path", path), (":authority", host)]
+        self.send(headers_frames(stream, [*pseudo, *headers], **how))
+        return stream
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield what NGINX sends until it closes the connection, or has sent nothing for as long as is waited for."""
+        try:
+            while len(head := self._file.read(9)) == 9:
+                length, kind, flags = int.from_bytes(head[:3]), head[3], head[4]
+                self.told_to_go |= kind == GOAWAY
+                yield Frame(kind, flags, int.from_bytes(head[5:]), self._file.read(length))
+        except (OSError, ssl.SSLError):
+            return
+
+    def frames_of(self, stream: int) -> Iterator[Frame]:
+        """Yield the frames of one stream until it ends."""
+        for each in self.frames():
+            if each.stream == stream:
+                yield each
+                if each.kind == RST_STREAM or (each.kind in (HEADERS, DATA) and each.flags & END_STREAM):
+                    return
+
+    def body(self, stream: int) -> bytes:
+        """Return the body of a response."""
+        return b"".join(each.payload for each in self.frames_of(stream) if each.kind == DATA)
+
+    def statuses(self, number: int) -> dict[int, int | None]:
+        """Return the status of each stream, once so many have ended or NGINX has closed the connection.
+
+        It is None for a stream that NGINX has reset.
+        """
+        seen: dict[int, int | None] = {}
+        ended = set()
+        for each in self.frames():
+            if each.kind == HEADERS:
+                seen[each.stream] = status(each.payload)
+            elif each.kind == RST_STREAM:
+                seen.setdefault(each.stream, None)
+            if each.stream and (each.kind == RST_STREAM or (each.kind in (HEADERS, DATA) and each.flags & END_STREAM)):
+                ended.add(each.stream)
+            if len(ended) == number:
+                break
+        return seen
+
+
+@contextmanager
+def connected(front: Front, *, timeout: float = 10) -> Iterator[Http2]:
+    """Open a connection to the shop on which HTTP/2 was negotiated."""
+    context = ssl.create_default_context(cafile=front.ca)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    plain = socket.create_connection(("127.0.0.1", front.https), timeout=timeout)
+    # Small frames are not held back for the acknowledgement of earlier ones.
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with context.wrap_socket(plain, server_hostname="localhost") as connection:
+        assert connection.selected_alpn_protocol() == "h2"
+        yield Http2(connection)
+
+
+def frame(kind: int, flags: int = 0, stream: int = 0, payload: bytes = b"") -> bytes:
+    """Return one frame."""
+    return len(payload).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + payload
+
+
+def headers_frames(stream: int, headers: Iterable[Header], *, end: bool = True, complete: bool = True) -> bytes:
+    """Return a HEADERS frame and the CONTINUATION frames that it needs.
+
+    ``end``: no body follows. ``complete``: the last of them says that the headers are complete.
+    """
+    block = b"".join(b"\x00" + text(name) + text(value) for name, value in headers)
+    parts = [block[start : start + FRAME_BYTES] for start in range(0, len(block), FRAME_BYTES)]
+    kinds = [HEADERS, *[CONTINUATION] * (len(parts) - 1)]
+    flags = [END_STREAM if end else 0, *[0] * (len(parts) - 1)]
+    flags[-1] |= END_HEADERS if complete else 0
+    return b"".join(frame(*each[:2], stream, each[2]) for each in zip(kinds, flags, parts, strict=True))
+
+
+def text(string: str) -> bytes:
+    """Return a string as HPACK has it, without Huffman's code."""
+    data = string.encode("latin-1")
+    if len(data) < 127:
+        return bytes([len(data)]) + data
+    length, rest = b"\x7f", len(data) - 127
+    while rest >= 128:
+        length, rest = length + bytes([rest % 128 + 128]), rest // 128
+    return length + bytes([rest]) + data
+
+
+def status(block: bytes) -> int:
+    """Return the status that a block of headers begins with."""
+    if block[0] in STATUSES:
+        return STATUSES[block[0]]
+    # A literal for the name 8 of the static table, which is `:status`.
+    assert (block[0] & 0xF, block[1]) == (8, 3), block[:5]
+    return int(block[2:5])

@@ -107,6 +107,16 @@ def test_an_nginx_that_cannot_limit_headers_is_left_at_http_1_1(tmp_path):
     assert subprocess.run(front.command("-t"), capture_output=True, timeout=10).returncode == 0
 
 
+def test_no_server_with_http_2_listens_without_tls():
+    """From NGINX 1.25.1 on it would speak HTTP/2 there as well."""
+    template = (ROOT / "nginx" / "listen.conf.template").read_text()
+    servers = [re.findall(r"listen (.+);", text) for text in template.split("\nserver {\n")[1:]]
+
+    with_http2 = [listens for listens in servers if any("${HTTP2}" in each for each in listens)]
+    assert len(with_http2) == 2
+    assert [listens for listens in with_http2 if not all(" ssl" in each for each in listens)] == []
+
+
 def test_one_connection_cannot_fill_uwsgis_listen_queue():
     streams = re.search(r"^http2_max_concurrent_streams (\d+);", (ROOT / "nginx" / "http2.conf").read_text(), re.M)
     queue = re.search(r"^listen = (\d+)", (ROOT / "app" / "uwsgi.ini").read_text(), re.M)

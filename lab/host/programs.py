@@ -81,20 +81,13 @@ def _unpack(packages: list[str]) -> None:
                 "Install them, or start a Docker engine."
             )
     print(f"Unpacking {', '.join(packages)} into .lab/debian, once …", flush=True)
-    lists, archives = APT / "lists", APT / "archives"
-    for directory in (lists / "partial", archives / "partial", LOGS):
-        directory.mkdir(parents=True, exist_ok=True)
-    options = {
-        "Dir::State::Lists": lists,
-        "Dir::Cache": APT,
-        "Debug::NoLocking": "1",
-        "APT::Sandbox::User": "root",
-    }
-    apt = ["apt-get", "--quiet", *(f"-o{name}={value}" for name, value in options.items())]
+    options, archives = _apt_options(APT), APT / "archives"
+    apt = ["apt-get", "--quiet", *options]
     APT_LOG.write_text("")
     # A source that cannot be reached is no obstacle as long as the others have what is needed.
     _succeeds([*apt, "update"])
     broken = _broken_sources()
+    packages = _existing(packages, options)
     for old in archives.glob("*.deb"):
         old.unlink()
     if not _succeeds([*apt, "download", *packages, *PAGE_LIBRARIES], archives):
@@ -113,6 +106,26 @@ def _unpack(packages: list[str]) -> None:
     shutil.rmtree(UNPACKED, ignore_errors=True)
     fresh.rename(UNPACKED)
     shutil.rmtree(archives)
+
+
+def _apt_options(folder: Path) -> list[str]:
+    """Return the options by which apt keeps everything in a folder of the lab and needs no root."""
+    for directory in (folder / "lists" / "partial", folder / "archives" / "partial", LOGS):
+        directory.mkdir(parents=True, exist_ok=True)
+    options = {
+        "Dir::State::Lists": folder / "lists",
+        "Dir::Cache": folder,
+        "Debug::NoLocking": "1",
+        "APT::Sandbox::User": "root",
+    }
+    return [f"-o{name}={value}" for name, value in options.items()]
+
+
+def _existing(packages: Sequence[str], options: Sequence[str]) -> list[str]:
+    """Return package names; of those written as ``new | old``, the first that apt knows, otherwise the last."""
+    known = set(subprocess.run(["apt-cache", *options, "pkgnames"], capture_output=True, text=True).stdout.split())
+    alternatives = [re.split(r" *\| *", package) for package in packages]
+    return sorted({next((name for name in names if name in known), names[-1]) for names in alternatives})
 
 
 def _succeeds(command: list[str], cwd: Path = ROOT) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ PACKAGES_FILE = ROOT / "host" / "packages.yaml"
 UNPACKED = STATE / "debian"
 APT = STATE / "apt"
 APT_LOG = LOGS / "apt.log"
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 #: What the pages of Prometheus and its kin draw with; Debian links to them from /usr/share.
 PAGE_LIBRARIES = (
     "fonts-glyphicons-halflings",
@@ -30,6 +32,8 @@ PAGE_LIBRARIES = (
     "libjs-popper.js",
     "libjs-rickshaw",
 )
+#: What NGINX and programs in Go are linked with.
+LIBRARIES = ("libc6", "libcrypt1", "libpcre2-8-0", "libssl3t64 | libssl3", "libzstd1", "zlib1g")
 
 
 def find_all() -> dict[str, Path]:
@@ -106,6 +110,65 @@ def _unpack(packages: list[str]) -> None:
     shutil.rmtree(UNPACKED, ignore_errors=True)
     fresh.rename(UNPACKED)
     shutil.rmtree(archives)
+
+
+def of_release(suite: str, extra: Sequence[str] = ()) -> Path:
+    """Return the folder of the host runtime's programs as another release of Debian has them, ready to run by name.
+
+    They and ``extra`` packages are unpacked once, with their libraries, into ``.lab/debian-SUITE``. Raises LabError
+    when this is not Debian, or when apt cannot get them.
+    """
+    target, bin_folder = STATE / f"debian-{suite}", STATE / f"debian-{suite}" / "bin"
+    packages = {entry["package"] for entry in yaml.safe_load(PACKAGES_FILE.read_text()).values()}
+    wanted = sorted({*packages, *LIBRARIES, *extra})
+    made_of = target / "packages"
+    if made_of.exists() and made_of.read_text().split("\n") == wanted:
+        return bin_folder
+    if not shutil.which("apt-get"):
+        raise LabError("there is no apt-get on this machine.")
+    places = ["Origin: Debian", "Label: Debian", "Component: main", "Created-By: Packages"]
+    found = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI)", *places], capture_output=True, text=True
+    ).stdout.split()
+    if not found:
+        raise LabError("apt knows no archive of Debian on this machine: run `apt-get update`, if this is Debian.")
+    fresh, apt_folder = STATE / f"debian-{suite}.new", STATE / f"apt-{suite}"
+    options = _apt_options(apt_folder)
+    signed = f"[signed-by={KEYRING}] " if KEYRING.exists() else ""
+    (apt_folder / "sources.list").write_text(f"deb {signed}{found[0]} {suite} main\n")
+    options += [
+        f"-oDir::Etc::SourceList={apt_folder / 'sources.list'}",
+        "-oDir::Etc::SourceParts=-",
+        "-oAcquire::Languages=none",
+    ]
+    apt = ["apt-get", "--quiet", *options]
+    _must([*apt, "update", "--error-on=any"])
+    _must([*apt, "download", *_existing(wanted, options)], apt_folder / "archives")
+    shutil.rmtree(fresh, ignore_errors=True)
+    for archive in (apt_folder / "archives").glob("*.deb"):
+        _must(["dpkg-deb", "--extract", str(archive), str(fresh)])
+    _write_starters(fresh, target)
+    (fresh / "packages").write_text("\n".join(wanted))
+    shutil.rmtree(target, ignore_errors=True)
+    fresh.rename(target)
+    shutil.rmtree(apt_folder)
+    return bin_folder
+
+
+def _write_starters(fresh: Path, target: Path) -> None:
+    """Make ``bin/`` in a folder of unpacked packages: each program started by the C library that it was built for."""
+    (loader,) = {path.resolve() for place in ("lib", "usr/lib") for path in fresh.glob(f"{place}/*/ld-linux*.so.*")}
+    libraries = ":".join(
+        str(target / folder.relative_to(fresh))
+        for place in ("lib", "usr/lib")
+        for folder in fresh.glob(f"{place}/*-linux-gnu*")
+    )
+    (fresh / "bin").mkdir()
+    for program in (path for place in ("sbin", "bin") for path in (fresh / "usr" / place).iterdir()):
+        command = [target / loader.relative_to(fresh), "--library-path", libraries, target / program.relative_to(fresh)]
+        starter = fresh / "bin" / program.name
+        starter.write_text(f'#!/bin/sh\nexec {shlex.join(map(str, command))} "$@"\n')
+        starter.chmod(0o755)
 
 
 def _apt_options(folder: Path) -> list[str]:

@@ -111,3 +111,10 @@ def test_a_source_that_cannot_be_understood_is_named(sources):
 
     with pytest.raises(LabError, match=r"Malformed entry 1 in list file .*odd\.list"):
         programs._unpack(["pomar-test"])
+
+
+def test_another_release_of_debian_is_looked_for_only_in_debians_archive(sources):
+    with pytest.raises(LabError, match="apt knows no archive of Debian"):
+        programs.of_release("forky")
+
+    assert not (programs.STATE / "debian-forky").exists()

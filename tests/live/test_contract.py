@@ -29,8 +29,8 @@ OF_PROMETHEUS = {
 }
 
 
-#: Labels that are empty in this lab, which for Prometheus is to be absent, or that an older exporter does not have.
-EMPTY = {"mountpoint", "chdir", "commit", "date", "reason"}
+#: Labels that are empty in this lab, which for Prometheus is to be absent, or that an older program does not have.
+EMPTY = {"mountpoint", "chdir", "commit", "date", "reason", "alertmanager"}
 
 
 def skip_what_is_not_here(runtime: Runtime, *entries: contract.Entry) -> None:

@@ -133,7 +133,10 @@ def of_release(suite: str, extra: Sequence[str] = ()) -> Path:
     if not found:
         raise LabError("apt knows no archive of Debian on this machine: run `apt-get update`, if this is Debian.")
     fresh, apt_folder = STATE / f"debian-{suite}.new", STATE / f"apt-{suite}"
+    # What an interrupted run left behind may be of an older version.
+    shutil.rmtree(apt_folder, ignore_errors=True)
     options = _apt_options(apt_folder)
+    APT_LOG.touch()
     signed = f"[signed-by={KEYRING}] " if KEYRING.exists() else ""
     (apt_folder / "sources.list").write_text(f"deb {signed}{found[0]} {suite} main\n")
     options += [

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ PACKAGES_FILE = ROOT / "host" / "packages.yaml"
 UNPACKED = STATE / "debian"
 APT = STATE / "apt"
 APT_LOG = LOGS / "apt.log"
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 #: What the pages of Prometheus and its kin draw with; Debian links to them from /usr/share.
 PAGE_LIBRARIES = (
     "fonts-glyphicons-halflings",
@@ -30,6 +32,8 @@ PAGE_LIBRARIES = (
     "libjs-popper.js",
     "libjs-rickshaw",
 )
+#: What NGINX and programs in Go are linked with.
+LIBRARIES = ("libc6", "libcrypt1", "libpcre2-8-0", "libssl3t64 | libssl3", "libzstd1", "zlib1g")
 
 
 def find_all() -> dict[str, Path]:
@@ -81,20 +85,13 @@ def _unpack(packages: list[str]) -> None:
                 "Install them, or start a Docker engine."
             )
     print(f"Unpacking {', '.join(packages)} into .lab/debian, once …", flush=True)
-    lists, archives = APT / "lists", APT / "archives"
-    for directory in (lists / "partial", archives / "partial", LOGS):
-        directory.mkdir(parents=True, exist_ok=True)
-    options = {
-        "Dir::State::Lists": lists,
-        "Dir::Cache": APT,
-        "Debug::NoLocking": "1",
-        "APT::Sandbox::User": "root",
-    }
-    apt = ["apt-get", "--quiet", *(f"-o{name}={value}" for name, value in options.items())]
+    options, archives = _apt_options(APT), APT / "archives"
+    apt = ["apt-get", "--quiet", *options]
     APT_LOG.write_text("")
     # A source that cannot be reached is no obstacle as long as the others have what is needed.
     _succeeds([*apt, "update"])
     broken = _broken_sources()
+    packages = _existing(packages, options)
     for old in archives.glob("*.deb"):
         old.unlink()
     if not _succeeds([*apt, "download", *packages, *PAGE_LIBRARIES], archives):
@@ -113,6 +110,88 @@ def _unpack(packages: list[str]) -> None:
     shutil.rmtree(UNPACKED, ignore_errors=True)
     fresh.rename(UNPACKED)
     shutil.rmtree(archives)
+
+
+def of_release(suite: str, extra: Sequence[str] = ()) -> Path:
+    """Return the folder of the host runtime's programs as another release of Debian has them, ready to run by name.
+
+    They and ``extra`` packages are unpacked once, with their libraries, into ``.lab/debian-SUITE``. Raises LabError
+    when this is not Debian, or when apt cannot get them.
+    """
+    target, bin_folder = STATE / f"debian-{suite}", STATE / f"debian-{suite}" / "bin"
+    packages = {entry["package"] for entry in yaml.safe_load(PACKAGES_FILE.read_text()).values()}
+    wanted = sorted({*packages, *LIBRARIES, *extra})
+    made_of = target / "packages"
+    if made_of.exists() and made_of.read_text().split("\n") == wanted:
+        return bin_folder
+    if not shutil.which("apt-get"):
+        raise LabError("there is no apt-get on this machine.")
+    places = ["Origin: Debian", "Label: Debian", "Component: main", "Created-By: Packages"]
+    found = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI)", *places], capture_output=True, text=True
+    ).stdout.split()
+    if not found:
+        raise LabError("apt knows no archive of Debian on this machine: run `apt-get update`, if this is Debian.")
+    fresh, apt_folder = STATE / f"debian-{suite}.new", STATE / f"apt-{suite}"
+    # What an interrupted run left behind may be of an older version.
+    shutil.rmtree(apt_folder, ignore_errors=True)
+    options = _apt_options(apt_folder)
+    APT_LOG.touch()
+    signed = f"[signed-by={KEYRING}] " if KEYRING.exists() else ""
+    (apt_folder / "sources.list").write_text(f"deb {signed}{found[0]} {suite} main\n")
+    options += [
+        f"-oDir::Etc::SourceList={apt_folder / 'sources.list'}",
+        "-oDir::Etc::SourceParts=-",
+        "-oAcquire::Languages=none",
+    ]
+    apt = ["apt-get", "--quiet", *options]
+    _must([*apt, "update", "--error-on=any"])
+    _must([*apt, "download", *_existing(wanted, options)], apt_folder / "archives")
+    shutil.rmtree(fresh, ignore_errors=True)
+    for archive in (apt_folder / "archives").glob("*.deb"):
+        _must(["dpkg-deb", "--extract", str(archive), str(fresh)])
+    _write_starters(fresh, target)
+    (fresh / "packages").write_text("\n".join(wanted))
+    shutil.rmtree(target, ignore_errors=True)
+    fresh.rename(target)
+    shutil.rmtree(apt_folder)
+    return bin_folder
+
+
+def _write_starters(fresh: Path, target: Path) -> None:
+    """Make ``bin/`` in a folder of unpacked packages: each program started by the C library that it was built for."""
+    (loader,) = {path.resolve() for place in ("lib", "usr/lib") for path in fresh.glob(f"{place}/*/ld-linux*.so.*")}
+    libraries = ":".join(
+        str(target / folder.relative_to(fresh))
+        for place in ("lib", "usr/lib")
+        for folder in fresh.glob(f"{place}/*-linux-gnu*")
+    )
+    (fresh / "bin").mkdir()
+    for program in (path for place in ("sbin", "bin") for path in (fresh / "usr" / place).iterdir()):
+        command = [target / loader.relative_to(fresh), "--library-path", libraries, target / program.relative_to(fresh)]
+        starter = fresh / "bin" / program.name
+        starter.write_text(f'#!/bin/sh\nexec {shlex.join(map(str, command))} "$@"\n')
+        starter.chmod(0o755)
+
+
+def _apt_options(folder: Path) -> list[str]:
+    """Return the options by which apt keeps everything in a folder of the lab and needs no root."""
+    for directory in (folder / "lists" / "partial", folder / "archives" / "partial", LOGS):
+        directory.mkdir(parents=True, exist_ok=True)
+    options = {
+        "Dir::State::Lists": folder / "lists",
+        "Dir::Cache": folder,
+        "Debug::NoLocking": "1",
+        "APT::Sandbox::User": "root",
+    }
+    return [f"-o{name}={value}" for name, value in options.items()]
+
+
+def _existing(packages: Sequence[str], options: Sequence[str]) -> list[str]:
+    """Return package names; of those written as ``new | old``, the first that apt knows, otherwise the last."""
+    known = set(subprocess.run(["apt-cache", *options, "pkgnames"], capture_output=True, text=True).stdout.split())
+    alternatives = [re.split(r" *\| *", package) for package in packages]
+    return sorted({next((name for name in names if name in known), names[-1]) for names in alternatives})
 
 
 def _succeeds(command: list[str], cwd: Path = ROOT) -> bool:

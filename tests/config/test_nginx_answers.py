@@ -51,7 +51,8 @@ MEANINGFUL = (
 
 
 def test_no_header_becomes_a_variable_of_uwsgi(front):
-    names = [spelling for name in MEANINGFUL for spelling in (name, name.replace("_", "-"))]
+    # Each once: since 1.23 NGINX joins the values of a header that is sent twice.
+    names = {spelling for name in MEANINGFUL for spelling in (name, name.replace("_", "-"))}
     plain = front.get("/").json()
     forged = front.get("/", headers="".join(f"{name}: forged\r\n" for name in names)).json()
 
@@ -60,22 +61,24 @@ def test_no_header_becomes_a_variable_of_uwsgi(front):
 
 
 RANGES = {
-    "one": ("bytes=0-3", 206),
-    "two": ("bytes=0-0,2-2", 206),
-    "as many as fit": ("bytes=" + ",".join(f"{n}-{n}" for n in range(1000)), 206),
-    "the whole file again and again": ("bytes=" + ",".join(["0-"] * 1500), 200),
-    "beyond the end": ("bytes=99999999-", 416),
-    "no number": ("bytes=a-b", 416),
-    "a number of many digits": ("bytes=-" + "9" * 40, 416),
-    "another unit": ("lines=1-2", 200),
+    "one": ("bytes=0-3", [206]),
+    "two": ("bytes=0-0,2-2", [206]),
+    # Since 1.29.5 NGINX sends the whole file when its parts with their headers would be larger.
+    "as many as fit": ("bytes=" + ",".join(f"{n}-{n}" for n in range(1000)), [206, 200]),
+    "the whole file again and again": ("bytes=" + ",".join(["0-"] * 1500), [200]),
+    "beyond the end": ("bytes=99999999-", [416]),
+    "no number": ("bytes=a-b", [416]),
+    "a number of many digits": ("bytes=-" + "9" * 40, [416]),
+    "another unit": ("lines=1-2", [200]),
 }
 
 
-@pytest.mark.parametrize(("ranges", "status"), RANGES.values(), ids=RANGES)
-def test_ranges_of_a_static_file_cost_no_more_than_the_file(front, ranges, status):
+@pytest.mark.parametrize(("ranges", "statuses"), RANGES.values(), ids=RANGES)
+def test_ranges_of_a_static_file_cost_no_more_than_the_file(front, ranges, statuses):
     answer = front.get("/static/css/shop.0123456789ab.css", headers=f"Range: {ranges}\r\n")
 
-    assert (answer.status, answer.line.route) == (status, "static")
+    assert answer.line.route == "static"
+    assert answer.status in statuses
     assert len(answer.body) < 200_000
 
 

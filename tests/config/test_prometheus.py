@@ -1,5 +1,6 @@
 """Prometheus's configuration, as its own tool sees it."""
 
+import re
 import subprocess
 from pathlib import Path
 from string import Template
@@ -133,3 +134,53 @@ def test_each_part_has_ports_of_its_own_and_each_port_a_part():
 
     assert len(set(used)) == len(used)
     assert {*used, "LOCUST_PORT"} == {name for name in settings.CHECKS if name.endswith("_PORT")}
+
+
+#: Where the lab has queries: rules, dashboards, runbooks, and its own code.
+WITH_QUERIES = {
+    "prometheus": ["*.yaml", "rules/*.yaml", "production/*.yaml"],
+    "grafana": ["dashboards/*.json"],
+    "docs": ["**/*.md"],
+    "lab": ["**/*.py"],
+}
+
+
+def half_selected(text: str) -> list[str]:
+    """Return the matchers of ``le`` and ``quantile`` that miss a bound because it is a whole number.
+
+    Prometheus 3 stores the bound 1 as ``1.0`` and 2 as the target writes it, so a matcher must have both.
+    """
+    found = re.finditer(r'\b(?:le|quantile)\s*[=!][=~]?\s*\\?"([^"\\]*)', text)
+    values = {match[0]: set(match[1].split("|")) for match in found}
+    return [
+        matcher
+        for matcher, ways in values.items()
+        if any(
+            re.fullmatch(r"\d+(\.0)?", way) and not {f"{float(way):.0f}", f"{float(way):.1f}"} <= ways for way in ways
+        )
+    ]
+
+
+@pytest.mark.parametrize("folder", WITH_QUERIES)
+def test_a_bound_that_is_a_whole_number_is_selected_in_both_spellings(folder):
+    files = [path for pattern in WITH_QUERIES[folder] for path in (ROOT / folder).glob(pattern)]
+
+    assert files
+    assert {path.name: found for path in files if (found := half_selected(path.read_text()))} == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "missed"),
+    [
+        ('x{le="1"}', ['le="1']),
+        ('x{a="b",le="1.0"}', ['le="1.0']),
+        (r'{"expr": "x{quantile=\"0\"}"}', [r"quantile=\"0"]),
+        ('x{le!="10"}', ['le!="10']),
+        ('x{le=~"0.5|1"}', ['le=~"0.5|1']),
+        ('x{le=~"1|1.0"}', []),
+        ('x{le="0.5"} - x{le="+Inf"}', []),
+        ('Panel(title="1")', []),
+    ],
+)
+def test_a_bound_in_one_spelling_is_found(text, missed):
+    assert half_selected(text) == missed

@@ -88,6 +88,13 @@ def test_a_source_without_an_index_is_named_and_is_no_obstacle(sources, tmp_path
     assert f"apt could not read file:{tmp_path}/empty, but" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("package", ["pomar-test | pomar-missing", "pomar-missing | pomar-test"])
+def test_a_program_is_found_in_the_package_that_this_release_has(sources, package):
+    programs._unpack([package])
+
+    assert unpacked().read_text() == "it is there"
+
+
 def test_a_package_that_is_missing_is_named_with_the_dead_source(sources):
     (sources / "dead.list").write_text(f"deb [trusted=yes] {DEAD} stable main\n")
 
@@ -104,3 +111,10 @@ def test_a_source_that_cannot_be_understood_is_named(sources):
 
     with pytest.raises(LabError, match=r"Malformed entry 1 in list file .*odd\.list"):
         programs._unpack(["pomar-test"])
+
+
+def test_another_release_of_debian_is_looked_for_only_in_debians_archive(sources):
+    with pytest.raises(LabError, match="apt knows no archive of Debian"):
+        programs.of_release("forky")
+
+    assert not (programs.STATE / "debian-forky").exists()

@@ -1,0 +1,247 @@
+"""The lab's configuration under the programs of other releases of Debian; every other test uses this machine's own.
+
+Apt must know Debian's archive. Without it, these tests are skipped, but they fail where CI is set.
+"""
+
+import configparser
+import json
+import os
+import platform
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from string import Template
+
+import pytest
+import requests
+import yaml
+
+from lab import settings
+from lab.errors import LabError
+from lab.host import prepare, programs
+from lab.parts import PARTS
+from lab.paths import ROOT
+from lab.ports import free_ports
+from tests.config.front import Front, ending
+from tests.config.samples import total
+from tests.config.test_alertmanager import ALL as ALERTMANAGER_FILES
+from tests.config.test_prometheus import JOBS, RULE_TESTS, RULES, TARGETS, targets_of
+from tests.eventually import eventually
+from tests.programs import program
+
+#: Stable releases that have what the lab needs, and testing.
+RELEASES = ("bookworm", "trixie", "forky")
+#: The rules with the times of production.
+PRODUCTION = sorted((ROOT / "prometheus" / "production").glob("*.yaml"))
+#: Services whose flags stand in compose.yaml alone, by the names that their addresses have there.
+ONLY_IN_CONTAINERS = {
+    "postgres-exporter": ("postgres-metrics:9187", "pg_up"),
+    "redis-exporter": ("valkey-metrics:9121", "redis_up"),
+}
+#: The blackbox exporter 0.28 warns of the redirect that this module is there for.
+EXPECTED_WARNING = "module=redirect"
+#: Services on the host that need the shop's database or its log of visits.
+LEFT_OUT = {"app", "log-rotation"}
+
+
+def own_release() -> str:
+    """Return the code name of this machine's release, if it has one."""
+    try:
+        return platform.freedesktop_os_release().get("VERSION_CODENAME", "")
+    except OSError:
+        return ""
+
+
+@pytest.fixture(scope="module", params=[name for name in RELEASES if name != own_release()])
+def release(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """The folder of a release's programs, which is the first on the PATH while it is tested."""
+    try:
+        folder = programs.of_release(request.param, [f"prometheus-{name}" for name in ONLY_IN_CONTAINERS])
+    except LabError as error:
+        reason = f"the programs of {request.param} are missing: {error.message}"
+        if os.environ.get("CI"):
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(folder), prepend=os.pathsep)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def front(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """The release's NGINX with the stand-in for the shop behind it, in ``nginx/`` of a lab's folder."""
+    front = Front(tmp_path_factory.mktemp("lab") / "nginx")
+    with front.running(), front.app_running(), front.rotation_running(max_bytes=1_000_000):
+        eventually((front.prefix / "logs" / "metrics.log").exists, because="mtail's name is made at once")
+        yield front
+
+
+def accepts(*command: str | Path) -> None:
+    """Run a program and fail the test with what it says unless it exits with 0."""
+    # With fewer collections of garbage promtool takes a quarter less time.
+    environment = {**os.environ, "GOGC": "400"}
+    done = subprocess.run(
+        [program(str(command[0])), *command[1:]], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_nginx_serves_the_shop_without_a_warning_and_mtail_counts_it(front):
+    with front.mtail_running() as port:
+        answers = [front.get("/"), front.get("/metrics"), front.get("/", port=front.http, tls=False)]
+        eventually(
+            lambda: total(port, "nginx_http_responses_total"), because="mtail reads the log", wanted=(3.0).__eq__
+        )
+
+    assert [answer.status for answer in answers] == [200, 404, 308]
+    assert (front.prefix / "logs" / "error.log").read_text() == ""
+
+
+@pytest.mark.parametrize("runtime", ["host", "compose"])
+def test_prometheus_accepts_its_configuration(release, tmp_path, runtime):
+    lay_out_prometheus(tmp_path, runtime)
+
+    accepts("promtool", "check", "config", tmp_path / "prometheus.yml")
+
+
+@pytest.mark.parametrize("rules", [*RULES, *PRODUCTION], ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_prometheus_accepts_the_rules(release, rules):
+    accepts("promtool", "check", "rules", "--lint-fatal", rules)
+
+
+@pytest.mark.parametrize("tests", RULE_TESTS, ids=lambda path: path.name)
+def test_the_rules_give_what_their_tests_say(release, tmp_path, tests):
+    accepts("promtool", "test", "rules", *of_single_alerts(tests, tmp_path))
+
+
+def of_single_alerts(tests: Path, folder: Path) -> list[Path]:
+    """Write promtool's tests of each alert to a file of their own, with no other alert; return the files.
+
+    Promtool evaluates every rule of a file for every test of it: all in one file take five times as long.
+    """
+    groups = yaml.safe_load((ROOT / "prometheus" / "rules" / tests.name).read_text())["groups"]
+    whole = yaml.safe_load(tests.read_text())
+    by_alerts: dict[frozenset[str], list[dict]] = {}
+    for test in whole["tests"]:
+        names = frozenset(case["alertname"] for case in test.get("alert_rule_test", []))
+        by_alerts.setdefault(names, []).append(test)
+    paths = []
+    for number, (names, its_tests) in enumerate(by_alerts.items()):
+        # An alert reads only what its own group records.
+        kept = [group for group in groups if not names or names & {rule.get("alert") for rule in group["rules"]}]
+        rules = [
+            group | {"rules": [rule for rule in group["rules"] if "record" in rule or rule["alert"] in names]}
+            for group in kept
+        ]
+        (folder / f"rules-{number}.yaml").write_text(json.dumps({"groups": rules}))
+        paths.append(folder / f"tests-{number}.yaml")
+        paths[-1].write_text(json.dumps(whole | {"rule_files": [f"rules-{number}.yaml"], "tests": its_tests}))
+    return paths
+
+
+@pytest.mark.parametrize("path", ALERTMANAGER_FILES, ids=lambda path: path.name)
+def test_alertmanager_accepts_its_configuration(release, path):
+    accepts("amtool", "check-config", path)
+
+
+def test_the_blackbox_exporter_accepts_its_configuration(release):
+    accepts("prometheus-blackbox-exporter", f"--config.file={ROOT / 'exporters' / 'blackbox.yml'}", "--config.check")
+
+
+def lay_out_prometheus(folder: Path, runtime: str) -> None:
+    """Make the folder of Prometheus's configuration as a runtime does."""
+    for name in ("prometheus.yml", "rules"):
+        (folder / name).symlink_to(ROOT / "prometheus" / name)
+    for name in ("targets", "drill"):
+        (folder / name).mkdir()
+    for name, targets in targets_of(runtime).items():
+        (folder / "targets" / name).write_text(yaml.safe_dump(targets))
+
+
+def test_every_service_of_the_host_runs_and_is_scraped_without_a_warning(front, release):
+    lab = front.prefix.parent
+    chosen = make_lab(front, release)
+    parts = {part.name: part for part in PARTS if part.name in commands_of_the_host()}
+    ports = {name: chosen[part.port] for name, part in parts.items() if part.path and name not in (*LEFT_OUT, "nginx")}
+    with ExitStack() as running:
+        for name in ports:
+            start(running, name, lab, chosen)
+        for name, port in ports.items():
+            url = f"http://127.0.0.1:{port}{parts[name].path}"
+            eventually(lambda url=url: requests.get(url, timeout=5).ok, because=f"{name} responds")
+        api = f"http://127.0.0.1:{chosen['PROMETHEUS_PORT']}/api/v1/targets"
+        eventually(
+            lambda: {
+                target["labels"]["job"]: target["lastError"] or target["health"]
+                for target in requests.get(api, timeout=5).json()["data"]["activeTargets"]
+            },
+            because="Prometheus scrapes every service but the shop, of which none runs",
+            wanted=lambda seen: {job for job in seen if seen[job] == "up"} == JOBS - {"django"},
+            timeout=30,
+        )
+        # Before they are stopped, of which Prometheus warns.
+        logs = {name: (lab / f"{name}.log").read_text(errors="replace") for name in ports}
+
+    warned = re.compile(r"level=(warn|error)(?!.*" + EXPECTED_WARNING + ")", re.IGNORECASE)
+    assert [line for text in logs.values() for line in text.splitlines() if warned.search(line)] == []
+
+
+def commands_of_the_host() -> dict[str, str]:
+    """Return the commands of host/supervisord.conf by the names of their services."""
+    parser = configparser.RawConfigParser(inline_comment_prefixes=(" ;",))
+    parser.read(ROOT / "host" / "supervisord.conf")
+    return {
+        name.removeprefix("program:"): parser[name]["command"]
+        for name in parser.sections()
+        if name.startswith("program:")
+    }
+
+
+def make_lab(front: Front, release: Path) -> dict[str, str]:
+    """Make a lab's folder around that of NGINX as `make up` does, and return its settings."""
+    lab = front.prefix.parent
+    names = [name for name in settings.CHECKS if name.endswith("_PORT")]
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
+    ports |= {"SHOP_HTTPS_PORT": front.https, "SHOP_HTTP_PORT": front.http, "NGINX_STATUS_PORT": front.status}
+    chosen = settings.load({name: str(port) for name, port in ports.items()})
+    for name in ("alertmanager", "prometheus", "pushgateway", "receiver"):
+        (lab / name).mkdir()
+    lay_out_prometheus(lab / "prometheus", "host")
+    rendered = Template((TARGETS / "host.yaml").read_text()).substitute(chosen)
+    (lab / "prometheus" / "targets" / "lab.yaml").write_text(rendered)
+    (lab / "alertmanager" / "alertmanager.yml").write_text(prepare.alertmanager_yml(chosen))
+    # Where the blackbox exporter finds the CA, and host/with-share.sh what is unpacked.
+    (lab / "tls").symlink_to(front.ca.parent)
+    (lab / "debian").symlink_to(release.parent)
+    return chosen
+
+
+def start(running: ExitStack, name: str, lab: Path, chosen: dict[str, str]) -> None:
+    """Start a service with the command that it has on the host, until the end of the stack."""
+    wanted = yaml.safe_load(programs.PACKAGES_FILE.read_text())
+    # The first of a program's names is Debian's.
+    found = {key: lab / "debian" / "bin" / entry["names"][0] for key, entry in wanted.items()}
+    environment = prepare.environment(chosen, found) | {"LAB": str(lab)}
+    command = shlex.split(commands_of_the_host()[name] % {f"ENV_{key}": value for key, value in environment.items()})
+    log = running.enter_context((lab / f"{name}.log").open("wb"))
+    running.enter_context(ending(command, cwd=lab, env=environment, stdout=log, stderr=log))
+
+
+@pytest.mark.parametrize("name", ONLY_IN_CONTAINERS)
+def test_an_exporter_that_runs_in_containers_alone_takes_its_flags(release, tmp_path, name):
+    service = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"][name]
+    address, metric = ONLY_IN_CONTAINERS[name]
+    (port,) = free_ports(1)
+    (tmp_path / "password").write_text("secret")
+    (tmp_path / "passwords.json").write_text("{}")
+
+    def here(text: str) -> str:
+        return text.replace(address, f"127.0.0.1:{port}").replace(f"/run/secrets/{name}", str(tmp_path))
+
+    command = [program(f"prometheus-{name}"), *map(here, service["command"])]
+    environment = {key: here(str(value)) for key, value in service["environment"].items()}
+    with (tmp_path / "log").open("wb") as log, ending(command, env=environment, stdout=log, stderr=log):
+        eventually(lambda: total(port, metric) == 0.0, because=f"{name} says that it reaches nothing")

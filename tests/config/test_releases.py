@@ -12,6 +12,7 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
@@ -22,7 +23,7 @@ import yaml
 from lab import settings
 from lab.errors import LabError
 from lab.host import prepare, programs
-from lab.parts import PARTS
+from lab.parts import PARTS, Part
 from lab.paths import ROOT
 from lab.ports import free_ports
 from tests.config.front import Front, ending
@@ -43,8 +44,17 @@ ONLY_IN_CONTAINERS = {
 }
 #: The blackbox exporter 0.28 warns of the redirect that this module is there for.
 EXPECTED_WARNING = "module=redirect"
-#: Services on the host that need the shop's database or its log of visits.
-LEFT_OUT = {"app", "log-rotation"}
+#: The shop, and NGINX, which is started by itself.
+LEFT_OUT = {"app", "nginx"}
+
+
+@dataclass(frozen=True)
+class Services:
+    """The services that run, the lab's folder with a log of each, and the lab's settings."""
+
+    folder: Path
+    settings: dict[str, str]
+    parts: list[Part]
 
 
 def own_release() -> str:
@@ -79,6 +89,19 @@ def front(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
         yield front
 
 
+@pytest.fixture(scope="module")
+def services(front: Front, release: Path) -> Iterator[Services]:
+    """The host's services beside NGINX, from the first test to the last: Prometheus needs 10 s until it has scraped."""
+    lab = front.prefix.parent
+    chosen = make_lab(front, release)
+    commands = commands_of_the_host()
+    parts = [part for part in PARTS if part.path and part.name in commands and part.name not in LEFT_OUT]
+    with ExitStack() as running:
+        for part in parts:
+            start(running, part.name, lab, chosen)
+        yield Services(lab, chosen, parts)
+
+
 def accepts(*command: str | Path) -> None:
     """Run a program and fail the test with what it says unless it exits with 0."""
     # With fewer collections of garbage promtool takes a quarter less time.
@@ -90,6 +113,7 @@ def accepts(*command: str | Path) -> None:
 
 
 def test_nginx_serves_the_shop_without_a_warning_and_mtail_counts_it(front):
+    """Before the other services, of which one asks NGINX for its status."""
     with front.mtail_running() as port:
         answers = [front.get("/"), front.get("/metrics"), front.get("/", port=front.http, tls=False)]
         eventually(
@@ -98,6 +122,12 @@ def test_nginx_serves_the_shop_without_a_warning_and_mtail_counts_it(front):
 
     assert [answer.status for answer in answers] == [200, 404, 308]
     assert (front.prefix / "logs" / "error.log").read_text() == ""
+
+
+def test_every_service_of_the_host_responds(services):
+    for part in services.parts:
+        url = f"http://127.0.0.1:{services.settings[part.port]}{part.path}"
+        eventually(lambda url=url: requests.get(url, timeout=5).ok, because=f"{part.name} responds")
 
 
 @pytest.mark.parametrize("runtime", ["host", "compose"])
@@ -161,34 +191,6 @@ def lay_out_prometheus(folder: Path, runtime: str) -> None:
         (folder / "targets" / name).write_text(yaml.safe_dump(targets))
 
 
-def test_every_service_of_the_host_runs_and_is_scraped_without_a_warning(front, release):
-    lab = front.prefix.parent
-    chosen = make_lab(front, release)
-    parts = {part.name: part for part in PARTS if part.name in commands_of_the_host()}
-    ports = {name: chosen[part.port] for name, part in parts.items() if part.path and name not in (*LEFT_OUT, "nginx")}
-    with ExitStack() as running:
-        for name in ports:
-            start(running, name, lab, chosen)
-        for name, port in ports.items():
-            url = f"http://127.0.0.1:{port}{parts[name].path}"
-            eventually(lambda url=url: requests.get(url, timeout=5).ok, because=f"{name} responds")
-        api = f"http://127.0.0.1:{chosen['PROMETHEUS_PORT']}/api/v1/targets"
-        eventually(
-            lambda: {
-                target["labels"]["job"]: target["lastError"] or target["health"]
-                for target in requests.get(api, timeout=5).json()["data"]["activeTargets"]
-            },
-            because="Prometheus scrapes every service but the shop, of which none runs",
-            wanted=lambda seen: {job for job in seen if seen[job] == "up"} == JOBS - {"django"},
-            timeout=30,
-        )
-        # Before they are stopped, of which Prometheus warns.
-        logs = {name: (lab / f"{name}.log").read_text(errors="replace") for name in ports}
-
-    warned = re.compile(r"level=(warn|error)(?!.*" + EXPECTED_WARNING + ")", re.IGNORECASE)
-    assert [line for text in logs.values() for line in text.splitlines() if warned.search(line)] == []
-
-
 def commands_of_the_host() -> dict[str, str]:
     """Return the commands of host/supervisord.conf by the names of their services."""
     parser = configparser.RawConfigParser(inline_comment_prefixes=(" ;",))
@@ -245,3 +247,20 @@ def test_an_exporter_that_runs_in_containers_alone_takes_its_flags(release, tmp_
     environment = {key: here(str(value)) for key, value in service["environment"].items()}
     with (tmp_path / "log").open("wb") as log, ending(command, env=environment, stdout=log, stderr=log):
         eventually(lambda: total(port, metric) == 0.0, because=f"{name} says that it reaches nothing")
+
+
+def test_prometheus_scrapes_every_service_and_none_has_warned(services):
+    api = f"http://127.0.0.1:{services.settings['PROMETHEUS_PORT']}/api/v1/targets"
+    eventually(
+        lambda: {
+            target["labels"]["job"]: target["lastError"] or target["health"]
+            for target in requests.get(api, timeout=5).json()["data"]["activeTargets"]
+        },
+        because="Prometheus scrapes every service but the shop, of which none runs",
+        wanted=lambda seen: {job for job in seen if seen[job] == "up"} == JOBS - {"django"},
+        timeout=30,
+    )
+    logs = [(services.folder / f"{part.name}.log").read_text(errors="replace") for part in services.parts]
+
+    warned = re.compile(r"level=(warn|error)(?!.*" + EXPECTED_WARNING + ")", re.IGNORECASE)
+    assert [line for text in logs for line in text.splitlines() if warned.search(line)] == []

@@ -11,8 +11,9 @@ STATE = Path(__file__).resolve().parent.parent / ".lab"
 FOLDERS = (STATE / "debian/usr/sbin", STATE / "debian/usr/bin", STATE / "venv/bin")
 
 
-#: promtool makes a database for each case: on a disk it waits for the disk most of its time.
-IN_MEMORY = {**os.environ, "TMPDIR": "/dev/shm" if os.access("/dev/shm", os.W_OK) else gettempdir()}
+#: promtool makes a database for each case: in memory it does not wait for the disk. Fewer garbage collections save a
+#: fifth of its CPU time.
+FOR_PROMTOOL = {**os.environ, "TMPDIR": "/dev/shm" if os.access("/dev/shm", os.W_OK) else gettempdir(), "GOGC": "400"}
 
 
 def program(name: str) -> Path:

@@ -11,7 +11,7 @@ import yaml
 from lab import contract, settings
 from lab.parts import PARTS
 from lab.paths import ROOT
-from tests.programs import IN_MEMORY, program
+from tests.programs import FOR_PROMTOOL, program
 
 RULES = sorted((ROOT / "prometheus" / "rules").glob("*.yaml"))
 RULE_TESTS = sorted((ROOT / "prometheus" / "tests").glob("*.yaml"))
@@ -25,7 +25,7 @@ TARGETS = ROOT / "prometheus" / "targets"
 
 def promtool(*arguments: str | Path) -> None:
     """Run promtool and fail the test with what it says."""
-    done = subprocess.run([program("promtool"), *arguments], env=IN_MEMORY, capture_output=True, text=True)
+    done = subprocess.run([program("promtool"), *arguments], env=FOR_PROMTOOL, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from lab import contract
 from lab.alerting import rules, table, times
 from lab.errors import LabError
 from lab.paths import ROOT
-from tests.programs import IN_MEMORY, program
+from tests.programs import FOR_PROMTOOL, program
 
 TESTS = ROOT / "prometheus" / "tests"
 LAB = {name: ROOT / "prometheus" / "rules" / f"{name}.yaml" for name in ("alerts", "objectives")}
@@ -422,10 +423,16 @@ def mistakes(expr: str) -> Iterator[tuple[str, str]]:
             yield "threshold", replaced(expr, found.span("number"), f"{other:.12g}")
 
 
+@cache
+def cases_of(path: Path) -> list[dict]:
+    """Return all cases in a file of promtool's tests."""
+    return yaml.load(path.read_text(), yaml.CSafeLoader)["tests"]
+
+
 def alert_tests(name: str) -> dict:
     """Return promtool's tests of one alert."""
     tests = []
-    for one in yaml.safe_load((TESTS / "alerts.yaml").read_text())["tests"]:
+    for one in cases_of(TESTS / "alerts.yaml"):
         if mine := [case for case in one["alert_rule_test"] if case["alertname"] == name]:
             tests.append(one | {"alert_rule_test": mine})
     return {"tests": tests}
@@ -435,7 +442,7 @@ def objective_tests(objective: str) -> dict:
     """Return promtool's tests of what is recorded of one objective."""
     label = f'objective="{objective}"'
     tests = []
-    for one in yaml.safe_load((TESTS / "objectives.yaml").read_text())["tests"]:
+    for one in cases_of(TESTS / "objectives.yaml"):
         cases = []
         for case in one.get("promql_expr_test", []):
             samples = [sample for sample in case["exp_samples"] if label in sample["labels"]]
@@ -516,7 +523,7 @@ HARMLESS = {
 def seen_by_promtool(paths: list[Path]) -> list[bool]:
     """Return for each file of tests whether promtool finds that the rules are not as the tests say."""
     command = [program("promtool"), "test", "rules", *paths]
-    said = subprocess.run(command, env=IN_MEMORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+    said = subprocess.run(command, env=FOR_PROMTOOL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
     # The one line that every version has for each file.
     results = re.findall(r"^  (SUCCESS|FAILED:)$", said, re.MULTILINE)
     assert len(results) == len(paths), said

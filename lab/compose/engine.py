@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from lab.environment import for_tools
 from lab.errors import LabError
 from lab.paths import LOGS, ROOT
+from lab.settings import OFFICIAL_IMAGES
 
 PROJECT = "pomar"
 LABEL = "com.docker.compose"
@@ -24,6 +25,10 @@ ANSWER_SECONDS = 10
 #: What each worker of the shop uses before its first request, and their master and the metrics process together: with
 #: less, the kernel kills workers again and again.
 SHOP_MIB = 50
+#: The files that are used over compose.yaml, by kind of images.
+OVERRIDES = {"official": [], "debian": ["compose.debian.yaml"], "lookalike": ["images/lookalike/compose.yaml"]}
+#: How the names of the look-alikes begin. One with an official name would be taken for that image by the next lab.
+LOOKALIKE = "localhost/pomar/lookalike/"
 #: ``depends_on.restart`` is of 2.17, ``!reset`` of 2.18.
 _OLDEST_COMPOSE = (2, 18)
 #: From here on Compose has no builder of its own that knows secrets: it leaves BuildKit to another plugin.
@@ -253,12 +258,19 @@ def end(process: subprocess.Popen) -> None:
             return
 
 
+def _lookalikes() -> dict[str, str]:
+    """Return the image settings that name the look-alikes; Debian's base image is of the release that they are of."""
+    names = {name: name.removeprefix("IMAGE_").lower().replace("_", "-") for name in OFFICIAL_IMAGES}
+    built = {name: f"{LOOKALIKE}{short}:debian" for name, short in names.items()}
+    return built | {"IMAGE_DEBIAN": "localhost/pomar/debian:trixie"}
+
+
 class Compose:
     """`docker compose` for this checkout, with the lab's settings and the files of one kind of images."""
 
     def __init__(self, settings: Mapping[str, str], images: str) -> None:
-        self._files = [ROOT / "compose.yaml", *([ROOT / "compose.debian.yaml"] if images == "debian" else [])]
-        self._settings = settings
+        self._files = [ROOT / name for name in ("compose.yaml", *OVERRIDES[images])]
+        self._settings = {**settings, **(_lookalikes() if images == "lookalike" else {})}
 
     def command(self, *arguments: str) -> list[str]:
         """Return the whole command."""

@@ -21,7 +21,8 @@ class Entry:
     """One promised metric.
 
     ``type`` is as in the exposition format; a histogram stands for its ``_bucket``, ``_sum`` and ``_count``.
-    ``labels`` are those that the exporter sets. ``job`` is the target's. ``documented`` is the name under which it has
+    ``labels`` are those that the exporter sets, ``optional_labels`` those of them that only some of its versions set.
+    ``job`` is the target's. ``documented`` is the name under which it has
     been known. ``needs`` lists what a runtime must have for it. ``not_shown`` is why no dashboard and no rule has it.
     """
 
@@ -32,6 +33,7 @@ class Entry:
     job: str
     moves: str
     labels: tuple[str, ...] = ()
+    optional_labels: tuple[str, ...] = ()
     documented: str = ""
     needs: tuple[str, ...] = ()
     not_shown: str = ""
@@ -78,6 +80,10 @@ def _entry(row: object, path: Path) -> Entry:
             raise LabError(
                 f"{path.name}: {row['name']} has {name} {row[name]!r}, which is none of {', '.join(allowed)}."
             )
+    if stray := set(row.get("optional_labels", [])) - set(row.get("labels", [])):
+        raise LabError(
+            f"{path.name}: {row['name']} has optional_labels that are not in labels: {', '.join(sorted(stray))}."
+        )
     return Entry(**{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()})
 
 
@@ -104,7 +110,9 @@ def page(entries: Iterable[Entry]) -> str:
                 "| metric | type | unit | labels | meaning | moves |",
                 "|---|---|---|---|---|---|",
             ]
-        labels = ", ".join(f"`{label}`" for label in entry.labels)
+        labels = ", ".join(
+            f"`{label}`" + " (some versions)" * (label in entry.optional_labels) for label in entry.labels
+        )
         meaning = entry.help.replace("|", "\\|")
         if entry.documented:
             meaning += f" Documented as `{entry.documented}`."

@@ -32,3 +32,11 @@ def test_grafana_shows_visitors_everything_and_lets_them_change_nothing():
     assert environment["GF_USERS_ALLOW_SIGN_UP"] == "false"
     assert "GF_SECURITY_ADMIN_PASSWORD" not in environment
     assert not any("INSTALL_PLUGINS" in name for name in environment)
+
+
+def test_grafana_neither_installs_nor_updates_a_plugin():
+    """From 13.2 on, the update of a bundled plugin removes it first, and fails on a read-only root."""
+    environment = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["grafana"]["environment"]
+
+    assert environment["GF_PLUGINS_PREINSTALL_DISABLED"] == "true"
+    assert environment["GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES"] == "false"

@@ -1,9 +1,14 @@
 """The contract's own form, and the page made from it."""
 
+import json
+import re
+
 import pytest
+import yaml
 
 from lab import contract
 from lab.errors import LabError
+from lab.paths import ROOT
 
 GOOD = "- {name: up_total, type: counter, help: Ups., unit: ups, job: django, moves: load}\n"
 
@@ -21,6 +26,7 @@ GOOD = "- {name: up_total, type: counter, help: Ups., unit: ups, job: django, mo
         (GOOD.replace("moves: load", "moves: often"), "up_total has moves 'often'"),
         (GOOD.replace("moves: load", "moves: load, colour: red"), "up_total has the unknown field colour"),
         (GOOD + GOOD, "has up_total twice"),
+        (GOOD.replace("moves: load", "moves: load, optional_labels: [a]"), "optional_labels that are not in labels: a"),
     ],
 )
 def test_a_broken_contract_ends_in_a_sentence_that_names_the_entry(tmp_path, text, sentence):
@@ -50,3 +56,60 @@ def test_a_histogram_stands_for_its_three_kinds_of_sample(tmp_path):
     (entry,) = contract.load(path)
 
     assert entry.samples == ("ups_bucket", "ups_sum", "ups_count")
+
+
+def test_an_optional_label_is_named_as_such_on_the_page(tmp_path):
+    path = tmp_path / "contract.yaml"
+    path.write_text(GOOD.replace("moves: load", "moves: load, labels: [code, zone], optional_labels: [zone]"))
+
+    assert "| `code`, `zone` (some versions) |" in contract.page(contract.load(path))
+
+
+def queries() -> list[str]:
+    """Return every query of the rules, the dashboards and the docs, and the legends of the panels."""
+    rules = [*(ROOT / "prometheus" / "rules").glob("*.yaml"), *(ROOT / "prometheus" / "production").glob("*.yaml")]
+    groups = [group for file in rules for group in yaml.safe_load(file.read_text())["groups"]]
+    boards = [json.loads(file.read_text()) for file in (ROOT / "grafana" / "dashboards").glob("*.json")]
+    targets = [target for board in boards for panel in board["panels"] for target in panel.get("targets", [])]
+    docs = [file.read_text() for file in (ROOT / "docs").rglob("*.md")]
+    return [
+        *(rule["expr"] for group in groups for rule in group["rules"]),
+        *(f"{target['expr']} {target.get('legendFormat', '')}" for target in targets),
+        *(block for text in docs for block in re.findall(r"^```promql\n(.*?)^```", text, re.MULTILINE | re.DOTALL)),
+    ]
+
+
+def uses(query: str, label: str) -> bool:
+    """Return whether a query or its legend selects by a label, groups by it, joins on it or shows it."""
+    return bool(
+        re.search(rf"\b{label}\s*(=|!=|=~|!~)\s*\"|{{{{\s*{label}\s*}}}}", query)
+        or re.search(rf"\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\b{label}\b[^)]*\)", query)
+    )
+
+
+@pytest.mark.parametrize(
+    "query",
+    ['a{b="c", zone="d"}', "sum by (b, zone) (a)", "a / on(zone) b", "a * on (b) group_left (zone) c", "a {{zone}}"],
+)
+def test_a_label_that_a_query_uses_is_found(query):
+    assert uses(query, "zone")
+    assert not uses(query.replace("zone", "zones"), "zone")
+
+
+def test_no_query_uses_a_label_that_only_some_versions_have():
+    optional = [
+        (sample, label) for entry in contract.load() for sample in entry.samples for label in entry.optional_labels
+    ]
+    asked = queries()
+
+    assert len(optional) > 3
+    assert [
+        (query, label)
+        for query in asked
+        for name, label in optional
+        if re.search(rf"\b{name}\b", query) and uses(query, label)
+    ] == []
+    # And each of these metrics is asked for.
+    assert {name for name, _ in optional if any(re.search(rf"\b{name}\b", query) for query in asked)} == dict(
+        optional
+    ).keys()

@@ -1,0 +1,175 @@
+"""compose.yaml and .env against what the official images are: ``images/facts.yaml``.
+
+An image past its support is a warning here. To make it an error: ``pytest -W error::UserWarning`` on this file.
+"""
+
+import re
+import warnings
+from datetime import date
+
+import pytest
+
+from lab import image_facts, settings
+from tests.config.test_compose import COMPOSE, SERVICES
+
+ENV = settings.load({})
+FACTS = image_facts.facts()
+FIELDS = {
+    *("image", "source", "user", "users", "shell", "programs", "entrypoint", "cmd", "volumes", "folders"),
+    *("architectures", "end_of_support", "said_by"),
+}
+#: Each service with the facts of the official image that it runs.
+OFFICIAL = {
+    name: FACTS[variable[1]]
+    for name, service in SERVICES.items()
+    if (variable := re.fullmatch(r"\$\{(IMAGE_[A-Z_]+)\}", service["image"])) and variable[1] in FACTS
+}
+each_image = pytest.mark.parametrize("name", FACTS)
+each_service = pytest.mark.parametrize("name", OFFICIAL)
+
+
+def test_every_official_image_has_its_facts():
+    assert FACTS.keys() == set(settings.OFFICIAL_IMAGES)
+    assert len(OFFICIAL) > 10
+
+
+@each_image
+def test_the_facts_are_of_the_version_in_env(name):
+    # An optional image, empty in .env, keeps the facts of the one that is recommended.
+    assert ENV[name] in ("", FACTS[name]["image"]), f"read the sources of {ENV[name]} and update images/facts.yaml"
+
+
+@each_image
+def test_the_facts_of_an_image_are_complete(name):
+    facts = FACTS[name]
+
+    assert facts.keys() == FIELDS
+    assert {"repository", "file", "commit"} <= facts["source"].keys() <= {"repository", "file", "commit", "read"}
+    assert re.fullmatch(r"[0-9a-f]{40}|unknown", facts["source"]["commit"])
+    for user in (facts["user"], *facts["users"].values()):
+        assert re.fullmatch(r"\d+:\d+", user)
+    for folder, owner in facts["folders"].items():
+        assert folder.startswith("/")
+        assert re.fullmatch(r"\d+:\d+ [0-7]{4}", owner)
+    assert isinstance(facts["end_of_support"], date) or facts["end_of_support"] == "unknown"
+    assert facts["said_by"]
+    # No health check and no script without a shell.
+    assert ("sh" in facts["programs"]) == (facts["shell"] != "none")
+
+
+@each_image
+def test_an_image_is_published_for_both_architectures(name):
+    assert FACTS[name]["architectures"] == ["amd64", "arm64"]
+
+
+def ids(service: str) -> tuple[int, int]:
+    """Return the user and the group that a service runs as."""
+    user, facts = SERVICES[service].get("user", ""), OFFICIAL[service]
+    uid, _, gid = facts["users"].get(user, user or facts["user"]).partition(":")
+    return int(uid), int(gid)
+
+
+@each_service
+def test_a_service_runs_as_a_user_of_its_image(name):
+    """But for images from scratch, in which no file belongs to anybody: there every user is as good."""
+    user, facts = SERVICES[name].get("user", ""), OFFICIAL[name]
+
+    if facts["folders"]:
+        assert user in {"", facts["user"], *facts["users"], *facts["users"].values()}
+    else:
+        assert re.fullmatch(r"\d+:\d+", user)
+
+
+@each_service
+def test_a_health_check_runs_a_program_that_the_image_has(name):
+    if OFFICIAL[name]["shell"] == "none":
+        assert "healthcheck" not in SERVICES[name]
+    else:
+        kind, program, *_ = SERVICES[name]["healthcheck"]["test"]
+        assert kind == "CMD"
+        assert program in OFFICIAL[name]["programs"]
+
+
+@each_service
+def test_an_entrypoint_that_is_replaced_runs_a_program_that_the_image_has(name):
+    """And a command takes the place of the image's own only where a program of the image takes it as its arguments."""
+    service, facts = SERVICES[name], OFFICIAL[name]
+
+    if "entrypoint" in service:
+        assert service["entrypoint"][0] in facts["programs"]
+    else:
+        assert facts["entrypoint"]
+        assert isinstance(service.get("command", []), list)
+
+
+def writable(owner: str, mode: int, user: tuple[int, int]) -> bool:
+    """Return whether a user may write to a folder of an owner, ``uid:gid``, and a mode."""
+    uid, gid = map(int, owner.split(":"))
+    shift = 6 if uid == user[0] else 3 if gid == user[1] else 0
+    return mode >> shift & 3 == 3
+
+
+def folder(service: str, path: str) -> tuple[str, int | None]:
+    """Return the owner and the mode of a folder in a service's image; one that is missing is made by the engine."""
+    owner, mode = OFFICIAL[service]["folders"].get(path, "0:0 ").split(" ")
+    return owner, int(mode, 8) if mode else None
+
+
+def tmpfs(service: str) -> list[tuple[str, dict[str, str]]]:
+    """Return the temporary file systems of a service, each with its options."""
+    mounts = (mount.partition(":") for mount in SERVICES[service].get("tmpfs", []))
+    return [(path, dict(option.split("=") for option in options.split(","))) for path, _, options in mounts]
+
+
+@each_service
+def test_a_tmpfs_can_be_written_by_the_services_user(name):
+    for path, options in tmpfs(name):
+        mode = int(options["mode"], 8) if "mode" in options else folder(name, path)[1]
+        # Where the image has no such folder, the mode is the kernel's.
+        assert writable(
+            f"{options.get('uid', 0)}:{options.get('gid', 0)}", 0o1777 if mode is None else mode, ids(name)
+        ), path
+
+
+@each_service
+def test_a_tmpfs_over_a_folder_of_the_images_own_user_says_its_mode(name):
+    """Its mode would be the folder's, and its owner root: another version of the image may have another mode."""
+    for path, options in tmpfs(name):
+        if folder(name, path)[0] != "0:0":
+            assert "mode" in options, path
+
+
+@each_service
+def test_a_volume_that_is_written_belongs_to_the_services_user(name):
+    """By the image's folder, of which an empty volume takes owner and mode, or because `prepare` made it."""
+    prepared = {mount.partition(":")[0] for mount in SERVICES["prepare"]["volumes"]}
+    for mount in SERVICES[name].get("volumes", []):
+        source, path, *options = mount.split(":")
+        if source in COMPOSE["volumes"] and "ro" not in options and source not in prepared:
+            owner, mode = folder(name, path)
+            assert writable(owner, mode or 0, ids(name)), mount
+
+
+@each_service
+def test_no_volume_of_an_image_stays_anonymous(name):
+    mounted = {mount.split(":")[1] for mount in SERVICES[name].get("volumes", [])} | {path for path, _ in tmpfs(name)}
+
+    assert mounted >= set(OFFICIAL[name]["volumes"])
+
+
+@each_image
+def test_an_image_is_still_supported(name):
+    for sentence in image_facts.past_support(date.today(), {name: FACTS[name]}):
+        warnings.warn(sentence, stacklevel=1)
+
+
+def test_an_image_past_its_support_is_named():
+    facts = {
+        "IMAGE_A": {"image": "a:1", "end_of_support": date(2026, 6, 25), "said_by": "a.example"},
+        "IMAGE_B": {"image": "b:1", "end_of_support": "unknown", "said_by": "nobody"},
+    }
+
+    assert image_facts.past_support(date(2026, 6, 25), facts) == []
+    assert image_facts.past_support(date(2026, 6, 26), facts) == [
+        "a:1 has not been supported since 2026-06-25 (a.example)."
+    ]

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """uWSGI's statistics as Prometheus metrics, with the names of timonwong/uwsgi_exporter 1.3.0.
 
-A stand-in for machines where that image cannot run: names, types, labels and HELP texts are its own, so that
+Instead of that program, which has had no release since 2023: names, types, labels and HELP texts are its own, so that
 rules and dashboards need not know which of the two they read. Like it, this asks uWSGI at each scrape and
 keeps nothing: a failed fetch exposes ``uwsgi_up 0`` and no figure of uWSGI. Two differences: a key that uWSGI
-leaves out is left out (there: 0), and a document without ``workers`` counts as a failed fetch. Metrics of
-single cores and of uWSGI's caches are not here.
+leaves out is left out (there: 0), and a document without ``workers`` counts as a failed fetch.
+
+``--collect.cores`` needs a uWSGI without ``stats-no-cores``, which the lab sets: with the cores, the stats server shows
+the variables of every request in flight, cookies included, to anyone who can connect to it.
 
     python exporters/uwsgi_exporter.py --stats.uri=http://localhost:1717 --web.listen-address=127.0.0.1:9117
 """
@@ -28,6 +30,8 @@ from uwsgi_stats.source import StatsError, StatsSource
 
 # Taken off the time that Prometheus grants a scrape, so that the answer is there before Prometheus gives up.
 SCRAPE_TIMEOUT_MARGIN = 0.25
+# prometheus_client adds _total to the name of every counter; the original's counters of caches have none.
+CACHE_COUNTER = re.compile(rb"^(# (?:HELP|TYPE) uwsgi_cache_(?:hits|misses|full))_total ", re.MULTILINE)
 # The text format, as every release of prometheus_client writes it.
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -35,9 +39,10 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class UwsgiExporter:
     """Fetches uWSGI's statistics once for each scrape and counts how that went."""
 
-    def __init__(self, source: StatsSource, timeout: float):
+    def __init__(self, source: StatsSource, timeout: float, *, cores: bool):
         self._source = source
         self._timeout = timeout
+        self._cores = cores
         self._lock = threading.Lock()
         self._scrapes = 0
         self._errors = 0
@@ -53,12 +58,12 @@ class UwsgiExporter:
         families: list[Metric] = []
         failure = ""
         try:
-            families = stats_families(self._source.read(timeout), self._source.uri)
+            families = stats_families(self._source.read(timeout), self._source.uri, cores=self._cores)
         except StatsError as error:
             failure = str(error)
         registry = CollectorRegistry()
         registry.register(_Ready(families + self._own_families(failure, time.monotonic() - started)))
-        return generate_latest(registry)
+        return CACHE_COUNTER.sub(rb"\1 ", generate_latest(registry))
 
     def _own_families(self, failure: str, seconds: float) -> list[Metric]:
         with self._lock:
@@ -222,11 +227,17 @@ def main() -> None:
     flags.add_argument("--stats.timeout", dest="timeout", type=duration, default="3s", metavar="DURATION")
     flags.add_argument("--web.listen-address", dest="address", type=listen_address, default=":9117")
     flags.add_argument("--web.telemetry-path", dest="path", type=metrics_path, default="/metrics")
+    flags.add_argument(
+        "--collect.cores",
+        dest="cores",
+        action="store_true",
+        help="also export the cores of each worker; needs a uWSGI without stats-no-cores",
+    )
     options = flags.parse_args()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    exporter = UwsgiExporter(options.source, options.timeout)
+    exporter = UwsgiExporter(options.source, options.timeout, cores=options.cores)
     host, port = options.address
     try:
         server = Server(options.address, exporter, options.path)

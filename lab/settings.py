@@ -41,7 +41,7 @@ def _retention_size(value: str) -> str:
 _image = _matching(r"[a-z0-9][a-z0-9._/:-]*[:@][A-Za-z0-9._:-]+", "the name of an image with its version")
 
 
-#: The official images of the Compose runtime, each with its exact version.
+#: The official images of the Compose runtime, each with its exact version; an empty one is not used.
 OFFICIAL_IMAGES = (
     "IMAGE_PAUSE",
     "IMAGE_NGINX",
@@ -101,6 +101,7 @@ CHECKS = {
     "IMAGES": _matching("auto|official|debian|lookalike", "auto, official, debian or lookalike"),
     "DEBIAN_SUITE": _matching(r"[a-z]+", "the name of a release of Debian, such as trixie"),
     **dict.fromkeys(OFFICIAL_IMAGES, _image),
+    "IMAGE_UWSGI_EXPORTER": lambda value: value and _image(value),
 }
 
 

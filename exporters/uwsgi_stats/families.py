@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
 from uwsgi_stats.source import StatsError
 
@@ -58,10 +58,33 @@ WORKER_APP = (
     Figure("requests_total", "Total number of requests.", "requests"),
     Figure("exceptions_total", "Total number of exceptions.", "exceptions"),
 )
+WORKER_CORE = (
+    Figure("busy", "Is core busy", "in_request"),
+    Figure("requests_total", "Total number of requests.", "requests"),
+    Figure("static_requests_total", "Total number of static requests.", "static_requests"),
+    Figure("routed_requests_total", "Total number of routed requests.", "routed_requests"),
+    Figure("offloaded_requests_total", "Total number of offloaded requests.", "offloaded_requests"),
+    Figure("write_errors_total", "Total number of write errors.", "write_errors"),
+    Figure("read_errors_total", "Total number of read errors.", "read_errors"),
+)
+# Counters that the original names without _total.
+CACHE_COUNTERS = (
+    Figure("hits", "Total number of hits.", "hits"),
+    Figure("misses", "Total number of misses.", "miss"),
+    Figure("full", "Total Number of times cache full was hit.", "full"),
+)
+CACHE = (
+    *CACHE_COUNTERS,
+    Figure("items", "Items in cache.", "items"),
+    Figure("max_items", "Max items for this cache.", "max_items"),
+)
 
 
-def stats_families(stats: dict[str, Any], uri: str) -> list[Metric]:
-    """Turn uWSGI's statistics into metrics; raises StatsError when a value has not the type it must have."""
+def stats_families(stats: dict[str, Any], uri: str, *, cores: bool = False) -> list[Metric]:
+    """Turn uWSGI's statistics into metrics, with ``cores`` those of each core of a worker as well.
+
+    Raises StatsError when a value has not the type it must have.
+    """
     # A worker with id 0 is a place that the cheaper mode keeps free.
     workers = {(str(worker["id"]),): worker for worker in _rows(stats, "workers") if _number(worker, "id")}
     # Two sockets may share name and protocol: the first one stands for both, as in the original.
@@ -73,6 +96,12 @@ def stats_families(stats: dict[str, Any], uri: str) -> list[Metric]:
         for worker_id, worker in workers.items()
         for app in _rows(worker, "apps")
     }
+    cores_of_workers = {
+        (*worker_id, str(_number(core, "id"))): core
+        for worker_id, worker in (workers.items() if cores else ())
+        for core in _rows(worker, "cores")
+    }
+    caches = {(_text(cache, "name"),): cache for cache in _rows(stats, "caches")}
     pool = {(): stats | {"workers": len(workers)}}
     counted_workers = {labels: _with_counts(worker) for labels, worker in workers.items()}
     return [
@@ -80,6 +109,8 @@ def stats_families(stats: dict[str, Any], uri: str) -> list[Metric]:
         *_table("uwsgi_socket_", SOCKET, uri, ("name", "proto"), sockets),
         *_table("uwsgi_worker_", WORKER, uri, ("worker_id",), counted_workers),
         *_table("uwsgi_worker_app_", WORKER_APP, uri, ("worker_id", "app_id", "mountpoint", "chdir"), apps),
+        *_table("uwsgi_worker_core_", WORKER_CORE, uri, ("worker_id", "core_id"), cores_of_workers),
+        *_table("uwsgi_cache_", CACHE, uri, ("name",), caches),
     ]
 
 
@@ -97,11 +128,14 @@ def _table(
     rows: dict[tuple[str, ...], dict[str, Any]],
 ) -> Iterator[Metric]:
     for figure in figures:
-        kind = CounterMetricFamily if figure.name.endswith("_total") else GaugeMetricFamily
-        family = kind(prefix + figure.name, figure.help, labels=("stats_uri", *label_names))
-        for labels, row in rows.items():
+        name = prefix + figure.name
+        counter = name.endswith("_total") or figure in CACHE_COUNTERS
+        # As CounterMetricFamily, which would add _total to each sample's name as well.
+        family = Metric(name.removesuffix("_total"), figure.help, "counter" if counter else "gauge")
+        for values, row in rows.items():
             if figure.key in row:
-                family.add_metric((uri, *labels), _number(row, figure.key) / figure.divisor)
+                labels = dict(zip(("stats_uri", *label_names), (uri, *values), strict=True))
+                family.add_sample(name, labels, _number(row, figure.key) / figure.divisor)
         if family.samples:
             yield family
 

@@ -259,10 +259,10 @@ def end(process: subprocess.Popen) -> None:
 
 
 def _lookalikes() -> dict[str, str]:
-    """Return the image settings that name the look-alikes; Debian's base image is of the release that they are of."""
+    """Return the image settings that name the look-alikes; the lab's own images are built upon Debian's of today."""
     names = {name: name.removeprefix("IMAGE_").lower().replace("_", "-") for name in OFFICIAL_IMAGES}
     built = {name: f"{LOOKALIKE}{short}:debian" for name, short in names.items()}
-    return built | {"IMAGE_DEBIAN": "localhost/pomar/debian:trixie"}
+    return built | {"IMAGE_DEBIAN": "localhost/pomar/debian:trixie", "IMAGE_UWSGI_EXPORTER": ""}
 
 
 class Compose:

@@ -91,7 +91,8 @@ def _there(what: str, name: str) -> bool:
 
 def _missing(settings: Mapping[str, str]) -> list[str]:
     """Return the official images that are not here, those that others are built upon included."""
-    return [settings[name] for name in OFFICIAL_IMAGES if not _there("image", settings[name])]
+    names = [settings[name] for name in OFFICIAL_IMAGES if settings[name]]
+    return [name for name in names if not _there("image", name)]
 
 
 def _pull(settings: Mapping[str, str]) -> None:

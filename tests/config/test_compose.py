@@ -1,13 +1,16 @@
 """compose.yaml and its Debian kind as files: pinned, hardened, limited, and the same parts as the host."""
 
 import configparser
+import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
 from lab import settings
+from lab.compose.engine import Compose
 from lab.compose.runtime import FIXED, ONE_SHOTS
 from lab.parts import PARTS, parts_with
 from lab.paths import ROOT
@@ -15,7 +18,7 @@ from lab.paths import ROOT
 #: Images without a shell, in which no check can run: Prometheus's `up` and `make up` watch them.
 WITHOUT_A_SHELL = {"shop", "nginx-exporter", "redis-exporter"}
 #: The project's own images, which it builds of pinned ones.
-OWN = {f"localhost/pomar/{name}:official" for name in ("app", "loadtest", "access-log-exporter")}
+OWN = {f"localhost/pomar/{name}:official" for name in ("app", "loadtest", "uwsgi-exporter", "access-log-exporter")}
 ENDING = {*ONE_SHOTS, "loadtest"}
 
 
@@ -57,7 +60,7 @@ def test_every_image_is_pinned_to_an_exact_version(service):
 
 
 def test_every_pinned_image_is_used():
-    used = set(re.findall(r"\$\{(IMAGE_[A-Z_]+)\}", (ROOT / "compose.yaml").read_text()))
+    used = set(re.findall(r"\$\{(IMAGE_[A-Z_]+)[}:]", (ROOT / "compose.yaml").read_text()))
 
     assert used == set(settings.OFFICIAL_IMAGES)
 
@@ -198,7 +201,31 @@ def test_every_debian_image_has_its_target():
     builds = [service.get("build", {}) for service in DEBIAN.values() if service]
     wanted = {build["target"] for build in builds if "target" in build}
 
-    assert targets - {"base"} == wanted | {SERVICES["access-log-exporter"]["build"]["target"]}
+    # Both kinds build these two.
+    wanted |= {SERVICES[name]["build"]["target"] for name in ("uwsgi-exporter", "access-log-exporter")}
+    assert targets - {"base", "own-uwsgi-exporter"} == wanted
+
+
+@pytest.mark.skipif(not shutil.which("docker"), reason="no docker command to ask with")
+@pytest.mark.parametrize(
+    ("kind", "setting", "base"),
+    [
+        ("official", "", "own-uwsgi-exporter"),
+        ("official", "timonwong/uwsgi-exporter:v1.3.0", "timonwong/uwsgi-exporter:v1.3.0"),
+        ("debian", "", "own-uwsgi-exporter"),
+        ("debian", "timonwong/uwsgi-exporter:v1.3.0", "own-uwsgi-exporter"),
+    ],
+)
+def test_the_labs_uwsgi_exporter_is_built_unless_an_official_image_replaces_it(kind, setting, base):
+    wanted = settings.load({"IMAGE_UWSGI_EXPORTER": setting})
+
+    read = json.loads(Compose(wanted, kind).must("config", "--format", "json"))["services"]["uwsgi-exporter"]
+
+    # The image that replaces it is built upon, and so gets a name of the project's own, which no registry is asked for.
+    assert read["build"]["target"] == "uwsgi-exporter"
+    assert read["build"]["args"]["UWSGI_EXPORTER"] == base
+    assert read["image"].startswith("localhost/pomar/uwsgi-exporter:")
+    assert (ROOT / "images" / "Dockerfile").read_text().count("FROM ${UWSGI_EXPORTER} AS uwsgi-exporter\n") == 1
 
 
 def test_what_is_fixed_in_containers_is_the_hosts_default():

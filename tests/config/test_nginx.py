@@ -7,10 +7,13 @@ import subprocess
 from contextlib import suppress
 from string import Template
 
+import psutil
 import pytest
+import yaml
 
 from lab import local
-from tests.config.front import HOSTS, ROOT, Front, read_all
+from lab.host.runtime import FEWEST_FILES
+from tests.config.front import HOSTS, ROOT, Front, ending, read_all
 from tests.eventually import eventually
 
 METHODS_OF_A_PAGE = "GET, HEAD, POST"
@@ -37,7 +40,39 @@ def test_the_configuration_needs_no_root_and_no_newer_nginx_than_debian_12():
     ]
 
     assert len(directives) > 100
-    assert set(directives) & {"user", "http2", "daemon", "worker_rlimit_nofile", "worker_priority"} == set()
+    assert set(directives) & {"user", "http2", "daemon", "worker_priority"} == set()
+
+
+def test_a_worker_may_open_two_files_a_connection_and_no_runtime_allows_fewer():
+    text = (ROOT / "nginx" / "nginx.conf").read_text()
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["nginx"]
+    limits = dict(re.findall(r"^\s*(worker_rlimit_nofile|worker_connections) (\d+);", text, re.MULTILINE))
+    files = int(limits["worker_rlimit_nofile"])
+
+    assert files == 2 * int(limits["worker_connections"])
+    assert files <= FEWEST_FILES
+    assert files <= compose["ulimits"]["nofile"]
+
+
+def test_a_worker_gets_its_open_files_on_a_machine_that_allows_just_enough(tmp_path):
+    front = Front(tmp_path)
+    command = ["prlimit", f"--nofile=1024:{FEWEST_FILES}", *front.command()]
+    with (
+        (tmp_path / "logs" / "error.log").open("wb") as log,
+        ending(command, stderr=log) as process,
+    ):
+        workers = eventually(
+            lambda: psutil.Process(process.pid).children(),
+            because="the workers start",
+            wanted=lambda them: len(them) == 2,
+        )
+        eventually(
+            lambda: {worker.rlimit(psutil.RLIMIT_NOFILE)[0] for worker in workers},
+            because="each worker raises its limit",
+            wanted=lambda limits: limits == {2048},
+        )
+
+    assert (tmp_path / "logs" / "error.log").read_text() == ""
 
 
 def test_only_the_rendered_part_knows_an_address_or_a_port():

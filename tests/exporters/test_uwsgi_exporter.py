@@ -1,6 +1,7 @@
 """The uWSGI exporter as a program, before servers that answer well, badly, slowly or not at all."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -49,6 +50,19 @@ def test_a_worker_counter_has_the_originals_name_whatever_format_is_asked_for(re
         assert "\n# TYPE uwsgi_worker_requests_total counter\n" in answer.text
         assert f'\nuwsgi_worker_requests_total{{stats_uri="{uri}",worker_id="2"}} 5.0\n' in answer.text
         assert "_created" not in answer.text
+
+
+def test_a_counter_of_a_cache_has_the_originals_name_without_total(recorded, serve, start_exporter):
+    cache = {"name": "\n# TYPE uwsgi_cache_hits_total ", "hits": 5, "miss": 2, "full": 1}
+    shown = "\\n# TYPE uwsgi_cache_hits_total "
+    uri = f"tcp://{serve(json.dumps(json.loads(recorded) | {'caches': [cache]}).encode())}"
+
+    text = _scrape(start_exporter(uri)).text
+
+    for name, value in (("hits", 5), ("misses", 2), ("full", 1)):
+        assert f"\n# TYPE uwsgi_cache_{name} counter\n" in text
+        assert len(re.findall(f"\n# HELP uwsgi_cache_{name} Total [Nn]umber of ", text)) == 1
+        assert _series(text)[f'uwsgi_cache_{name}{{name="{shown}",stats_uri="{uri}"}}'] == value
 
 
 def test_statistics_over_http_carry_the_word_of_the_flag(recorded, serve, start_exporter):

@@ -1,5 +1,6 @@
 """The exporter beside a real uWSGI: what was sent is what is counted."""
 
+import re
 import subprocess
 
 import pytest
@@ -10,9 +11,21 @@ from lab.ports import free_ports
 from tests.eventually import eventually
 from tests.programs import program
 
+#: It does with the cache `fruit` what the query says, such as `get=apple&set=pear`; `fetch=URL` sends that page.
 APPLICATION = """
+import uwsgi
+from urllib.parse import parse_qsl
+from urllib.request import urlopen
+
 def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
+    for verb, key in parse_qsl(environ["QUERY_STRING"]):
+        if verb == "get":
+            uwsgi.cache_get(key, "fruit")
+        elif verb == "set":
+            uwsgi.cache_set(key, b"1", 0, "fruit")
+        elif verb == "fetch":
+            return [urlopen(key, timeout=5).read()]
     return [b"hello"]
 """
 
@@ -32,7 +45,8 @@ def uwsgi(request, tmp_path):
             "--memory-report",
             "--disable-logging",
         ),
-        *(f"--http-socket=127.0.0.1:{http}", f"--stats=127.0.0.1:{stats}", "--stats-no-cores"),
+        *(f"--http-socket=127.0.0.1:{http}", f"--stats=127.0.0.1:{stats}"),
+        *("--cache2=name=fruit,items=4", "--cache2=name=nuts,items=9"),
         *(f"--chdir={tmp_path}", "--wsgi-file=hello.py"),
         *(["--stats-http"] if request.param == "http" else []),
     ]
@@ -77,3 +91,58 @@ def test_as_many_requests_as_were_sent_are_counted(uwsgi, start_exporter):
     assert _sum(after, "uwsgi_up") == 1
     assert _sum(gone, "uwsgi_up") == 0
     assert not [sample for sample in gone if "stats_uri" in sample.labels]
+
+
+def test_as_many_hits_and_misses_of_a_cache_as_were_made_are_counted(uwsgi, start_exporter):
+    application, stats, _ = uwsgi
+    exporter = start_exporter(stats)
+
+    # Of 4 items uWSGI keeps one free.
+    sets = "set=apple&set=pear&set=plum&set=quince&set=sloe"
+    for query in ("get=apple&get=pear", sets, *["get=apple&get=pear&get=quince"] * 7):
+        requests.get(f"{application}?{query}", timeout=5)
+    # Not by the client library, which reads counters as if their names ended in _total.
+    page = requests.get(f"{exporter.url}/metrics", timeout=5).text
+
+    found = re.findall(r'^uwsgi_cache_(\w+){name="(\w+)",stats_uri="(.+)"} (.+)$', page, flags=re.MULTILINE)
+    assert {source for _, _, source, _ in found} == {stats}
+    assert {(cache, name): float(value) for name, cache, _, value in found} == {
+        ("fruit", "hits"): 2 * 7,
+        ("fruit", "misses"): 2 + 7,
+        ("fruit", "full"): 2,
+        ("fruit", "items"): 3,
+        ("fruit", "max_items"): 4,
+        ("nuts", "hits"): 0,
+        ("nuts", "misses"): 0,
+        ("nuts", "full"): 0,
+        ("nuts", "items"): 0,
+        ("nuts", "max_items"): 9,
+    }
+
+
+def test_as_many_requests_of_a_core_as_were_sent_are_counted(uwsgi, start_exporter):
+    application, stats, _ = uwsgi
+    with_cores, without = start_exporter(stats, "--collect.cores"), start_exporter(stats)
+
+    for _ in range(41):
+        requests.get(application, timeout=5)
+    # A request that is in flight while the exporter reads the statistics.
+    during = requests.get(
+        application, params={"fetch": f"{with_cores.url}/metrics"}, cookies={"sessionid": "secret"}, timeout=5
+    ).text
+    # uWSGI frees a core a moment after the client has its response.
+    after = eventually(
+        lambda: _scrape(with_cores),
+        because="no core is busy",
+        wanted=lambda samples: _sum(samples, "uwsgi_worker_core_busy") == 0,
+    )
+
+    families = {family.name: family for family in text_string_to_metric_families(during)}
+    assert _sum(families["uwsgi_worker_core_busy"].samples, "uwsgi_worker_core_busy") == 1
+    assert "secret" not in during
+    assert _sum(after, "uwsgi_worker_core_requests_total") == 42
+    cores = {
+        (s.labels["worker_id"], s.labels["core_id"]) for s in after if s.name == "uwsgi_worker_core_requests_total"
+    }
+    assert cores == {("1", "0"), ("2", "0")}
+    assert not [sample for sample in _scrape(without) if sample.name.startswith("uwsgi_worker_core_")]

@@ -32,6 +32,9 @@ GAUGES = {
     "uwsgi_worker_idle": "Is core in idle",
     "uwsgi_worker_cheap": "Is core in cheap mode",
     "uwsgi_worker_app_startup_time_seconds": "How long this app took to start.",
+    "uwsgi_worker_core_busy": "Is core busy",
+    "uwsgi_cache_items": "Items in cache.",
+    "uwsgi_cache_max_items": "Max items for this cache.",
 }
 COUNTERS = {
     "uwsgi_worker_requests_total": "Total number of requests.",
@@ -42,13 +45,43 @@ COUNTERS = {
     "uwsgi_worker_transmitted_bytes_total": "Worker transmitted bytes.",
     "uwsgi_worker_app_requests_total": "Total number of requests.",
     "uwsgi_worker_app_exceptions_total": "Total number of exceptions.",
+    "uwsgi_worker_core_requests_total": "Total number of requests.",
+    "uwsgi_worker_core_static_requests_total": "Total number of static requests.",
+    "uwsgi_worker_core_routed_requests_total": "Total number of routed requests.",
+    "uwsgi_worker_core_offloaded_requests_total": "Total number of offloaded requests.",
+    "uwsgi_worker_core_write_errors_total": "Total number of write errors.",
+    "uwsgi_worker_core_read_errors_total": "Total number of read errors.",
+    "uwsgi_cache_hits": "Total number of hits.",
+    "uwsgi_cache_misses": "Total number of misses.",
+    "uwsgi_cache_full": "Total Number of times cache full was hit.",
 }
 
+#: What uWSGI 2.0.31 says of a cache and of a core in a request.
+CACHE = json.loads(
+    """{"name": "fruit", "hash": "djb33x", "hashsize": 65536, "keysize": 2048, "max_items": 4, "blocks": 4,
+    "blocksize": 65536, "items": 3, "hits": 5, "miss": 2, "full": 1, "last_modified_at": 0}"""
+)
+CORE = json.loads(
+    """{"id": 0, "requests": 41, "static_requests": 6, "routed_requests": 7, "offloaded_requests": 8,
+    "write_errors": 9, "read_errors": 10, "in_request": 1, "vars": ["HTTP_COOKIE=sessionid=secret"],
+    "req_info": {"request_start": 1795473724}}"""
+)
 
-def _samples(stats: dict[str, Any]) -> dict[tuple, float]:
+
+@pytest.fixture
+def full(recorded) -> dict[str, Any]:
+    """The recorded statistics with two caches and with a core of each worker."""
+    stats = parse_stats(recorded)
+    stats["caches"] = [CACHE, CACHE | {"name": "", "hits": 6}]
+    for worker in stats["workers"]:
+        worker["cores"] = [CORE, CORE | {"id": 1, "in_request": 0}]
+    return stats
+
+
+def _samples(stats: dict[str, Any], **options) -> dict[tuple, float]:
     """All samples, by name and labels other than ``stats_uri``, which each of them must carry."""
     samples = {}
-    for family in stats_families(stats, URI):
+    for family in stats_families(stats, URI, **options):
         for sample in family.samples:
             labels = dict(sample.labels)
             assert labels.pop("stats_uri") == URI
@@ -56,11 +89,11 @@ def _samples(stats: dict[str, Any]) -> dict[tuple, float]:
     return samples
 
 
-def test_every_metric_has_the_name_type_and_help_of_the_original(recorded):
-    families = stats_families(parse_stats(recorded), URI)
+def test_every_metric_has_the_name_type_and_help_of_the_original(full):
+    families = stats_families(full, URI, cores=True)
 
-    gauges = {family.name: family.documentation for family in families if family.type == "gauge"}
-    counters = {f"{family.name}_total": family.documentation for family in families if family.type == "counter"}
+    gauges = {family.samples[0].name: family.documentation for family in families if family.type == "gauge"}
+    counters = {family.samples[0].name: family.documentation for family in families if family.type == "counter"}
     assert gauges == GAUGES
     assert counters == COUNTERS
     assert len(families) == len(GAUGES) + len(COUNTERS)
@@ -82,6 +115,28 @@ def test_recorded_statistics_become_their_figures_in_base_units(recorded):
     assert samples[("uwsgi_worker_apps", "1")] == 1
     assert samples[("uwsgi_worker_cores", "1")] == 0
     assert samples[("uwsgi_worker_app_requests_total", "2", "0", "", "")] == 6
+
+
+def test_each_cache_has_its_counters_and_its_size(full):
+    samples = _samples(full)
+
+    assert samples[("uwsgi_cache_hits", "fruit")] == 5
+    assert samples[("uwsgi_cache_misses", "fruit")] == 2
+    assert samples[("uwsgi_cache_full", "fruit")] == 1
+    assert samples[("uwsgi_cache_items", "fruit")] == 3
+    assert samples[("uwsgi_cache_max_items", "fruit")] == 4
+    assert samples[("uwsgi_cache_hits", "")] == 6
+
+
+def test_cores_are_left_out_unless_they_are_asked_for(full):
+    without, samples = _samples(full), _samples(full, cores=True)
+
+    assert {key: value for key, value in samples.items() if not key[0].startswith("uwsgi_worker_core_")} == without
+    assert samples[("uwsgi_worker_core_busy", "2", "0")] == 1
+    assert samples[("uwsgi_worker_core_busy", "2", "1")] == 0
+    counts = ("requests", "static_requests", "routed_requests", "offloaded_requests", "write_errors", "read_errors")
+    assert [samples[(f"uwsgi_worker_core_{name}_total", "1", "0")] for name in counts] == [41, 6, 7, 8, 9, 10]
+    assert "secret" not in repr(samples)
 
 
 @pytest.mark.parametrize(
@@ -156,11 +211,16 @@ def test_a_figure_that_uwsgi_leaves_out_is_left_out(recorded):
         (b'{"workers": [{"id": 1, "apps": {}}]}', "'apps' .* not a list of objects"),
         (b'{"workers": [{"id": 1, "apps": [{"id": 0, "chdir": []}]}]}', "'chdir' .* not a text"),
         (b'{"workers": [], "sockets": [{"name": 1}]}', "'name' .* not a text"),
+        (b'{"workers": [], "caches": {}}', "'caches' .* not a list of objects"),
+        (b'{"workers": [], "caches": [{"name": 1}]}', "'name' .* not a text"),
+        (b'{"workers": [], "caches": [{"hits": "1"}]}', "'hits' .* not a whole number"),
+        (b'{"workers": [{"id": 1, "cores": [{}]}]}', "'id' .* not a whole number"),
+        (b'{"workers": [{"id": 1, "cores": [{"id": 0, "in_request": []}]}]}', "'in_request' .* not a whole number"),
     ],
 )
 def test_a_broken_document_is_refused_as_a_whole(text, reason):
     with pytest.raises(StatsError, match=reason):
-        stats_families(parse_stats(text), URI)
+        stats_families(parse_stats(text), URI, cores=True)
 
 
 def test_a_path_that_is_not_utf_8_does_not_hide_the_figures(recorded):

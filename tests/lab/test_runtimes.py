@@ -233,6 +233,21 @@ def test_a_limit_that_the_engine_cannot_keep_is_said_before_anything_starts(chan
         engine.refuse_limits(wanted, says)
 
 
+@pytest.mark.parametrize("setting", ["", "timonwong/uwsgi-exporter:v1.3.0"])
+def test_every_official_image_that_is_set_is_pulled_and_no_other(monkeypatch, tmp_path, setting):
+    script_in(tmp_path / "docker", f"""echo "$@" >>{tmp_path}/asked; [ "$1" = pull ]""")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    wanted = settings.load({"IMAGES": "auto", "IMAGE_UWSGI_EXPORTER": setting})
+
+    kind, why = images.choose(wanted)
+
+    lines = (tmp_path / "asked").read_text().splitlines()
+    pulled = {line.removeprefix("pull --quiet ") for line in lines if line.startswith("pull")}
+    assert (kind, why) == ("official", "they can be pulled")
+    assert pulled == {value for name, value in wanted.items() if name.startswith("IMAGE_") and value}
+    assert (setting in pulled) == bool(setting)
+
+
 @pytest.mark.parametrize(
     ("log", "reason"),
     [

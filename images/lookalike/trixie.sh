@@ -28,5 +28,5 @@ for program in valkey-server valkey-cli; do
     put valkey /usr/bin/$program /usr/local/bin/$program
 done
 cp /lookalike/valkey-entrypoint.sh /image/valkey/usr/local/bin/docker-entrypoint.sh
-folder valkey 999:1000 0755 /data
+folder valkey 999:1000 1777 /data
 folder valkey 999:1000 1777 /run/valkey

@@ -18,12 +18,13 @@ BUILD_LOG = "images.log"
 PULL_SECONDS = 600
 #: The releases of Debian that the look-alikes of the official images take their programs from.
 LOOKALIKE_SUITES = ("forky", "trixie")
-#: As Docker's own images of Debian are made: no manuals, no caches of apt.
+#: As Docker's own images of Debian are made: no manuals, no caches of apt, no wait for the disk after each package.
 LEAN = (
     # A mirror may be behind, as a frozen one is.
     '--aptopt=Acquire::Check-Valid-Until "false"',
     '--aptopt=Dir::Cache::pkgcache ""',
     '--aptopt=Dir::Cache::srcpkgcache ""',
+    "--dpkgopt=force-unsafe-io",
     *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("doc", "locale", "man")),
 )
 

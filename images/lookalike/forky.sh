@@ -7,7 +7,8 @@ put pause /usr/bin/catatonit /pause
 put nginx-exporter /usr/bin/prometheus-nginx-exporter /usr/bin/nginx-prometheus-exporter
 put redis-exporter /usr/bin/prometheus-redis-exporter /redis_exporter
 for image in nginx-exporter redis-exporter; do
-    install -D --mode=0644 /etc/ssl/certs/ca-certificates.crt /image/$image/etc/ssl/certs/ca-certificates.crt
+    mkdir -p /image/$image/etc/ssl/certs
+    cat /usr/share/ca-certificates/mozilla/*.crt >/image/$image/etc/ssl/certs/ca-certificates.crt
 done
 
 # Prometheus's family is on BusyBox.

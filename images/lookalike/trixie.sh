@@ -10,7 +10,7 @@ for folder in /usr/lib/postgresql/17 /usr/share/postgresql/17 /usr/share/zoneinf
     mkdir -p "/image/postgres$(dirname $folder)"
     cp --archive $folder "/image/postgres$folder"
 done
-rm -r /image/postgres/usr/share/postgresql/17/man 2>/dev/null || true
+rm -rf /image/postgres/usr/share/postgresql/17/man
 for program in /usr/lib/postgresql/17/bin/*; do
     ln -s "$program" "/image/postgres/usr/local/bin/${program##*/}"
 done

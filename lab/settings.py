@@ -98,7 +98,7 @@ CHECKS = {
     "APP_MEMORY": _matching(r"[1-9][0-9]*m", "a size in MiB such as 512m"),
     "PROMETHEUS_RETENTION_TIME": _matching(r"[1-9][0-9]*(ms|s|m|h|d|w|y)", "a duration such as 15d"),
     "PROMETHEUS_RETENTION_SIZE": _retention_size,
-    "IMAGES": _matching("auto|official|debian", "auto, official or debian"),
+    "IMAGES": _matching("auto|official|debian|lookalike", "auto, official, debian or lookalike"),
     "DEBIAN_SUITE": _matching(r"[a-z]+", "the name of a release of Debian, such as trixie"),
     **dict.fromkeys(OFFICIAL_IMAGES, _image),
     "IMAGE_UWSGI_EXPORTER": lambda value: value and _image(value),

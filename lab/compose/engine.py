@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from lab.environment import for_tools
 from lab.errors import LabError
 from lab.paths import LOGS, ROOT
+from lab.settings import OFFICIAL_IMAGES
 
 PROJECT = "pomar"
 LABEL = "com.docker.compose"
@@ -24,6 +25,16 @@ ANSWER_SECONDS = 10
 #: What each worker of the shop uses before its first request, and their master and the metrics process together: with
 #: less, the kernel kills workers again and again.
 SHOP_MIB = 50
+#: The files that are used over compose.yaml, by kind of images.
+OVERRIDES = {"official": [], "debian": ["compose.debian.yaml"], "lookalike": ["images/lookalike/compose.yaml"]}
+#: How the names of the look-alikes begin. One with an official name would be taken for that image by the next lab.
+LOOKALIKE = "localhost/pomar/lookalike/"
+#: ``depends_on.restart`` is of 2.17, ``!reset`` of 2.18.
+_OLDEST_COMPOSE = (2, 18)
+#: From here on Compose has no builder of its own that knows secrets: it leaves BuildKit to another plugin.
+_COMPOSE_WITHOUT_BUILDER = (5, 0)
+#: The first whose BuildKit knows a build's secrets without being told the version of its language.
+_OLDEST_ENGINE = (20, 10)
 _COMPOSE_WANTED = "Compose 2.18"
 
 
@@ -103,10 +114,20 @@ def why_not() -> tuple[str, str]:
             version = _output("docker", "compose", "version", "--short")
         except LabError:
             return "docker has no Compose plugin of version 2", f"install {_COMPOSE_WANTED} or newer"
-        if _is_too_old(version):
+        # One that was built from no release says "dev": it is taken as it is.
+        number = _number(version)
+        if number and number < _OLDEST_COMPOSE:
             return f"the Compose plugin is version {version}", f"install {_COMPOSE_WANTED} or newer"
-        if "Podman" in _output("docker", "version", "--format", "{{json .Server.Components}}"):
+        if number and number >= _COMPOSE_WITHOUT_BUILDER and not _has_buildx():
+            return (
+                f"Compose {version} cannot build images without Docker's buildx plugin, which is missing",
+                "install the package docker-buildx (Debian, Ubuntu) or docker-buildx-plugin (Docker's own repository)",
+            )
+        server = json.loads(_output("docker", "version", "--format", "{{json .Server}}"))
+        if "Podman" in json.dumps(server.get("Components")):
             return "the engine that answers is Podman's", "install Docker itself"
+        if (number := _number(server["Version"])) and number < _OLDEST_ENGINE:
+            return f"the Docker engine is version {server['Version']}", "install Docker Engine 20.10 or newer"
     except LabError as error:
         if "permission denied" in error.message:
             return (
@@ -123,10 +144,19 @@ def _is_here(endpoint: str) -> bool:
     return address.scheme in ("unix", "npipe", "") or address.hostname in ("localhost", "127.0.0.1", "::1")
 
 
-def _is_too_old(version: str) -> bool:
-    """Say whether Compose lacks ``depends_on.restart`` (2.17) or ``!reset`` (2.18); not when its version is unclear."""
+def _number(version: str) -> tuple[int, int] | None:
+    """Return the two numbers that a version such as ``v2.18.0`` begins with, or nothing when it has none."""
     found = re.match(r"v?(\d+)\.(\d+)", version)
-    return bool(found) and (int(found[1]), int(found[2])) < (2, 18)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def _has_buildx() -> bool:
+    """Say whether the docker command has its buildx plugin."""
+    try:
+        _output("docker", "buildx", "version")
+    except LabError:
+        return False
+    return True
 
 
 def _output(*command: str) -> str:
@@ -228,12 +258,19 @@ def end(process: subprocess.Popen) -> None:
             return
 
 
+def _lookalikes() -> dict[str, str]:
+    """Return the image settings that name the look-alikes; the lab's own images are built upon Debian's of today."""
+    names = {name: name.removeprefix("IMAGE_").lower().replace("_", "-") for name in OFFICIAL_IMAGES}
+    built = {name: f"{LOOKALIKE}{short}:debian" for name, short in names.items()}
+    return built | {"IMAGE_DEBIAN": "localhost/pomar/debian:trixie", "IMAGE_UWSGI_EXPORTER": ""}
+
+
 class Compose:
     """`docker compose` for this checkout, with the lab's settings and the files of one kind of images."""
 
     def __init__(self, settings: Mapping[str, str], images: str) -> None:
-        self._files = [ROOT / "compose.yaml", *([ROOT / "compose.debian.yaml"] if images == "debian" else [])]
-        self._settings = settings
+        self._files = [ROOT / name for name in ("compose.yaml", *OVERRIDES[images])]
+        self._settings = {**settings, **(_lookalikes() if images == "lookalike" else {})}
 
     def command(self, *arguments: str) -> list[str]:
         """Return the whole command."""

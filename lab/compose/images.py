@@ -16,21 +16,26 @@ from lab.settings import OFFICIAL_IMAGES
 BUILD_LOG = "images.log"
 #: For one image, on a slow network; a registry that is not there says so at once.
 PULL_SECONDS = 600
-#: As Docker's own images of Debian are made: no manuals, no caches of apt.
+#: The releases of Debian that the look-alikes of the official images take their programs from.
+LOOKALIKE_SUITES = ("forky", "trixie")
+#: As Docker's own images of Debian are made: no manuals, no caches of apt, no wait for the disk after each package.
 LEAN = (
+    # A mirror may be behind, as a frozen one is.
+    '--aptopt=Acquire::Check-Valid-Until "false"',
     '--aptopt=Dir::Cache::pkgcache ""',
     '--aptopt=Dir::Cache::srcpkgcache ""',
+    "--dpkgopt=force-unsafe-io",
     *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("doc", "locale", "man")),
 )
 
 
-def base(settings: Mapping[str, str]) -> str:
-    """Return the name of the image that Debian's kind is built upon."""
-    return f"localhost/pomar/debian:{settings['DEBIAN_SUITE']}"
+def base(suite: str) -> str:
+    """Return the name of the base image of a release of Debian."""
+    return f"localhost/pomar/debian:{suite}"
 
 
 def choose(settings: Mapping[str, str]) -> tuple[str, str]:
-    """Return which kind of images to run, ``official`` or ``debian``, and in a sentence why.
+    """Return which kind of images to run, ``official``, ``debian`` or ``lookalike``, and in a sentence why.
 
     ``IMAGES`` decides unless it is ``auto``. Else it is the kind whose data is kept; else what is on this machine
     already; else the official ones, when all of them can be pulled.
@@ -42,7 +47,7 @@ def choose(settings: Mapping[str, str]) -> tuple[str, str]:
         return kept[0], "the data that is kept is theirs"
     if not _missing(settings):
         return "official", "they are on this machine"
-    if _there("image", base(settings)):
+    if _there("image", base(settings["DEBIAN_SUITE"])):
         return "debian", "they were built here before; IMAGES=official pulls the official ones"
     try:
         _pull(settings)
@@ -55,10 +60,14 @@ def make(compose: Compose, settings: Mapping[str, str], kind: str) -> None:
     """Pull or build what is missing or out of date; raises LabError with the reason when that cannot be done."""
     if kind == "official":
         _pull(settings)
-    elif not _there("image", base(settings)):
-        with progress.step(f"base image {base(settings)}"):
-            _make_base(settings["DEBIAN_SUITE"], base(settings))
+    for suite in {"debian": [settings["DEBIAN_SUITE"]], "lookalike": LOOKALIKE_SUITES}.get(kind, []):
+        if not _there("image", base(suite)):
+            with progress.step(f"base image {base(suite)}"):
+                _make_base(suite, base(suite))
     with progress.step("images built"):
+        if kind == "lookalike":
+            # The lab's own images are built upon it.
+            _finish(compose.start(BUILD_LOG, "--profile", "base", "build", "python"))
         build(compose)
 
 
@@ -69,7 +78,11 @@ def build(compose: Compose, *options: str) -> None:
 
 def _databases(settings: Mapping[str, str]) -> dict[str, str]:
     """Return the volume that each kind keeps its database in."""
-    return {"official": f"{PROJECT}_postgres-data", "debian": f"{PROJECT}_postgres-data-{settings['DEBIAN_SUITE']}"}
+    return {
+        "official": f"{PROJECT}_postgres-data",
+        "debian": f"{PROJECT}_postgres-data-{settings['DEBIAN_SUITE']}",
+        "lookalike": f"{PROJECT}_postgres-data-lookalike",
+    }
 
 
 def _there(what: str, name: str) -> bool:

@@ -26,7 +26,11 @@ START_LOG = "compose.log"
 START_SECONDS = 240
 #: What runs once before the others and ends; the name is what is shown for it.
 ONE_SHOTS = {"prepare": "secrets and certificates", "migrate": "database, catalogue and static files"}
-KINDS = {"official": "the official ones", "debian": "built from Debian's packages"}
+KINDS = {
+    "official": "the official ones",
+    "debian": "built from Debian's packages",
+    "lookalike": "look-alikes of the official ones, built from Debian's packages",
+}
 #: What is always so in containers, whatever is set for the host runtime.
 FIXED = {
     "APP_PORT": "8000",
@@ -51,8 +55,10 @@ def own_containers() -> dict[str, Container]:
 
 def _kind_of(containers: Mapping[str, Container]) -> str:
     """Return which images these containers have; ``official`` when there are none."""
-    shop = containers.get("shop")
-    return "debian" if shop and shop.image.startswith("localhost/") else "official"
+    image = containers["shop"].image if "shop" in containers else ""
+    if image.startswith(engine.LOOKALIKE):
+        return "lookalike"
+    return "debian" if image.startswith("localhost/") else "official"
 
 
 def _same_life(service: str, known: Mapping[str, Container], before: Mapping[str, Container]) -> bool:
@@ -79,7 +85,7 @@ class ComposeRuntime(Runtime):
 
     @property
     def kind(self) -> str:
-        """Which images it runs, or would: ``official`` or ``debian``."""
+        """Which images it runs, or would: ``official``, ``debian`` or ``lookalike``."""
         if self.settings["IMAGES"] != "auto":
             return self.settings["IMAGES"]
         # It was started by Docker alone, or not yet.

@@ -1,5 +1,6 @@
 """Which runtime is chosen, and what is said when it cannot be."""
 
+import json
 import os
 import shutil
 import socket
@@ -116,7 +117,7 @@ def test_a_socket_anywhere_on_this_machine_is_an_engine_of_this_machine(monkeypa
 
 @needs_docker
 @pytest.mark.parametrize(
-    ("version", "accepted"), [("2.17.3", False), ("v2.18.0", True), ("5.0.1", True), ("dev", True)]
+    ("version", "accepted"), [("2.17.3", False), ("v2.18.0", True), ("2.40.3-3", True), ("dev", True)]
 )
 def test_a_compose_plugin_that_is_too_old_is_said_so(monkeypatch, compose_plugin, version, accepted):
     monkeypatch.setenv("DOCKER_HOST", NOWHERE)
@@ -128,6 +129,37 @@ def test_a_compose_plugin_that_is_too_old_is_said_so(monkeypatch, compose_plugin
         assert problem.startswith("no Docker engine is responding (")
     else:
         assert (problem, fix) == (f"the Compose plugin is version {version}", "install Compose 2.18 or newer")
+
+
+@needs_docker
+@pytest.mark.parametrize("has_buildx", [False, True], ids=["without", "with"])
+def test_compose_5_needs_the_buildx_plugin(monkeypatch, compose_plugin, tmp_path, has_buildx):
+    monkeypatch.setenv("DOCKER_HOST", NOWHERE)
+    compose_plugin("5.6.1")
+    # In front of one that this machine may have.
+    metadata = '{"SchemaVersion": "0.1.0", "Vendor": "Docker Inc.", "Version": "1", "ShortDescription": "Buildx"}'
+    script_in(tmp_path / "cli-plugins" / "docker-buildx", f"echo '{metadata}'" if has_buildx else "exit 1")
+
+    problem, fix = engine.why_not()
+
+    if has_buildx:
+        assert problem.startswith("no Docker engine is responding (")
+    else:
+        assert problem == "Compose 5.6.1 cannot build images without Docker's buildx plugin, which is missing"
+        assert fix.startswith("install the package docker-buildx")
+
+
+@needs_docker
+@pytest.mark.parametrize(("version", "accepted"), [("19.03.15", False), ("20.10.24+dfsg1", True), ("dev", True)])
+def test_an_engine_that_is_too_old_is_said_so(monkeypatch, compose_plugin, tmp_path, version, accepted):
+    server = json.dumps({"Version": version, "Components": []})
+    real = shutil.which("docker")
+    (tmp_path / "bin").mkdir()
+    script_in(tmp_path / "bin" / "docker", f"""case "$*" in *Server*) echo '{server}' ;; *) exec {real} "$@" ;; esac""")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+
+    problem = "" if accepted else f"the Docker engine is version {version}"
+    assert engine.why_not() == (problem, "" if accepted else "install Docker Engine 20.10 or newer")
 
 
 @needs_docker

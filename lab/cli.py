@@ -307,7 +307,7 @@ def manage(arguments: tuple[str, ...]) -> None:
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
-@click.option("--thorough", is_flag=True, help="Run on this runtime also what one runtime proves for all.")
+@click.option("--thorough", is_flag=True, help="Also run the tests left to the other runtime.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(thorough: bool, arguments: tuple[str, ...]) -> None:
     """Run the tests; ARGUMENTS are pytest's.

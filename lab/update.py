@@ -41,7 +41,7 @@ def _install_uv(work: Path, environment: dict[str, str]) -> None:
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if "ERROR" in line] or ["no reason given"]
         raise LabError(
-            f"no lock was changed: uv cannot be installed; is the network there? pip said: {lines[-1].strip()}"
+            f"no lock was changed: uv could not be installed; is the network up? pip said: {lines[-1].strip()}"
         )
 
 

@@ -31,7 +31,7 @@ def _problem(image: str) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=RESPONSE_SECONDS)
     except subprocess.TimeoutExpired:
-        return f"was not found: its registry did not respond within {RESPONSE_SECONDS} s"
+        return f"could not be checked: its registry did not respond within {RESPONSE_SECONDS} s"
     except OSError as error:
         raise LabError(f"the docker command cannot be run ({error.strerror}): install Docker.") from error
     if done.returncode != 0:

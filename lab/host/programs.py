@@ -131,7 +131,7 @@ def of_release(suite: str, extra: Sequence[str] = ()) -> Path:
         ["apt-get", "indextargets", "--format", "$(REPO_URI)", *places], capture_output=True, text=True
     ).stdout.split()
     if not found:
-        raise LabError("apt knows no archive of Debian on this machine: run `apt-get update`, if this is Debian.")
+        raise LabError("apt has no Debian archive configured on this machine; on Debian, run `apt-get update`.")
     fresh, apt_folder = STATE / f"debian-{suite}.new", STATE / f"apt-{suite}"
     # What an interrupted run left behind may be of an older version.
     shutil.rmtree(apt_folder, ignore_errors=True)

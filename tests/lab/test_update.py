@@ -66,7 +66,7 @@ def test_update_refuses_without_a_network_and_changes_nothing(lab, checkout):
 
     refusal = sentence(lab("update", PIP_INDEX_URL="http://127.0.0.1:9/simple", PIP_RETRIES="0"))
 
-    assert "no lock was changed: uv cannot be installed; is the network there? pip said: ERROR" in refusal
+    assert "no lock was changed: uv could not be installed; is the network up? pip said: ERROR" in refusal
     assert locks(checkout) == before
 
 

@@ -60,7 +60,7 @@ def refused_character(path: str) -> str:
 
 def wanted() -> str:
     """Return the digest of all that the environment is made from: the locked requirements, this Python, its place."""
-    digest = hashlib.sha256(f"{sys.version} {VENV}".encode())
+    digest = hashlib.sha256(f"{sys.version} {VENV.resolve()}".encode())
     for path in sorted(REQUIREMENTS.glob("*.txt")):
         digest.update(path.read_bytes())
     return digest.hexdigest()

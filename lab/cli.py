@@ -16,7 +16,6 @@ import click
 
 from lab import contract, events, notifications, progress, runs, runtimes, signals
 from lab import load as load_module
-from lab import pictures as pictures_module
 from lab import settings as settings_module
 from lab import update as update_module
 from lab.alerting import rules
@@ -372,6 +371,9 @@ def update() -> None:
 @main.command()
 def pictures() -> None:
     """Take the pictures of the docs anew."""
+    # Selenium alone takes a fifth of the time in which every other command starts.
+    from lab import pictures as pictures_module
+
     chosen = runtime()
     report = runs.report(chosen, [runs.read(chosen, runs.last())])
     for file in pictures_module.take(chosen, report):

@@ -10,7 +10,6 @@ import time
 import webbrowser
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -30,7 +29,7 @@ from lab.host.runtime import HostRuntime
 from lab.ledger import text
 from lab.lessons import multiprocess
 from lab.parts import Part, part
-from lab.paths import LOGS, ROOT, VENV, shown
+from lab.paths import ROOT, VENV, shown
 from lab.prometheus import Api
 from lab.report.page import Run
 from lab.runtime import Runtime
@@ -311,8 +310,8 @@ def manage(arguments: tuple[str, ...]) -> None:
 def test(thorough: bool, arguments: tuple[str, ...]) -> None:
     """Run the tests; ARGUMENTS are pytest's.
 
-    Those that need a lab use the one that is running, or else start one on the host. RUNTIME=compose runs only these,
-    in containers.
+    First those that need no lab; then those that use the lab that is running, or else start one on the host. With
+    RUNTIME=host or RUNTIME=compose only the latter, on that runtime.
     """
     asked = os.environ.get("RUNTIME", "")
     os.environ["RUNTIME"] = asked or runtimes.to_test_on(os.environ)
@@ -320,17 +319,9 @@ def test(thorough: bool, arguments: tuple[str, ...]) -> None:
         programs.find_all()
     if arguments:
         sys.exit(pytest(*arguments))
-    live = ("tests/live", *(["--thorough"] if thorough else []))
-    if asked == "compose":
-        sys.exit(pytest(*live))
-    # These need the CPUs, and those of a lab wait most of the time: side by side, and the lab comes first.
-    log = LOGS / "tests-without-lab.log"
-    with log.open("w") as output, start_pytest(*NEED_NO_LAB, niceness=10, stdout=output, stderr=output) as beside:
-        code = pytest(*live)
-        click.echo(f"Waiting for the tests that need no lab ({shown(log)}) …")
-        beside.wait()
-    click.echo(log.read_text())
-    sys.exit(code or beside.returncode)
+    if not asked and (code := pytest(*NEED_NO_LAB)):
+        sys.exit(code)
+    sys.exit(pytest("tests/live", *(["--thorough"] if thorough else [])))
 
 
 @main.command()
@@ -387,13 +378,7 @@ def tool(name: str) -> str:
 
 def pytest(*arguments: str) -> int:
     """Run pytest in the checkout and return its exit code."""
-    with start_pytest(*arguments) as process:
-        return process.wait()
-
-
-def start_pytest(*arguments: str, niceness: int = 0, **options: Any) -> subprocess.Popen:
-    """Start pytest in the checkout, at a lower priority by ``niceness``; ``options`` are those of Popen."""
     environment = {**os.environ, "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-    command = ["nice", f"--adjustment={niceness}", tool("python"), "-m", "pytest", *arguments]
+    command = [tool("python"), "-m", "pytest", *arguments]
     with_this = signals.to_child_of_this(signal.SIGINT)
-    return subprocess.Popen(command, cwd=ROOT, env=environment, preexec_fn=with_this, **options)
+    return subprocess.run(command, cwd=ROOT, env=environment, preexec_fn=with_this).returncode

@@ -34,12 +34,12 @@ from lab.prometheus import Api
 from lab.report.page import Run
 from lab.runtime import Runtime
 
-#: The tests that need no running lab. What each starts has folders and ports of its own, so files run side by side.
+#: The tests that need no running lab. What each starts has folders and ports of its own, so files run side by side; as
+#: they often wait, four of them on two CPUs as well.
 #: In their order: pytest-xdist would have the files of the fewest tests last, which take longest.
 NEED_NO_LAB = (
     "--ignore=tests/live",
-    "--numprocesses=auto",
-    "--maxprocesses=4",
+    "--numprocesses=4",
     "--dist=loadfile",
     "--no-loadscope-reorder",
 )

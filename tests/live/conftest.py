@@ -32,7 +32,7 @@ def runtime() -> Iterator[Runtime]:
 
 @pytest.fixture(autouse=True)
 def one_runtime(request: pytest.FixtureRequest, runtime: Runtime) -> None:
-    """Skip a test that another runtime runs, unless each runtime is to run every test."""
+    """Skip a test that is left to another runtime, unless ``--thorough`` is given."""
     mark = request.node.get_closest_marker("one_runtime")
     if mark and runtime.name not in mark.args and not request.config.getoption("thorough"):
         pytest.skip(f"run on {mark.args[0]}; `make test THOROUGH=1` runs it on {runtime.name} too")

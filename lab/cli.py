@@ -317,11 +317,9 @@ def test(thorough: bool, arguments: tuple[str, ...]) -> None:
     os.environ["RUNTIME"] = asked or runtimes.to_test_on(os.environ)
     if asked != "compose":
         programs.find_all()
-    if arguments:
-        sys.exit(pytest(*arguments))
-    if not asked and (code := pytest(*NEED_NO_LAB)):
+    if not arguments and not asked and (code := pytest(*NEED_NO_LAB)):
         sys.exit(code)
-    sys.exit(pytest("tests/live", *(["--thorough"] if thorough else [])))
+    sys.exit(pytest(*(arguments or ("tests/live",)), *(["--thorough"] if thorough else [])))
 
 
 @main.command()

@@ -40,6 +40,8 @@ from lab.runtime import Runtime
 NEED_NO_LAB = (
     "--ignore=tests/live",
     "--numprocesses=4",
+    # A process that faulthandler_timeout has ended stays so: its file would run, and hang, once more.
+    "--max-worker-restart=0",
     "--dist=loadfile",
     "--no-loadscope-reorder",
 )

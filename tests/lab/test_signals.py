@@ -9,16 +9,26 @@ import pytest
 
 from lab import signals
 
+#: A signal that arrives just before read() blocks is handled only after it, so the program polls for its lines.
 PROGRAM = """
+import select
+import sys
+
 from lab import signals
+
+def line():
+    while not select.select([sys.stdin], [], [], 0.1)[0]:
+        pass
+    return sys.stdin.readline().strip()
+
 with signals.heeded_once():
     try:
         print("ready", flush=True)
-        print("goes on", input(), flush=True)
-        input()
+        print("goes on", line(), flush=True)
+        line()
     finally:
         print("mending", flush=True)
-        print("mended", input(), flush=True)
+        print("mended", line(), flush=True)
 """
 
 

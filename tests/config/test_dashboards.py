@@ -13,10 +13,10 @@ from grafana.src import lab as of_lab
 from grafana.src.frame import SCHEMA_VERSION
 from grafana.src.shared import Panel
 from lab import contract
-from lab.alerting.table import alerts, objectives
+from lab.alerts.definitions import alerts, objectives
 from lab.dashboards import model
-from lab.dashboards.span import SCRAPE_SECONDS
 from lab.paths import ROOT
+from lab.times import SCRAPE_SECONDS
 
 FILES = {file.stem: json.loads(file.read_text()) for file in sorted(model.FOLDER.glob("*.json"))}
 PANELS = [

@@ -1,8 +1,8 @@
 """What changes carts. Each change locks its cart, so that two tabs of one visitor do not mix."""
 
+from checkout import metrics as business
 from django.db import transaction
 from product.models import Product
-from telemetry import business
 
 from cart.models import MOST_UNITS, Cart, CartLine
 

@@ -9,8 +9,8 @@ from cart.selectors import cart_lines, cart_total
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from product.models import Product
-from telemetry import business
 
+from checkout import metrics as business
 from checkout.models import Order, OrderLine
 
 

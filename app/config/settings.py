@@ -23,7 +23,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_prometheus",
-    "telemetry",
+    "pomar_telemetry",
     "product",
     "cart",
     "checkout",
@@ -45,7 +45,7 @@ MIDDLEWARE = [
 # Faults on demand, in a lab: inside of all that measures.
 LAB_FAULTS_TOKEN = environment.lab_faults_token()
 if LAB_FAULTS_TOKEN:
-    MIDDLEWARE.append("telemetry.faults.LabFaults")
+    MIDDLEWARE.append("faults.middleware.LabFaults")
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"

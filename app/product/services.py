@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
+from checkout import metrics as business
 from django.db import transaction
-from telemetry import business
 
 from product import catalogue, selectors
 from product.models import Category, Product

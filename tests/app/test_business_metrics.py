@@ -6,10 +6,10 @@ from uuid import uuid4
 
 import pytest
 from cart.services import cart_add, cart_remove, cart_update
+from checkout import metrics as business
 from checkout.services import order_place
 from django.db import transaction
 from product.services import product_search
-from telemetry import business
 
 from tests.app.shopping import DELIVERY, growth, make_product
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.uwsgi import ROOT, START, Shop
+from tests.app.uwsgi import START, Shop
 from tests.config.samples import series
 from tests.eventually import eventually
 
-WIPE = ROOT / "app" / "telemetry" / "wipe.py"
+WIPE = (sys.executable, "-m", "pomar_telemetry.wipe")
 BEFORE = series("django_http_requests_before_middlewares_total")
 KNOWN = {
     "pomar_orders_total": ("outcome", ("placed", "out_of_stock", "repeated")),
@@ -224,7 +224,7 @@ def test_the_shop_serves_where_the_directory_cannot_be_made_again(shop):
 def wipe(directory: str | Path, folder: Path, **options) -> subprocess.CompletedProcess:
     """Run what uWSGI runs before its start."""
     environment = {"PATH": os.environ["PATH"], "PROMETHEUS_MULTIPROC_DIR": str(directory), **options.pop("env", {})}
-    command = [*options.pop("prefix", []), sys.executable, WIPE]
+    command = [*options.pop("prefix", []), *WIPE]
     return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
 
 

@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.http import HttpResponse
 from django.urls import Resolver404, URLResolver, get_resolver, path, re_path, resolve
-from telemetry.routes import nginx_routes
+from pomar_telemetry.routes import nginx_routes
 
 from tests.config.front import ROOT, TOKEN, Front, ending
 from tests.config.samples import samples, series, total

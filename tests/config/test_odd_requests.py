@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from telemetry.server import MOST_CLIENTS
+from pomar_telemetry.server import MOST_CLIENTS
 
 from lab.paths import ROOT
 from lab.runtimes.ports import free_ports
@@ -42,7 +42,7 @@ class Running:
 
 def exporter(port: int, _: Path) -> tuple[list, dict, str]:
     # Where nothing listens: each scrape fails at once, and is answered.
-    command = [ROOT / "exporters" / "uwsgi_exporter.py", "--stats.uri=http://127.0.0.1:1"]
+    command = ["-m", "pomar_telemetry.uwsgi_exporter", "--stats.uri=http://127.0.0.1:1"]
     return [*command, f"--web.listen-address=127.0.0.1:{port}"], {}, "/metrics"
 
 
@@ -60,7 +60,7 @@ def metrics_process(port: int, folder: Path) -> tuple[list, dict, str]:
         "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
         "APP_METRICS_PORT": str(port),
     }
-    return ["-m", "telemetry.server"], environment, "/metrics"
+    return ["-m", "pomar_telemetry.server"], environment, "/metrics"
 
 
 @pytest.fixture(scope="module", params=[exporter, receiver, metrics_process], ids=lambda each: each.__name__)

@@ -39,7 +39,7 @@ def used_bytes(path: Path) -> int:
 def begin(directory: Path) -> None:
     """Let all counters begin at 0: make or empty the directory, and note the time; raises OSError.
 
-    A worker that runs sees the new time within a second, and goes on in new files (telemetry.multiprocess).
+    A worker that runs sees the new time within a second, and goes on in new files (pomar_telemetry.multiprocess).
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in metric_files(directory):

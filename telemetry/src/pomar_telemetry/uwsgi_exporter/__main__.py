@@ -25,8 +25,9 @@ from socketserver import TCPServer, ThreadingMixIn
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
-from uwsgi_stats.families import stats_families
-from uwsgi_stats.source import StatsError, StatsSource
+
+from pomar_telemetry.uwsgi_exporter.families import stats_families
+from pomar_telemetry.uwsgi_exporter.source import StatsError, StatsSource
 
 # Taken off the time that Prometheus grants a scrape, so that the answer is there before Prometheus gives up.
 SCRAPE_TIMEOUT_MARGIN = 0.25

@@ -1,4 +1,4 @@
-"""Serve ``/metrics`` of the whole shop from a process beside uWSGI's workers: ``python -m telemetry.server``.
+"""Serve ``/metrics`` of the whole shop from a process beside uWSGI's workers: ``python -m pomar_telemetry.server``.
 
 uWSGI's master starts it (``attach-daemon``) and starts it again if it ends. Because it is no worker, a scrape takes
 none, is counted as no request, and is answered while every worker is stuck. It listens on ``APP_METRICS_ADDRESS``
@@ -100,8 +100,8 @@ def main() -> None:
     import psutil
     from prometheus_client import CollectorRegistry
 
-    from telemetry.database import DatabaseFigures
-    from telemetry.workers import WorkerMetrics, WorkerProcesses
+    from pomar_telemetry.database import DatabaseFigures
+    from pomar_telemetry.workers import WorkerMetrics, WorkerProcesses
 
     figures = DatabaseFigures()
     figures.start()

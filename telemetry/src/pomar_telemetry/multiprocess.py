@@ -13,7 +13,7 @@ from pathlib import Path
 from prometheus_client import values
 from prometheus_client.mmap_dict import MmapedDict
 
-from telemetry.wipe import BEGAN, metric_files, used_bytes
+from pomar_telemetry.wipe import BEGAN, metric_files, used_bytes
 
 #: How often a worker looks whether the counters began again.
 LOOK_SECONDS = 1.0
@@ -34,7 +34,7 @@ class Slot:
 
 
 class CurrentSlot:
-    """Returns this worker's slot, and a new one once the counters began again (``telemetry.wipe.begin``)."""
+    """Returns this worker's slot, and a new one once the counters began again (``pomar_telemetry.wipe.begin``)."""
 
     def __init__(self, directory: Path, number: int) -> None:
         self._began = directory / BEGAN

@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand
 
-from telemetry.routes import nginx_routes
+from pomar_telemetry.routes import nginx_routes
 
 
 class Command(BaseCommand):

@@ -137,6 +137,8 @@ LOGGING = {
 # The migrations gauges are set once, at start, by whichever process starts: in the workers each would carry
 # a pid and an old answer. The metrics process computes them instead.
 PROMETHEUS_EXPORT_MIGRATIONS = False
+# What the metrics process reads from the database besides.
+TELEMETRY_COLLECTORS = ["product.metrics.StockCollector"]
 PROMETHEUS_LATENCY_BUCKETS = (
     *(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75),
     *(1.0, 2.5, 5.0, 10.0, 30.0, float("inf")),

@@ -19,7 +19,9 @@ import django  # noqa: E402
 
 django.setup()
 
-from checkout import metrics as business  # noqa: E402, F401
+import cart.metrics  # noqa: E402, F401
+import checkout.metrics  # noqa: E402, F401
+import product.metrics  # noqa: E402, F401
 from django.urls import URLResolver, get_resolver  # noqa: E402
 from django_prometheus.cache import metrics as cache_metrics  # noqa: E402, F401
 from django_prometheus.db import metrics as db_metrics  # noqa: E402, F401

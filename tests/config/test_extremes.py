@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from pomar_telemetry.server import MOST_CLIENTS
+from pomar_telemetry.http_server import MOST_CLIENTS
 from pomar_telemetry.uwsgi_exporter.families import stats_families
 from pomar_telemetry.wipe import WORKER_BYTES
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from pomar_telemetry.server import MOST_CLIENTS
+from pomar_telemetry.http_server import MOST_CLIENTS
 
 from lab.paths import ROOT
 from lab.runtimes.ports import free_ports

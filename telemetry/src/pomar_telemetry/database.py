@@ -1,15 +1,21 @@
-"""What only the database knows: migrations and stock, read beside the scrapes and never within one."""
+"""What only the database knows, read beside the scrapes and never within one: migrations, and what the project adds.
+
+The setting ``TELEMETRY_COLLECTORS`` lists the project's own collectors by dotted path: each is a class that is called
+without arguments, and whose ``collect()`` yields metrics.
+"""
 
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Sum
-from product.models import Product
+from django.utils.module_loading import import_string
 from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 REFRESH_SECONDS = 5
 STALE_AFTER_SECONDS = 3 * REFRESH_SECONDS
@@ -24,7 +30,8 @@ class DatabaseFigures:
     ``pomar_database_up`` is 0: an old number is worse than none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, collectors: Iterable[Collector] = ()) -> None:
+        self._collectors = (MigrationsCollector(), *collectors)
         self._figures: list[Metric] = []
         self._read_at = float("-inf")
 
@@ -44,7 +51,7 @@ class DatabaseFigures:
     def _refresh_forever(self) -> None:
         while True:
             try:
-                self._figures = [*_migrations(), *_stock()]
+                self._figures = [metric for collector in self._collectors for metric in collector.collect()]
                 self._read_at = time.monotonic()
             except Exception as error:
                 logger.warning("the database gave no figures: %s", error)
@@ -52,24 +59,31 @@ class DatabaseFigures:
             time.sleep(REFRESH_SECONDS)
 
 
-def _migrations() -> Iterator[Metric]:
-    executor = MigrationExecutor(connection)
-    unapplied = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
-    for state, count in (("applied", len(executor.loader.applied_migrations)), ("unapplied", unapplied)):
-        gauge = GaugeMetricFamily(
-            f"django_migrations_{state}_total",
-            f"Count of {state} migrations by database connection",
-            labels=["connection"],
-        )
-        gauge.add_metric([connection.alias], count)
-        yield gauge
+class MigrationsCollector:
+    """How many migrations are applied, and how many are not."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield both counts."""
+        executor = MigrationExecutor(connection)
+        unapplied = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+        for state, count in (("applied", len(executor.loader.applied_migrations)), ("unapplied", unapplied)):
+            gauge = GaugeMetricFamily(
+                f"django_migrations_{state}_total",
+                f"Count of {state} migrations by database connection",
+                labels=["connection"],
+            )
+            gauge.add_metric([connection.alias], count)
+            yield gauge
 
 
-def _stock() -> Iterator[Metric]:
-    stock = GaugeMetricFamily("pomar_stock_units", "Units in stock, by category.", labels=["category"])
-    for category, units in Product.objects.order_by().values_list("category__slug").annotate(Sum("stock")):
-        stock.add_metric([category], units)
-    yield stock
-    sold_out = GaugeMetricFamily("pomar_products_sold_out", "Products with nothing left in stock.")
-    sold_out.add_metric([], Product.objects.filter(stock=0).count())
-    yield sold_out
+def project_collectors() -> list[Collector]:
+    """Return an instance of each collector in ``TELEMETRY_COLLECTORS``; raises ImproperlyConfigured."""
+    collectors = []
+    for path in getattr(settings, "TELEMETRY_COLLECTORS", ()):
+        try:
+            collectors.append(import_string(path)())
+        except ImportError as error:
+            raise ImproperlyConfigured(
+                f"TELEMETRY_COLLECTORS names {path}, which cannot be imported: {error}"
+            ) from error
+    return collectors

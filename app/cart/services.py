@@ -1,10 +1,10 @@
 """What changes carts. Each change locks its cart, so that two tabs of one visitor do not mix."""
 
 from django.db import transaction
-from product.models import Product
+from product.models import MOST_UNITS, Product
 
 from cart import metrics
-from cart.models import MOST_UNITS, Cart, CartLine
+from cart.models import Cart, CartLine
 
 
 class TooManyUnits(Exception):

@@ -45,6 +45,7 @@ MIDDLEWARE = [
 # Faults on demand, in a lab: inside of all that measures.
 LAB_FAULTS_TOKEN = environment.lab_faults_token()
 if LAB_FAULTS_TOKEN:
+    INSTALLED_APPS.append("faults")
     MIDDLEWARE.append("faults.middleware.LabFaults")
 
 ROOT_URLCONF = "config.urls"

@@ -84,6 +84,6 @@ def project_collectors() -> list[Collector]:
             collectors.append(import_string(path)())
         except ImportError as error:
             raise ImproperlyConfigured(
-                f"TELEMETRY_COLLECTORS names {path}, which cannot be imported: {error}"
+                f"TELEMETRY_COLLECTORS names {path}, which cannot be imported: {error}."
             ) from error
     return collectors

@@ -75,7 +75,7 @@ def main() -> None:
         if directory.stat().st_uid != os.geteuid():
             sys.exit(f"{directory} belongs to another user: set PROMETHEUS_MULTIPROC_DIR to a directory of your own.")
         if user := user_of(directory):
-            sys.exit(f"{directory} is in use by process {user.pid}: stop that shop, or set PROMETHEUS_MULTIPROC_DIR.")
+            sys.exit(f"{directory} is in use by process {user.pid}: stop it, or set PROMETHEUS_MULTIPROC_DIR.")
         begin(directory)
         workers = os.environ.get("UWSGI_WORKERS", "4")
         needed = WORKER_BYTES * (int(workers) if workers.isdecimal() else 1)

@@ -5,8 +5,8 @@ rules and dashboards need not know which of the two they read. Like it, this ask
 keeps nothing: a failed fetch exposes ``uwsgi_up 0`` and no figure of uWSGI. Two differences: a key that uWSGI
 leaves out is left out (there: 0), and a document without ``workers`` counts as a failed fetch.
 
-``--collect.cores`` needs a uWSGI without ``stats-no-cores``, which the lab sets: with the cores, the stats server shows
-the variables of every request in flight, cookies included, to anyone who can connect to it.
+``--collect.cores`` needs a uWSGI without ``stats-no-cores``. With the cores, the stats server shows the variables of
+every request in flight, cookies included, to anyone who can connect to it.
 
     uwsgi-exporter --stats.uri=http://localhost:1717 --web.listen-address=127.0.0.1:9117
 """

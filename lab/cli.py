@@ -28,13 +28,13 @@ from lab.runs import archive, events
 from lab.runs import load as load_module
 from lab.runs.ledger import text
 from lab.runs.report.page import Run
-from lab.runtimes import choose
+from lab.runtimes import choose, services
 from lab.runtimes import settings as settings_module
 from lab.runtimes.base import Runtime
 from lab.runtimes.compose import registry
 from lab.runtimes.host import programs
 from lab.runtimes.host.runtime import HostRuntime
-from lab.runtimes.services import Part, part
+from lab.runtimes.services import Service
 
 #: The tests that need no running lab. What each starts has folders and ports of its own, so files run side by side; as
 #: they often wait, four of them on two CPUs as well.
@@ -105,8 +105,8 @@ def status() -> None:
 def logs(name: str | None, follow: bool) -> None:
     """Print the last lines of every part, or of one."""
     chosen = runtime()
-    parts = [named(chosen, name)] if name else chosen.parts
-    chosen.logs(parts, lines=50 if name else 8, follow=follow)
+    services = [named(chosen, name)] if name else chosen.services
+    chosen.logs(services, lines=50 if name else 8, follow=follow)
 
 
 @main.command()
@@ -131,18 +131,18 @@ def clean(force: bool) -> None:
     click.echo(f"The lab is down ({chosen.name}) and its data is gone; what was downloaded or built stays.{kept}")
 
 
-def named(chosen: Runtime, name: str) -> Part:
+def named(chosen: Runtime, name: str) -> Service:
     """Return the part of that name; raises LabError, with the names that there are, for any other."""
-    found = next((known for known in chosen.parts if known.name == name), None)
+    found = next((known for known in chosen.services if known.name == name), None)
     if not found:
-        names = ", ".join(known.name for known in chosen.parts)
+        names = ", ".join(known.name for known in chosen.services)
         raise LabError(f"{name!r} is no part of the lab: give S= one of {names}.")
     return found
 
 
 def show_addresses(chosen: Runtime) -> None:
     """Print where to look, the certificate authority to trust, and what else to know."""
-    pages = [(known.name, chosen.shown_url(known), known.what) for known in chosen.parts if known.page]
+    pages = [(known.name, chosen.shown_url(known), known.what) for known in chosen.services if known.page]
     console.table([*pages, *chosen.notes()])
 
 
@@ -205,7 +205,7 @@ def _show_ledger(run: Run) -> int:
 def panels() -> None:
     """Run every query of every dashboard; exit code 1 when one is refused, slow, or empty though it should not be."""
     chosen = runtime()
-    found = proof.prove(Api(chosen.url(part("prometheus"), "")), chosen.provides)
+    found = proof.prove(Api(chosen.url(services.named("prometheus"), "")), chosen.provides)
     click.echo(proof.page(found))
     sys.exit(1 if found.wrong else 0)
 

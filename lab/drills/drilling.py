@@ -21,8 +21,8 @@ from lab.errors import LabError
 from lab.paths import LOGS, ROOT, STATE, shown
 from lab.runs import archive, events
 from lab.runs.ledger import text
+from lab.runtimes import services
 from lab.runtimes.base import Runtime
-from lab.runtimes.services import part
 
 MENDED, RESOLVED = "mended", "resolved"
 #: Seconds that people shop before anything breaks.
@@ -227,7 +227,7 @@ def shopping(runtime: Runtime, calm_seconds: float) -> Iterator[None]:
     A kill or a closed terminal ends it as Ctrl-C does, once. Raises LabError when the shop does not get over an earlier
     trouble, when people do not shop all the time, or when the ledger has a difference.
     """
-    runtime.wait(lambda: runtime.answers(part("nginx")), RECOVERY_SECONDS)
+    runtime.wait(lambda: runtime.answers(services.named("nginx")), RECOVERY_SECONDS)
     began = time.time()
     LOGS.mkdir(exist_ok=True)
     log = LOGS / "drill-load.log"

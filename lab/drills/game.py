@@ -14,8 +14,8 @@ from lab.drills import drilling
 from lab.drills.incidents import FALLS, INCIDENTS, NOISE, RISES, SAME, SIGNALS, SYMPTOMS, TIERS, Incident, Signal
 from lab.errors import LabError
 from lab.prometheus import Api
+from lab.runtimes import services
 from lab.runtimes.base import Runtime
-from lab.runtimes.services import part
 
 #: By how much a signal must grow or shrink to have risen or fallen.
 FACTOR = 1.5
@@ -62,7 +62,7 @@ def broken(runtime: Runtime, incident: Incident) -> Iterator[Round]:
 def play(runtime: Runtime, seed: int) -> bool:
     """Play one round on the terminal and say whether tier and cause were found; Ctrl-C gives up."""
     with broken(runtime, choose(runtime, seed)) as this:
-        where = runtime.shown_url(part("grafana" if "grafana" in runtime.provides else "prometheus"), "/")
+        where = runtime.shown_url(services.named("grafana" if "grafana" in runtime.provides else "prometheus"), "/")
         click.echo(
             f"\n{SYMPTOMS[this.incident.symptom]} It has just begun.\nWhich tier is it, and what is the cause? Look at"
             f" {where}, `make alerts`, `make logs`.\nCtrl-C gives up."
@@ -107,7 +107,7 @@ def prove(runtime: Runtime, incident: Incident) -> str:
 
 def read(runtime: Runtime) -> Readings:
     """Return each signal's value at this moment; not a number for one that has none."""
-    api = Api(runtime.url(part("prometheus"), ""))
+    api = Api(runtime.url(services.named("prometheus"), ""))
     now = time.time()
     found = {}
     for each in SIGNALS:

@@ -12,8 +12,8 @@ from lab.paths import REPORTS, STATE
 from lab.runs import events, versions
 from lab.runs.ledger import books, snapshot
 from lab.runs.report.figures import duration
+from lab.runtimes import services
 from lab.runtimes.base import LOAD_LOCK, Runtime
-from lab.runtimes.services import part
 from loadtest.options import BadOption, read_options
 
 #: Units of each product that a run begins with, so that nothing is ever sold out in it.
@@ -81,7 +81,7 @@ def _only_load(runtime: Runtime) -> Iterator[None]:
 def _restock(runtime: Runtime, variables: Mapping[str, str]) -> None:
     """Fill the shelves for what ``variables`` choose; raises LabError when they are wrong or the shop does not work."""
     runtime.require_running()
-    if trouble := runtime.answers(part("nginx")):
+    if trouble := runtime.answers(services.named("nginx")):
         raise LabError(f"the shop does not work: {trouble}. See `make status`.")
     try:
         chosen = read_options(variables)

@@ -9,7 +9,7 @@ import pytest
 from lab.drills import drilling, faults
 from lab.drills.catalogue import Drill, named
 from lab.errors import LabError
-from lab.runtimes.services import part
+from lab.runtimes import services
 
 #: The quick ones, of which one is run for each submission; `make drills` runs them all.
 QUICK = {"host": "exporter-stopped", "compose": "database-down"}
@@ -35,7 +35,7 @@ def test_a_drill_that_is_killed_mends_the_lab(runtime, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         drilling.run(runtime, Drill("killed", "Whoever runs it is killed.", ("Nobody",), "Lab: Targets", fault))
 
-    assert runtime.answers(part("pushgateway")) == ""
+    assert runtime.answers(services.named("pushgateway")) == ""
 
 
 def test_a_drill_whose_alert_does_not_come_fails_and_mends_the_lab(runtime, monkeypatch):
@@ -48,7 +48,7 @@ def test_a_drill_whose_alert_does_not_come_fails_and_mends_the_lab(runtime, monk
     with pytest.raises(LabError, match="Nobody not pending, Nobody not firing, after 3 s"):
         drilling.run(runtime, never)
 
-    assert runtime.answers(part("pushgateway")) == ""
+    assert runtime.answers(services.named("pushgateway")) == ""
 
 
 def test_a_drill_of_what_the_runtime_lacks_is_refused(runtime):

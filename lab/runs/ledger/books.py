@@ -33,8 +33,8 @@ from lab.runs.ledger.counts import (
 )
 from lab.runs.ledger.snapshot import Cut, Series, counters, counting_since, route_of
 from lab.runs.ledger.stored import Prometheus, Sample
+from lab.runtimes import services
 from lab.runtimes.base import Runtime
-from lab.runtimes.services import part
 
 TIERS = {"nginx-log": LOG, "nginx": STATUS, "uwsgi": UWSGI, "django": DJANGO}
 #: What sets a tier's counters to zero.
@@ -72,7 +72,7 @@ def open_books(runtime: Runtime, patience: float = cut_module.PATIENCE_SECONDS) 
 
     For some seconds after a part was restarted it has not. When it does not answer that is told at the end of the run.
     """
-    prometheus = Prometheus(runtime.url(part("prometheus"), ""))
+    prometheus = Prometheus(runtime.url(services.named("prometheus"), ""))
     deadline = time.monotonic() + patience
     fell: dict[str, str] = {}
     while True:

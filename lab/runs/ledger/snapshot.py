@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from lab.runtimes import services
 from lab.runtimes.base import Runtime
-from lab.runtimes.services import part
 
 #: A name, and its labels in order.
 Series = tuple[str, tuple[tuple[str, str], ...]]
@@ -130,7 +130,7 @@ def _look(runtime: Runtime) -> Cut:
     values, silent = {}, {}
     for job, names in FAMILIES.items():
         try:
-            values[job] = dict(series_on(runtime.read(part(EXPORTERS[job]), "/metrics"), names))
+            values[job] = dict(series_on(runtime.read(services.named(EXPORTERS[job]), "/metrics"), names))
         except OSError as error:
             silent[job] = f"{type(error).__name__}"
             continue

@@ -8,7 +8,7 @@ from lab.errors import LabError
 from lab.paths import REPORTS
 from lab.prometheus import Api
 from lab.runs.ledger import books
-from lab.runs.ledger.snapshot import Cut
+from lab.runs.ledger.snapshot import Snapshot
 from lab.runs.ledger.stored import Prometheus
 from lab.runs.report import page
 from lab.runs.report.page import Run
@@ -27,7 +27,7 @@ def read(runtime: Runtime, file: Path) -> Run:
     """
     try:
         result = json.loads(file.read_text(encoding="utf-8"))
-        opening, closing = (Cut.from_json(result["books"][name]) for name in ("opening", "closing"))
+        opening, closing = (Snapshot.from_json(result["books"][name]) for name in ("opening", "closing"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise LabError(
             f"{file} holds no run with its books ({type(error).__name__}): `make load` writes one."

@@ -23,8 +23,8 @@ AMPLE_STOCK = 10_000
 def shop(runtime: Runtime, profile: str, options: Mapping[str, str] | None = None) -> tuple[int, Path]:
     """Restock, run a profile, and return Locust's exit code and the file of the result.
 
-    The file holds the cuts before and after the run as well, from which its ledger is made, and what the lab was made
-    of. ``options`` are further variables of ``loadtest/`` (``USERS``, ``DURATION``, ``SEED``).
+    The file also holds the snapshots before and after the run, from which its ledger is made, and the settings and
+    versions of the lab. ``options`` are further variables of ``loadtest/`` (``USERS``, ``DURATION``, ``SEED``).
     Raises LabError when the lab does not run, when another load does, or when an option is not what it must be.
     """
     variables = {**(options or {}), "PROFILE": profile}

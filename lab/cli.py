@@ -18,8 +18,8 @@ from lab import update as update_module
 from lab.alerts import notifications, rules
 from lab.contract import PAGE
 from lab.dashboards import model, proof
-from lab.drills import catalogue as drills
-from lab.drills import drilling, game
+from lab.drills import catalogue, game
+from lab.drills.drill import run as run_drill
 from lab.errors import LabError
 from lab.lessons import multiprocess
 from lab.paths import ROOT, VENV, shown
@@ -234,27 +234,27 @@ def alerts() -> None:
 @click.argument("name", default="")
 def drill(name: str) -> None:
     """Break one thing under load, and wait for its alerts to fire and to be resolved."""
-    _drill([drills.named(name)])
+    _drill([catalogue.named(name)])
 
 
 @main.command(name="drills")
 def all_drills() -> None:
     """Run every drill that this runtime has what it needs for; exit code 1 when one of them failed."""
     chosen = runtime()
-    for each in drills.DRILLS:
+    for each in catalogue.DRILLS:
         if missing := set(each.needs) - chosen.provides:
             click.echo(f"{each.name}: not on {chosen.name}, needs {', '.join(sorted(missing))}.")
-    _drill([each for each in drills.DRILLS if chosen.provides.issuperset(each.needs)])
+    _drill([each for each in catalogue.DRILLS if chosen.provides.issuperset(each.needs)])
 
 
-def _drill(wanted: Sequence[drills.Drill]) -> None:
+def _drill(wanted: Sequence[catalogue.Drill]) -> None:
     """Run drills one after the other, print when each alert fired and was resolved, and end with 1 if one failed."""
     chosen = runtime()
     rows = [("drill", "alert", "fired after", "resolved after")]
     failed = []
     for each in wanted:
         try:
-            timeline = drilling.run(chosen, each)
+            timeline = run_drill(chosen, each)
         except LabError as error:
             failed.append(f"{each.name} FAILED: {error}")
             continue

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 import click
 
 from lab.console import duration, grid
-from lab.drills import drilling
+from lab.drills.drill import injected
 from lab.drills.incidents import FALLS, INCIDENTS, NOISE, RISES, SAME, SIGNALS, SYMPTOMS, TIERS, Incident, Signal
+from lab.drills.load_process import running_load
 from lab.errors import LabError
 from lab.prometheus import Api
 from lab.runtimes import services
@@ -53,9 +54,9 @@ def broken(runtime: Runtime, incident: Incident) -> Iterator[Round]:
     """Have people shop, break the lab, give the round, and mend the lab whatever happens. The name stays unsaid."""
     runtime.require_running()
     click.echo("People begin to shop …")
-    with drilling.shopping(runtime, CALM_SECONDS):
+    with running_load(runtime, CALM_SECONDS):
         before = read(runtime)
-        with drilling.broken(runtime, incident.fault, "incident", "what is it?"):
+        with injected(runtime, incident.fault, "incident", "what is it?"):
             yield Round(incident, before)
 
 

@@ -19,17 +19,16 @@ from lab.alerts import notifications, rules
 from lab.contract import PAGE
 from lab.dashboards import model, proof
 from lab.drills import catalogue, game
-from lab.drills.drill import run as run_drill
+from lab.drills.drill import run_drill
 from lab.errors import LabError
 from lab.lessons import multiprocess
 from lab.paths import ROOT, VENV, shown
 from lab.prometheus import Api
 from lab.runs import archive, events
-from lab.runs import load as load_module
 from lab.runs.ledger import text
+from lab.runs.load import shop, shop_from_page
 from lab.runs.report.page import Run
-from lab.runtimes import choose, services
-from lab.runtimes import settings as settings_module
+from lab.runtimes import choose, services, settings
 from lab.runtimes.base import Runtime
 from lab.runtimes.compose import registry
 from lab.runtimes.host import programs
@@ -164,7 +163,7 @@ def variables(options: Mapping[str, str | None]) -> dict[str, str]:
 def load(profile: str, **options: str | None) -> None:
     """Restock, shop, and balance the books; exit code 1 when a request failed that should not have, or they do not."""
     chosen = runtime()
-    code, file = load_module.shop(chosen, profile, variables(options))
+    code, file = shop(chosen, profile, variables(options))
     if file.exists():
         run = archive.read(chosen, file)
         code = _show_ledger(run) or code
@@ -214,7 +213,7 @@ def panels() -> None:
 def images() -> None:
     """Ask the registries for every official image; exit code 1 unless each exists for amd64 and arm64."""
     wrong = []
-    for image, problem in registry.check(settings_module.load(os.environ)):
+    for image, problem in registry.check(settings.load(os.environ)):
         click.echo(f"  {'✗' if problem else '✓'} {image}")
         wrong += [problem] if problem else []
     for sentence in wrong:
@@ -292,7 +291,7 @@ def incident(seed: int | None, prove: bool) -> None:
 @load_options
 def load_ui(**options: str | None) -> None:
     """Shop from Locust's own page."""
-    sys.exit(load_module.shop_from_page(runtime(), variables(options)))
+    sys.exit(shop_from_page(runtime(), variables(options)))
 
 
 @main.command(name="lesson-multiprocess")
@@ -339,7 +338,7 @@ def check() -> None:
 @main.command()
 def generate() -> None:
     """Write all that is generated."""
-    host = HostRuntime(settings_module.load(os.environ))
+    host = HostRuntime(settings.load(os.environ))
     page = contract.page(contract.load())
     routes = host.manage("nginx_routes")
     dashboards = model.generate()

@@ -47,7 +47,7 @@ class Timeline:
             yield name, f"{fired:.0f} s", f"{resolved:.0f} s"
 
 
-def run(runtime: Runtime, drill: Drill) -> Timeline:
+def run_drill(runtime: Runtime, drill: Drill) -> Timeline:
     """Run a drill under load and return its timeline.
 
     The lab is mended whatever happens, after Ctrl-C too. Raises LabError when the runtime lacks what the drill needs,

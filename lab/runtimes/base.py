@@ -17,7 +17,7 @@ import requests
 from lab import console, http, signals
 from lab.errors import LabError, sentence
 from lab.paths import LOGS, STATE, write_file
-from lab.runtimes import services
+from lab.runtimes import ports, services
 from lab.runtimes.services import Service, with_provided
 
 APP = services.named("app")
@@ -25,6 +25,8 @@ READY_SECONDS = 45
 TARGETS_SECONDS = 30
 #: Held by the one `make load` that may run.
 LOAD_LOCK = STATE / "load.lock"
+#: A command, its folder and its environment.
+Locust = tuple[list[str], Path, Mapping[str, str]]
 #: What a run of Locust gets so that it ends with the lab that started it (loadtest/locustfile.py).
 WITH_THE_LAB = {"LAB_LOAD_UNTIL_EOF": "1"}
 
@@ -42,6 +44,8 @@ class Runtime(ABC):
     token_file: Path
     #: Written when a start is complete; it may hold a password, in a URL.
     running_settings: Path
+    #: Where Locust's page listens.
+    locust_address = "127.0.0.1"
 
     def __init__(self, wanted: dict[str, str]) -> None:
         self._wanted = wanted
@@ -120,17 +124,21 @@ class Runtime(ABC):
     def run(self, command: Sequence[str], service: Service = APP, **options) -> subprocess.CompletedProcess:
         """Run a command in the folder and the environment of a service (the shop, NGINX or Prometheus)."""
 
-    @abstractmethod
     def manage(self, *arguments: str) -> str:
         """Run one of the shop's management commands and return what it printed; raises LabError with its last line."""
+        command = ["python", "manage.py", *arguments]
+        done = self.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            raise LabError(f"`manage.py {' '.join(arguments)}` failed: {console.last_line(done.stderr)}")
+        return done.stdout.strip()
 
     @abstractmethod
     def logs(self, wanted: Sequence[Service], *, lines: int, follow: bool) -> None:
         """Become the program that prints the last lines of these logs. Raises LabError when there are none."""
 
-    @abstractmethod
     def shop(self, variables: Mapping[str, str], result: Path) -> int:
         """Run Locust without its page, with these variables, and return its exit code; the figures go to ``result``."""
+        return run_locust(*self._locust({**WITH_THE_LAB, **variables, "LAB_LOAD_RESULT": str(result)}, ["--headless"]))
 
     def interrupt(self, load: subprocess.Popen) -> None:
         """Have a ``make load`` that leads a process group of its own end as after Ctrl-C, with its books closed."""
@@ -141,9 +149,16 @@ class Runtime(ABC):
     def end_stray_load(self) -> None:
         """Stop each Locust of this checkout: one whose `make load` was killed, unless a load is running."""
 
-    @abstractmethod
     def shop_from_page(self, variables: Mapping[str, str]) -> int:
         """Run Locust with its page at ``LOCUST_PORT`` and these variables until Ctrl-C, and return its exit code."""
+        ports.refuse_taken(self.settings, ["LOCUST_PORT"])
+        port = self.settings["LOCUST_PORT"]
+        page = ["--web-host", self.locust_address, "--web-port", port]
+        return run_locust(*self._locust({**WITH_THE_LAB, **variables}, page, port))
+
+    @abstractmethod
+    def _locust(self, variables: Mapping[str, str], arguments: Sequence[str], port: str = "") -> Locust:
+        """Return how Locust is run with these variables and arguments, its page at ``port`` of 127.0.0.1 if any."""
 
     def notes(self) -> list[tuple[str, str, str]]:
         """Return what else to know, as rows for below the services: what it is, its value, what for."""
@@ -256,14 +271,14 @@ class Runtime(ABC):
             os.close(file)
 
 
-def run_locust(command: Sequence[str], **options) -> int:
+def run_locust(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> int:
     """Run Locust and return its exit code. A signal to this process ends the run as Ctrl-C does, with its summary.
 
     Locust ends its run when its standard input is closed: by this process after a signal, or by the kernel when this
     process was killed. In a session of its own, so that Ctrl-C on a terminal reaches this process alone.
     """
     with signals.heeded_once():
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, **options)
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=folder, env=environment, start_new_session=True)
         try:
             return process.wait()
         except KeyboardInterrupt:

@@ -8,7 +8,7 @@ import pytest
 
 from lab.drills import faults
 from lab.drills.catalogue import Drill, named
-from lab.drills.drill import run
+from lab.drills.drill import run_drill
 from lab.errors import LabError
 from lab.runtimes import services
 
@@ -19,7 +19,7 @@ QUICK = {"host": "exporter-stopped", "compose": "database-down"}
 def test_a_drill_makes_its_alerts_fire_and_ends_with_all_resolved(runtime):
     drill = named(QUICK[runtime.name])
 
-    rows = list(run(runtime, drill).rows(drill))
+    rows = list(run_drill(runtime, drill).rows(drill))
 
     assert [row[0] for row in rows] == list(drill.alerts)
 
@@ -34,7 +34,7 @@ def test_a_drill_that_is_killed_mends_the_lab(runtime, monkeypatch):
             yield
 
     with pytest.raises(KeyboardInterrupt):
-        run(runtime, Drill("killed", "Whoever runs it is killed.", ("Nobody",), "Lab: Targets", fault))
+        run_drill(runtime, Drill("killed", "Whoever runs it is killed.", ("Nobody",), "Lab: Targets", fault))
 
     assert runtime.answers(services.named("pushgateway")) == ""
 
@@ -47,7 +47,7 @@ def test_a_drill_whose_alert_does_not_come_fails_and_mends_the_lab(runtime, monk
     )  # fmt: skip
 
     with pytest.raises(LabError, match="Nobody not pending, Nobody not firing, after 3 s"):
-        run(runtime, never)
+        run_drill(runtime, never)
 
     assert runtime.answers(services.named("pushgateway")) == ""
 
@@ -56,4 +56,4 @@ def test_a_drill_of_what_the_runtime_lacks_is_refused(runtime):
     drill = Drill("x", "x", (), "", lambda _: pytest.fail("it began"), needs=("kafka",))
 
     with pytest.raises(LabError, match=rf"x is not for {runtime.name}: it needs kafka"):
-        run(runtime, drill)
+        run_drill(runtime, drill)

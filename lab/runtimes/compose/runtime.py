@@ -15,8 +15,8 @@ from lab import console
 from lab.errors import LabError
 from lab.paths import LOGS, ROOT, STATE
 from lab.runtimes import ports, services
-from lab.runtimes.base import APP, READY_SECONDS, WITH_THE_LAB, Runtime, load_runs, run_locust
-from lab.runtimes.compose import engine, files, images
+from lab.runtimes.base import APP, READY_SECONDS, Locust, Runtime, load_runs
+from lab.runtimes.compose import engine, files, images, pod
 from lab.runtimes.compose.engine import Compose, Container, docker
 from lab.runtimes.compose.inside import Inside
 from lab.runtimes.services import Service
@@ -33,20 +33,8 @@ KINDS = {
     "lookalike": "look-alikes of the official ones, built from Debian's packages",
 }
 #: What is always so in containers, whatever is set for the host runtime.
-FIXED = {
-    "APP_PORT": "8000",
-    "APP_METRICS_PORT": "8001",
-    "NGINX_STATUS_PORT": "8081",
-    "APP_STATS_PORT": "1717",
-    "EXPORTER_NGINX_PORT": "9113",
-    "EXPORTER_UWSGI_PORT": "9117",
-    "EXPORTER_ACCESS_LOG_PORT": "3903",
-    "EXPORTER_BLACKBOX_PORT": "9115",
-    "LAB_DATABASE_URL": "",
-    "LAB_CACHE_URL": "",
-}
-#: What is bound to the pod's loopback and not to the network of who watches.
-ON_LOOPBACK = ("APP_STATS_PORT", "NGINX_STATUS_PORT")
+FIXED = {name: port for name, port in pod.PORTS.items() if name not in pod.PUBLISHED}
+FIXED |= {"LAB_DATABASE_URL": "", "LAB_CACHE_URL": ""}
 
 
 def own_containers() -> dict[str, Container]:
@@ -73,6 +61,7 @@ class ComposeRuntime(Runtime):
     name = "compose"
     ca_file = OWN / "ca.crt"
     token_file = OWN / "lab-token"
+    locust_address = "0.0.0.0"
     running_settings = OWN / "settings.json"
 
     def __init__(self, wanted: dict[str, str]) -> None:
@@ -188,7 +177,7 @@ class ComposeRuntime(Runtime):
 
     def read(self, service: Service, path: str, *, port: str = "") -> str:
         port = port or service.port
-        host = "127.0.0.1" if port in ON_LOOPBACK else "shop-metrics"
+        host = "127.0.0.1" if port in pod.ON_LOOPBACK else "shop-metrics"
         return self._inside.get(f"http://{host}:{self.settings[port]}{path}")
 
     def run(self, command: Sequence[str], service: Service = APP, **options) -> subprocess.CompletedProcess:
@@ -197,13 +186,6 @@ class ComposeRuntime(Runtime):
         terminal = ["--tty"] if shown and sys.stdin.isatty() and sys.stdout.isatty() else []
         container = self._container(service).id
         return subprocess.run(["docker", "exec", "--interactive", *terminal, container, *command], **options)
-
-    def manage(self, *arguments: str) -> str:
-        command = ["exec", self._container(services.named("app")).id, "python", "manage.py", *arguments]
-        done = subprocess.run(["docker", *command], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-        if done.returncode != 0:
-            raise LabError(f"`manage.py {' '.join(arguments)}` failed: {console.last_line(done.stderr)}")
-        return done.stdout.strip()
 
     def logs(self, wanted: Sequence[Service], *, lines: int, follow: bool) -> None:
         if not own_containers():
@@ -216,10 +198,11 @@ class ComposeRuntime(Runtime):
         os.execvpe(command[0], command, self._compose.environment())
 
     def shop(self, variables: Mapping[str, str], result: Path) -> int:
-        inner = f"/reports/{result.name}"
-        code = self._locust(variables | {"LAB_LOAD_RESULT": inner})
+        inner = Path("/reports") / result.name
+        code = super().shop(variables, inner)
         # There is none when the run could not begin.
-        read = self._one_off([], ["cat", inner], capture_output=True, text=True)
+        command, environment = self._one_off([], ["cat", str(inner)]), self._compose.environment()
+        read = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
         if read.returncode == 0:
             result.write_text(read.stdout, encoding="utf-8")
         return code
@@ -231,13 +214,6 @@ class ComposeRuntime(Runtime):
             if found:
                 docker("stop", *found)
 
-    def shop_from_page(self, variables: Mapping[str, str]) -> int:
-        ports.refuse_taken(self.settings, ["LOCUST_PORT"])
-        port = self.settings["LOCUST_PORT"]
-        options = ["--publish", f"127.0.0.1:{port}:{port}"]
-        page = ["--web-host", "0.0.0.0", "--web-port", port]
-        return self._locust(variables, options, page)
-
     def notes(self) -> list[tuple[str, str, str]]:
         rows = super().notes()
         if "grafana" in self.provides:
@@ -245,18 +221,18 @@ class ComposeRuntime(Runtime):
             return [*rows, ("Grafana's admin", password, "the password; whoever does not sign in may look")]
         return [*rows, ("Grafana", "left out", "Debian has no package of it: IMAGES=official brings it")]
 
-    def _locust(
-        self, variables: Mapping[str, str], options: Sequence[str] = (), arguments: Sequence[str] = ("--headless",)
-    ) -> int:
+    def _locust(self, variables: Mapping[str, str], arguments: Sequence[str], port: str = "") -> Locust:
         # Its output passes through Docker's client, so it does not see a terminal itself.
         terminal = {"LAB_LOAD_TERMINAL": "1"} if sys.stdout.isatty() else {}
-        given = [f"--env={name}={value}" for name, value in (variables | WITH_THE_LAB | terminal).items()]
+        options = [f"--env={name}={value}" for name, value in (variables | terminal).items()]
+        if port:
+            options += ["--publish", f"127.0.0.1:{port}:{port}"]
         command = ["locust", "--locustfile", "loadtest/locustfile.py", "--host", "https://shop:8443", *arguments]
-        return self._one_off([*given, *options], command, begin=run_locust)
+        return self._one_off(options, command), ROOT, self._compose.environment()
 
-    def _one_off(self, options: Sequence[str], command: Sequence[str], begin=subprocess.run, **how):
+    def _one_off(self, options: Sequence[str], command: Sequence[str]) -> list[str]:
         whole = ["--profile", "load", "run", "--rm", "--no-deps", "--no-TTY", *options, "loadtest", *command]
-        return begin(self._compose.command(*whole), cwd=ROOT, env=self._compose.environment(), **how)
+        return self._compose.command(*whole)
 
     def _start(self) -> None:
         """Have Compose start all of it, and show each service as it comes to work."""

@@ -17,7 +17,7 @@ from lab import console, http
 from lab.errors import LabError
 from lab.paths import LOGS, ROOT, STATE, VENV
 from lab.runtimes import certificates, ports, services, settings
-from lab.runtimes.base import APP, READY_SECONDS, WITH_THE_LAB, Runtime, load_runs, run_locust
+from lab.runtimes.base import APP, READY_SECONDS, Locust, Runtime, load_runs
 from lab.runtimes.environment import for_services
 from lab.runtimes.host import prepare, programs
 from lab.runtimes.host.supervisor import Supervisor
@@ -34,6 +34,8 @@ LIMITS = {
     resource.RLIMIT_FSIZE: (1024**3, "bytes in a file", "-f"),
     resource.RLIMIT_NPROC: (512, "processes and threads of this user", "-u"),
 }
+#: What makes the shop's database, catalogue and static files; each changes nothing when it was done before.
+MAKE_SHOP = (("migrate", "--no-input"), ("seed_catalogue",), ("collectstatic", "--no-input"))
 #: Where Locust runs: it reads ~/.locust.conf, and locust.conf and pyproject.toml in its folder, and finds none here.
 LOCUST_HOME = STATE / "locust"
 LOCUSTFILE = str(ROOT / "loadtest" / "locustfile.py")
@@ -85,7 +87,8 @@ class HostRuntime(Runtime):
                 # It takes Prometheus up to ten seconds to begin to scrape: that time is used.
                 self._supervisor.start("prometheus")
                 with console.step("database, catalogue and static files"):
-                    prepare.make_shop(environment)
+                    for command in MAKE_SHOP:
+                        self.manage(*command)
                 self._start()
                 # Last: a lab that runs without this file was interrupted while it started.
                 self._remember_settings(SOURCES=sources)
@@ -136,10 +139,6 @@ class HostRuntime(Runtime):
         folder = {"nginx": prepare.NGINX, "prometheus": prepare.PROMETHEUS}.get(service.name, ROOT / "app")
         return subprocess.run(command, cwd=folder, env=environment, check=False, **options)
 
-    def manage(self, *arguments: str) -> str:
-        prepare.make_secrets()
-        return prepare.manage(prepare.environment(self.settings, {}), *arguments)
-
     def url(self, service: Service, path: str = "/") -> str:
         scheme = "https" if service.tls else "http"
         return f"{scheme}://127.0.0.1:{self.settings[service.port]}{path}" if service.port else ""
@@ -157,14 +156,7 @@ class HostRuntime(Runtime):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), *map(str, files)])
 
-    def shop(self, variables: Mapping[str, str], result: Path) -> int:
-        return self._locust(["--headless"], {**variables, "LAB_LOAD_RESULT": str(result)})
-
-    def shop_from_page(self, variables: Mapping[str, str]) -> int:
-        ports.refuse_taken(self.settings, ["LOCUST_PORT"])
-        return self._locust(["--web-host", "127.0.0.1", "--web-port", self.settings["LOCUST_PORT"]], variables)
-
-    def _locust(self, arguments: Sequence[str], variables: Mapping[str, str]) -> int:
+    def _locust(self, variables: Mapping[str, str], arguments: Sequence[str], port: str = "") -> Locust:
         shop = f"https://127.0.0.1:{self.settings['SHOP_HTTPS_PORT']}"
         LOCUST_HOME.mkdir(parents=True, exist_ok=True)
         environment = {
@@ -174,13 +166,12 @@ class HostRuntime(Runtime):
             "LAB_TOKEN_FILE": str(self.token_file),
             # By which it is known as this checkout's.
             "LAB": str(STATE),
-            **WITH_THE_LAB,
             "SHOP_HTTP_URL": f"http://127.0.0.1:{self.settings['SHOP_HTTP_PORT']}",
             **variables,
         }
         # No script of pip's, whose first line holds the path of its Python: that cannot hold each character.
         locust = [str(VENV / "bin" / "python"), "-m", "locust", "--locustfile", LOCUSTFILE]
-        return run_locust([*locust, "--host", shop, *arguments], cwd=LOCUST_HOME, env=environment)
+        return [*locust, "--host", shop, *arguments], LOCUST_HOME, environment
 
     def _remove_data(self) -> None:
         prepare.remove_data()

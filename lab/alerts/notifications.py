@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import requests
 
-from lab import console, http
+from lab import http, times
 from lab.console import grid
 from lab.errors import LabError
 from lab.prometheus import Api
@@ -133,7 +133,7 @@ def _get(runtime: Runtime, name: str, path: str) -> list[dict]:
 
 def _since(time: str) -> str:
     began = datetime.fromisoformat(time)
-    return console.duration(max((datetime.now(began.tzinfo) - began).total_seconds(), 0))
+    return times.rough(max((datetime.now(began.tzinfo) - began).total_seconds(), 0))
 
 
 def _rest(labels: dict[str, str]) -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import click
 
-from lab.console import duration, grid
+from lab import times
+from lab.console import grid
 from lab.drills.drill import injected
 from lab.drills.incidents import FALLS, INCIDENTS, NOISE, RISES, SAME, SIGNALS, SYMPTOMS, TIERS, Incident, Signal
 from lab.drills.load_process import running_load
@@ -80,11 +81,11 @@ def play(runtime: Runtime, seed: int) -> bool:
                     break
                 click.echo("The tier is right, the cause is not.")
         except click.Abort:
-            click.echo(f"\nGiven up after {duration(this.seconds)}.")
+            click.echo(f"\nGiven up after {times.rough(this.seconds)}.")
             answers = 0
         else:
             tries = "the first answer" if answers == 1 else f"answer {answers}"
-            click.echo(f"\nRight, with {tries}, after {duration(this.seconds)}.")
+            click.echo(f"\nRight, with {tries}, after {times.rough(this.seconds)}.")
         click.echo(
             f"It was {this.incident.tier}: {this.incident.cause}. What told it:\n{_evidence(this, read(runtime))}\n"
             f"\nThe same again: make incident SEED={seed}"

@@ -11,7 +11,7 @@ from lab.errors import LabError
 from lab.paths import REPORTS, STATE
 from lab.runs import events, versions
 from lab.runs.ledger import books, snapshot
-from lab.runs.report.figures import duration
+from lab.runs.report.figures import run_seconds
 from lab.runtimes import services
 from lab.runtimes.base import LOAD_LOCK, Runtime
 from loadtest.options import BadOption, read_options
@@ -51,7 +51,7 @@ def _wanted(variables: Mapping[str, str]) -> str:
 
 
 def _done(run: Mapping) -> str:
-    rate = run["requests"] / duration(run)
+    rate = run["requests"] / run_seconds(run)
     return f"{run['users']} users, {run['requests']:,} requests ({rate:,.1f}/s), {run['failures']:,} failed"
 
 

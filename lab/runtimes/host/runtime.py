@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import psutil
 
-from lab import console, http
+from lab import console, http, times
 from lab.errors import LabError
 from lab.paths import LOGS, ROOT, STATE, VENV
 from lab.runtimes import certificates, ports, services, settings
@@ -129,7 +129,7 @@ class HostRuntime(Runtime):
             else:
                 yield (
                     service,
-                    f"up {console.duration(process['now'] - process['start'])}",
+                    f"up {times.rough(process['now'] - process['start'])}",
                     self.answers(service),
                 )
 

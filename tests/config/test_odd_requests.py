@@ -158,8 +158,9 @@ def test_a_client_that_goes_away_before_its_answer_leaves_no_traceback(server):
     assert "Traceback" not in server.log.read_text().removeprefix(before)
 
 
-def test_many_silent_clients_cost_the_metrics_process_few_threads(tmp_path):
-    with running(metrics_process, tmp_path) as server, ExitStack() as held:
+@pytest.mark.parametrize("kind", [exporter, metrics_process], ids=lambda each: each.__name__)
+def test_many_silent_clients_cost_few_threads(kind, tmp_path):
+    with running(kind, tmp_path) as server, ExitStack() as held:
         for _ in range(MOST_CLIENTS + 20):
             held.enter_context(server.connect())
 

@@ -328,8 +328,8 @@ def test(thorough: bool, arguments: tuple[str, ...]) -> None:
 
 @main.command()
 def check() -> None:
-    """Run the linter and the tests that need no running lab."""
-    for command in (["ruff", "check"], ["ruff", "format", "--check"]):
+    """Run the linters and the tests that need no running lab."""
+    for command in (["ruff", "check"], ["ruff", "format", "--check"], ["oxlint"]):
         if code := subprocess.run([tool(command[0]), *command[1:]], cwd=ROOT).returncode:
             sys.exit(code)
     programs.find_all()

@@ -339,7 +339,7 @@ def check() -> None:
 @main.command()
 def generate() -> None:
     """Write all that is generated."""
-    from tools import artwork
+    from tools import artwork, docs
 
     host = HostRuntime(settings_module.load(os.environ))
     page = contract.page(contract.load())
@@ -349,7 +349,7 @@ def generate() -> None:
     PAGE.write_text(page)
     for file in set(model.FOLDER.glob("*.json")) - dashboards.keys():
         file.unlink()
-    for file, content in {**dashboards, **alerting}.items():
+    for file, content in {**dashboards, **alerting, **docs.pages()}.items():
         file.parent.mkdir(exist_ok=True)
         file.write_text(content)
     (ROOT / "nginx" / "routes.conf").write_text(f"{routes}\n")

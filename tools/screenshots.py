@@ -8,8 +8,8 @@ from pathlib import Path
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from lab.paths import ROOT
+from lab.runtimes import services
 from lab.runtimes.base import Runtime
-from lab.runtimes.services import part
 from tools import browser
 
 FOLDER = ROOT / "docs" / "pictures"
@@ -23,7 +23,7 @@ QUALITY = 80
 
 def take(runtime: Runtime, report: Path) -> list[Path]:
     """Take all pictures and return where they are. Raises LabError when there is no browser."""
-    shop, prometheus = (runtime.url(part(name)) for name in ("nginx", "prometheus"))
+    shop, prometheus = (runtime.url(services.named(name)) for name in ("nginx", "prometheus"))
     graph = f"{prometheus}graph?g0.tab=0&g0.range_input=10m&g0.expr={EXPRESSION}"
     with browser.chromium(WIDTH, 800) as chromium:
         return [

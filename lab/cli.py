@@ -345,10 +345,11 @@ def generate() -> None:
     routes = host.manage("nginx_routes")
     dashboards = model.generate()
     alerting = rules.files()
+    tables = docs.pages()
     PAGE.write_text(page)
     for file in set(model.FOLDER.glob("*.json")) - dashboards.keys():
         file.unlink()
-    for file, content in {**dashboards, **alerting, **docs.pages()}.items():
+    for file, content in {**dashboards, **alerting, **tables}.items():
         file.parent.mkdir(exist_ok=True)
         file.write_text(content)
     (ROOT / "nginx" / "routes.conf").write_text(f"{routes}\n")

@@ -1,16 +1,3 @@
-"""Grafana's dashboards as code: a module each, and what they share. `make generate` writes the JSON from them."""
+"""The old name of ``grafana.boards``, until ``lab/`` has the new one."""
 
-from grafana.src import django, lab, nginx, overview, postgres, redis, shop, uwsgi
-from grafana.src.frame import Dashboard
-
-#: In the order in which a reader goes: the whole, the way of a request, what it stands on, and what watches it.
-DASHBOARDS: tuple[Dashboard, ...] = (
-    overview.DASHBOARD,
-    nginx.DASHBOARD,
-    uwsgi.DASHBOARD,
-    django.DASHBOARD,
-    shop.DASHBOARD,
-    postgres.DASHBOARD,
-    redis.DASHBOARD,
-    lab.DASHBOARD,
-)
+from grafana.boards import DASHBOARDS as DASHBOARDS

@@ -8,10 +8,10 @@ import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from grafana.src import DASHBOARDS, overview, shared
-from grafana.src import lab as of_lab
-from grafana.src.frame import SCHEMA_VERSION
-from grafana.src.shared import Panel
+from grafana.boards import DASHBOARDS, overview, shared
+from grafana.boards import lab as of_lab
+from grafana.boards.frame import SCHEMA_VERSION
+from grafana.boards.shared import Panel
 from lab import contract
 from lab.alerting.table import alerts, objectives
 from lab.dashboards import model

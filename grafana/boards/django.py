@@ -1,7 +1,7 @@
 """Django: which views are asked for, how they answer and how soon, and what they ask of the database and the cache."""
 
-from grafana.src.frame import Dashboard, Row
-from grafana.src.shared import (
+from grafana.boards.frame import Dashboard, Row
+from grafana.boards.shared import (
     LATENCY_OBJECTIVE_SECONDS,
     NONE_IS_GOOD,
     SHARE_FOUND,

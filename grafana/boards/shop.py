@@ -1,7 +1,7 @@
 """The shop as its keeper sees it: from a product's page to an order, money, carts, stock and searches."""
 
-from grafana.src.frame import Dashboard, Row
-from grafana.src.shared import (
+from grafana.boards.frame import Dashboard, Row
+from grafana.boards.shared import (
     NONE_IS_GOOD,
     UP,
     UP_OR_DOWN,

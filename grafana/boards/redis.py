@@ -1,7 +1,7 @@
 """Redis or Valkey, the shop's cache: what it is asked, how long that takes, and how full it is."""
 
-from grafana.src.frame import Dashboard, Row
-from grafana.src.shared import (
+from grafana.boards.frame import Dashboard, Row
+from grafana.boards.shared import (
     LIMIT,
     NONE_IS_GOOD,
     SHARE_FOUND,

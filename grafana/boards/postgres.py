@@ -1,7 +1,7 @@
 """PostgreSQL: who is connected, what it is asked to do, and what it stores."""
 
-from grafana.src.frame import Dashboard, Row
-from grafana.src.shared import (
+from grafana.boards.frame import Dashboard, Row
+from grafana.boards.shared import (
     LIMIT,
     NEUTRAL,
     NONE_IS_GOOD,

@@ -1,7 +1,7 @@
 """NGINX: what it was asked for, how it answered and how soon, and its connections."""
 
-from grafana.src.frame import Dashboard, Row
-from grafana.src.shared import (
+from grafana.boards.frame import Dashboard, Row
+from grafana.boards.shared import (
     LATENCY_OBJECTIVE_SECONDS,
     NEUTRAL,
     NONE_IS_GOOD,

@@ -1,7 +1,7 @@
 """uWSGI: how busy its workers are and who waits for one, how long they take, how they die, and what they cost."""
 
-from grafana.src.frame import Dashboard, Row
-from grafana.src.shared import (
+from grafana.boards.frame import Dashboard, Row
+from grafana.boards.shared import (
     LATENCY_OBJECTIVE_SECONDS,
     LIMIT,
     NONE_IS_GOOD,

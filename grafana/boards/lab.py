@@ -1,7 +1,7 @@
 """What watches the shop, whether it can be believed, and what it costs."""
 
-from grafana.src.frame import Dashboard, Row
-from grafana.src.shared import (
+from grafana.boards.frame import Dashboard, Row
+from grafana.boards.shared import (
     LIMIT,
     NEUTRAL,
     NONE_IS_GOOD,

@@ -1,7 +1,7 @@
 """The whole way of a request: the promise to visitors, and each tier's traffic, errors, time and saturation."""
 
-from grafana.src.frame import Dashboard, Row
-from grafana.src.shared import (
+from grafana.boards.frame import Dashboard, Row
+from grafana.boards.shared import (
     AVAILABILITY_OBJECTIVE,
     LATENCY_OBJECTIVE_SECONDS,
     LIMIT,

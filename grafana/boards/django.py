@@ -1,23 +1,9 @@
 """Django: which views are asked for, how they answer and how soon, and what they ask of the database and the cache."""
 
-from grafana.boards.frame import Dashboard, Row
-from grafana.boards.shared import (
-    LATENCY_OBJECTIVE_SECONDS,
-    NONE_IS_GOOD,
-    SHARE_FOUND,
-    SHARE_OF_ERRORS,
-    SLOW,
-    Column,
-    Query,
-    course,
-    figure,
-    heat,
-    listing,
-    or_none,
-    or_zero,
-    quantile,
-    quantiles,
-)
+from grafana.boards.dashboard import Dashboard, Row
+from grafana.boards.panels import Column, heatmap, stat, table, timeseries
+from grafana.boards.queries import Query, or_none, or_zero, quantile, quantiles
+from grafana.boards.thresholds import LATENCY_OBJECTIVE_SECONDS, NONE_IS_GOOD, SHARE_FOUND, SHARE_OF_ERRORS, SLOW
 
 # The whole of Django, from before all middlewares to after them.
 REACHED = "sum(rate(django_http_requests_before_middlewares_total{$selector}[$__rate_interval]))"
@@ -180,47 +166,47 @@ DASHBOARD = Dashboard(
         Row(
             "Now",
             (
-                figure(
+                stat(
                     "Requests",
                     "reqps",
                     "All that reach Django, health checks included. A fall to nothing while NGINX goes on is uWSGI.",
                     Query(REACHED),
                 ),
-                figure(
+                stat(
                     "5xx",
                     "percentunit",
                     "Share of responses of 500 and above. Good is 0; from 0.1% the objective is being spent.",
                     SHARE_OF_5XX,
-                    steps=SHARE_OF_ERRORS,
+                    thresholds=SHARE_OF_ERRORS,
                 ),
-                figure(
+                stat(
                     "p95",
                     "s",
                     "95 of 100 requests take no longer in Django, middlewares included. Good is well below"
                     f" {LATENCY_OBJECTIVE_SECONDS} s.",
                     P95,
-                    steps=((None, "green"), (LATENCY_OBJECTIVE_SECONDS, "red")),
+                    thresholds=((None, "green"), (LATENCY_OBJECTIVE_SECONDS, "red")),
                 ),
-                figure(
+                stat(
                     "Statements a request",
                     "short",
                     "What a request asks of the database on average. Good is a flat line; a step after a deploy is a"
                     " page that asks once a row.",
                     STATEMENTS_A_REQUEST,
                 ),
-                figure(
+                stat(
                     "Cache hit ratio",
                     "percentunit",
                     "Share of the cache's reads that found something. Good is high; empty while nobody reads.",
                     HIT_RATIO,
-                    steps=SHARE_FOUND,
+                    thresholds=SHARE_FOUND,
                 ),
-                figure(
+                stat(
                     "Unapplied migrations",
                     "short",
                     "Migrations that the code has and the database has not. Good is 0: else a deploy is half done.",
                     UNAPPLIED,
-                    steps=NONE_IS_GOOD,
+                    thresholds=NONE_IS_GOOD,
                     sparkline=False,
                     runbook="UnappliedMigrations",
                 ),
@@ -229,7 +215,7 @@ DASHBOARD = Dashboard(
         Row(
             "The whole of Django",
             (
-                course(
+                timeseries(
                     "Requests and responses",
                     "reqps",
                     "What reaches Django and what leaves it. The lines lie on each other; a gap is requests that are"
@@ -238,7 +224,7 @@ DASHBOARD = Dashboard(
                     Query(LEFT, "responses"),
                     width=6,
                 ),
-                course(
+                timeseries(
                     "In flight",
                     "short",
                     "Requests without a response so far. Good is at most one a worker. A step that stays is a request"
@@ -246,16 +232,16 @@ DASHBOARD = Dashboard(
                     NOT_ANSWERED,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Time of a request",
                     "s",
                     "Middlewares, database and cache included, waiting for a worker not. Good is a p95 well below the"
                     " red line.",
                     *quantiles(WHOLE),
-                    steps=SLOW,
+                    thresholds=SLOW,
                     width=6,
                 ),
-                heat(
+                heatmap(
                     "Time of a request, all of it",
                     "s",
                     "Each request by its time. One dark band low down is good; a second band above it is a part that"
@@ -268,7 +254,7 @@ DASHBOARD = Dashboard(
         Row(
             "By view",
             (
-                course(
+                timeseries(
                     "Responses by view",
                     "reqps",
                     "What visitors use. A view that falls to nothing while others go on is broken or unlinked;"
@@ -278,7 +264,7 @@ DASHBOARD = Dashboard(
                     width=12,
                     height=9,
                 ),
-                course(
+                timeseries(
                     "p95 by view",
                     "s",
                     "Which view is slow, and by which method. The checkout's POST writes, so it is slower than the"
@@ -287,14 +273,14 @@ DASHBOARD = Dashboard(
                     width=12,
                     height=9,
                 ),
-                course(
+                timeseries(
                     "5xx by view",
                     "reqps",
                     "Good is none. One view is a bug in it; all views are what they share: the database or a deploy.",
                     ERRORS_BY_VIEW,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "4xx by view",
                     "reqps",
                     "Wrong forms, dead links, empty shelves. Some are normal; a rise in one view is a broken form or"
@@ -302,14 +288,14 @@ DASHBOARD = Dashboard(
                     REFUSED_BY_VIEW,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Mean time by view",
                     "s",
                     "Where the p95 is too coarse to see a change. A step after a deploy is that view's new code.",
                     MEAN_BY_VIEW,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Begun and not ended",
                     "short",
                     "Requests that a view began and that have no response. Good is near 0. The view with a step is the"
@@ -317,14 +303,14 @@ DASHBOARD = Dashboard(
                     NOT_ENDED_BY_VIEW,
                     width=6,
                 ),
-                listing(
+                table(
                     "Each view",
                     "Over the time shown. The view with the most time in all is the one that is worth making faster.",
                     (
                         Column("view", "View"),
                         Column("#A", "Responses", unit="short"),
                         Column("#B", "4xx", unit="percentunit"),
-                        Column("#C", "5xx", unit="percentunit", steps=SHARE_OF_ERRORS),
+                        Column("#C", "5xx", unit="percentunit", thresholds=SHARE_OF_ERRORS),
                         Column("#D", "Mean time", unit="s"),
                         Column("#E", "Time in all", unit="s"),
                     ),
@@ -340,7 +326,7 @@ DASHBOARD = Dashboard(
         Row(
             "Responses",
             (
-                course(
+                timeseries(
                     "By status",
                     "reqps",
                     "2xx and 3xx are good, some 4xx are people's mistakes, 5xx are the shop's.",
@@ -348,7 +334,7 @@ DASHBOARD = Dashboard(
                     stacked=True,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Requests by method",
                     "reqps",
                     "GET reads, POST changes something. NGINX lets only GET, HEAD and POST through.",
@@ -356,7 +342,7 @@ DASHBOARD = Dashboard(
                     stacked=True,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Requests by transport",
                     "reqps",
                     "Good is https alone. http means that something reaches Django past NGINX.",
@@ -364,7 +350,7 @@ DASHBOARD = Dashboard(
                     stacked=True,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Seldom",
                     "reqps",
                     "Good is 0 for all: the shop sends no ajax and streams nothing. An unknown time is a request that a"
@@ -372,7 +358,7 @@ DASHBOARD = Dashboard(
                     *SELDOM,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "By template",
                     "reqps",
                     "Where Django knows the template, which is the admin's pages. A rise of the login page is somebody"
@@ -380,7 +366,7 @@ DASHBOARD = Dashboard(
                     BY_TEMPLATE,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "By charset",
                     "reqps",
                     "Good is utf-8 alone; another one is a page that shows broken letters.",
@@ -388,7 +374,7 @@ DASHBOARD = Dashboard(
                     stacked=True,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Size of responses",
                     "bytes",
                     "Bodies before compression; quantiles are read from steps that double. A rise is a page that lists"
@@ -397,7 +383,7 @@ DASHBOARD = Dashboard(
                     MEAN_RESPONSE,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Size of requests",
                     "bytes",
                     "Bodies of forms; most requests have none. The shop's forms are short, so a rise is not its own"
@@ -411,19 +397,19 @@ DASHBOARD = Dashboard(
         Row(
             "Exceptions",
             (
-                course(
+                timeseries(
                     "Exceptions by type",
                     "suffix: exceptions/s",
                     "What views raised. Http404 is a dead link; any other type is a bug or a dependency that failed.",
                     BY_TYPE,
                 ),
-                course(
+                timeseries(
                     "Exceptions by view",
                     "suffix: exceptions/s",
                     "Which view raised it. One view is its own bug; all of them are what they share.",
                     BY_VIEW,
                 ),
-                course(
+                timeseries(
                     "Exceptions and 5xx",
                     "reqps",
                     "Good is 0. An exception that no view handles makes a 5xx; a 5xx without one was raised outside of"
@@ -436,7 +422,7 @@ DASHBOARD = Dashboard(
         Row(
             "Database",
             (
-                course(
+                timeseries(
                     "Statements",
                     "suffix: statements/s",
                     "All that Django sends, and those of it in bulk. They follow the requests; a rise without them is a"
@@ -445,14 +431,14 @@ DASHBOARD = Dashboard(
                     Query(STATEMENTS_IN_BULK, "of them, in bulk"),
                     width=8,
                 ),
-                course(
+                timeseries(
                     "Statements a request over time",
                     "short",
                     "Good is flat and below ten. A step after a deploy is a page that asks once a row.",
                     STATEMENTS_A_REQUEST,
                     width=8,
                 ),
-                course(
+                timeseries(
                     "Time of a statement",
                     "s",
                     "As Django waits for it. Good is below 5 ms, the finest step that is counted: only the mean tells"
@@ -462,7 +448,7 @@ DASHBOARD = Dashboard(
                     width=8,
                     runbook="SlowQueries",
                 ),
-                course(
+                timeseries(
                     "Of a request's time, in the database",
                     "s",
                     "Means. When the lower line rises with the upper one it is the database, else Django or the cache.",
@@ -470,7 +456,7 @@ DASHBOARD = Dashboard(
                     REQUEST_IN_DATABASE,
                     width=8,
                 ),
-                course(
+                timeseries(
                     "New connections",
                     "cps",
                     "With PostgreSQL a worker keeps its own, so near 0 is good; on SQLite each request opens one."
@@ -479,7 +465,7 @@ DASHBOARD = Dashboard(
                     NOT_OPENED,
                     width=8,
                 ),
-                course(
+                timeseries(
                     "Statement errors",
                     "suffix: errors/s",
                     "Statements that failed, by class. Good is none. OperationalError is a connection or a lock,"
@@ -493,7 +479,7 @@ DASHBOARD = Dashboard(
         Row(
             "Cache",
             (
-                course(
+                timeseries(
                     "Reads",
                     "rps",
                     "By what they found. Misses are normal after a restart and when entries expire. Failed is a cache"
@@ -503,15 +489,15 @@ DASHBOARD = Dashboard(
                     Query(READS_FAILED, "failed"),
                     stacked=True,
                 ),
-                course(
+                timeseries(
                     "Hit ratio",
                     "percentunit",
                     "Good is a high, flat line; a dip is a restart of the cache or many new keys.",
                     HIT_RATIO,
-                    most=1,
+                    max=1,
                     runbook="CacheHitRatioLow",
                 ),
-                course(
+                timeseries(
                     "Reads a request",
                     "short",
                     "What a request asks of the cache on average. A step after a deploy is a page that asks more"
@@ -523,21 +509,21 @@ DASHBOARD = Dashboard(
         Row(
             "Models and migrations",
             (
-                course(
+                timeseries(
                     "Rows inserted",
                     "wps",
                     "By model. Each order has lines of its own; carts without orders are visitors who leave.",
                     ROWS["inserts"],
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Rows saved again",
                     "wps",
                     "By model, without what a query changes in the database itself, as the stock.",
                     ROWS["updates"],
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Rows deleted",
                     "wps",
                     "By model. Cart lines go when they are ordered or taken out; a product or an order that goes is"
@@ -545,7 +531,7 @@ DASHBOARD = Dashboard(
                     ROWS["deletes"],
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Migrations",
                     "short",
                     "Unapplied is 0 in a good deploy. Applied falls only when the database was set back.",

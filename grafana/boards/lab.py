@@ -1,18 +1,9 @@
 """What watches the shop, whether it can be believed, and what it costs."""
 
-from grafana.boards.frame import Dashboard, Row
-from grafana.boards.shared import (
-    LIMIT,
-    NEUTRAL,
-    NONE_IS_GOOD,
-    UP_OR_DOWN,
-    Column,
-    Query,
-    course,
-    figure,
-    listing,
-    or_zero,
-)
+from grafana.boards.dashboard import Dashboard, Row
+from grafana.boards.panels import LIMIT, UP_OR_DOWN, Column, stat, table, timeseries
+from grafana.boards.queries import Query, or_zero
+from grafana.boards.thresholds import NEUTRAL, NONE_IS_GOOD
 
 GRAFANA = ("grafana",)
 YES_OR_NO = {"0": ("no", "red"), "1": ("yes", "green")}
@@ -23,7 +14,7 @@ RELOADED = Query("min(prometheus_config_last_reload_successful{$selector})")
 RULES_FAILED = Query("sum(increase(prometheus_rule_evaluation_failures_total{$selector}[$__range]))", instant=True)
 SERIES = Query("sum(prometheus_tsdb_head_series{$selector})")
 #: As many as the alert SeriesGrowth allows one target.
-MOST_SERIES_OF_A_TARGET = 12000
+MAX_SERIES_OF_A_TARGET = 12000
 SAMPLES = Query("sum(rate(prometheus_tsdb_head_samples_appended_total{$selector}[$__rate_interval]))")
 SLOWEST = Query("max(scrape_duration_seconds{$selector})")
 
@@ -57,7 +48,7 @@ LOG, HEAD_CHUNKS = (
     or_zero(f"sum(prometheus_tsdb_{what}_storage_size_bytes{{$selector}})", BLOCKS) for what in ("wal", "head_chunks")
 )
 STORED = [Query(f"{BLOCKS} + {LOG} + {HEAD_CHUNKS}", "all"), Query(BLOCKS, "blocks")]
-MOST_STORED = Query("sum(prometheus_tsdb_retention_limit_bytes{$selector}) > 0", "limit")
+STORAGE_LIMIT = Query("sum(prometheus_tsdb_retention_limit_bytes{$selector}) > 0", "limit")
 CPU = Query("sum by (job) (rate(process_cpu_seconds_total{$selector}[$__rate_interval]))", "{{job}}")
 MEMORY = Query("sum by (job) (process_resident_memory_bytes{$selector})", "{{job}}")
 
@@ -98,68 +89,68 @@ DASHBOARD = Dashboard(
         Row(
             "Now",
             (
-                figure(
+                stat(
                     "Targets down",
                     "short",
                     "Targets that Prometheus cannot read. Good is 0: else the figures of that target are missing.",
                     TARGETS_DOWN,
-                    steps=NONE_IS_GOOD,
+                    thresholds=NONE_IS_GOOD,
                     runbook="TargetDown",
                 ),
-                figure(
+                stat(
                     "Configuration",
                     "short",
                     "Whether Prometheus runs with the configuration in its file. Failed: it goes on with the one"
                     " before.",
                     RELOADED,
-                    texts=SUCCEEDED,
+                    mappings=SUCCEEDED,
                     sparkline=False,
                     runbook="ConfigReloadFailed",
                 ),
-                figure(
+                stat(
                     "Rules failed",
                     "short",
                     "Evaluations that failed in the time shown. Good is 0: else an alert may be blind.",
                     RULES_FAILED,
-                    steps=NONE_IS_GOOD,
+                    thresholds=NONE_IS_GOOD,
                     sparkline=False,
                     runbook="RuleFailures",
                 ),
-                figure(
+                stat(
                     "Series in memory",
                     "short",
                     "What Prometheus's memory goes with. Good is flat; those of a target that is gone stay for hours.",
                     SERIES,
-                    steps=NEUTRAL,
+                    thresholds=NEUTRAL,
                 ),
-                figure(
+                stat(
                     "Samples stored",
                     "suffix: samples/s",
                     "About the series of all targets, divided by the seconds between two scrapes.",
                     SAMPLES,
-                    steps=NEUTRAL,
+                    thresholds=NEUTRAL,
                 ),
-                figure(
+                stat(
                     "Slowest scrape",
                     "s",
                     "Good is well below a second. At the timeout, 4 s, the scrape is lost and the target counts as"
                     " down.",
                     SLOWEST,
-                    steps=((None, "green"), (1, "orange"), (3, "red")),
+                    thresholds=((None, "green"), (1, "orange"), (3, "red")),
                 ),
             ),
         ),
         Row(
             "Targets",
             (
-                listing(
+                table(
                     "Targets",
                     "Everything that Prometheus reads, at its last scrape. Good is all up, and no new series once the"
                     " lab is warm.",
                     (
                         Column("job", "Job"),
                         Column("instance", "Instance"),
-                        Column("#A", "Up", texts=UP_OR_DOWN),
+                        Column("#A", "Up", mappings=UP_OR_DOWN),
                         Column("#B", "Time", unit="s"),
                         Column("#C", "Samples", unit="short"),
                         Column("#D", "New series", unit="short"),
@@ -168,7 +159,7 @@ DASHBOARD = Dashboard(
                     height=11,
                     runbook="TierBlind",
                 ),
-                course(
+                timeseries(
                     "Time of a scrape",
                     "s",
                     "The slowest target of each job. One that grows is an exporter with too little CPU or too many"
@@ -176,7 +167,7 @@ DASHBOARD = Dashboard(
                     SCRAPE_TIME,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Series by job",
                     "short",
                     "What each job brings and Prometheus stores. Good is flat; a job that only grows will fill it up.",
@@ -184,16 +175,16 @@ DASHBOARD = Dashboard(
                     stacked=True,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Series by target",
                     "short",
                     "Good is flat and far below the red line; one that grows to it has a label that takes any value.",
                     SERIES_BY_TARGET,
-                    steps=((None, "transparent"), (MOST_SERIES_OF_A_TARGET, "red")),
+                    thresholds=((None, "transparent"), (MAX_SERIES_OF_A_TARGET, "red")),
                     width=6,
                     runbook="SeriesGrowth",
                 ),
-                course(
+                timeseries(
                     "New series a scrape",
                     "short",
                     "High when a target starts, and near 0 soon after. A line that stays up is series that come and"
@@ -206,42 +197,42 @@ DASHBOARD = Dashboard(
         Row(
             "Prometheus",
             (
-                course(
+                timeseries(
                     "Samples by type",
                     "suffix: samples/s",
                     "Good is flat. A dip is a target that is down or a Prometheus that cannot keep up.",
                     SAMPLES_BY_TYPE,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Time of one rule",
                     "s",
                     "Over all rules. A p99 that grows with the series is a rule that reads too many of them.",
                     *ONE_RULE,
                     width=6,
                 ),
-                listing(
+                table(
                     "Rule groups",
                     "The last evaluation of each group, and failures in the time shown. Good is far below the 5 s"
                     " between two evaluations, and no failure: a rule that fails says nothing.",
                     (
                         Column("rule_group", "Group"),
                         Column("#A", "Time", unit="s"),
-                        Column("#B", "Failures", steps=NONE_IS_GOOD),
+                        Column("#B", "Failures", thresholds=NONE_IS_GOOD),
                     ),
                     *RULE_GROUPS,
                     width=12,
                 ),
-                course(
+                timeseries(
                     "Storage",
                     "bytes",
                     "All is blocks, none before two hours, with log and newest chunks. At the red line the oldest go.",
                     *STORED,
-                    MOST_STORED,
+                    STORAGE_LIMIT,
                     overrides={"limit": LIMIT},
                     runbook="StorageNearBound",
                 ),
-                course(
+                timeseries(
                     "CPU by job",
                     "suffix: cores",
                     "What those who watch use themselves, as far as they tell. Good is a small part of what the shop"
@@ -249,7 +240,7 @@ DASHBOARD = Dashboard(
                     CPU,
                     stacked=True,
                 ),
-                course(
+                timeseries(
                     "Memory by job",
                     "bytes",
                     "Resident memory of those who watch, as far as they tell. Flat is good; a rising one nears its"
@@ -262,15 +253,15 @@ DASHBOARD = Dashboard(
         Row(
             "Exporters and probes",
             (
-                listing(
+                table(
                     "Probes",
                     "The shop and its redirect as asked from outside. Good is success, with status 200 over TLS and a"
                     " redirect without.",
                     (
                         Column("instance", "Address"),
-                        Column("#A", "Success", texts=YES_OR_NO),
+                        Column("#A", "Success", mappings=YES_OR_NO),
                         Column("#B", "Status"),
-                        Column("#C", "TLS", texts={"0": ("no", "blue"), "1": ("yes", "blue")}),
+                        Column("#C", "TLS", mappings={"0": ("no", "blue"), "1": ("yes", "blue")}),
                         Column("#D", "Time", unit="s"),
                         Column("#E", "Certificate ends", unit="dateTimeFromNow"),
                     ),
@@ -278,7 +269,7 @@ DASHBOARD = Dashboard(
                     width=16,
                     height=6,
                 ),
-                course(
+                timeseries(
                     "Pushgateway",
                     "reqps",
                     "The lab pushes its events; the rest are health checks. Good is code 200; anything else is an event"
@@ -292,21 +283,21 @@ DASHBOARD = Dashboard(
         Row(
             "Alerts",
             (
-                course(
+                timeseries(
                     "Alerts in Prometheus",
                     "short",
                     "Pending and firing. The watchdog always fires; any other line is a thing to look at.",
                     ALERTS,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Alerts in Alertmanager",
                     "short",
                     "Those that it was told of, by state. As many active ones as fire in Prometheus is good.",
                     ALERTS_HELD,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Prometheus to Alertmanager",
                     "suffix: alerts/s",
                     "Good is some sent, since the watchdog is told again and again. Lost is right at the start only,"
@@ -315,7 +306,7 @@ DASHBOARD = Dashboard(
                     LOST,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Alertmanager to people",
                     "suffix: messages/s",
                     "Notifications over all ways. 0 is right while nobody is set up to be told; failed must stay 0.",
@@ -328,7 +319,7 @@ DASHBOARD = Dashboard(
         Row(
             "The lab itself",
             (
-                listing(
+                table(
                     "Events",
                     "The last load, deploy and drill of each name, newest first: what a change in the figures may come"
                     " from.",
@@ -342,7 +333,7 @@ DASHBOARD = Dashboard(
                     EVENTS,
                     width=16,
                 ),
-                listing(
+                table(
                     "Grafana",
                     "The version that shows this, and how many dashboards it has: one for each file, or provisioning"
                     " failed.",

@@ -1,22 +1,9 @@
 """NGINX: what it was asked for, how it answered and how soon, and its connections."""
 
-from grafana.boards.frame import Dashboard, Row
-from grafana.boards.shared import (
-    LATENCY_OBJECTIVE_SECONDS,
-    NEUTRAL,
-    NONE_IS_GOOD,
-    SHARE_OF_ERRORS,
-    SLOW,
-    UP,
-    UP_OR_DOWN,
-    Query,
-    course,
-    figure,
-    heat,
-    or_zero,
-    quantile,
-    quantiles,
-)
+from grafana.boards.dashboard import Dashboard, Row
+from grafana.boards.panels import UP_OR_DOWN, heatmap, stat, timeseries
+from grafana.boards.queries import Query, or_zero, quantile, quantiles
+from grafana.boards.thresholds import LATENCY_OBJECTIVE_SECONDS, NEUTRAL, NONE_IS_GOOD, SHARE_OF_ERRORS, SLOW, UP
 
 RESPONSES = "nginx_http_responses_total{$selector}"
 DURATIONS = "nginx_http_request_duration_seconds_bucket{$selector}"
@@ -75,47 +62,47 @@ DASHBOARD = Dashboard(
         Row(
             "Now",
             (
-                figure(
+                stat(
                     "NGINX",
                     "short",
                     "Whether the exporter reaches NGINX's status page. Down while targets are up means NGINX itself.",
                     REACHED,
-                    steps=UP,
-                    texts=UP_OR_DOWN,
+                    thresholds=UP,
+                    mappings=UP_OR_DOWN,
                     sparkline=False,
                     runbook="NginxDown",
                 ),
-                figure("Requests", "reqps", "All that visitors ask for, static files included.", REQUESTS),
-                figure(
+                stat("Requests", "reqps", "All that visitors ask for, static files included.", REQUESTS),
+                stat(
                     "5xx",
                     "percentunit",
                     "Share of answers of 500 and above. Good is 0; from 0.1% the objective is being spent.",
                     SHARE_OF_5XX,
-                    steps=SHARE_OF_ERRORS,
+                    thresholds=SHARE_OF_ERRORS,
                     runbook="ServerErrors",
                 ),
-                figure(
+                stat(
                     "p95",
                     "s",
                     "What 95 of 100 visitors wait at most. Good is well below the objective of"
                     f" {LATENCY_OBJECTIVE_SECONDS} s.",
                     P95,
-                    steps=((None, "green"), (LATENCY_OBJECTIVE_SECONDS, "red")),
+                    thresholds=((None, "green"), (LATENCY_OBJECTIVE_SECONDS, "red")),
                     runbook="UpstreamSlow",
                 ),
-                figure(
+                stat(
                     "Open connections",
                     "short",
                     "Connections now, idle ones included. They follow the visitors; more of them alone is a hang.",
                     OPEN,
-                    steps=NEUTRAL,
+                    thresholds=NEUTRAL,
                 ),
-                figure(
+                stat(
                     "Connections dropped",
                     "short",
                     "Connections accepted but not handled in the time shown, because a limit was reached. Good is 0.",
                     NOT_HANDLED,
-                    steps=NONE_IS_GOOD,
+                    thresholds=NONE_IS_GOOD,
                     sparkline=False,
                     runbook="ConnectionsDropped",
                 ),
@@ -124,7 +111,7 @@ DASHBOARD = Dashboard(
         Row(
             "Requests",
             (
-                course(
+                timeseries(
                     "By route",
                     "reqps",
                     "What visitors ask for. A route that falls to nothing while others go on is broken or unlinked.",
@@ -133,7 +120,7 @@ DASHBOARD = Dashboard(
                     width=12,
                     height=9,
                 ),
-                course(
+                timeseries(
                     "By status",
                     "reqps",
                     "How it ends. 2xx and 3xx are good, some 4xx are people's mistakes, 5xx are the shop's.",
@@ -143,14 +130,14 @@ DASHBOARD = Dashboard(
                     height=9,
                     runbook="ClientErrors",
                 ),
-                course(
+                timeseries(
                     "By method",
                     "reqps",
                     "GET reads, POST changes something. Any other method is refused: a surge of other is a scanner.",
                     BY_METHOD,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Refused by NGINX",
                     "reqps",
                     "Requests that NGINX answers itself, because it lets no such method, host or size through. A surge"
@@ -158,7 +145,7 @@ DASHBOARD = Dashboard(
                     REFUSED,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Passed on to uWSGI",
                     "reqps",
                     "By what came back. Good is answered alone; unreached is a full queue or a uWSGI that is down,"
@@ -167,7 +154,7 @@ DASHBOARD = Dashboard(
                     width=6,
                     runbook="UpstreamFailing",
                 ),
-                course(
+                timeseries(
                     "Of the lab's load",
                     "reqps",
                     "How much of the traffic the lab's own load makes; the rest is everybody else's.",
@@ -180,29 +167,29 @@ DASHBOARD = Dashboard(
         Row(
             "Time",
             (
-                course(
+                timeseries(
                     "Time to answer",
                     "s",
                     "From the first byte of a request to the last of its answer, static files included.",
                     *quantiles(DURATIONS),
-                    steps=SLOW,
+                    thresholds=SLOW,
                 ),
-                course(
+                timeseries(
                     "Of it, time in uWSGI",
                     "s",
                     "How long uWSGI took to answer, waiting for a worker included. When this is short and the whole is"
                     " long, it is NGINX or the visitor's line.",
                     *quantiles(UPSTREAM_DURATIONS),
-                    steps=SLOW,
+                    thresholds=SLOW,
                     runbook="UpstreamSlow",
                 ),
-                course(
+                timeseries(
                     "p95 by route",
                     "s",
                     "Which page is slow. The checkout writes to the database, so it is slower than the catalogue.",
                     P95_BY_ROUTE,
                 ),
-                heat(
+                heatmap(
                     "Time to answer, all of it",
                     "s",
                     "Each request by its time. One dark band low down is good; a second band above it is a part that"
@@ -210,7 +197,7 @@ DASHBOARD = Dashboard(
                     DURATIONS,
                     width=12,
                 ),
-                heat(
+                heatmap(
                     "Time in uWSGI, all of it",
                     "s",
                     "The same for what uWSGI answered. Compared with the left one it tells NGINX from what is behind.",
@@ -222,7 +209,7 @@ DASHBOARD = Dashboard(
         Row(
             "Connections and bytes",
             (
-                course(
+                timeseries(
                     "Connections",
                     "short",
                     "Writing grows when what is behind is slow; waiting are visitors who keep their connection open.",
@@ -230,7 +217,7 @@ DASHBOARD = Dashboard(
                     stacked=True,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Accepted and handled",
                     "cps",
                     "The two lines lie on each other; a gap is connections dropped at a limit.",
@@ -238,8 +225,10 @@ DASHBOARD = Dashboard(
                     HANDLED,
                     width=6,
                 ),
-                course("Bytes sent", "Bps", "By route, headers included, as compressed.", BYTES, stacked=True, width=6),
-                course(
+                timeseries(
+                    "Bytes sent", "Bps", "By route, headers included, as compressed.", BYTES, stacked=True, width=6
+                ),
+                timeseries(
                     "Counted twice",
                     "reqps",
                     "NGINX's own total and what its log says, both with the status page's requests. The lines lie on"
@@ -248,17 +237,17 @@ DASHBOARD = Dashboard(
                     BY_LOG,
                     width=6,
                 ),
-                figure(
+                stat(
                     "Log lines not understood",
                     "short",
                     "In the time shown. Good is 0: anything else is a log format that the exporter does not know.",
                     UNPARSED,
-                    steps=NONE_IS_GOOD,
+                    thresholds=NONE_IS_GOOD,
                     sparkline=False,
                     width=12,
                     height=3,
                 ),
-                figure(
+                stat(
                     "Counting since",
                     "s",
                     "How long the access log's exporter has been counting; a restart sets its counters to zero.",

@@ -1,31 +1,14 @@
 """The whole way of a request: the promise to visitors, and each tier's traffic, errors, time and saturation."""
 
-from grafana.boards.frame import Dashboard, Row
-from grafana.boards.shared import (
-    AVAILABILITY_OBJECTIVE,
-    LATENCY_OBJECTIVE_SECONDS,
-    LIMIT,
-    NONE_IS_GOOD,
-    SLOW,
-    UP,
-    UP_OR_DOWN,
-    Column,
-    Frame,
-    Query,
-    bars,
-    course,
-    figure,
-    listing,
-    or_none,
-    or_zero,
-    quantile,
-    quantiles,
-)
+from grafana.boards.dashboard import Dashboard, Row
+from grafana.boards.panels import LIMIT, UP_OR_DOWN, Column, PanelOptions, bar_gauge, stat, table, timeseries
+from grafana.boards.queries import Query, or_none, or_zero, quantile, quantiles
+from grafana.boards.thresholds import AVAILABILITY_OBJECTIVE, LATENCY_OBJECTIVE_SECONDS, NONE_IS_GOOD, SLOW, UP
 
 #: The share of answers that must be there within the latency objective.
 IN_TIME_OBJECTIVE = 0.95
 #: Four panels a line: every tier's traffic, errors, time and saturation stand below each other.
-QUARTER: Frame = {"width": 6, "height": 8}
+QUARTER: PanelOptions = {"width": 6, "height": 8}
 ALMOST_FULL = ((None, "transparent"), (0.9, "red"))
 
 # The promise, without what NGINX refuses or redirects to HTTPS, which never asks the shop. The probe counts as a
@@ -113,7 +96,7 @@ FAILING_VIEWS = Query(
 )
 IN_DJANGO = "django_http_requests_latency_including_middlewares_seconds_bucket{$selector}"
 CORES_USED = Query("sum(rate(pomar_workers_cpu_seconds_total{$selector}[$__rate_interval]))", "cores used")
-CORES_AT_MOST = Query("count(pomar_worker_resident_memory_bytes{$selector})", "workers")
+CORES_LIMIT = Query("count(pomar_worker_resident_memory_bytes{$selector})", "workers")
 
 # The database
 STATEMENTS = "sum(rate(django_db_execute_total{$selector}[$__rate_interval]))"
@@ -162,62 +145,62 @@ DASHBOARD = Dashboard(
         Row(
             "The promise",
             (
-                figure(
+                stat(
                     "The shop from outside",
                     "short",
                     "Whether a visitor from outside gets the right answer, over TLS and redirected to it. Down: look at"
                     " the tiers from the top.",
                     OUTSIDE,
-                    steps=UP,
-                    texts=UP_OR_DOWN,
+                    thresholds=UP,
+                    mappings=UP_OR_DOWN,
                     sparkline=False,
                     runbook="ShopUnreachable",
                 ),
-                figure(
+                stat(
                     "Availability",
                     "percentunit",
                     "Share of visitors' requests without a 5xx, in the time shown. The objective is"
                     f" {AVAILABILITY_OBJECTIVE:.1%}. What never reached NGINX is not in it.",
                     AVAILABILITY,
-                    steps=((None, "red"), (AVAILABILITY_OBJECTIVE, "green")),
+                    thresholds=((None, "red"), (AVAILABILITY_OBJECTIVE, "green")),
                     sparkline=False,
                     decimals=3,
                 ),
-                figure(
+                stat(
                     "Error budget left",
                     "percentunit",
                     "Of the errors that the objective allows in the time shown. 100% is none spent; below 0 the promise"
                     " is broken.",
                     BUDGET_LEFT,
-                    steps=((None, "red"), (0, "orange"), (0.25, "green")),
+                    thresholds=((None, "red"), (0, "orange"), (0.25, "green")),
                     sparkline=False,
                     runbook="ErrorBudgetBurn",
                 ),
-                figure(
+                stat(
                     f"Answered in {LATENCY_OBJECTIVE_SECONDS} s",
                     "percentunit",
                     f"Share of visitors' requests answered within {LATENCY_OBJECTIVE_SECONDS} s, in the time shown."
                     f" The objective is {IN_TIME_OBJECTIVE:.0%}.",
                     IN_TIME,
-                    steps=((None, "red"), (IN_TIME_OBJECTIVE, "green")),
+                    thresholds=((None, "red"), (IN_TIME_OBJECTIVE, "green")),
                     sparkline=False,
                     decimals=2,
                 ),
-                figure(
+                stat(
                     "Orders",
                     "suffix: orders/min",
                     "Orders placed a minute: what all tiers are there for. A fall while requests go on is a fault that"
                     " no status tells.",
                     ORDERS,
                 ),
-                figure(
+                stat(
                     "Alerts firing",
                     "short",
                     "Without the watchdog, which always fires. Good is 0.",
                     FIRING,
-                    steps=NONE_IS_GOOD,
+                    thresholds=NONE_IS_GOOD,
                 ),
-                listing(
+                table(
                     "What is firing",
                     "The watchdog alone is good: it shows that alerts are evaluated. Any other row is to be acted on.",
                     (
@@ -235,7 +218,7 @@ DASHBOARD = Dashboard(
         Row(
             "NGINX",
             (
-                course(
+                timeseries(
                     "NGINX traffic",
                     "reqps",
                     "All answers, and the requests passed on to uWSGI; the rest are static files, redirects and"
@@ -244,7 +227,7 @@ DASHBOARD = Dashboard(
                     Query(PASSED_ON, "passed on to uWSGI"),
                     **QUARTER,
                 ),
-                course(
+                timeseries(
                     "NGINX errors",
                     "reqps",
                     "Good is 0. The shop's own 5xx come from Django; 502 and 504 mean that uWSGI gave no answer.",
@@ -252,16 +235,16 @@ DASHBOARD = Dashboard(
                     Query(OF_NO_ANSWER, "502, 504"),
                     **QUARTER,
                 ),
-                course(
+                timeseries(
                     "NGINX time",
                     "s",
                     "What visitors wait, static files included. Good is a p95 well below the red line. Compare with the"
                     " times below to see where it is spent.",
                     *quantiles("nginx_http_request_duration_seconds_bucket{$selector}"),
-                    steps=SLOW,
+                    thresholds=SLOW,
                     **QUARTER,
                 ),
-                course(
+                timeseries(
                     "NGINX saturation",
                     "short",
                     "Open connections. Writing grows when what is behind is slow; waiting only follows the number of"
@@ -275,7 +258,7 @@ DASHBOARD = Dashboard(
         Row(
             "uWSGI",
             (
-                course(
+                timeseries(
                     "uWSGI traffic",
                     "reqps",
                     "Requests that workers finished. It follows what NGINX passes on; less means that requests wait or"
@@ -283,7 +266,7 @@ DASHBOARD = Dashboard(
                     SERVED,
                     **QUARTER,
                 ),
-                course(
+                timeseries(
                     "uWSGI errors",
                     "reqps",
                     "Good is 0. Killed by harakiri took too long; unanswered is what NGINX saw of it; unreached found"
@@ -293,7 +276,7 @@ DASHBOARD = Dashboard(
                     *NO_ANSWER,
                     **QUARTER,
                 ),
-                course(
+                timeseries(
                     "uWSGI time",
                     "s",
                     "Mean time in a worker, and the same as NGINX waits for it. The lines lie close together; a gap is"
@@ -302,7 +285,7 @@ DASHBOARD = Dashboard(
                     TIME_WITH_QUEUE,
                     **QUARTER,
                 ),
-                course(
+                timeseries(
                     "uWSGI saturation",
                     "percentunit",
                     "Share of the workers' time spent in requests, of workers seen in one, and of the listen queue in"
@@ -310,8 +293,8 @@ DASHBOARD = Dashboard(
                     WORKER_TIME,
                     WORKERS_BUSY,
                     QUEUE_FULL,
-                    most=1,
-                    steps=ALMOST_FULL,
+                    max=1,
+                    thresholds=ALMOST_FULL,
                     **QUARTER,
                 ),
             ),
@@ -319,7 +302,7 @@ DASHBOARD = Dashboard(
         Row(
             "Django",
             (
-                course(
+                timeseries(
                     "Django traffic",
                     "reqps",
                     "Requests that reached Django and responses that left it. The lines lie on each other; a gap is"
@@ -328,7 +311,7 @@ DASHBOARD = Dashboard(
                     LEFT_DJANGO,
                     **QUARTER,
                 ),
-                course(
+                timeseries(
                     "Django errors",
                     "reqps",
                     "Responses of 500 and above by view. Good is none; one view is a bug, all views are what they"
@@ -336,21 +319,21 @@ DASHBOARD = Dashboard(
                     FAILING_VIEWS,
                     **QUARTER,
                 ),
-                course(
+                timeseries(
                     "Django time",
                     "s",
                     "A whole request in Django, middlewares included, the database and the cache as well.",
                     *quantiles(IN_DJANGO),
-                    steps=SLOW,
+                    thresholds=SLOW,
                     **QUARTER,
                 ),
-                course(
+                timeseries(
                     "Django saturation",
                     "suffix: cores",
                     "CPU cores that the workers use together. A worker can use one at most, and the container's limit"
                     " may come sooner. Flat at a ceiling while times grow: too little CPU.",
                     CORES_USED,
-                    CORES_AT_MOST,
+                    CORES_LIMIT,
                     overrides={"workers": LIMIT},
                     **QUARTER,
                 ),
@@ -359,7 +342,7 @@ DASHBOARD = Dashboard(
         Row(
             "Database",
             (
-                course(
+                timeseries(
                     "Database traffic",
                     "suffix: statements/s",
                     "Statements as Django sends them. It follows Django's requests; a rise without them is a page that"
@@ -367,7 +350,7 @@ DASHBOARD = Dashboard(
                     Query(STATEMENTS, "statements"),
                     **QUARTER,
                 ),
-                course(
+                timeseries(
                     "Database errors",
                     "suffix: errors/s",
                     "Good is 0. Failed statements are wrong, locked or cut off; failed connections are a database that"
@@ -376,7 +359,7 @@ DASHBOARD = Dashboard(
                     Query(NOT_CONNECTED, "connections failed"),
                     **QUARTER,
                 ),
-                course(
+                timeseries(
                     "Database time",
                     "s",
                     "Time of a statement as Django waits for it. Good is a p95 below 5 ms, the finest step that is"
@@ -385,13 +368,13 @@ DASHBOARD = Dashboard(
                     *STATEMENT_QUANTILES,
                     **QUARTER,
                 ),
-                course(
+                timeseries(
                     "Database saturation",
                     "percentunit",
                     "Connections against what PostgreSQL takes at most. At 100% it refuses the next one.",
                     CONNECTIONS_USED,
-                    most=1,
-                    steps=ALMOST_FULL,
+                    max=1,
+                    thresholds=ALMOST_FULL,
                     needs=("postgres",),
                     **QUARTER,
                 ),
@@ -400,7 +383,7 @@ DASHBOARD = Dashboard(
         Row(
             "Cache",
             (
-                course(
+                timeseries(
                     "Cache traffic",
                     "rps",
                     "Reads of the cache by Django. Mostly hits is good; more misses are more work for the database.",
@@ -409,14 +392,14 @@ DASHBOARD = Dashboard(
                     stacked=True,
                     **QUARTER,
                 ),
-                course(
+                timeseries(
                     "Cache errors",
                     "rps",
                     "Reads that failed. Good is 0: else the cache is down, and the shop goes on without it, slower.",
                     Query(READS_FAILED, "failed reads"),
                     **QUARTER,
                 ),
-                course(
+                timeseries(
                     "Cache time",
                     "s",
                     "Mean time that the cache works on a command of the shop. Good is microseconds.",
@@ -424,14 +407,14 @@ DASHBOARD = Dashboard(
                     needs=("redis",),
                     **QUARTER,
                 ),
-                course(
+                timeseries(
                     "Cache saturation",
                     "percentunit",
                     "Memory against the limit; empty where there is none. At 100% the keys used least are dropped,"
                     " which shows as misses.",
                     MEMORY_USED,
-                    most=1,
-                    steps=ALMOST_FULL,
+                    max=1,
+                    thresholds=ALMOST_FULL,
                     needs=("redis",),
                     **QUARTER,
                 ),
@@ -440,7 +423,7 @@ DASHBOARD = Dashboard(
         Row(
             "From outside",
             (
-                course(
+                timeseries(
                     "Probe by phase",
                     "s",
                     "Where a visitor's time goes: connect and tls are the network and NGINX, processing is the shop.",
@@ -448,28 +431,28 @@ DASHBOARD = Dashboard(
                     stacked=True,
                     width=12,
                 ),
-                course(
+                timeseries(
                     "Whole probe",
                     "s",
                     "By address that is asked. A probe that takes its full timeout got no answer.",
                     PROBES,
                     width=6,
                 ),
-                bars(
+                bar_gauge(
                     "Targets up",
                     "percentunit",
                     "Share of each job's targets that Prometheus can read. Below 100% figures of that job are missing.",
                     TARGETS,
-                    most=1,
-                    steps=UP,
+                    max=1,
+                    thresholds=UP,
                     width=6,
                 ),
-                figure(
+                stat(
                     "Certificate ends in",
                     "s",
                     "The first certificate of the chain to end. Renew it in good time: red is less than a week.",
                     CERTIFICATE,
-                    steps=((None, "red"), (7 * 86400, "orange"), (14 * 86400, "green")),
+                    thresholds=((None, "red"), (7 * 86400, "orange"), (14 * 86400, "green")),
                     sparkline=False,
                     width=24,
                     height=3,

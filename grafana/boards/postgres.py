@@ -1,17 +1,9 @@
 """PostgreSQL: who is connected, what it is asked to do, and what it stores."""
 
-from grafana.boards.frame import Dashboard, Row
-from grafana.boards.shared import (
-    LIMIT,
-    NEUTRAL,
-    NONE_IS_GOOD,
-    SHARE_USED,
-    UP,
-    UP_OR_DOWN,
-    Query,
-    course,
-    figure,
-)
+from grafana.boards.dashboard import Dashboard, Row
+from grafana.boards.panels import LIMIT, UP_OR_DOWN, stat, timeseries
+from grafana.boards.queries import Query
+from grafana.boards.thresholds import NEUTRAL, NONE_IS_GOOD, SHARE_USED, UP
 
 POSTGRES = ("postgres",)
 
@@ -42,7 +34,7 @@ UPDATED = Query("sum(rate(pg_stat_database_tup_updated{$selector}[$__rate_interv
 
 # The exporter also has a series of 0 for each state that nobody is in, without a user: so no state is ever missing.
 BY_STATE = Query("sum by (state) (pg_stat_activity_count{$selector})", "{{state}}")
-MOST_CONNECTIONS = Query("sum(pg_settings_max_connections{$selector})", "limit")
+CONNECTIONS_LIMIT = Query("sum(pg_settings_max_connections{$selector})", "limit")
 BY_USER = Query(f"sum by (usename) ({CONNECTIONS})", "{{usename}}")
 LOCKS = Query("sum by (mode) (pg_locks_count{$selector})", "{{mode}}")
 DEADLOCKS_BY_DATABASE = Query(
@@ -63,57 +55,57 @@ DASHBOARD = Dashboard(
         Row(
             "Now",
             (
-                figure(
+                stat(
                     "PostgreSQL",
                     "short",
                     "Whether it answers its exporter. Down, the shop can sell nothing.",
                     REACHED,
-                    steps=UP,
-                    texts=UP_OR_DOWN,
+                    thresholds=UP,
+                    mappings=UP_OR_DOWN,
                     sparkline=False,
                     needs=POSTGRES,
                     runbook="PostgresDown",
                 ),
-                figure(
+                stat(
                     "Connections used",
                     "percentunit",
                     "Of what it takes at most. Good is well below 70%; at 100% it refuses the next one.",
                     CONNECTIONS_USED,
-                    steps=SHARE_USED,
+                    thresholds=SHARE_USED,
                     needs=POSTGRES,
                     runbook="PostgresConnectionsNearLimit",
                 ),
-                figure(
+                stat(
                     "Transactions",
                     "suffix: tx/s",
                     "Ended ones, whichever way; a few are the exporter's own and health checks.",
                     TRANSACTIONS,
                     needs=POSTGRES,
                 ),
-                figure(
+                stat(
                     "Cache hit ratio",
                     "percentunit",
                     "Share of blocks found in PostgreSQL's own memory. Good is above 99%; less means that it is too"
                     " small for what is read.",
                     HIT_RATIO,
-                    steps=((None, "red"), (0.9, "orange"), (0.99, "green")),
+                    thresholds=((None, "red"), (0.9, "orange"), (0.99, "green")),
                     needs=POSTGRES,
                 ),
-                figure(
+                stat(
                     "Deadlocks",
                     "short",
                     "In the time shown. Good is 0: each one ended a transaction because two waited for each other.",
                     DEADLOCKS,
-                    steps=NONE_IS_GOOD,
+                    thresholds=NONE_IS_GOOD,
                     sparkline=False,
                     needs=POSTGRES,
                 ),
-                figure(
+                stat(
                     "Size",
                     "bytes",
                     "All databases on disk. It grows slowly with the orders; a jump is a surprise.",
                     SIZE,
-                    steps=NEUTRAL,
+                    thresholds=NEUTRAL,
                     needs=POSTGRES,
                 ),
             ),
@@ -121,7 +113,7 @@ DASHBOARD = Dashboard(
         Row(
             "Transactions",
             (
-                course(
+                timeseries(
                     "Committed and rolled back",
                     "suffix: tx/s",
                     "Good is few rolled back; many mean that the shop gives up what it began, on errors or sold-out"
@@ -130,14 +122,14 @@ DASHBOARD = Dashboard(
                     ROLLED_BACK,
                     needs=POSTGRES,
                 ),
-                course(
+                timeseries(
                     "By database",
                     "suffix: tx/s",
                     "The shop's own follows its traffic. The others have only the exporter and PostgreSQL's own work.",
                     BY_DATABASE,
                     needs=POSTGRES,
                 ),
-                course(
+                timeseries(
                     "Rows written",
                     "suffix: rows/s",
                     "Inserted are orders and cart lines, updated is mostly stock. A jump without more orders is"
@@ -151,17 +143,17 @@ DASHBOARD = Dashboard(
         Row(
             "Connections and locks",
             (
-                course(
+                timeseries(
                     "By state",
                     "short",
                     "Many idle are normal, since workers keep theirs. Idle in transaction should stay at 0: it holds"
                     " locks and does nothing.",
                     BY_STATE,
-                    MOST_CONNECTIONS,
+                    CONNECTIONS_LIMIT,
                     overrides={"limit": LIMIT},
                     needs=POSTGRES,
                 ),
-                course(
+                timeseries(
                     "By user",
                     "short",
                     "The shop has one a worker, and a few for its metrics. Steady growth is a leak.",
@@ -169,7 +161,7 @@ DASHBOARD = Dashboard(
                     stacked=True,
                     needs=POSTGRES,
                 ),
-                course(
+                timeseries(
                     "Locks by mode",
                     "short",
                     "Held or waited for at this moment. Exclusive ones that stay are a transaction that does not end.",
@@ -181,7 +173,7 @@ DASHBOARD = Dashboard(
         Row(
             "Memory and storage",
             (
-                course(
+                timeseries(
                     "Blocks read",
                     "suffix: blocks/s",
                     "Where they come from. From the system is good near 0 once PostgreSQL is warm.",
@@ -189,21 +181,21 @@ DASHBOARD = Dashboard(
                     BLOCKS_READ,
                     needs=POSTGRES,
                 ),
-                course(
+                timeseries(
                     "Deadlocks by database",
                     "suffix: deadlocks/s",
                     "Good is 0. They come when two transactions lock the same rows in another order.",
                     DEADLOCKS_BY_DATABASE,
                     needs=POSTGRES,
                 ),
-                course(
+                timeseries(
                     "Size by database",
                     "bytes",
                     "Slow growth with the orders is normal; a jump is an import or a table that is not vacuumed.",
                     SIZE_BY_DATABASE,
                     needs=POSTGRES,
                 ),
-                course(
+                timeseries(
                     "Dead rows by table",
                     "suffix: rows",
                     "Rows that wait for vacuum. A saw tooth is good; a line that only rises is a table that vacuum"

@@ -1,16 +1,9 @@
 """Redis or Valkey, the shop's cache: what it is asked, how long that takes, and how full it is."""
 
-from grafana.boards.frame import Dashboard, Row
-from grafana.boards.shared import (
-    LIMIT,
-    NONE_IS_GOOD,
-    SHARE_FOUND,
-    UP,
-    UP_OR_DOWN,
-    Query,
-    course,
-    figure,
-)
+from grafana.boards.dashboard import Dashboard, Row
+from grafana.boards.panels import LIMIT, UP_OR_DOWN, stat, timeseries
+from grafana.boards.queries import Query
+from grafana.boards.thresholds import NONE_IS_GOOD, SHARE_FOUND, UP
 
 REDIS = ("redis",)
 
@@ -21,7 +14,7 @@ COMMANDS_BY_COMMAND = "sum by (cmd) (rate(redis_commands_total{$selector}[$__rat
 
 REACHED = Query("min(redis_up{$selector})")
 CLIENTS = Query("sum(redis_connected_clients{$selector})", "clients")
-MOST_CLIENTS = Query("sum(redis_config_maxclients{$selector})", "limit")
+CLIENTS_LIMIT = Query("sum(redis_config_maxclients{$selector})", "limit")
 COMMANDS = Query("sum(rate(redis_commands_total{$selector}[$__rate_interval]))")
 HIT_RATIO = Query(f"{HITS} / ({HITS} + {MISSES} > 0)", "hits")
 EVICTED = Query("sum(increase(redis_evicted_keys_total{$selector}[$__range]))", instant=True)
@@ -34,7 +27,7 @@ BUSY = Query(SECONDS_BY_COMMAND, "{{cmd}}")
 FOUND = Query(HITS, "hits")
 NOT_FOUND = Query(MISSES, "misses")
 # 0 means that there is no limit.
-MOST_MEMORY = Query("sum(redis_memory_max_bytes{$selector}) > 0", "limit")
+MEMORY_LIMIT = Query("sum(redis_memory_max_bytes{$selector}) > 0", "limit")
 EVICTIONS = Query("sum(rate(redis_evicted_keys_total{$selector}[$__rate_interval]))", "evicted")
 
 DASHBOARD = Dashboard(
@@ -46,42 +39,42 @@ DASHBOARD = Dashboard(
         Row(
             "Now",
             (
-                figure(
+                stat(
                     "Redis",
                     "short",
                     "Whether the exporter reaches the cache. While it is down the shop goes on without it, slower.",
                     REACHED,
-                    steps=UP,
-                    texts=UP_OR_DOWN,
+                    thresholds=UP,
+                    mappings=UP_OR_DOWN,
                     sparkline=False,
                     needs=REDIS,
                     runbook="CacheDown",
                 ),
-                figure(
+                stat(
                     "Clients",
                     "short",
                     "Open connections: at most one a worker, and the exporter's. Steady growth is a leak.",
                     CLIENTS,
                     needs=REDIS,
                 ),
-                figure("Commands", "ops", "All commands, the exporter's own included.", COMMANDS, needs=REDIS),
-                figure(
+                stat("Commands", "ops", "All commands, the exporter's own included.", COMMANDS, needs=REDIS),
+                stat(
                     "Hit ratio",
                     "percentunit",
                     "Share of keys asked for that were there. Good is high; empty while nobody asks. A fall sends work"
                     " to the database.",
                     HIT_RATIO,
-                    steps=SHARE_FOUND,
+                    thresholds=SHARE_FOUND,
                     needs=REDIS,
                 ),
-                figure("Memory used", "bytes", "By keys and by the cache itself.", MEMORY, needs=REDIS),
-                figure(
+                stat("Memory used", "bytes", "By keys and by the cache itself.", MEMORY, needs=REDIS),
+                stat(
                     "Evicted",
                     "short",
                     "Keys dropped in the time shown because the memory was full. Good is 0: else the limit is too low"
                     " for what is kept.",
                     EVICTED,
-                    steps=NONE_IS_GOOD,
+                    thresholds=NONE_IS_GOOD,
                     sparkline=False,
                     needs=REDIS,
                 ),
@@ -90,7 +83,7 @@ DASHBOARD = Dashboard(
         Row(
             "Commands",
             (
-                course(
+                timeseries(
                     "By command",
                     "ops",
                     "get and set are the shop's; info, config and latency are the exporter's.",
@@ -99,7 +92,7 @@ DASHBOARD = Dashboard(
                     width=6,
                     needs=REDIS,
                 ),
-                course(
+                timeseries(
                     "Mean time a command",
                     "s",
                     "Time the cache works on one, without the network. Good is microseconds for get and set; a long one"
@@ -108,7 +101,7 @@ DASHBOARD = Dashboard(
                     width=6,
                     needs=REDIS,
                 ),
-                course(
+                timeseries(
                     "Busy with",
                     "percentunit",
                     "Share of one core that the commands take; they run one after the other. Near 100% it is full.",
@@ -117,12 +110,12 @@ DASHBOARD = Dashboard(
                     width=6,
                     needs=REDIS,
                 ),
-                course(
+                timeseries(
                     "Connections against the limit",
                     "short",
                     "At the limit new ones are refused. Good is flat, about one a worker.",
                     CLIENTS,
-                    MOST_CLIENTS,
+                    CLIENTS_LIMIT,
                     overrides={"limit": LIMIT},
                     width=6,
                     needs=REDIS,
@@ -133,7 +126,7 @@ DASHBOARD = Dashboard(
         Row(
             "Keys and memory",
             (
-                course(
+                timeseries(
                     "Lookups",
                     "ops",
                     "Keys asked for. Misses are normal after a restart and when entries expire, and rare otherwise.",
@@ -143,27 +136,27 @@ DASHBOARD = Dashboard(
                     width=6,
                     needs=REDIS,
                 ),
-                course(
+                timeseries(
                     "Hit ratio over time",
                     "percentunit",
                     "Good is a high, flat line. A dip is a restart, an eviction or many new keys.",
                     HIT_RATIO,
-                    most=1,
+                    max=1,
                     width=6,
                     needs=REDIS,
                 ),
-                course(
+                timeseries(
                     "Memory against the limit",
                     "bytes",
                     "At the limit the keys used least are dropped. No red line means that no limit is set.",
                     MEMORY,
-                    MOST_MEMORY,
+                    MEMORY_LIMIT,
                     overrides={"limit": LIMIT},
                     width=6,
                     needs=REDIS,
                     runbook="CacheMemoryNearLimit",
                 ),
-                course(
+                timeseries(
                     "Evictions",
                     "suffix: keys/s",
                     "Good is 0. Evictions that go on mean that what is written pushes out what is still wanted.",

@@ -1,18 +1,9 @@
 """The shop as its keeper sees it: from a product's page to an order, money, carts, stock and searches."""
 
-from grafana.boards.frame import Dashboard, Row
-from grafana.boards.shared import (
-    NONE_IS_GOOD,
-    UP,
-    UP_OR_DOWN,
-    Query,
-    bars,
-    course,
-    figure,
-    heat,
-    or_zero,
-    quantiles,
-)
+from grafana.boards.dashboard import Dashboard, Row
+from grafana.boards.panels import UP_OR_DOWN, bar_gauge, heatmap, stat, timeseries
+from grafana.boards.queries import Query, or_zero, quantiles
+from grafana.boards.thresholds import NONE_IS_GOOD, UP
 
 # Django is always asked for something, if only for its health: beside it a shop without customers shows 0.
 BESIDE = "sum(rate(django_http_requests_before_middlewares_total{$selector}[$__rate_interval]))"
@@ -137,14 +128,14 @@ DASHBOARD = Dashboard(
         Row(
             "Now",
             (
-                figure(
+                stat(
                     "Orders",
                     "suffix: orders/min",
                     "Orders placed a minute. A fall while pages are still looked at is a fault that no status tells.",
                     ORDERS,
                     runbook="NoOrders",
                 ),
-                figure(
+                stat(
                     "Revenue",
                     "suffix: €/h",
                     "Euros an hour, at the pace of this moment. It follows the orders; alone it falls when they get"
@@ -152,7 +143,7 @@ DASHBOARD = Dashboard(
                     REVENUE,
                     decimals=0,
                 ),
-                figure(
+                stat(
                     "Orders a new cart",
                     "percentunit",
                     "Orders placed by carts begun, in the time shown: the conversion. Compare it with its own past; a"
@@ -160,29 +151,29 @@ DASHBOARD = Dashboard(
                     CONVERSION,
                     sparkline=False,
                 ),
-                figure(
+                stat(
                     "Refused for stock",
                     "short",
                     "Checkouts in the time shown that the stock did not cover. Good is 0: each is a customer lost.",
                     REFUSED_FOR_STOCK,
-                    steps=NONE_IS_GOOD,
+                    thresholds=NONE_IS_GOOD,
                     sparkline=False,
                 ),
-                figure(
+                stat(
                     "Products sold out",
                     "short",
                     "Products with nothing left. Good is 0: else buy in, or take them off the shelf.",
                     Query(SOLD_OUT),
-                    steps=NONE_IS_GOOD,
+                    thresholds=NONE_IS_GOOD,
                 ),
-                figure(
+                stat(
                     "Database",
                     "short",
                     "Whether the shop's database was read in the last 15 s. Down: nobody can order, and the stock's"
                     " figures are missing.",
                     DATABASE,
-                    steps=UP,
-                    texts=UP_OR_DOWN,
+                    thresholds=UP,
+                    mappings=UP_OR_DOWN,
                     sparkline=False,
                     runbook="DatabaseDown",
                 ),
@@ -191,21 +182,21 @@ DASHBOARD = Dashboard(
         Row(
             "From a product to an order",
             (
-                bars(
+                bar_gauge(
                     "Steps in the time shown",
                     "short",
                     "How often each step was made. Each is rarer than the one before, but for the cart's page, which"
                     " people see often. The largest fall is where they leave.",
                     *FUNNEL_IN_ALL,
                 ),
-                course(
+                timeseries(
                     "Steps",
                     "suffix: /min",
                     "The steps of the left over time. All fall together when nobody comes; one that falls alone is"
                     " broken.",
                     *FUNNEL,
                 ),
-                course(
+                timeseries(
                     "From step to step",
                     "percentunit",
                     "How often a step leads to the next. It jumps, even above 100%, while few people come. Checkout to"
@@ -217,7 +208,7 @@ DASHBOARD = Dashboard(
         Row(
             "Orders and money",
             (
-                course(
+                timeseries(
                     "Orders by outcome",
                     "suffix: /min",
                     "Good is placed. Out of stock was refused. Repeated is a form sent twice, which makes no second"
@@ -225,7 +216,7 @@ DASHBOARD = Dashboard(
                     *BY_OUTCOME,
                     stacked=True,
                 ),
-                course(
+                timeseries(
                     "Checkouts without an order",
                     "suffix: /min",
                     "Forms that were sent and refused. Some filled in wrongly are normal, a rise is a form that is hard"
@@ -233,13 +224,13 @@ DASHBOARD = Dashboard(
                     *CHECKOUT_REFUSALS,
                     runbook="CheckoutFailing",
                 ),
-                course(
+                timeseries(
                     "Revenue over time",
                     "suffix: €/h",
                     "Euros an hour. A hole here is what an outage costs.",
                     REVENUE,
                 ),
-                course(
+                timeseries(
                     "Value of an order",
                     "currencyEUR",
                     "The mean is exact, quantiles are read from steps. A jump is a wrong price or one large order.",
@@ -247,7 +238,7 @@ DASHBOARD = Dashboard(
                     MEAN_VALUE,
                     width=12,
                 ),
-                heat(
+                heatmap(
                     "Value of orders, all of them",
                     "currencyEUR",
                     "Each order by its value. One broad band is good; a new one is a new kind of customer or a wrong"
@@ -261,7 +252,7 @@ DASHBOARD = Dashboard(
         Row(
             "Carts",
             (
-                course(
+                timeseries(
                     "Size of an order",
                     "short",
                     "Units and different products an order, on average. It is steady; a fall is a cart that loses"
@@ -270,7 +261,7 @@ DASHBOARD = Dashboard(
                     PRODUCTS_AN_ORDER,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Units in and out of carts",
                     "suffix: units/min",
                     "Units put in, changed and taken out. More taken out than usual is a surprise in the cart: a price"
@@ -278,7 +269,7 @@ DASHBOARD = Dashboard(
                     UNITS_BY_ACTION,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Carts and orders",
                     "suffix: /min",
                     "Carts begun and orders placed. The gap is carts that are given up; a growing one is a fault"
@@ -286,7 +277,7 @@ DASHBOARD = Dashboard(
                     *CARTS,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Refused at the cart",
                     "suffix: /min",
                     "Requests of the cart that were refused, by what was tried. Some impossible quantities are normal;"
@@ -299,7 +290,7 @@ DASHBOARD = Dashboard(
         Row(
             "Sales and stock",
             (
-                course(
+                timeseries(
                     "Units sold",
                     "suffix: units/min",
                     "By category. One that falls to nothing while others sell is sold out, or not to be found.",
@@ -307,7 +298,7 @@ DASHBOARD = Dashboard(
                     stacked=True,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Stock",
                     "suffix: units",
                     "Units by category. It falls as they are sold; a jump is goods bought in. Missing while the"
@@ -315,16 +306,16 @@ DASHBOARD = Dashboard(
                     STOCK,
                     width=6,
                 ),
-                bars(
+                bar_gauge(
                     "Stock lasts",
                     "s",
                     "How long each category lasts when it sells as in the time shown. Buy in before a bar is gone. None"
                     " where nothing was sold.",
                     STOCK_LASTS,
-                    steps=((None, "red"), (86400, "orange"), (3 * 86400, "green")),
+                    thresholds=((None, "red"), (86400, "orange"), (3 * 86400, "green")),
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Sold out",
                     "suffix: products",
                     "Products with nothing left. Good is 0: as it rises, refused checkouts follow.",
@@ -336,7 +327,7 @@ DASHBOARD = Dashboard(
         Row(
             "Searches",
             (
-                course(
+                timeseries(
                     "Searches by outcome",
                     "suffix: /min",
                     "Searches that found something and that found nothing. People who search want to buy.",
@@ -344,13 +335,13 @@ DASHBOARD = Dashboard(
                     stacked=True,
                     width=12,
                 ),
-                course(
+                timeseries(
                     "Share that found nothing",
                     "percentunit",
                     "Good is low and flat. A rise is something that people want and the shop does not have, or a search"
                     " that is broken.",
                     FOUND_NOTHING,
-                    most=1,
+                    max=1,
                     width=12,
                 ),
             ),

@@ -1,19 +1,9 @@
 """uWSGI: how busy its workers are and who waits for one, how long they take, how they die, and what they cost."""
 
-from grafana.boards.frame import Dashboard, Row
-from grafana.boards.shared import (
-    LATENCY_OBJECTIVE_SECONDS,
-    LIMIT,
-    NONE_IS_GOOD,
-    SHARE_USED,
-    UP,
-    UP_OR_DOWN,
-    Column,
-    Query,
-    course,
-    figure,
-    listing,
-)
+from grafana.boards.dashboard import Dashboard, Row
+from grafana.boards.panels import LIMIT, UP_OR_DOWN, Column, stat, table, timeseries
+from grafana.boards.queries import Query
+from grafana.boards.thresholds import LATENCY_OBJECTIVE_SECONDS, NONE_IS_GOOD, SHARE_USED, UP
 
 # Of several instances each has a worker 1.
 WORKER = "{{instance}} {{worker_id}}"
@@ -83,7 +73,7 @@ MEMORY_BY_UWSGI = Query("sum(uwsgi_worker_rss_bytes{$selector} > 0)", "resident,
 MEMORY_BY_SYSTEM = Query("sum(pomar_worker_resident_memory_bytes{$selector})", "resident, now")
 MEMORY_VIRTUAL = Query("sum(uwsgi_worker_vsz_bytes{$selector} > 0)", "virtual")
 CORES = Query("sum(rate(pomar_workers_cpu_seconds_total{$selector}[$__rate_interval]))", "used")
-CORES_AT_MOST = Query("count(pomar_worker_resident_memory_bytes{$selector})", "one a worker")
+CORES_LIMIT = Query("count(pomar_worker_resident_memory_bytes{$selector})", "one a worker")
 FILES = Query("sum by (instance, worker_id) (pomar_worker_open_fds{$selector})", WORKER)
 
 LAST_LOOK = Query("max(uwsgi_exporter_last_scrape_error{$selector})")
@@ -110,52 +100,52 @@ DASHBOARD = Dashboard(
         Row(
             "Now",
             (
-                figure(
+                stat(
                     "uWSGI",
                     "short",
                     "Whether the exporter reaches uWSGI's statistics. They come from the master, so they answer while"
                     " all workers are stuck.",
                     REACHED,
-                    steps=UP,
-                    texts=UP_OR_DOWN,
+                    thresholds=UP,
+                    mappings=UP_OR_DOWN,
                     sparkline=False,
                     runbook="UwsgiDown",
                 ),
-                figure(
+                stat(
                     "Workers busy",
                     "percentunit",
                     "Share of workers that were seen in a request. Good is below 70%; at 100% the next request waits.",
                     SHARE_BUSY,
-                    steps=SHARE_USED,
+                    thresholds=SHARE_USED,
                     runbook="WorkersSaturated",
                 ),
-                figure(
+                stat(
                     "Waiting for a worker",
                     "short",
                     "Connections in the listen queue. Good is 0; one that stays means too few workers or stuck ones.",
                     WAITING,
-                    steps=((None, "green"), (1, "orange"), (10, "red")),
+                    thresholds=((None, "green"), (1, "orange"), (10, "red")),
                 ),
-                figure(
+                stat(
                     "Requests",
                     "reqps",
                     "Requests that workers finished. It follows the visitors; nothing while people shop is a fault.",
                     REQUESTS,
                 ),
-                figure(
+                stat(
                     "Mean response time",
                     "s",
                     "Time in a worker, over all requests. Good is far below the objective of"
                     f" {LATENCY_OBJECTIVE_SECONDS} s; it hides the slow few.",
                     MEAN,
-                    steps=((None, "green"), (LATENCY_OBJECTIVE_SECONDS, "red")),
+                    thresholds=((None, "green"), (LATENCY_OBJECTIVE_SECONDS, "red")),
                 ),
-                figure(
+                stat(
                     "Killed by harakiri",
                     "short",
                     "Workers killed in the time shown because a request took too long. Good is 0.",
                     KILLED,
-                    steps=NONE_IS_GOOD,
+                    thresholds=NONE_IS_GOOD,
                     sparkline=False,
                     runbook="Harakiri",
                 ),
@@ -164,7 +154,7 @@ DASHBOARD = Dashboard(
         Row(
             "Workers",
             (
-                course(
+                timeseries(
                     "Busy and idle workers",
                     "short",
                     "Workers seen in a request, on average, and those that wait for one. Busy at the red line means"
@@ -175,7 +165,7 @@ DASHBOARD = Dashboard(
                     width=12,
                     height=9,
                 ),
-                course(
+                timeseries(
                     "Listen queue",
                     "short",
                     "Connections that wait for a worker, at the worst, by socket. Good is 0. At the limit NGINX is"
@@ -187,14 +177,14 @@ DASHBOARD = Dashboard(
                     height=9,
                     runbook="ListenQueueFilling",
                 ),
-                course(
+                timeseries(
                     "Time worked",
                     "percentunit",
                     "Share of its time that each worker spent in requests. It counts a request when it ends, so a stuck"
                     " worker shows 0 here and busy above.",
                     WORKED_BY_WORKER,
                 ),
-                course(
+                timeseries(
                     "Requests by worker",
                     "reqps",
                     "Which worker takes a request is chance, so they share alike under load. One at 0 while others work"
@@ -202,7 +192,7 @@ DASHBOARD = Dashboard(
                     REQUESTS_BY_WORKER,
                     stacked=True,
                 ),
-                course(
+                timeseries(
                     "Counted twice",
                     "reqps",
                     "Requests that uWSGI served, and those of them that the application did. The application's count"
@@ -210,15 +200,15 @@ DASHBOARD = Dashboard(
                     OF_ALL,
                     OF_THE_APP,
                 ),
-                listing(
+                table(
                     "Each worker",
                     "At the end of the time shown. Good is a worker that accepts and has one application. Many starts"
                     " at a low age are workers that die.",
                     (
                         Column("instance", "Instance"),
                         Column("worker_id", "Worker"),
-                        Column("#A", "State", texts={"0": ("not in a request", "green"), "1": ("busy", "orange")}),
-                        Column("#B", "Accepts", texts={"0": ("no", "red"), "1": ("yes", "green")}),
+                        Column("#A", "State", mappings={"0": ("not in a request", "green"), "1": ("busy", "orange")}),
+                        Column("#B", "Accepts", mappings={"0": ("no", "red"), "1": ("yes", "green")}),
                         Column("#C", "Applications", unit="short"),
                         Column("#D", "Requests since start", unit="short"),
                         Column("#E", "Starts", unit="short"),
@@ -241,7 +231,7 @@ DASHBOARD = Dashboard(
         Row(
             "Time and bytes",
             (
-                course(
+                timeseries(
                     "Mean response time, true and documented",
                     "s",
                     "True: time worked by requests finished. The documented metric is half the last request and half"
@@ -249,7 +239,7 @@ DASHBOARD = Dashboard(
                     TRUE,
                     DOCUMENTED,
                 ),
-                course(
+                timeseries(
                     "Of it, on the CPU",
                     "s",
                     "The gap between the lines is waiting: for the database, the cache, or a CPU. When both rise"
@@ -257,7 +247,7 @@ DASHBOARD = Dashboard(
                     TRUE,
                     CPU_A_REQUEST,
                 ),
-                course(
+                timeseries(
                     "Bytes sent",
                     "Bps",
                     "By worker, headers included, before NGINX compresses. It follows the requests; more without them"
@@ -270,7 +260,7 @@ DASHBOARD = Dashboard(
         Row(
             "Failures and restarts",
             (
-                course(
+                timeseries(
                     "Starts and kills",
                     "suffix: /min",
                     "Workers started and killed a minute. A start now and then is planned, after so many requests; a"
@@ -279,14 +269,14 @@ DASHBOARD = Dashboard(
                     HARAKIRI,
                     runbook="WorkerRespawnLoop",
                 ),
-                course(
+                timeseries(
                     "Age of workers",
                     "s",
                     "Since each was started last. Long teeth at different times are good; all falling at once is a"
                     " deploy, short teeth are workers that die.",
                     AGE,
                 ),
-                course(
+                timeseries(
                     "Exceptions past Django",
                     "suffix: exceptions/s",
                     "Exceptions that left the application. Django turns its own into a 500, so anything but 0 is broken"
@@ -300,7 +290,7 @@ DASHBOARD = Dashboard(
         Row(
             "What they cost",
             (
-                course(
+                timeseries(
                     "Memory by worker",
                     "bytes",
                     "Resident memory, as each measured it after its last request. Good is flat; growth until the next"
@@ -309,7 +299,7 @@ DASHBOARD = Dashboard(
                     width=6,
                     runbook="WorkerMemory",
                 ),
-                course(
+                timeseries(
                     "Memory of all workers",
                     "bytes",
                     "What the system sees now beside what the workers measured. Now above the other is a request in"
@@ -319,17 +309,17 @@ DASHBOARD = Dashboard(
                     MEMORY_VIRTUAL,
                     width=6,
                 ),
-                course(
+                timeseries(
                     "CPU",
                     "suffix: cores",
                     "CPU cores that the workers use together, loading the shop at their start included. A worker can"
                     " use one at most.",
                     CORES,
-                    CORES_AT_MOST,
+                    CORES_LIMIT,
                     overrides={"one a worker": LIMIT},
                     width=6,
                 ),
-                course(
+                timeseries(
                     "Open files",
                     "short",
                     "File descriptors of each worker, connections included. Good is flat; steady growth is a leak that"
@@ -342,21 +332,21 @@ DASHBOARD = Dashboard(
         Row(
             "Who counts",
             (
-                course(
+                timeseries(
                     "Looks at uWSGI",
                     "suffix: looks/s",
                     "The exporter looks at each scrape. Failed is 0, else uWSGI is down or its statistics are closed.",
                     LOOKS,
                     LOOKS_FAILED,
                 ),
-                course(
+                timeseries(
                     "Time of a look",
                     "s",
                     "Mean time of a look at the statistics. Good is a few milliseconds; a rise is a master that gets no"
                     " CPU.",
                     LOOK_TIME,
                 ),
-                course(
+                timeseries(
                     "Signals",
                     "short",
                     "uWSGI's own signals, for timers and jobs. The shop has none, so 0 is good; any that wait are more"
@@ -365,18 +355,18 @@ DASHBOARD = Dashboard(
                     SIGNALS,
                     overrides={"handled": {"unit": "ops"}},
                 ),
-                figure(
+                stat(
                     "Last look",
                     "short",
                     "Whether the exporter's last look at uWSGI failed. Then all else here is missing or old.",
                     LAST_LOOK,
-                    steps=NONE_IS_GOOD,
-                    texts={"0": ("read", "green"), "1": ("failed", "red")},
+                    thresholds=NONE_IS_GOOD,
+                    mappings={"0": ("read", "green"), "1": ("failed", "red")},
                     sparkline=False,
                     width=12,
                     height=3,
                 ),
-                figure(
+                stat(
                     "Counting since",
                     "s",
                     "How long the counters of uWSGI and Django have been counting; a restart sets them to zero.",

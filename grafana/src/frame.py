@@ -1,3 +1,3 @@
-"""The old name of ``grafana.boards.frame``, until ``lab/`` has the new one."""
+"""The old name of ``grafana.boards.dashboard``, until ``lab/`` has the new one."""
 
-from grafana.boards.frame import ALL as ALL
+from grafana.boards.dashboard import ALL as ALL

@@ -8,10 +8,10 @@ import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from grafana.boards import DASHBOARDS, overview, shared
+from grafana.boards import DASHBOARDS, overview, thresholds
 from grafana.boards import lab as of_lab
-from grafana.boards.frame import SCHEMA_VERSION
-from grafana.boards.shared import Panel
+from grafana.boards.dashboard import SCHEMA_VERSION
+from grafana.boards.panels import Panel
 from lab import contract
 from lab.alerting.table import alerts, objectives
 from lab.dashboards import model
@@ -203,15 +203,15 @@ def test_every_runbook_is_named_by_the_panel_that_shows_its_alert():
 def test_the_objectives_of_the_overview_are_the_promised_ones():
     targets = {each.objective: each for each in objectives()}
 
-    assert targets["shopping-availability"].target == shared.AVAILABILITY_OBJECTIVE
+    assert targets["shopping-availability"].target == thresholds.AVAILABILITY_OBJECTIVE
     assert targets["shopping-latency"].target == overview.IN_TIME_OBJECTIVE
-    assert f'le="{shared.LATENCY_OBJECTIVE_SECONDS}"' in targets["shopping-latency"].bad
+    assert f'le="{thresholds.LATENCY_OBJECTIVE_SECONDS}"' in targets["shopping-latency"].bad
 
 
 def test_the_red_line_of_series_is_where_the_alert_is():
     thresholds = {each.alert: each.threshold for each in alerts()}
 
-    assert thresholds["SeriesGrowth"] == of_lab.MOST_SERIES_OF_A_TARGET
+    assert thresholds["SeriesGrowth"] == of_lab.MAX_SERIES_OF_A_TARGET
 
 
 def test_a_panel_is_one_panel_of_one_dashboard():

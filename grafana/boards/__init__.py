@@ -5,12 +5,12 @@ from grafana.boards.dashboard import Dashboard
 
 #: In the order in which a reader goes: the whole, the way of a request, what it stands on, and what watches it.
 DASHBOARDS: tuple[Dashboard, ...] = (
-    overview.DASHBOARD,
-    nginx.DASHBOARD,
-    uwsgi.DASHBOARD,
-    django.DASHBOARD,
-    shop.DASHBOARD,
-    postgres.DASHBOARD,
-    redis.DASHBOARD,
-    lab.DASHBOARD,
+    overview.build(),
+    nginx.build(),
+    uwsgi.build(),
+    django.build(),
+    shop.build(),
+    postgres.build(),
+    redis.build(),
+    lab.build(),
 )

@@ -1,7 +1,7 @@
 """NGINX: what it was asked for, how it answered and how soon, and its connections."""
 
 from grafana.boards.dashboard import Dashboard, Row
-from grafana.boards.panels import UP_OR_DOWN, heatmap, stat, timeseries
+from grafana.boards.panels import UP_OR_DOWN, Panel, heatmap, stat, timeseries
 from grafana.boards.queries import Query, or_zero, quantile, quantiles
 from grafana.boards.thresholds import LATENCY_OBJECTIVE_SECONDS, NEUTRAL, NONE_IS_GOOD, SHARE_OF_ERRORS, SLOW, UP
 
@@ -53,210 +53,272 @@ BY_LOG = Query(
 UNPARSED = Query("sum(increase(nginx_access_log_unparsed_lines_total{$selector}[$__range]))", instant=True)
 LOG_AGE = Query("time() - min(nginx_access_log_start_time_seconds{$selector})", instant=True)
 
-DASHBOARD = Dashboard(
-    uid="pomar-nginx",
-    title="NGINX",
-    description="The first tier that a visitor meets: what it was asked for, how it answered and how soon.",
-    of='{__name__=~"nginx_up|nginx_http_responses_total"}',
-    rows=(
-        Row(
-            "Now",
-            (
-                stat(
-                    "NGINX",
-                    "short",
-                    "Whether the exporter reaches NGINX's status page. Down while targets are up means NGINX itself.",
-                    REACHED,
-                    thresholds=UP,
-                    mappings=UP_OR_DOWN,
-                    sparkline=False,
-                    runbook="NginxDown",
-                ),
-                stat("Requests", "reqps", "All that visitors ask for, static files included.", REQUESTS),
-                stat(
-                    "5xx",
-                    "percentunit",
-                    "Share of answers of 500 and above. Good is 0; from 0.1% the objective is being spent.",
-                    SHARE_OF_5XX,
-                    thresholds=SHARE_OF_ERRORS,
-                    runbook="ServerErrors",
-                ),
-                stat(
-                    "p95",
-                    "s",
-                    "What 95 of 100 visitors wait at most. Good is well below the objective of"
-                    f" {LATENCY_OBJECTIVE_SECONDS} s.",
-                    P95,
-                    thresholds=((None, "green"), (LATENCY_OBJECTIVE_SECONDS, "red")),
-                    runbook="UpstreamSlow",
-                ),
-                stat(
-                    "Open connections",
-                    "short",
-                    "Connections now, idle ones included. They follow the visitors; more of them alone is a hang.",
-                    OPEN,
-                    thresholds=NEUTRAL,
-                ),
-                stat(
-                    "Connections dropped",
-                    "short",
-                    "Connections accepted but not handled in the time shown, because a limit was reached. Good is 0.",
-                    NOT_HANDLED,
-                    thresholds=NONE_IS_GOOD,
-                    sparkline=False,
-                    runbook="ConnectionsDropped",
+
+def build() -> Dashboard:
+    """Return the dashboard."""
+    return Dashboard(
+        uid="pomar-nginx",
+        title="NGINX",
+        description="The first tier that a visitor meets: what it was asked for, how it answered and how soon.",
+        of='{__name__=~"nginx_up|nginx_http_responses_total"}',
+        rows=(
+            Row("Now", (reached(), request_rate(), share_of_5xx(), p95(), open_connections(), connections_dropped())),
+            Row("Requests", (by_route(), by_status(), by_method(), refused(), passed_on(), of_the_load())),
+            Row("Time", (time_to_answer(), time_in_uwsgi(), p95_by_route(), all_times(), all_times_in_uwsgi())),
+            Row(
+                "Connections and bytes",
+                (
+                    connections(),
+                    accepted_and_handled(),
+                    bytes_sent(),
+                    counted_twice(),
+                    unparsed_lines(),
+                    counting_since(),
                 ),
             ),
         ),
-        Row(
-            "Requests",
-            (
-                timeseries(
-                    "By route",
-                    "reqps",
-                    "What visitors ask for. A route that falls to nothing while others go on is broken or unlinked.",
-                    BY_ROUTE,
-                    stacked=True,
-                    width=12,
-                    height=9,
-                ),
-                timeseries(
-                    "By status",
-                    "reqps",
-                    "How it ends. 2xx and 3xx are good, some 4xx are people's mistakes, 5xx are the shop's.",
-                    BY_STATUS,
-                    stacked=True,
-                    width=12,
-                    height=9,
-                    runbook="ClientErrors",
-                ),
-                timeseries(
-                    "By method",
-                    "reqps",
-                    "GET reads, POST changes something. Any other method is refused: a surge of other is a scanner.",
-                    BY_METHOD,
-                    width=6,
-                ),
-                timeseries(
-                    "Refused by NGINX",
-                    "reqps",
-                    "Requests that NGINX answers itself, because it lets no such method, host or size through. A surge"
-                    " is a scanner or a broken client.",
-                    REFUSED,
-                    width=6,
-                ),
-                timeseries(
-                    "Passed on to uWSGI",
-                    "reqps",
-                    "By what came back. Good is answered alone; unreached is a full queue or a uWSGI that is down,"
-                    " unanswered one that died or took too long, cut a visitor who hung up.",
-                    BY_OUTCOME,
-                    width=6,
-                    runbook="UpstreamFailing",
-                ),
-                timeseries(
-                    "Of the lab's load",
-                    "reqps",
-                    "How much of the traffic the lab's own load makes; the rest is everybody else's.",
-                    OF_ALL,
-                    OF_LOAD,
-                    width=6,
-                ),
-            ),
-        ),
-        Row(
-            "Time",
-            (
-                timeseries(
-                    "Time to answer",
-                    "s",
-                    "From the first byte of a request to the last of its answer, static files included.",
-                    *quantiles(DURATIONS),
-                    thresholds=SLOW,
-                ),
-                timeseries(
-                    "Of it, time in uWSGI",
-                    "s",
-                    "How long uWSGI took to answer, waiting for a worker included. When this is short and the whole is"
-                    " long, it is NGINX or the visitor's line.",
-                    *quantiles(UPSTREAM_DURATIONS),
-                    thresholds=SLOW,
-                    runbook="UpstreamSlow",
-                ),
-                timeseries(
-                    "p95 by route",
-                    "s",
-                    "Which page is slow. The checkout writes to the database, so it is slower than the catalogue.",
-                    P95_BY_ROUTE,
-                ),
-                heatmap(
-                    "Time to answer, all of it",
-                    "s",
-                    "Each request by its time. One dark band low down is good; a second band above it is a part that"
-                    " waits.",
-                    DURATIONS,
-                    width=12,
-                ),
-                heatmap(
-                    "Time in uWSGI, all of it",
-                    "s",
-                    "The same for what uWSGI answered. Compared with the left one it tells NGINX from what is behind.",
-                    UPSTREAM_DURATIONS,
-                    width=12,
-                ),
-            ),
-        ),
-        Row(
-            "Connections and bytes",
-            (
-                timeseries(
-                    "Connections",
-                    "short",
-                    "Writing grows when what is behind is slow; waiting are visitors who keep their connection open.",
-                    *CONNECTIONS,
-                    stacked=True,
-                    width=6,
-                ),
-                timeseries(
-                    "Accepted and handled",
-                    "cps",
-                    "The two lines lie on each other; a gap is connections dropped at a limit.",
-                    ACCEPTED,
-                    HANDLED,
-                    width=6,
-                ),
-                timeseries(
-                    "Bytes sent", "Bps", "By route, headers included, as compressed.", BYTES, stacked=True, width=6
-                ),
-                timeseries(
-                    "Counted twice",
-                    "reqps",
-                    "NGINX's own total and what its log says, both with the status page's requests. The lines lie on"
-                    " each other; a gap is a log that is not read.",
-                    BY_STUB_STATUS,
-                    BY_LOG,
-                    width=6,
-                ),
-                stat(
-                    "Log lines not understood",
-                    "short",
-                    "In the time shown. Good is 0: anything else is a log format that the exporter does not know.",
-                    UNPARSED,
-                    thresholds=NONE_IS_GOOD,
-                    sparkline=False,
-                    width=12,
-                    height=3,
-                ),
-                stat(
-                    "Counting since",
-                    "s",
-                    "How long the access log's exporter has been counting; a restart sets its counters to zero.",
-                    LOG_AGE,
-                    sparkline=False,
-                    width=12,
-                    height=3,
-                ),
-            ),
-        ),
-    ),
-)
+    )
+
+
+def reached() -> Panel:
+    return stat(
+        "NGINX",
+        "short",
+        "Whether the exporter reaches NGINX's status page. Down while targets are up means NGINX itself.",
+        REACHED,
+        thresholds=UP,
+        mappings=UP_OR_DOWN,
+        sparkline=False,
+        runbook="NginxDown",
+    )
+
+
+def request_rate() -> Panel:
+    return stat("Requests", "reqps", "All that visitors ask for, static files included.", REQUESTS)
+
+
+def share_of_5xx() -> Panel:
+    return stat(
+        "5xx",
+        "percentunit",
+        "Share of answers of 500 and above. Good is 0; from 0.1% the objective is being spent.",
+        SHARE_OF_5XX,
+        thresholds=SHARE_OF_ERRORS,
+        runbook="ServerErrors",
+    )
+
+
+def p95() -> Panel:
+    return stat(
+        "p95",
+        "s",
+        f"What 95 of 100 visitors wait at most. Good is well below the objective of {LATENCY_OBJECTIVE_SECONDS} s.",
+        P95,
+        thresholds=((None, "green"), (LATENCY_OBJECTIVE_SECONDS, "red")),
+        runbook="UpstreamSlow",
+    )
+
+
+def open_connections() -> Panel:
+    return stat(
+        "Open connections",
+        "short",
+        "Connections now, idle ones included. They follow the visitors; more of them alone is a hang.",
+        OPEN,
+        thresholds=NEUTRAL,
+    )
+
+
+def connections_dropped() -> Panel:
+    return stat(
+        "Connections dropped",
+        "short",
+        "Connections accepted but not handled in the time shown, because a limit was reached. Good is 0.",
+        NOT_HANDLED,
+        thresholds=NONE_IS_GOOD,
+        sparkline=False,
+        runbook="ConnectionsDropped",
+    )
+
+
+def by_route() -> Panel:
+    return timeseries(
+        "By route",
+        "reqps",
+        "What visitors ask for. A route that falls to nothing while others go on is broken or unlinked.",
+        BY_ROUTE,
+        stacked=True,
+        width=12,
+        height=9,
+    )
+
+
+def by_status() -> Panel:
+    return timeseries(
+        "By status",
+        "reqps",
+        "How it ends. 2xx and 3xx are good, some 4xx are people's mistakes, 5xx are the shop's.",
+        BY_STATUS,
+        stacked=True,
+        width=12,
+        height=9,
+        runbook="ClientErrors",
+    )
+
+
+def by_method() -> Panel:
+    return timeseries(
+        "By method",
+        "reqps",
+        "GET reads, POST changes something. Any other method is refused: a surge of other is a scanner.",
+        BY_METHOD,
+        width=6,
+    )
+
+
+def refused() -> Panel:
+    return timeseries(
+        "Refused by NGINX",
+        "reqps",
+        "Requests that NGINX answers itself, because it lets no such method, host or size through. A surge is a"
+        " scanner or a broken client.",
+        REFUSED,
+        width=6,
+    )
+
+
+def passed_on() -> Panel:
+    return timeseries(
+        "Passed on to uWSGI",
+        "reqps",
+        "By what came back. Good is answered alone; unreached is a full queue or a uWSGI that is down, unanswered"
+        " one that died or took too long, cut a visitor who hung up.",
+        BY_OUTCOME,
+        width=6,
+        runbook="UpstreamFailing",
+    )
+
+
+def of_the_load() -> Panel:
+    return timeseries(
+        "Of the lab's load",
+        "reqps",
+        "How much of the traffic the lab's own load makes; the rest is everybody else's.",
+        OF_ALL,
+        OF_LOAD,
+        width=6,
+    )
+
+
+def time_to_answer() -> Panel:
+    return timeseries(
+        "Time to answer",
+        "s",
+        "From the first byte of a request to the last of its answer, static files included.",
+        *quantiles(DURATIONS),
+        thresholds=SLOW,
+    )
+
+
+def time_in_uwsgi() -> Panel:
+    return timeseries(
+        "Of it, time in uWSGI",
+        "s",
+        "How long uWSGI took to answer, waiting for a worker included. When this is short and the whole is long,"
+        " it is NGINX or the visitor's line.",
+        *quantiles(UPSTREAM_DURATIONS),
+        thresholds=SLOW,
+        runbook="UpstreamSlow",
+    )
+
+
+def p95_by_route() -> Panel:
+    return timeseries(
+        "p95 by route",
+        "s",
+        "Which page is slow. The checkout writes to the database, so it is slower than the catalogue.",
+        P95_BY_ROUTE,
+    )
+
+
+def all_times() -> Panel:
+    return heatmap(
+        "Time to answer, all of it",
+        "s",
+        "Each request by its time. One dark band low down is good; a second band above it is a part that waits.",
+        DURATIONS,
+        width=12,
+    )
+
+
+def all_times_in_uwsgi() -> Panel:
+    return heatmap(
+        "Time in uWSGI, all of it",
+        "s",
+        "The same for what uWSGI answered. Compared with the left one it tells NGINX from what is behind.",
+        UPSTREAM_DURATIONS,
+        width=12,
+    )
+
+
+def connections() -> Panel:
+    return timeseries(
+        "Connections",
+        "short",
+        "Writing grows when what is behind is slow; waiting are visitors who keep their connection open.",
+        *CONNECTIONS,
+        stacked=True,
+        width=6,
+    )
+
+
+def accepted_and_handled() -> Panel:
+    return timeseries(
+        "Accepted and handled",
+        "cps",
+        "The two lines lie on each other; a gap is connections dropped at a limit.",
+        ACCEPTED,
+        HANDLED,
+        width=6,
+    )
+
+
+def bytes_sent() -> Panel:
+    return timeseries("Bytes sent", "Bps", "By route, headers included, as compressed.", BYTES, stacked=True, width=6)
+
+
+def counted_twice() -> Panel:
+    return timeseries(
+        "Counted twice",
+        "reqps",
+        "NGINX's own total and what its log says, both with the status page's requests. The lines lie on each"
+        " other; a gap is a log that is not read.",
+        BY_STUB_STATUS,
+        BY_LOG,
+        width=6,
+    )
+
+
+def unparsed_lines() -> Panel:
+    return stat(
+        "Log lines not understood",
+        "short",
+        "In the time shown. Good is 0: anything else is a log format that the exporter does not know.",
+        UNPARSED,
+        thresholds=NONE_IS_GOOD,
+        sparkline=False,
+        width=12,
+        height=3,
+    )
+
+
+def counting_since() -> Panel:
+    return stat(
+        "Counting since",
+        "s",
+        "How long the access log's exporter has been counting; a restart sets its counters to zero.",
+        LOG_AGE,
+        sparkline=False,
+        width=12,
+        height=3,
+    )

@@ -11,6 +11,7 @@ Thresholds = Sequence[tuple[float | None, str]]
 NEUTRAL: Thresholds = ((None, "blue"),)
 NONE_IS_GOOD: Thresholds = ((None, "green"), (0.000001, "red"))
 SLOW: Thresholds = ((None, "transparent"), (LATENCY_OBJECTIVE_SECONDS, "red"))
+ALMOST_FULL: Thresholds = ((None, "transparent"), (0.9, "red"))
 UP: Thresholds = ((None, "red"), (1, "green"))
 SHARE_USED: Thresholds = ((None, "green"), (0.7, "orange"), (0.9, "red"))
 SHARE_OF_ERRORS: Thresholds = ((None, "green"), (0.001, "orange"), (0.01, "red"))

@@ -8,9 +8,10 @@ import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from grafana.boards import DASHBOARDS, overview, thresholds
-from grafana.boards import lab as of_lab
+from grafana.boards import DASHBOARDS, thresholds
 from grafana.boards.dashboard import SCHEMA_VERSION
+from grafana.boards.lab.targets import MAX_SERIES_OF_A_TARGET
+from grafana.boards.overview import promise
 from grafana.boards.panels import Panel
 from lab import contract
 from lab.alerting.table import alerts, objectives
@@ -204,14 +205,14 @@ def test_the_objectives_of_the_overview_are_the_promised_ones():
     targets = {each.objective: each for each in objectives()}
 
     assert targets["shopping-availability"].target == thresholds.AVAILABILITY_OBJECTIVE
-    assert targets["shopping-latency"].target == overview.IN_TIME_OBJECTIVE
+    assert targets["shopping-latency"].target == promise.IN_TIME_OBJECTIVE
     assert f'le="{thresholds.LATENCY_OBJECTIVE_SECONDS}"' in targets["shopping-latency"].bad
 
 
 def test_the_red_line_of_series_is_where_the_alert_is():
     thresholds = {each.alert: each.threshold for each in alerts()}
 
-    assert thresholds["SeriesGrowth"] == of_lab.MAX_SERIES_OF_A_TARGET
+    assert thresholds["SeriesGrowth"] == MAX_SERIES_OF_A_TARGET
 
 
 def test_a_panel_is_one_panel_of_one_dashboard():

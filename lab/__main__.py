@@ -13,7 +13,7 @@ def main() -> None:
     try:
         # lab/bootstrap.py has blocked it, since Python answers it with a traceback while it starts.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        from lab import environment, settings
+        from lab.runtimes import environment, settings
 
         environment.clean(settings.CHECKS)
         from lab import cli

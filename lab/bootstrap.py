@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # As the first folder, since Python may have put this file's own there, or none (-I, PYTHONSAFEPATH).
 sys.path.insert(0, str(ROOT))
 
-from lab import environment
+from lab.runtimes import environment
 
 REQUIREMENTS = ROOT / "requirements"
 STATE = ROOT / ".lab"

@@ -13,26 +13,28 @@ from pathlib import Path
 
 import click
 
-from lab import contract, events, notifications, progress, runs, runtimes, signals
-from lab import load as load_module
-from lab import settings as settings_module
+from lab import console, contract, signals
 from lab import update as update_module
-from lab.alerting import rules
-from lab.compose import registry
+from lab.alerts import notifications, rules
 from lab.contract import PAGE
 from lab.dashboards import model, proof
+from lab.drills import catalogue as drills
 from lab.drills import drilling, game
-from lab.drills import table as drills
 from lab.errors import LabError
-from lab.host import programs
-from lab.host.runtime import HostRuntime
-from lab.ledger import text
 from lab.lessons import multiprocess
-from lab.parts import Part, part
 from lab.paths import ROOT, VENV, shown
 from lab.prometheus import Api
-from lab.report.page import Run
-from lab.runtime import Runtime
+from lab.runs import archive, events
+from lab.runs import load as load_module
+from lab.runs.ledger import text
+from lab.runs.report.page import Run
+from lab.runtimes import choose
+from lab.runtimes import settings as settings_module
+from lab.runtimes.base import Runtime
+from lab.runtimes.compose import registry
+from lab.runtimes.host import programs
+from lab.runtimes.host.runtime import HostRuntime
+from lab.runtimes.services import Part, part
 
 #: The tests that need no running lab. What each starts has folders and ports of its own, so files run side by side; as
 #: they often wait, four of them on two CPUs as well.
@@ -49,7 +51,7 @@ NEED_NO_LAB = (
 
 def runtime() -> Runtime:
     """Return the runtime that ``RUNTIME`` asks for, or else fits, with the checked settings."""
-    chosen, _ = runtimes.choose(os.environ)
+    chosen, _ = choose.choose(os.environ)
     return chosen
 
 
@@ -61,8 +63,8 @@ def main() -> None:
 @main.command()
 def up() -> None:
     """Start the lab and wait until all of it works."""
-    chosen, why = runtimes.choose(os.environ)
-    runtimes.refuse_other(chosen)
+    chosen, why = choose.choose(os.environ)
+    choose.refuse_other(chosen)
     click.echo(f"Runtime: {chosen.name}, because {why}.")
     ran = chosen.is_running()
     if ran:
@@ -89,10 +91,10 @@ def status() -> None:
     chosen = runtime()
     rows = [(known.name, state, chosen.shown_url(known), trouble) for known, state, trouble in chosen.states()]
     troubled = any(trouble for *_, trouble in rows)
-    progress.table([("part", "state", "address", "trouble" if troubled else ""), *rows])
+    console.table([("part", "state", "address", "trouble" if troubled else ""), *rows])
     if not troubled:
         click.echo()
-        progress.table(chosen.notes())
+        console.table(chosen.notes())
     if troubled:
         sys.exit(1)
 
@@ -141,7 +143,7 @@ def named(chosen: Runtime, name: str) -> Part:
 def show_addresses(chosen: Runtime) -> None:
     """Print where to look, the certificate authority to trust, and what else to know."""
     pages = [(known.name, chosen.shown_url(known), known.what) for known in chosen.parts if known.page]
-    progress.table([*pages, *chosen.notes()])
+    console.table([*pages, *chosen.notes()])
 
 
 def load_options(command):
@@ -164,10 +166,10 @@ def load(profile: str, **options: str | None) -> None:
     chosen = runtime()
     code, file = load_module.shop(chosen, profile, variables(options))
     if file.exists():
-        run = runs.read(chosen, file)
+        run = archive.read(chosen, file)
         code = _show_ledger(run) or code
-        written = runs.report(chosen, [run])
-        click.echo(f"ALERTS: {runs.alerts(chosen, run)}\n\nReport: {shown(written)} (make report)")
+        written = archive.report(chosen, [run])
+        click.echo(f"ALERTS: {archive.alerts(chosen, run)}\n\nReport: {shown(written)} (make report)")
     sys.exit(code)
 
 
@@ -175,7 +177,7 @@ def load(profile: str, **options: str | None) -> None:
 @click.argument("result", required=False, type=click.Path(path_type=Path))
 def ledger(result: Path | None) -> None:
     """Print the ledger of the last run, or of the one whose RESULT is given; exit code 1 unless it is exact."""
-    sys.exit(_show_ledger(runs.read(runtime(), result or runs.last())))
+    sys.exit(_show_ledger(archive.read(runtime(), result or archive.last())))
 
 
 @main.command()
@@ -184,11 +186,11 @@ def ledger(result: Path | None) -> None:
 @click.option("--runs", "listed", default="", help="One or two RESULTs as a single, shell-quoted argument.")
 def report(results: tuple[Path, ...], compare: bool, listed: str) -> None:
     """Write the report of the last run, or of the one whose RESULT is given, and open it."""
-    results = results or tuple(map(Path, shlex.split(listed))) or (runs.last(),)
+    results = results or tuple(map(Path, shlex.split(listed))) or (archive.last(),)
     if len(results) != 2 and (compare or len(results) != 1):
         raise LabError('a report is of one run and a comparison of two: give R=A, or R="A B".')
     chosen = runtime()
-    file = runs.report(chosen, [runs.read(chosen, each.resolve()) for each in results])
+    file = archive.report(chosen, [archive.read(chosen, each.resolve()) for each in results])
     click.echo(f"Report: {shown(file)}")
     if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         webbrowser.open(file.as_uri())
@@ -259,7 +261,7 @@ def _drill(wanted: Sequence[drills.Drill]) -> None:
         rows += [(each.name, *row) for row in timeline.rows(each)]
     if len(rows) > 1:
         click.echo()
-        progress.table(rows)
+        console.table(rows)
     for sentence in failed:
         click.echo(sentence, err=True)
     sys.exit(1 if failed else 0)
@@ -316,7 +318,7 @@ def test(thorough: bool, arguments: tuple[str, ...]) -> None:
     RUNTIME=host or RUNTIME=compose only the latter, on that runtime.
     """
     asked = os.environ.get("RUNTIME", "")
-    os.environ["RUNTIME"] = asked or runtimes.to_test_on(os.environ)
+    os.environ["RUNTIME"] = asked or choose.to_test_on(os.environ)
     if asked != "compose":
         programs.find_all()
     if not arguments and not asked and (code := pytest(*NEED_NO_LAB)):
@@ -366,7 +368,7 @@ def pictures() -> None:
     from lab import pictures as pictures_module
 
     chosen = runtime()
-    report = runs.report(chosen, [runs.read(chosen, runs.last())])
+    report = archive.report(chosen, [archive.read(chosen, archive.last())])
     for file in pictures_module.take(chosen, report):
         click.echo(f"{shown(file)}  {file.stat().st_size / 1024:.0f} KiB")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from lab import browser
-from lab.parts import part
 from lab.paths import ROOT
-from lab.runtime import Runtime
+from lab.runtimes.base import Runtime
+from lab.runtimes.services import part
 
 FOLDER = ROOT / "docs" / "pictures"
 WIDTH = 1280

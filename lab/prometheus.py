@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import requests
 
-from lab import local
+from lab import http
 from lab.errors import LabError
 
 TIMEOUT_SECONDS = 30
@@ -55,7 +55,7 @@ class Api:
         if self._gone:
             raise LabError(self._gone)
         try:
-            answer = local.get(f"{self._url}/api/v1/{path}", params=parameters, timeout=TIMEOUT_SECONDS).json()
+            answer = http.get(f"{self._url}/api/v1/{path}", params=parameters, timeout=TIMEOUT_SECONDS).json()
         except requests.RequestException as error:
             why = f"Prometheus does not answer at {self._url} ({type(error).__name__}): see `make status`."
             # One that hangs would cost every further query as long.

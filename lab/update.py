@@ -9,9 +9,10 @@ from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lab import bootstrap, image_facts
+from lab import bootstrap
 from lab.errors import LabError
 from lab.paths import ROOT
+from lab.runtimes.compose import image_facts
 
 FOLDER = ROOT / "requirements"
 COMPILE = ("pip", "compile", "--quiet", "--universal", "--python-version=3.11", "--generate-hashes")

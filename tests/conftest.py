@@ -13,8 +13,8 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from lab import environment
-from lab.settings import CHECKS
+from lab.runtimes import environment
+from lab.runtimes.settings import CHECKS
 
 environment.clean(CHECKS)
 

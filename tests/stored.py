@@ -8,7 +8,7 @@ from pathlib import Path
 
 import requests
 
-from lab.ports import free_ports
+from lab.runtimes.ports import free_ports
 from tests.config.front import ending
 from tests.eventually import eventually
 from tests.programs import program

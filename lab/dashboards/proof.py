@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from lab.console import grid
 from lab.dashboards import answers, model
 from lab.dashboards.model import Dashboard, Panel, Target
 from lab.dashboards.span import Span, last
 from lab.errors import LabError
 from lab.prometheus import Api, Refused
-from lab.text import grid
 
 #: No query may take longer on what a lab gathers.
 MOST_SECONDS = 0.2

@@ -11,16 +11,16 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lab import times
 from lab.errors import LabError
+from lab.times import SCRAPE_SECONDS
 
-SCRAPE_SECONDS = 5
 #: Points of a line at most: what fits a panel of half a laptop's screen.
 MOST_POINTS = 500
 #: Seconds that a step is rounded to, and from which step on.
 ROUNDED = ((0, 1), (1.5, 2), (3.5, 5), (7.5, 10), (12.5, 15), (17.5, 20), (25, 30), (45, 60), (90, 120), (210, 300))
 ROUNDED += ((450, 600), (750, 900), (1050, 1200), (1500, 1800), (2700, 3600), (5400, 7200), (9000, 10_800))
 
-UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)(?::\w+)?\}|(?P<plain>\w+))")
 
 
@@ -84,4 +84,4 @@ def last(start: str, end: float) -> Span:
     found = re.fullmatch(r"now-(\d+)([smhd])", start)
     if not found:
         raise LabError(f"{start!r} is no span of time: write it like now-15m.")
-    return Span(end - int(found[1]) * UNIT_SECONDS[found[2]], end)
+    return Span(end - int(found[1]) * times.UNITS[found[2]], end)

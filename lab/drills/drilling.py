@@ -13,14 +13,16 @@ from pathlib import Path
 
 import click
 
-from lab import events, notifications, runs, signals
+from lab import signals
+from lab.alerts import notifications
+from lab.drills.catalogue import Drill
 from lab.drills.faults import Fault
-from lab.drills.table import Drill
 from lab.errors import LabError
-from lab.ledger import text
-from lab.parts import part
 from lab.paths import LOGS, ROOT, STATE, shown
-from lab.runtime import Runtime
+from lab.runs import archive, events
+from lab.runs.ledger import text
+from lab.runtimes.base import Runtime
+from lab.runtimes.services import part
 
 MENDED, RESOLVED = "mended", "resolved"
 #: Seconds that people shop before anything breaks.
@@ -250,10 +252,10 @@ def shopping(runtime: Runtime, calm_seconds: float) -> Iterator[None]:
             _expect_shopping(load, log)
         finally:
             _end(runtime, load)
-    file = runs.last()
+    file = archive.last()
     if file.stat().st_mtime < began:
         raise LabError(f"the load kept no books: {shown(log)} says why.")
-    ledger = runs.read(runtime, file).ledger
+    ledger = archive.read(runtime, file).ledger
     click.echo(f"\n{text.verdict(ledger)}\nReport: {shown(file.with_suffix('.html'))} (make report, make ledger)")
     if ledger.verdict == "different":
         raise LabError("the ledger of the load has a difference, which the fault does not explain.")

@@ -16,12 +16,12 @@ from string import ascii_letters
 
 import requests
 
-from lab import local
+from lab import http
 from lab.errors import LabError
-from lab.load import AMPLE_STOCK
-from lab.parts import Part, part
 from lab.prometheus import Api
-from lab.runtime import Runtime
+from lab.runs.load import AMPLE_STOCK
+from lab.runtimes.base import Runtime
+from lab.runtimes.services import Part, part
 
 #: A request of the crowd takes no longer than NGINX waits for uWSGI.
 PATIENCE_SECONDS = 45
@@ -62,7 +62,7 @@ def _asking(
     shop = runtime.url(part("nginx"), "")
 
     def visit(first: int) -> None:
-        with local.visitor(str(runtime.ca_file)) as session:
+        with http.visitor(str(runtime.ca_file)) as session:
             for turn in count(first):
                 with suppress(requests.RequestException):
                     ask(session, shop, turn)
@@ -155,10 +155,10 @@ def pushed(runtime: Runtime, exposition: str) -> Iterator[None]:
     """A job that has pushed this to the Pushgateway, and does so no more."""
     url = f"{runtime.url(part('pushgateway'), '')}/metrics/job/drill"
     try:
-        local.session.put(url, data=exposition, timeout=20).raise_for_status()
+        http.session.put(url, data=exposition, timeout=20).raise_for_status()
         yield
     finally:
-        local.session.delete(url, timeout=20).raise_for_status()
+        http.session.delete(url, timeout=20).raise_for_status()
 
 
 def stale_job(runtime: Runtime, seconds: int) -> AbstractContextManager:

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 
 import click
 
+from lab.console import duration, grid
 from lab.drills import drilling
 from lab.drills.incidents import FALLS, INCIDENTS, NOISE, RISES, SAME, SIGNALS, SYMPTOMS, TIERS, Incident, Signal
 from lab.errors import LabError
-from lab.parts import part
-from lab.progress import duration
 from lab.prometheus import Api
-from lab.runtime import Runtime
-from lab.text import grid
+from lab.runtimes.base import Runtime
+from lab.runtimes.services import part
 
 #: By how much a signal must grow or shrink to have risen or fallen.
 FACTOR = 1.5

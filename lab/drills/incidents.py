@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from lab.drills import faults
+from lab.drills.catalogue import CHECKOUT_AND_ALL
 from lab.drills.faults import Fault
-from lab.drills.table import CHECKOUT_AND_ALL
 
 TIERS = ("nginx", "uwsgi", "django", "database")
 #: What visitors say.

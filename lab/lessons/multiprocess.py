@@ -28,12 +28,12 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from lab import signals
-from lab.environment import for_services
+from lab.console import step
 from lab.errors import LabError
-from lab.host import prepare
 from lab.paths import ROOT, VENV
-from lab.ports import free_ports
-from lab.progress import step
+from lab.runtimes.environment import for_services
+from lab.runtimes.host import prepare
+from lab.runtimes.ports import free_ports
 
 APP = ROOT / "app"
 NAIVE = Path(__file__).parent / "naive"

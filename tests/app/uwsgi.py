@@ -12,7 +12,7 @@ from pathlib import Path
 
 import requests
 
-from lab.ports import free_ports
+from lab.runtimes.ports import free_ports
 from tests.config.front import can_connect, ending
 from tests.config.samples import Labels, samples
 from tests.eventually import eventually

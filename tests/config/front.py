@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import certificates
-from lab.host import prepare
-from lab.ports import free_ports
+from lab.runtimes import certificates
+from lab.runtimes.host import prepare
+from lab.runtimes.ports import free_ports
 from tests.eventually import eventually
 from tests.programs import program
 

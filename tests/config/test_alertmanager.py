@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab import settings
-from lab.alerting import times
-from lab.host.prepare import RECEIVER_IN_CONTAINERS, alertmanager_yml
+from lab import times
 from lab.paths import ROOT
+from lab.runtimes import settings
+from lab.runtimes.host.prepare import RECEIVER_IN_CONTAINERS, alertmanager_yml
 from tests.config.rules import alert_names
 from tests.programs import program
 

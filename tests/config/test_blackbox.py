@@ -7,8 +7,8 @@ import requests
 from cryptography import x509
 from prometheus_client.parser import text_string_to_metric_families
 
-from lab import certificates
-from lab.ports import free_ports
+from lab.runtimes import certificates
+from lab.runtimes.ports import free_ports
 from tests.config.front import HOSTS, ROOT, Front, can_connect, ending
 from tests.eventually import eventually
 from tests.programs import program

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab import settings
-from lab.compose.engine import Compose
-from lab.compose.runtime import FIXED, ONE_SHOTS
-from lab.parts import PARTS, parts_with
 from lab.paths import ROOT
+from lab.runtimes import settings
+from lab.runtimes.compose.engine import Compose
+from lab.runtimes.compose.runtime import FIXED, ONE_SHOTS
+from lab.runtimes.services import PARTS, parts_with
 
 #: Images without a shell, in which no check can run: Prometheus's `up` and `make up` watch them.
 WITHOUT_A_SHELL = {"shop", "nginx-exporter", "redis-exporter"}

@@ -14,10 +14,10 @@ from grafana.boards.lab.targets import MAX_SERIES_OF_A_TARGET
 from grafana.boards.overview import promise
 from grafana.boards.panels import Panel
 from lab import contract
-from lab.alerting.table import alerts, objectives
+from lab.alerts.definitions import alerts, objectives
 from lab.dashboards import model
-from lab.dashboards.span import SCRAPE_SECONDS
 from lab.paths import ROOT
+from lab.times import SCRAPE_SECONDS
 
 FILES = {file.stem: json.loads(file.read_text()) for file in sorted(model.FOLDER.glob("*.json"))}
 PANELS = [

@@ -2,8 +2,8 @@
 
 import re
 
-from lab import settings
 from lab.paths import ROOT
+from lab.runtimes import settings
 
 README = (ROOT / "README.md").read_text()
 

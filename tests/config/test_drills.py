@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from lab.alerting import table
+from lab.alerts import definitions
 from lab.dashboards import model
-from lab.drills.table import DRILLS, named
+from lab.drills.catalogue import DRILLS, named
 from lab.errors import LabError
 from lab.paths import ROOT
 from tests.config.rules import alert_names
@@ -24,7 +24,7 @@ def test_drills_have_names_of_their_own():
 def test_a_drill_has_a_panel_that_there_is_and_says_what_breaks(drill):
     panels = {panel.name: panel for dashboard in model.load() for panel in dashboard.panels}
 
-    needs = {each.alert: set(each.needs) for each in table.alerts()}
+    needs = {each.alert: set(each.needs) for each in definitions.alerts()}
 
     assert drill.alerts
     assert set().union(*(needs.get(name, set()) for name in drill.alerts)) <= set(drill.needs)

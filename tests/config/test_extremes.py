@@ -14,11 +14,11 @@ import yaml
 from telemetry.server import MOST_CLIENTS
 from telemetry.wipe import WORKER_BYTES
 
-from lab import settings
-from lab.alerting import table
+from lab.alerts import definitions
 from lab.errors import LabError
-from lab.host import prepare
 from lab.paths import ROOT
+from lab.runtimes import settings
+from lab.runtimes.host import prepare
 from tests.config.front import Front
 from tests.config.samples import samples, total
 from tests.eventually import eventually
@@ -28,7 +28,7 @@ STATUSES = (200, 301, 302, 304, 400, 403, 404, 405, 408, 409, 411, 413, 414, 421
 #: Besides the workers: the metrics process, the exporter, an administrator, and migrations.
 OTHER_CONNECTIONS = 5
 MIB = 1024 * 1024
-ALERTS = {alert.alert: alert for alert in table.alerts()}
+ALERTS = {alert.alert: alert for alert in definitions.alerts()}
 SERVICES = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
 
 
@@ -121,7 +121,7 @@ def test_the_most_workers_stay_below_the_threshold_of_series():
 
 
 def test_the_drill_of_a_label_without_bounds_reaches_the_threshold():
-    number = number_in("lab/drills/table.py", r"unbounded_label\(lab, (\d+)\)")
+    number = number_in("lab/drills/catalogue.py", r"unbounded_label\(lab, (\d+)\)")
 
     assert number > ALERTS["SeriesGrowth"].threshold
 

@@ -6,8 +6,8 @@ import pytest
 from cryptography import x509
 from django.http.request import split_domain_port, validate_host
 
-from lab import certificates, hosts, settings
 from lab.errors import LabError
+from lab.runtimes import certificates, hosts, settings
 from tests.config.front import Front, read_all
 
 LONGEST = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])

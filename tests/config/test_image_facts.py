@@ -9,7 +9,8 @@ from datetime import date
 
 import pytest
 
-from lab import image_facts, settings
+from lab.runtimes import settings
+from lab.runtimes.compose import image_facts
 from tests.config.test_compose import COMPOSE, SERVICES
 
 ENV = settings.load({})

@@ -11,8 +11,8 @@ import psutil
 import pytest
 import yaml
 
-from lab import local
-from lab.host.runtime import FEWEST_FILES
+from lab import http
+from lab.runtimes.host.runtime import FEWEST_FILES
 from tests.config.front import HOSTS, ROOT, Front, ending, read_all
 from tests.eventually import eventually
 
@@ -377,7 +377,7 @@ def lines_of(front: Front) -> list[str]:
 def status_requests(front: Front) -> int:
     """Return the requests that NGINX's status page has counted, without those for the status page."""
     log = (front.prefix / "logs" / "metrics.writing.log").read_text().splitlines()
-    page = local.get(f"http://127.0.0.1:{front.status}/nginx/status", timeout=5).text
+    page = http.get(f"http://127.0.0.1:{front.status}/nginx/status", timeout=5).text
     # This one is counted, and logged only after it.
     return int(page.split()[9]) - sum(line.startswith("status ") for line in log) - 1
 

@@ -17,7 +17,7 @@ import requests
 from telemetry.server import MOST_CLIENTS
 
 from lab.paths import ROOT
-from lab.ports import free_ports
+from lab.runtimes.ports import free_ports
 from tests.config.front import can_connect, ending
 from tests.eventually import eventually
 

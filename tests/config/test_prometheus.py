@@ -8,9 +8,10 @@ from string import Template
 import pytest
 import yaml
 
-from lab import contract, settings
-from lab.parts import PARTS
+from lab import contract
 from lab.paths import ROOT
+from lab.runtimes import settings
+from lab.runtimes.services import PARTS
 from tests.programs import FOR_PROMTOOL, program
 
 RULES = sorted((ROOT / "prometheus" / "rules").glob("*.yaml"))

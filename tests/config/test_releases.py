@@ -20,12 +20,12 @@ import pytest
 import requests
 import yaml
 
-from lab import settings
 from lab.errors import LabError
-from lab.host import prepare, programs
-from lab.parts import PARTS, Part
 from lab.paths import ROOT
-from lab.ports import free_ports
+from lab.runtimes import settings
+from lab.runtimes.host import prepare, programs
+from lab.runtimes.ports import free_ports
+from lab.runtimes.services import PARTS, Part
 from tests.config.front import Front, ending
 from tests.config.samples import total
 from tests.config.test_alertmanager import ALL as ALERTMANAGER_FILES

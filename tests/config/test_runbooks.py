@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from lab import contract
-from lab.parts import PARTS, part
 from lab.paths import ROOT
+from lab.runtimes.services import PARTS, part
 from tests.config.rules import all_rules
 from tests.programs import program
 

@@ -7,7 +7,7 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from lab.ports import free_ports
+from lab.runtimes.ports import free_ports
 from tests.eventually import eventually
 from tests.programs import program
 

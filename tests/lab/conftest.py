@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lab import settings
 from lab.bootstrap import FLAGS
 from lab.paths import ROOT, STATE
-from lab.ports import free_ports
+from lab.runtimes import settings
+from lab.runtimes.ports import free_ports
 
 Command = Callable[..., subprocess.CompletedProcess]
 

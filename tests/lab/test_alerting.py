@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab import contract
-from lab.alerting import rules, table, times
+from lab import contract, times
+from lab.alerts import definitions, rules
 from lab.errors import LabError
 from lab.paths import ROOT
 from tests.programs import FOR_PROMTOOL, program
@@ -134,7 +134,7 @@ def test_a_broken_table_of_alerts_ends_in_a_sentence_that_names_the_row(tmp_path
     path.write_text(text)
 
     with pytest.raises(LabError) as error:
-        table.alerts(path)
+        definitions.alerts(path)
 
     assert error.value.message.startswith("alerts.yaml")
     assert sentence in error.value.message
@@ -162,14 +162,14 @@ def test_a_broken_table_of_objectives_ends_in_a_sentence_that_names_the_row(tmp_
     path.write_text(text)
 
     with pytest.raises(LabError) as error:
-        table.objectives(path)
+        definitions.objectives(path)
 
     assert error.value.message.startswith("objectives.yaml")
     assert sentence in error.value.message
     assert "\n" not in error.value.message
 
 
-@pytest.mark.parametrize("read", [table.alerts, table.objectives])
+@pytest.mark.parametrize("read", [definitions.alerts, definitions.objectives])
 def test_a_missing_table_is_said_so(tmp_path, read):
     with pytest.raises(LabError, match="cannot be read"):
         read(tmp_path / "none.yaml")
@@ -179,7 +179,7 @@ def test_a_good_row_is_read(tmp_path):
     path = tmp_path / "alerts.yaml"
     path.write_text(ALERT)
 
-    (alert,) = table.alerts(path)
+    (alert,) = definitions.alerts(path)
 
     assert (alert.alert, alert.hold, alert.window, alert.threshold, alert.keep) == ("Broken", "1m", "5m", 0.5, "")
 
@@ -200,7 +200,7 @@ def test_a_good_row_is_read(tmp_path):
     ],
 )
 def test_a_threshold_reads_well(unit, value, text):
-    assert table.UNITS[unit][1](value) == text
+    assert definitions.UNITS[unit][1](value) == text
 
 
 # The rules
@@ -216,7 +216,7 @@ def test_an_alert_that_is_kept_is_so_for_its_time_in_whole_scrapes(tmp_path, fac
     path = tmp_path / "alerts.yaml"
     path.write_text(ALERT + "  keep: 6m\n")
 
-    (alert,) = table.alerts(path)
+    (alert,) = definitions.alerts(path)
 
     assert rules.alert_rule(alert, factor)["keep_firing_for"] == kept
 
@@ -226,7 +226,7 @@ def test_an_alert_with_no_keep_ends_with_its_cause(tmp_path, factor):
     path = tmp_path / "alerts.yaml"
     path.write_text(ALERT)
 
-    (alert,) = table.alerts(path)
+    (alert,) = definitions.alerts(path)
 
     assert "keep_firing_for" not in rules.alert_rule(alert, factor)
 
@@ -251,8 +251,8 @@ def test_the_labs_rules_and_productions_differ_in_times_alone(name):
 def test_production_has_the_times_of_the_table():
     made = {rule["alert"]: rule for rule in rules_of(PRODUCTION["alerts"])}
 
-    assert list(made) == [alert.alert for alert in table.alerts()]
-    for alert in table.alerts():
+    assert list(made) == [alert.alert for alert in definitions.alerts()]
+    for alert in definitions.alerts():
         assert times.seconds(made[alert.alert]["for"]) == times.seconds(alert.hold), alert.alert
         assert made[alert.alert].get("keep_firing_for", "") == alert.keep, alert.alert
         windows = re.findall(r"\[(\w+)\]", made[alert.alert]["expr"])
@@ -262,7 +262,7 @@ def test_production_has_the_times_of_the_table():
 def test_the_lab_is_fifteen_times_faster_in_whole_scrapes():
     made = {rule["alert"]: rule for rule in rules_of(LAB["alerts"])}
 
-    for alert in table.alerts():
+    for alert in definitions.alerts():
         for length, field in ((alert.hold, "for"), (alert.keep or "0s", "keep_firing_for")):
             shorter = times.seconds(made[alert.alert].get(field, "0s"))
             assert shorter % 5 == 0
@@ -286,7 +286,7 @@ def test_every_alert_says_what_it_is_and_where_to_look(path):
 
     for rule in (rule for rule in rules_of(path) if "alert" in rule):
         assert rule["labels"].keys() == {"severity"}
-        assert rule["labels"]["severity"] in table.SEVERITIES
+        assert rule["labels"]["severity"] in definitions.SEVERITIES
         assert rule["annotations"].keys() == {"summary", "description", "runbook", "dashboard"}
         assert all(rule["annotations"].values()), rule["alert"]
         assert not re.search(r"\$(?!value|labels)", "".join(rule["annotations"].values())), rule["alert"]
@@ -296,7 +296,7 @@ def test_every_alert_says_what_it_is_and_where_to_look(path):
 
 def test_the_burn_alerts_are_those_of_the_workbook():
     """Their rates, windows and how long they must last, written here again; times are 15 times shorter in the lab."""
-    budgets = {each.objective: f"{1 - each.target:.6g}" for each in table.objectives()}
+    budgets = {each.objective: f"{1 - each.target:.6g}" for each in definitions.objectives()}
     pairs = {
         "production": {
             "page": (("14.4", "1h", "5m"), ("6", "6h", "30m")),
@@ -369,7 +369,7 @@ def test_every_metric_of_a_rule_is_promised_recorded_or_prometheuss_own():
 
 def test_an_alert_needs_what_its_metrics_need():
     needs = {name: set(entry.needs) for entry in contract.load() for name in (entry.name, *entry.samples)}
-    for alert in table.alerts():
+    for alert in definitions.alerts():
         asked = set().union(*(needs.get(name, set()) for name in names_in(alert.expr)))
         assert set(alert.needs) == asked, alert.alert
 
@@ -462,7 +462,7 @@ def trials() -> Iterator[tuple[str, Trial]]:
     def of_alert(rule: dict, name: str) -> Trial:
         return Trial(name, {"groups": [{"name": "alerts", "rules": [rule]}]}, alert_tests(rule["alert"]))
 
-    for alert in table.alerts():
+    for alert in definitions.alerts():
         rule = rules.alert_rule(alert, times.LAB_FACTOR)
         yield "none", of_alert(rule, alert.alert)
         template = alert.expr.replace("$threshold", f"{alert.threshold}")
@@ -476,7 +476,7 @@ def trials() -> Iterator[tuple[str, Trial]]:
         if alert.alert == "ServerErrors":
             for kind, expr in mistakes_from_zero(rule["expr"]):
                 yield kind, of_alert(rule | {"expr": expr}, f"{alert.alert}: {expr}")
-    for one in table.objectives():
+    for one in definitions.objectives():
         # The alerts have a test of their own: test_the_burn_alerts_are_those_of_the_workbook.
         recorded = [each for each in rules.objective_group(one, times.LAB_FACTOR)["rules"] if "record" in each]
         tests = objective_tests(one.objective)
@@ -545,7 +545,7 @@ def test_promtools_tests_see_each_mistake_in_a_rule(tmp_path):
     ]
     assert not wrong, "\n".join(wrong)
     counted = Counter(kind for kind, _ in tried)
-    assert counted["none"] == len(table.alerts()) + len(table.objectives())
+    assert counted["none"] == len(definitions.alerts()) + len(definitions.objectives())
     # Each that is kept, for a scrape more and for one less.
-    assert counted.pop("keep_firing_for") == 2 * sum(bool(alert.keep) for alert in table.alerts()) > 0
+    assert counted.pop("keep_firing_for") == 2 * sum(bool(alert.keep) for alert in definitions.alerts()) > 0
     assert min(count for kind, count in counted.items() if not kind.startswith("from zero")) > 20, counted

@@ -1,9 +1,8 @@
 """The lab's certificate authority and the shop's certificate: kept while good, made anew when not."""
 
+import os
 import socket
 import ssl
-import subprocess
-import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,8 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from lab import certificates
-from lab.paths import ROOT
+from lab.runtimes import certificates
 
 HOSTS = ["shop.example", "127.0.0.1"]
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -187,7 +185,7 @@ def test_a_write_that_fails_leaves_the_old_files(made, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(certificates.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         certificates.ensure(made, ["other.example"], NOW)
 
@@ -231,21 +229,3 @@ def handshake(made: certificates.Certificates, host: str) -> str:
             return connection.version()
     finally:
         server.join(5)
-
-
-def test_the_command_does_the_same_and_says_what(tmp_path):
-    command = [sys.executable, "-m", "lab.certificates", str(tmp_path), "--hosts", "shop.example,10.1.2.3"]
-    first, second = (subprocess.run(command, cwd=ROOT, capture_output=True, text=True) for _ in range(2))
-
-    assert (first.returncode, len(first.stdout.splitlines()), first.stderr) == (0, 2, "")
-    assert (second.returncode, second.stdout) == (0, f"Certificates in {tmp_path} kept.\n")
-
-
-def test_the_command_says_in_one_line_why_it_cannot(tmp_path):
-    (tmp_path / "file").touch()
-    command = [sys.executable, "-m", "lab.certificates", str(tmp_path / "file"), "--hosts", "shop.example"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-
-    assert done.returncode == 1
-    assert done.stderr.startswith("lab.certificates: ")
-    assert len(done.stderr.splitlines()) == 1

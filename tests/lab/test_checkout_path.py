@@ -32,9 +32,9 @@ def test_each_printable_character_is_either_accepted_or_refused():
 @pytest.mark.parametrize(("character", "name"), REFUSED.items(), ids=REFUSED.values())
 def test_a_path_with_another_character_is_refused_before_anything_is_made(tmp_path, character, name):
     checkout = tmp_path / f"a{character}b"
-    (checkout / "lab").mkdir(parents=True)
-    for module in ("__init__.py", "bootstrap.py", "environment.py"):
-        shutil.copy2(ROOT / "lab" / module, checkout / "lab")
+    (checkout / "lab" / "runtimes").mkdir(parents=True)
+    for module in ("__init__.py", "bootstrap.py", "runtimes/__init__.py", "runtimes/environment.py"):
+        shutil.copy2(ROOT / "lab" / module, checkout / "lab" / module)
 
     done = subprocess.run(
         [sys.executable, "-IS", "lab/bootstrap.py", "status"], cwd=checkout, capture_output=True, text=True, timeout=20

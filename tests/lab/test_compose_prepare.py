@@ -12,8 +12,8 @@ import pytest
 import yaml
 from cryptography import x509
 
-from lab.compose import prepare
 from lab.paths import ROOT
+from lab.runtimes.compose import prepare
 
 
 @pytest.fixture

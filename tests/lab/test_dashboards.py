@@ -12,8 +12,8 @@ from lab.dashboards import answers, model, proof
 from lab.dashboards.model import Target
 from lab.dashboards.span import Span, last
 from lab.errors import LabError
-from lab.ports import free_ports
 from lab.prometheus import Api, Refused
+from lab.runtimes.ports import free_ports
 from tests.stored import every_five_seconds, prometheus_with, two_hours_ago
 
 END = two_hours_ago()

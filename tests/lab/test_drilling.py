@@ -7,9 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from lab import events, signals
+from lab import signals
 from lab.drills import drilling
 from lab.errors import LabError
+from lab.runs import events
 
 
 @pytest.fixture

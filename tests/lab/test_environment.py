@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from lab import bootstrap, environment, settings
+from lab import bootstrap
 from lab.bootstrap import FLAGS
-from lab.compose.engine import Compose
 from lab.paths import ROOT
+from lab.runtimes import environment, settings
+from lab.runtimes.compose.engine import Compose
 from tests.lab import hostile
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lab import local
+from lab import http
 from lab.paths import VENV
 from tests.eventually import eventually
 from tests.hosts import ONLY_IPV6, seeing_hosts
@@ -96,11 +96,11 @@ def test_a_lab_starts_on_other_ports_heals_itself_and_ends_without_a_trace(runni
     shop = f"https://127.0.0.1:{ports['SHOP_HTTPS_PORT']}"
 
     # It works, on the ports that it was given.
-    assert local.get(f"{shop}/health/ready", verify=ca_file, timeout=5).status_code == 200
-    redirect = local.get(f"http://127.0.0.1:{ports['SHOP_HTTP_PORT']}/cart/", allow_redirects=False, timeout=5)
+    assert http.get(f"{shop}/health/ready", verify=ca_file, timeout=5).status_code == 200
+    redirect = http.get(f"http://127.0.0.1:{ports['SHOP_HTTP_PORT']}/cart/", allow_redirects=False, timeout=5)
     assert redirect.headers["Location"] == f"{shop}/cart/"
     query = f"http://127.0.0.1:{ports['PROMETHEUS_PORT']}/api/v1/query?query=uwsgi_workers"
-    (series,) = local.get(query, timeout=5).json()["data"]["result"]
+    (series,) = http.get(query, timeout=5).json()["data"]["result"]
     assert series["metric"]["stats_uri"] == f"http://localhost:{ports['APP_STATS_PORT']}"
     assert series["value"][1] == "4"
 
@@ -131,7 +131,7 @@ def test_a_lab_starts_on_other_ports_heals_itself_and_ends_without_a_trace(runni
     psutil.Process(victim).send_signal(signal.SIGKILL)
     eventually(
         lambda: (
-            local.get(f"http://127.0.0.1:{ports['EXPORTER_UWSGI_PORT']}/-/healthy", timeout=2).ok
+            http.get(f"http://127.0.0.1:{ports['EXPORTER_UWSGI_PORT']}/-/healthy", timeout=2).ok
             and victim not in pids(checkout).values()
         ),
         because="supervisord starts a part that died",

@@ -5,12 +5,12 @@ from collections import Counter
 
 import pytest
 
-from lab.ledger import text
-from lab.ledger.account import Account, settle
-from lab.ledger.books import Ledger, counts_of
-from lab.ledger.comparison import Difference
-from lab.ledger.counts import DJANGO, LOCUST, LOG, PROMETHEUS, STATUS, UWSGI, App, Counts, Key, Log, Workers
-from lab.ledger.latency import Interval, Quantiles
+from lab.runs.ledger import text
+from lab.runs.ledger.account import Account, settle
+from lab.runs.ledger.books import Ledger, counts_of
+from lab.runs.ledger.comparison import Difference
+from lab.runs.ledger.counts import DJANGO, LOCUST, LOG, PROMETHEUS, STATUS, UWSGI, App, Counts, Key, Log, Workers
+from lab.runs.ledger.latency import Interval, Quantiles
 
 LIST, CART = Key("product:list", "GET", "200"), Key("cart:cart-summary", "GET", "200")
 NOWHERE, STATIC, REFUSED = Key("other", "GET", "404"), Key("static", "GET", "200"), Key("refused", "other", "405")

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.ledger import books
-from lab.ledger.cut import FAMILIES, Cut, Series
-from lab.ledger.prometheus import Prometheus
-from lab.ports import free_ports
+from lab.runs.ledger import books
+from lab.runs.ledger.snapshot import FAMILIES, Cut, Series
+from lab.runs.ledger.stored import Prometheus
+from lab.runtimes.ports import free_ports
 from tests.stored import prometheus_with
 
 #: Seconds from the first cut to the last.
@@ -199,7 +199,7 @@ def test_uwsgi_began_anew_when_django_did(prometheus, starts):
 
 
 def test_a_prometheus_that_does_not_answer_leaves_the_tiers_compared_by_their_pages(starts, monkeypatch):
-    monkeypatch.setattr("lab.ledger.prometheus.PATIENCE_SECONDS", 1)
+    monkeypatch.setattr("lab.runs.ledger.stored.PATIENCE_SECONDS", 1)
     nobody = Prometheus(f"http://127.0.0.1:{free_ports(1)[0]}")
     began = starts["right"]
 

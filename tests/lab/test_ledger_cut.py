@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.ledger.cut import Cut, _fallen, _moving, route_of, series_on
+from lab.runs.ledger.snapshot import Cut, _fallen, _moving, route_of, series_on
 
 PAGE = """# HELP nginx_http_requests_total Requests
 # TYPE nginx_http_requests_total counter

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from lab.ledger.latency import Interval, Quantiles, bucket_of_quantile, compare
+from lab.runs.ledger.latency import Interval, Quantiles, bucket_of_quantile, compare
 
 CUMULATIVE = {-1.0: 0, 0.0: 10, 0.005: 60, 0.01: 90, 0.025: 99, math.inf: 100}
 

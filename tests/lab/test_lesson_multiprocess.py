@@ -14,10 +14,10 @@ import psutil
 import pytest
 
 from lab.errors import LabError
-from lab.host.runtime import HostRuntime
 from lab.lessons import multiprocess
 from lab.lessons.multiprocess import Scrape, Shop, increase, text
 from lab.paths import ROOT, VENV
+from lab.runtimes.host.runtime import HostRuntime
 from tests.eventually import eventually
 
 #: Two masters with four workers each, and the right shop's metrics process.

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from lab.host import prepare, supervisor
-from lab.host.supervisor import Supervisor
 from lab.paths import ROOT
+from lab.runtimes.host import prepare, supervisor
+from lab.runtimes.host.supervisor import Supervisor
 from tests.eventually import eventually
 from tests.programs import program
 
-DIRECTORY = "from lab.host.prepare import multiprocess_directory as d; print(d())"
+DIRECTORY = "from lab.runtimes.host.prepare import multiprocess_directory as d; print(d())"
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_another_limit_that_is_too_low_is_refused_in_one_sentence(lab, option, w
 
 def test_processes_of_the_lab_may_open_as_many_files_as_are_useful():
     script = (
-        "import resource; from lab.host import runtime; runtime._set_limits(); "
+        "import resource; from lab.runtimes.host import runtime; runtime._set_limits(); "
         "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
     )
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

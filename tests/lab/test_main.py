@@ -54,7 +54,7 @@ def test_a_full_disk_under_the_output_is_said_in_a_sentence():
 
 def run_as_command(body: str, **variables: str) -> subprocess.CompletedProcess:
     """Run the lab's command with this in the place of all that it can do."""
-    script = f"import runpy\nfrom lab import cli, progress\ndef main(**_):\n    {body}\ncli.main = main\n"
+    script = f"import runpy\nfrom lab import cli, console\ndef main(**_):\n    {body}\ncli.main = main\n"
     script += "runpy.run_module('lab', run_name='__main__')"
     environment = os.environ | variables
     return subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, timeout=30)
@@ -71,7 +71,7 @@ def test_a_full_disk_under_a_file_is_said_in_a_sentence():
 
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
 def test_what_the_terminal_cannot_show_is_replaced(encoding):
-    done = run_as_command("progress.done('…', 1)", PYTHONIOENCODING=encoding)
+    done = run_as_command("console.done('…', 1)", PYTHONIOENCODING=encoding)
 
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.startswith(b"  ? ?")

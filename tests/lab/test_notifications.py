@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from lab import local, notifications
+from lab import http
+from lab.alerts import notifications
 from lab.errors import LabError
-from lab.parts import Part
-from lab.ports import free_ports
-from lab.runtime import Runtime
+from lab.runtimes.base import Runtime
+from lab.runtimes.ports import free_ports
+from lab.runtimes.services import Part
 from tests.receiver import notification, running_receiver
 
 Addresses = dict[str, str]
@@ -109,7 +110,7 @@ def addresses(tmp_path: Path) -> Iterator[Addresses]:
         beat = notification(receiver="watchdog", name="Watchdog", severity="none", summary="All is well.")
         down = notification(name="UwsgiDown", summary="uWSGI does not run.")
         for sent in (*[beat] * 3, *[notification(name=f"Older{number:02}") for number in range(12)], beat, down, beat):
-            local.session.post(f"{found['receiver']}/", json=sent, timeout=5).raise_for_status()
+            http.session.post(f"{found['receiver']}/", json=sent, timeout=5).raise_for_status()
         yield found
 
 

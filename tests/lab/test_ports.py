@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from lab import ports
 from lab.errors import LabError
 from lab.paths import ROOT
+from lab.runtimes import ports
 
 
 def has_ipv6() -> bool:
@@ -59,7 +59,7 @@ def test_a_machine_without_ipv6_is_no_obstacle():
         port = server.getsockname()[1]
     # A network of its own, with its loopback up and without IPv6.
     script = 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6; ip link set lo up; exec "$@"'
-    check = f"from lab import ports; ports.refuse_taken({{'A_PORT': '{port}'}}, ['A_PORT'])"
+    check = f"from lab.runtimes import ports; ports.refuse_taken({{'A_PORT': '{port}'}}, ['A_PORT'])"
     command = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", script, "sh", sys.executable, "-c", check]
 
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -79,7 +79,7 @@ def test_a_free_port_is_given_to_nobody_else_before_its_service_binds_it():
     script = 'echo 40000 40019 > /proc/sys/net/ipv4/ip_local_port_range; ip link set lo up; exec "$@"'
     check = """
 import contextlib, socket
-from lab.ports import free_ports
+from lab.runtimes.ports import free_ports
 ours = free_ports(4)
 others = []
 with contextlib.suppress(OSError):

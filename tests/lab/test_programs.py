@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab.errors import LabError
-from lab.host import programs
+from lab.runtimes.host import programs
 
 pytestmark = pytest.mark.skipif(not shutil.which("apt-get"), reason="this machine has no apt-get")
 #: Nobody listens there.

@@ -10,8 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from click.testing import CliRunner
 
-from lab import certificates, cli, settings
-from lab.compose import registry
+from lab import cli
+from lab.runtimes import certificates, settings
+from lab.runtimes.compose import registry
 from tests.lab.test_runtimes import NOWHERE, needs_docker, script_in
 
 INDEX = "application/vnd.oci.image.index.v1+json"

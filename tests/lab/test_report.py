@@ -12,14 +12,14 @@ from selenium.webdriver.remote.webdriver import WebDriver
 
 from lab.dashboards.model import Dashboard, Panel, Row
 from lab.dashboards.span import Span
-from lab.ledger.account import settle
-from lab.ledger.books import Ledger
-from lab.ledger.comparison import Difference
-from lab.ledger.counts import LOCUST, LOG, Counts
-from lab.ports import free_ports
 from lab.prometheus import Api
-from lab.report import alerts, drawing, figures, page
-from lab.report.page import Run
+from lab.runs.ledger.account import settle
+from lab.runs.ledger.books import Ledger
+from lab.runs.ledger.comparison import Difference
+from lab.runs.ledger.counts import LOCUST, LOG, Counts
+from lab.runs.report import drawing, figures, page, timeline
+from lab.runs.report.page import Run
+from lab.runtimes.ports import free_ports
 from tests.browser import chromium_of
 from tests.stored import every_five_seconds, prometheus_with, two_hours_ago
 
@@ -222,18 +222,18 @@ def test_a_query_that_is_refused_is_told_in_the_panels_place(api):
 
 
 def test_the_alerts_of_a_run_are_periods_with_a_beginning_and_an_end(api):
-    timeline = alerts.timeline(api, SPAN)
+    found = timeline.timeline(api, SPAN)
 
-    assert [(each.name, each.state, each.start - END, each.end - END) for each in timeline.spans] == [
+    assert [(each.name, each.state, each.start - END, each.end - END) for each in found.spans] == [
         ("Down", "firing", -50, -35),
         ("Down", "firing", -15, -5),
     ]
-    assert timeline.spans[0].labels == f"job={HOSTILE}"
-    assert timeline.message == "Down fired, besides the Watchdog, which always does."
+    assert found.spans[0].labels == f"job={HOSTILE}"
+    assert found.message == "Down fired, besides the Watchdog, which always does."
 
 
 def test_a_time_in_which_not_even_the_watchdog_fired_is_told(api):
-    assert "Not even the Watchdog" in alerts.timeline(api, Span(END - 7200, END - 3600)).message
+    assert "Not even the Watchdog" in timeline.timeline(api, Span(END - 7200, END - 3600)).message
 
 
 @pytest.mark.parametrize(

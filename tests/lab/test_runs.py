@@ -5,16 +5,16 @@ import re
 
 import pytest
 
-from lab import runs
 from lab.drills import drilling
 from lab.errors import LabError
 from lab.paths import ROOT
+from lab.runs import archive
 
 
 @pytest.fixture
 def reports(tmp_path, monkeypatch):
     """An empty folder of reports."""
-    monkeypatch.setattr(runs, "REPORTS", tmp_path)
+    monkeypatch.setattr(archive, "REPORTS", tmp_path)
     return tmp_path
 
 
@@ -24,12 +24,12 @@ def test_the_last_run_is_the_one_that_started_last_whatever_its_file_is_called(r
     (reports / "load-20261124-132000-steady.json").write_text(json.dumps({"start": 1_795_642_800.0}))
     (reports / "load-20261126-000000-smoke.json").write_text("{")
 
-    assert runs.last().name == "load-20261124-132000-steady.json"
+    assert archive.last().name == "load-20261124-132000-steady.json"
 
 
 def test_without_a_run_it_is_said_how_to_make_one(reports):
     with pytest.raises(LabError, match="`make load` makes one"):
-        runs.last()
+        archive.last()
 
 
 def test_a_drill_is_timed_by_a_clock_that_nobody_sets(monkeypatch, capsys):

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from lab import runtimes, settings
-from lab.compose import engine, images
 from lab.errors import LabError
-from lab.host.runtime import HostRuntime
+from lab.runtimes import choose, settings
+from lab.runtimes.compose import engine, images
+from lab.runtimes.host.runtime import HostRuntime
 
 NOWHERE = "unix:///nowhere/docker.sock"
 needs_docker = pytest.mark.skipif(not shutil.which("docker"), reason="no docker command to ask with")
@@ -57,7 +57,7 @@ def no_docker(monkeypatch, tmp_path):
 
 
 def test_without_docker_the_lab_runs_on_the_host_and_says_why(no_docker):
-    chosen, why = runtimes.choose({})
+    chosen, why = choose.choose({})
 
     assert chosen.name == "host"
     assert why == "there is no docker command; to use containers, install Docker with its Compose plugin"
@@ -65,12 +65,12 @@ def test_without_docker_the_lab_runs_on_the_host_and_says_why(no_docker):
 
 def test_compose_that_is_asked_for_and_cannot_be_had_is_refused(no_docker):
     with pytest.raises(LabError, match="RUNTIME is compose, but there is no docker command: install Docker"):
-        runtimes.choose({"RUNTIME": "compose"})
+        choose.choose({"RUNTIME": "compose"})
 
 
 @pytest.mark.skipif(engine.why_not() != ("", ""), reason=f"Compose cannot be used here: {engine.why_not()[0]}")
 def test_with_an_engine_the_lab_runs_in_containers():
-    chosen, why = runtimes.choose({})
+    chosen, why = choose.choose({})
 
     assert (chosen.name, why.partition(";")[0]) == ("compose", "a Docker engine answers")
 
@@ -84,7 +84,7 @@ def test_an_engine_that_does_not_answer_is_said_so(monkeypatch, compose_plugin):
     assert problem.startswith("no Docker engine is responding (")
     assert fix == "start a Docker engine"
     assert engine.containers() == {}
-    chosen, why = runtimes.choose({})
+    chosen, why = choose.choose({})
     assert (chosen.name, why) == ("host", f"{problem}; to use containers, {fix}")
 
 
@@ -101,8 +101,8 @@ def test_an_engine_on_another_machine_is_refused(monkeypatch, compose_plugin, ad
         subprocess.run(["docker", "context", "use", "other"], check=True, capture_output=True)
 
     with pytest.raises(LabError, match=f"the Docker engine is on another machine .{address}.*: choose an engine"):
-        runtimes.choose({"RUNTIME": "compose"})
-    chosen, why = runtimes.choose({})
+        choose.choose({"RUNTIME": "compose"})
+    chosen, why = choose.choose({})
     assert chosen.name == "host"
     assert f"on another machine ({address})" in why
 
@@ -207,7 +207,7 @@ def test_a_docker_command_that_is_none_is_said_so(monkeypatch, tmp_path, script,
 
 
 def test_the_host_is_taken_when_it_is_asked_for():
-    assert runtimes.choose({"RUNTIME": "host"})[0].name == "host"
+    assert choose.choose({"RUNTIME": "host"})[0].name == "host"
 
 
 @pytest.mark.parametrize(

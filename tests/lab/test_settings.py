@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from lab import settings
 from lab.errors import LabError
 from lab.paths import ROOT
+from lab.runtimes import settings
 
 
 def env_with(tmp_path: Path, line: str) -> Path:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lab import load, runtimes
-from lab.runtime import Runtime
+from lab.runs import load
+from lab.runtimes import choose
+from lab.runtimes.base import Runtime
 from tests.live.observer import Observer
 
 
@@ -20,8 +21,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def runtime() -> Iterator[Runtime]:
     """The runtime of a lab that works: the one that ``RUNTIME`` asks for, by default processes on this machine."""
-    chosen, _ = runtimes.choose({"RUNTIME": "host", **os.environ})
-    runtimes.refuse_other(chosen)
+    chosen, _ = choose.choose({"RUNTIME": "host", **os.environ})
+    choose.refuse_other(chosen)
     if chosen.is_running():
         yield chosen
         return

@@ -11,10 +11,10 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from lab import local
-from lab.ledger.cut import EXPORTERS
-from lab.parts import part
-from lab.runtime import Runtime
+from lab import http
+from lab.runs.ledger.snapshot import EXPORTERS
+from lab.runtimes.base import Runtime
+from lab.runtimes.services import part
 from tests.eventually import eventually
 
 #: Longer than a scrape, a rule's evaluation and the next scrape together.
@@ -68,7 +68,7 @@ class Observer:
     def query(self, expression: str, at: float | None = None) -> list[dict]:
         """Return the result of an instant query; fails the test with Prometheus's own words when it refuses."""
         parameters = {"query": expression} | ({"time": at} if at else {})
-        answer = local.get(f"{self.prometheus}/api/v1/query", params=parameters, timeout=10).json()
+        answer = http.get(f"{self.prometheus}/api/v1/query", params=parameters, timeout=10).json()
         assert answer["status"] == "success", f"{expression}: {answer.get('error')}"
         return answer["data"]["result"]
 
@@ -118,7 +118,7 @@ class Observer:
         return self.now()
 
     def _oldest_evaluation(self) -> float:
-        answer = local.get(f"{self.prometheus}/api/v1/rules", timeout=5).json()
+        answer = http.get(f"{self.prometheus}/api/v1/rules", timeout=5).json()
         return min(datetime.fromisoformat(group["lastEvaluation"]).timestamp() for group in answer["data"]["groups"])
 
     def now(self) -> float:
@@ -127,7 +127,7 @@ class Observer:
 
     def client(self) -> requests.Session:
         """Return a client that trusts the lab's certificate authority, and no other that the environment names."""
-        return local.visitor(self.ca_file)
+        return http.visitor(self.ca_file)
 
 
 def send_signal(runtime: Runtime, number: signal.Signals, *pids: int) -> bool:

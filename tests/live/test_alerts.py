@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lab import local
-from lab.notifications import held, kept
-from lab.parts import part
+from lab import http
+from lab.alerts.notifications import held, kept
 from lab.paths import ROOT
-from lab.runtime import Runtime
+from lab.runtimes.base import Runtime
+from lab.runtimes.services import part
 from tests.eventually import eventually
 
 #: Prometheus tells Alertmanager again each minute, and this tells the receiver again each minute.
@@ -56,7 +56,7 @@ class Pushed:
     def _push(self, alerts: list[dict[str, str]], ends: timedelta) -> None:
         end = (datetime.now(UTC) + ends).isoformat()
         body = [{"labels": labels, "annotations": {"summary": "A test's."}, "endsAt": end} for labels in alerts]
-        answer = local.session.post(self._runtime.url(part("alertmanager"), "/api/v2/alerts"), json=body, timeout=5)
+        answer = http.session.post(self._runtime.url(part("alertmanager"), "/api/v2/alerts"), json=body, timeout=5)
         assert answer.ok, answer.text
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from lab import load, runs
-from lab.ledger import text
+from lab.runs import archive, load
+from lab.runs.ledger import text
 from tests.live.observer import Observer
 from tests.live.odd_requests import CSRF, TOKEN, requests
 from tests.live.visitors import once_the_load_runs
@@ -120,7 +120,7 @@ def test_a_load_with_the_fuzzer_beside_it_is_exact_and_raises_no_alert(runtime, 
 
     with once_the_load_runs(observer, fuzz_until_time_is_up):
         code, file = load.shop(runtime, "steady", {"DURATION": f"{FUZZ_SECONDS + 15}s"})
-    ledger = runs.read(runtime, file).ledger
+    ledger = archive.read(runtime, file).ledger
     observer.settled_at()
 
     assert not errors, f"{len(errors)} requests got a 5xx, such as {min(errors, key=len)[:2000]!r}"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lab import contract, local
-from lab.runtime import Runtime
+from lab import contract, http
+from lab.runtimes.base import Runtime
 
 ENTRIES = contract.load()
 #: Labels that Prometheus or a rule adds to what the exporter said.
@@ -74,7 +74,7 @@ def test_a_metric_that_moves_under_load_does(observer, runtime, shopped, entry):
 @pytest.mark.parametrize("job", sorted({entry.job for entry in ENTRIES}))
 def test_the_metrics_of_a_job_have_the_promised_types(observer, runtime, shopped, job):
     skip_what_is_not_here(runtime, *(entry for entry in ENTRIES if entry.job == job))
-    answer = local.get(
+    answer = http.get(
         f"{observer.prometheus}/api/v1/targets/metadata",
         params={"match_target": f'{{job="{PUSHED.get(job, job)}"}}'},
         timeout=5,
@@ -97,7 +97,7 @@ def test_nothing_is_exposed_that_the_contract_does_not_name(observer, shopped, j
     rules = {entry.documented.partition("{")[0] for entry in ENTRIES} | {
         f"http_request_duration_microseconds{suffix}" for suffix in ("", "_sum", "_count")
     }
-    answer = local.get(
+    answer = http.get(
         f"{observer.prometheus}/api/v1/label/__name__/values",
         params={"match[]": f'{{job="{job}"}}', "start": shopped["before"]},
         timeout=5,

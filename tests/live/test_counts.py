@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lab.runtime import Runtime
+from lab.runtimes.base import Runtime
 from tests.eventually import eventually
 from tests.live.observer import SETTLED_SECONDS, Observer, send_signal
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from lab import runs
 from lab.dashboards import model, proof
 from lab.dashboards.answers import all_chosen
 from lab.dashboards.proof import Proof
 from lab.dashboards.span import Span
-from lab.parts import part
 from lab.prometheus import Api
+from lab.runs import archive
+from lab.runtimes.services import part
 from tests.browser import chromium_of
 
 QUERIES = [
@@ -63,7 +63,7 @@ def test_after_a_load_the_shorter_spans_can_be_judged(proven):
 
 
 def test_a_browser_draws_every_panel_of_the_report_with_no_network(runtime, shopped):
-    report = runs.report(runtime, [runs.read(runtime, shopped["file"])])
+    report = archive.report(runtime, [archive.read(runtime, shopped["file"])])
     needy = {f"{each.uid}-{panel.id}" for each in model.load() for panel in each.panels if panel.needs}
 
     with chromium_of(1280, 900) as browser:

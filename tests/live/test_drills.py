@@ -7,9 +7,9 @@ from contextlib import contextmanager, nullcontext
 import pytest
 
 from lab.drills import drilling, faults
-from lab.drills.table import Drill, named
+from lab.drills.catalogue import Drill, named
 from lab.errors import LabError
-from lab.parts import part
+from lab.runtimes.services import part
 
 #: The quick ones, of which one is run for each submission; `make drills` runs them all.
 QUICK = {"host": "exporter-stopped", "compose": "database-down"}

@@ -15,13 +15,13 @@ import yaml
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 
-from lab import local
+from lab import http
 from lab.dashboards import model
 from lab.dashboards.answers import all_chosen
 from lab.dashboards.model import Dashboard, Panel
 from lab.dashboards.span import Span
-from lab.parts import part
 from lab.paths import REPORTS, ROOT
+from lab.runtimes.services import part
 from tests.browser import chromium_of
 from tests.eventually import eventually
 
@@ -51,11 +51,11 @@ class Grafana:
 
     def get(self, path: str) -> requests.Response:
         """Return the response to a visitor."""
-        return local.get(f"{self.url}{path}", timeout=10)
+        return http.get(f"{self.url}{path}", timeout=10)
 
     def all_of(self, path: str) -> list[dict]:
         """Return a list of which only the administrator sees everything."""
-        response = local.get(f"{self.url}{path}", auth=self._administrator, timeout=10)
+        response = http.get(f"{self.url}{path}", auth=self._administrator, timeout=10)
         assert response.status_code == 200, response.text
         return response.json()
 
@@ -67,7 +67,7 @@ class Grafana:
         asked = {"intervalMs": span.step * 1000, "maxDataPoints": span.points}
         start, end = (str(round(at * 1000)) for at in (span.start, span.end))
         body = {"queries": [{**asked, **target} for target in targets], "from": start, "to": end}
-        response = local.session.post(f"{self.url}/api/ds/query", json=body, timeout=30)
+        response = http.session.post(f"{self.url}/api/ds/query", json=body, timeout=30)
         try:
             return response.json()["results"]
         except (ValueError, KeyError):

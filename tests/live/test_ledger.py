@@ -8,11 +8,11 @@ import subprocess
 
 import pytest
 
-from lab import load, runs
-from lab.ledger import text
-from lab.ledger.books import Ledger
-from lab.parts import part
 from lab.paths import ROOT
+from lab.runs import archive, load
+from lab.runs.ledger import text
+from lab.runs.ledger.books import Ledger
+from lab.runtimes.services import part
 from tests.eventually import eventually
 from tests.live.observer import send_signal
 from tests.live.visitors import Visitors, once_the_load_runs
@@ -46,7 +46,7 @@ def others(ledger: Ledger, route: str) -> int:
 
 
 def test_a_steady_run_has_no_remainder(runtime, shopped):
-    ledger = runs.read(runtime, shopped["file"]).ledger
+    ledger = archive.read(runtime, shopped["file"]).ledger
 
     holds(ledger)
     assert ledger.account.lines[0].count == shopped["requests"] > 300
@@ -65,7 +65,7 @@ def test_fifty_visitors_and_a_worker_killed_for_taking_too_long(runtime, observe
 
     with once_the_load_runs(observer, ask_for_too_much):
         code, file = load.shop(runtime, "steady", {"USERS": "50", "DURATION": f"{harakiri}s"})
-    ledger = runs.read(runtime, file).ledger
+    ledger = archive.read(runtime, file).ledger
 
     holds(ledger)
     assert (code, answers) == (0, [502])
@@ -89,7 +89,7 @@ def test_a_flash_sale_is_counted_with_its_refusals(runtime, observer):
     code, file = load.shop(runtime, "flash-sale", {"DURATION": "12s"})
     after = told()
     left = runtime.manage("shell", "-c", STOCK_LEFT)
-    run = runs.read(runtime, file)
+    run = archive.read(runtime, file)
     ledger, result = run.ledger, run.result
 
     holds(ledger)
@@ -119,7 +119,7 @@ def test_another_load_beside_it_that_wears_out_the_workers_is_a_term_of_its_own(
     done: list[subprocess.CompletedProcess] = []
     with once_the_load_runs(observer, lambda: done.append(subprocess.run(command, capture_output=True, text=True))):
         code, file = load.shop(runtime, "smoke", {"DURATION": "10s"})
-    ledger = runs.read(runtime, file).ledger
+    ledger = archive.read(runtime, file).ledger
 
     holds(ledger)
     assert (code, done[0].returncode) == (0, 0), done[0].stderr

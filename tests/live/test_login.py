@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lab.ledger import text
-from lab.ledger.books import Ledger
+from lab.runs.ledger import text
+from lab.runs.ledger.books import Ledger
 from tests.live.observer import Observer
 from tests.live.visitors import Visitors
 

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lab import local
-from lab.parts import part
+from lab import http
+from lab.runtimes.services import part
 from tests.eventually import eventually
 from tests.live.observer import send_signal
 
@@ -36,7 +36,7 @@ def test_django_is_scraped_within_250_ms_while_every_worker_is_stuck(observer, s
     workers, go_on = stuck_workers
 
     def visit(_: int) -> int:
-        return local.get(f"{observer.shop}/cart/", timeout=60, verify=observer.ca_file).status_code
+        return http.get(f"{observer.shop}/cart/", timeout=60, verify=observer.ca_file).status_code
 
     began = observer.now()
     with ThreadPoolExecutor(workers) as pool:
@@ -89,7 +89,7 @@ def test_exporters_that_are_away_are_told_from_a_shop_that_is_away(observer, run
         for exporter in EXPORTERS:
             runtime.stop(part(exporter))
         eventually(up, because="they are stopped", timeout=15, wanted=lambda seen: set(seen.values()) == {0})
-        assert local.get(f"{observer.shop}/health/ready", timeout=5, verify=observer.ca_file).status_code == 200
+        assert http.get(f"{observer.shop}/health/ready", timeout=5, verify=observer.ca_file).status_code == 200
         assert observer.value('min(probe_success{job="blackbox"})') == 1
         assert observer.value('up{job="django"}') == 1
     finally:
@@ -107,7 +107,7 @@ def test_uwsgi_that_is_away_is_told_from_its_exporter_that_is_away(observer, run
             timeout=15,
         )
         assert not observer.query("uwsgi_worker_requests_total"), "figures of a uWSGI that is gone"
-        answer = local.get(f"{observer.shop}/", timeout=5, verify=observer.ca_file)
+        answer = http.get(f"{observer.shop}/", timeout=5, verify=observer.ca_file)
         assert answer.status_code == 502
         assert "Pomar" in answer.text
     finally:

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from lab.ledger import books, cut
-from lab.ledger.books import Ledger
-from lab.ledger.cut import PATIENCE_SECONDS
-from lab.ledger.prometheus import Prometheus
-from lab.runtime import Runtime
+from lab.runs.ledger import books, snapshot
+from lab.runs.ledger.books import Ledger
+from lab.runs.ledger.snapshot import PATIENCE_SECONDS
+from lab.runs.ledger.stored import Prometheus
+from lab.runtimes.base import Runtime
 from loadtest.tally import Tally
 from tests.eventually import eventually
 from tests.live.observer import Observer
@@ -109,7 +109,7 @@ class Visitors:
         opening = books.open_books(self._runtime, patience)
         found: list[Ledger] = []
         yield found
-        closing = cut.take(self._runtime, patience)
+        closing = snapshot.take(self._runtime, patience)
         found.append(books.balance(Prometheus(self._observer.prometheus), opening, closing, self.tally.as_json()))
 
     def statuses(self) -> Counter[int]:

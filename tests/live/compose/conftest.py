@@ -7,16 +7,16 @@ from collections.abc import Callable
 
 import pytest
 
-from lab import runtimes
-from lab.compose import engine
-from lab.compose.engine import Container
+from lab.runtimes import choose
+from lab.runtimes.compose import engine
+from lab.runtimes.compose.engine import Container
 from tests.eventually import eventually
 
 
 @pytest.fixture(autouse=True, scope="session")
 def containers_only() -> None:
     """Skip where there are no containers."""
-    chosen, _ = runtimes.choose({"RUNTIME": "host", **os.environ})
+    chosen, _ = choose.choose({"RUNTIME": "host", **os.environ})
     if "containers" not in chosen.provides:
         pytest.skip(f"not on {chosen.name}: needs containers")
 

@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lab import load
-from lab.compose import engine
-from lab.parts import part
 from lab.paths import ROOT
+from lab.runs import load
+from lab.runtimes.compose import engine
+from lab.runtimes.services import part
 from tests.app.shopping import mark
 from tests.eventually import eventually
 from tests.live.compose.conftest import in_container, sql

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lab.compose import engine
 from lab.errors import LabError
 from lab.paths import ROOT
+from lab.runtimes.compose import engine
 from tests.eventually import eventually
 
 NAME = "pomar-test-full-disk"

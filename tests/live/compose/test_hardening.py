@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.compose import engine
-from lab.compose.runtime import ONE_SHOTS
-from lab.parts import PARTS
 from lab.paths import ROOT
+from lab.runtimes.compose import engine
+from lab.runtimes.compose.runtime import ONE_SHOTS
+from lab.runtimes.services import PARTS
 
 #: What a container that runs can be asked; the others have ended.
 CONTAINERS = [*ONE_SHOTS, *(part.name for part in PARTS if part.needs != "processes")]

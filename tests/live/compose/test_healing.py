@@ -2,8 +2,8 @@
 
 import pytest
 
-from lab.compose import engine
-from lab.parts import part
+from lab.runtimes.compose import engine
+from lab.runtimes.services import part
 from tests.eventually import eventually
 from tests.live.compose.conftest import comes_back
 

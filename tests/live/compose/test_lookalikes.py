@@ -5,9 +5,8 @@ import subprocess
 
 import pytest
 
-from lab import image_facts
-from lab.compose import engine
-from lab.compose.engine import Compose
+from lab.runtimes.compose import engine, image_facts
+from lab.runtimes.compose.engine import Compose
 
 FACTS = image_facts.facts()
 #: Those that are built in images/lookalike. The base images are Debian's own, and Debian has no Grafana.

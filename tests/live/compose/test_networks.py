@@ -6,8 +6,8 @@ from contextlib import suppress
 
 import pytest
 
-from lab import ports
-from lab.compose import engine
+from lab.runtimes import ports
+from lab.runtimes.compose import engine
 
 #: Every port on which something of the lab listens, wherever.
 PORTS = (

@@ -7,10 +7,10 @@ import subprocess
 
 import pytest
 
-from lab.compose import engine, images
-from lab.compose.engine import Compose
 from lab.errors import LabError
 from lab.paths import LOGS, ROOT
+from lab.runtimes.compose import engine, images
+from lab.runtimes.compose.engine import Compose
 from tests.live.compose.conftest import in_container, sql
 
 

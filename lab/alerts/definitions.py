@@ -1,0 +1,145 @@
+"""The tables of ``prometheus/alerts.yaml`` and ``prometheus/objectives.yaml``, read and checked."""
+
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+
+import yaml
+
+from lab import times
+from lab.errors import LabError
+from lab.paths import ROOT
+
+ALERTS = ROOT / "prometheus" / "alerts.yaml"
+OBJECTIVES = ROOT / "prometheus" / "objectives.yaml"
+SEVERITIES = ("page", "ticket")
+
+#: How a value reads in an alert's text: as Prometheus's template has it, and a threshold as it is written. Prometheus's
+#: humanize makes 0.2 "200m" and 20001 "20k": right for bytes alone.
+UNITS: dict[str, tuple[str, Callable[[float], str]]] = {
+    "share": ("{{ $value | humanizePercentage }}", lambda value: f"{value * 100:.3g}%"),
+    "seconds": ("{{ $value | humanizeDuration }}", lambda value: _duration(value)),
+    "per_second": ('{{ $value | printf "%.3g" }} a second', lambda value: f"{value:g} a second"),
+    "bytes": ("{{ $value | humanize }}B", lambda value: f"{value / 1e6:g} MB"),
+    "count": ('{{ $value | printf "%.0f" }}', lambda value: f"{value:,.0f}"),
+}
+#: What a field must be that is no text.
+KINDS = {"target": ((int, float), "a number"), "threshold": ((int, float), "a number"), "needs": (list, "a list")}
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One row: what it means stands at the head of the file. ``hold`` is the field ``for``."""
+
+    alert: str
+    severity: str
+    expr: str
+    hold: str
+    summary: str
+    description: str
+    dashboard: str
+    window: str = ""
+    threshold: float | None = None
+    unit: str = ""
+    needs: tuple[str, ...] = ()
+    keep: str = ""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One promise: what its fields mean stands at the head of the file."""
+
+    objective: str
+    promise: str
+    target: float
+    total: str
+    bad: str
+    dashboard: str
+
+    @property
+    def name(self) -> str:
+        """Its name as the beginning of an alert's: ``shopping-latency`` is ``ShoppingLatency``."""
+        return "".join(word.capitalize() for word in self.objective.split("-"))
+
+
+def alerts(path: Path = ALERTS) -> list[Alert]:
+    """Return the alerts; raises LabError, naming the row, for one that cannot be what was meant."""
+    found = [
+        _row(path, {("hold" if name == "for" else name): value for name, value in row.items()}, Alert, "alert")
+        for row in _rows(path)
+    ]
+    _refuse_twice(path, [each.alert for each in found])
+    for each in found:
+        _check(path, each)
+    return found
+
+
+def objectives(path: Path = OBJECTIVES) -> list[Objective]:
+    """Return the objectives; raises LabError, naming the row, for one that cannot be what was meant."""
+    found = [_row(path, row, Objective, "objective") for row in _rows(path)]
+    _refuse_twice(path, [each.objective for each in found])
+    for each in found:
+        if not 0 < each.target < 1:
+            raise LabError(
+                f"{path.name}: the target of {each.objective} is {each.target}: it must lie between 0 and 1."
+            )
+        for field, expr in (("total", each.total), ("bad", each.bad)):
+            if "$window" not in expr:
+                raise LabError(f"{path.name}: {field} of {each.objective} has no $window.")
+    return found
+
+
+def _rows(path: Path) -> list[dict]:
+    try:
+        rows = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise LabError(f"{path.name} cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise LabError(f"{path.name} must be a list of rows.")
+    return rows
+
+
+def _row(path: Path, row: dict, kind: type, key: str):
+    name = row.get(key, "a row with no name")
+    known = {each.name: each for each in fields(kind)}
+    if unknown := row.keys() - known.keys():
+        raise LabError(f"{path.name}: {name} has the unknown field {', '.join(sorted(map(str, unknown)))}.")
+    needed = {each.name for each in known.values() if each.default is MISSING}
+    if missing := needed - row.keys():
+        written = sorted("for" if each == "hold" else each for each in missing)
+        raise LabError(f"{path.name}: {name} lacks {', '.join(written)}.")
+    for field, value in row.items():
+        kinds, word = KINDS.get(field, (str, "text"))
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            written = "for" if field == "hold" else field
+            raise LabError(f"{path.name}: {written} of {name} is {value!r}: it must be {word}.")
+    return kind(**{field: tuple(value) if isinstance(value, list) else value for field, value in row.items()})
+
+
+def _refuse_twice(path: Path, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise LabError(f"{path.name} has {name} twice: remove one.")
+
+
+def _check(path: Path, one: Alert) -> None:
+    if one.severity not in SEVERITIES:
+        raise LabError(f"{path.name}: {one.alert} has the severity {one.severity!r}: choose one of page, ticket.")
+    for field, length in (("for", one.hold), ("window", one.window), ("keep", one.keep)):
+        try:
+            times.seconds(length or "0s")
+        except ValueError as error:
+            raise LabError(f"{path.name}: {field} of {one.alert}: {error}.") from error
+    texts = one.expr + one.description
+    for field, value in (("window", one.window), ("threshold", one.threshold)):
+        if (value in ("", None)) == (f"${field}" in texts.replace("$value", "")):
+            raise LabError(f"{path.name}: {one.alert} must have {field} and use ${field}, or neither.")
+    if one.unit not in UNITS and (one.unit or "$value" in texts):
+        raise LabError(f"{path.name}: {one.alert} has the unit {one.unit!r}: choose one of {', '.join(UNITS)}.")
+
+
+def _duration(value: float) -> str:
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if value >= 2 * size:
+            return f"{value / size:g} {unit}"
+    return f"{value:g} s"

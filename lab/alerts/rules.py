@@ -1,0 +1,195 @@
+"""Prometheus's rules from the tables of alerts and objectives.
+
+The alerts on a budget are those of the Site Reliability Workbook, chapter 5, "Multiwindow, Multi-Burn-Rate Alerts": a
+burn rate of 1 spends the budget of a period of 30 days in just that time.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from string import Template
+
+import yaml
+
+from lab import times
+from lab.alerts.definitions import UNITS, Alert, Objective, alerts, objectives
+from lab.paths import ROOT
+
+RULES = ROOT / "prometheus" / "rules"
+PRODUCTION = ROOT / "prometheus" / "production"
+RUNBOOKS = "docs/runbooks"
+#: The runbook of all alerts on a budget: what to do is the same for each objective.
+BURN_RUNBOOK = "ErrorBudgetBurn"
+PERIOD = "30d"
+#: By severity: burn rate, and the long and the short window in which the budget must burn that fast.
+BURNS = {
+    "page": ((14.4, "1h", "5m"), (6, "6h", "30m")),
+    "ticket": ((3, "1d", "2h"), (1, "3d", "6h")),
+}
+SPEED = {"page": "Fast", "ticket": "Slow"}
+#: A page waits for nothing. In a young system a window of days is as short as the system is old, and a start spends its
+#: budget: half an hour tells it from a fire that smoulders.
+HOLDS = {"page": "0s", "ticket": "30m"}
+ADVERBS = {"page": "fast", "ticket": "slowly"}
+#: The shortest window, over which rates are taken.
+BASE = "5m"
+RATIO = "slo:error_ratio:rate"
+#: When the counters of a source began to count, by how their names begin.
+STARTS = {"nginx_http_": "nginx_access_log_start_time_seconds", "django_": "pomar_counters_start_time_seconds"}
+FROM_ZERO = re.compile(
+    rf"(?P<function>rate|increase)_from_zero\((?P<series>(?P<source>{'|'.join(STARTS)})\w*(?:{{[^}}]*}})?)\[(?P<window>\w+)]\)"
+)
+HEAD = "# Made from prometheus/{} by `make generate`{}.\n"
+
+
+def files() -> dict[Path, str]:
+    """Return each file of rules that is made from the tables, with what belongs into it."""
+    found = {}
+    for folder, factor, note in (
+        (RULES, times.LAB_FACTOR, f", with all times {times.LAB_FACTOR} times shorter"),
+        (PRODUCTION, 1, ", with production's times"),
+    ):
+        of_alerts = [{"name": "alerts", "rules": [alert_rule(each, factor) for each in alerts()]}]
+        of_objectives = [objective_group(each, factor) for each in objectives()]
+        found[folder / "alerts.yaml"] = HEAD.format("alerts.yaml", note) + _yaml(of_alerts)
+        found[folder / "objectives.yaml"] = HEAD.format("objectives.yaml", note) + _yaml(of_objectives)
+    return found
+
+
+def alert_rule(one: Alert, factor: int) -> dict:
+    """Return an alert of the table as a rule, its times divided by a factor."""
+    window = times.window(one.window, factor) if one.window else ""
+    expr = from_zero(Template(one.expr).safe_substitute(window=window, threshold=_number(one.threshold)))
+    value, threshold = UNITS.get(one.unit, ("", str))
+    # Prometheus's own words, such as $labels, are left alone.
+    words = {
+        "value": value,
+        "window": window,
+        "threshold": threshold(one.threshold) if one.threshold is not None else "",
+    }
+    rule = _rule(
+        one.alert,
+        expr,
+        times.shortened(one.hold, factor),
+        {"severity": one.severity},
+        one.summary,
+        Template(one.description).safe_substitute(words),
+        one.dashboard,
+        one.alert,
+    )
+    return rule | ({"keep_firing_for": times.shortened(one.keep, factor)} if one.keep else {})
+
+
+def from_zero(expr: str) -> str:
+    """Return an expression with ``rate_from_zero(…)`` and ``increase_from_zero(…)`` as PromQL.
+
+    NGINX's access log and Django make a series with its first event, in which ``rate`` sees no growth. So a series that
+    did not exist one window ago counts whole, if its source was scraped then, or began to count since: what a
+    restarted Prometheus sees again is not new.
+    """
+
+    def expanded(found: re.Match) -> str:
+        series, window = found["series"], found["window"]
+        length = times.seconds(window)
+        start = STARTS[found["source"]]
+        value = f"{series} / {length}" if found["function"] == "rate" else series
+        return (
+            f"{value} unless {series} offset {window}"
+            f" and on (job, instance) ({start} offset {window} or {start} > time() - {length})"
+            f" or {found['function']}({series}[{window}])"
+        )
+
+    return FROM_ZERO.sub(expanded, expr)
+
+
+def objective_group(one: Objective, factor: int) -> dict:
+    """Return an objective as a group: what is bad and what there is, its error ratios, its budget, and its alerts.
+
+    Only the shortest window is taken from the exporters' series; the longer ones add up what was recorded of it, so
+    that a window of days reads two series.
+    """
+    base = times.window(BASE, factor)
+    longer = sorted(
+        {each for burns in BURNS.values() for _, *pair in burns for each in pair} - {BASE}, key=times.seconds
+    )
+    bad, total = (f"slo:{what}:rate{base}" for what in ("bad", "total"))
+    selector = _selector(one)
+    rules = [
+        _recorded(one, bad, from_zero(Template(one.bad).safe_substitute(window=base))),
+        _recorded(one, total, from_zero(Template(one.total).safe_substitute(window=base))),
+        _recorded(one, f"{RATIO}{base}", f"{bad}{selector} / {total}{selector}"),
+    ]
+    for window in (times.window(each, factor) for each in [*longer, PERIOD]):
+        sums = (f"sum_over_time({each}{selector}[{window}])" for each in (bad, total))
+        rules.append(_recorded(one, f"{RATIO}{window}", " / ".join(sums)))
+    of_period = f"{RATIO}{times.window(PERIOD, factor)}{selector}"
+    rules.append(_recorded(one, "slo:error_budget:left", f"1 - {of_period} / {_budget(one)}"))
+    rules.append(_recorded(one, "slo:target", f"vector({one.target})"))
+    rules += [_burn(one, severity, factor) for severity in BURNS]
+    return {"name": f"objective-{one.objective}", "rules": rules}
+
+
+def _recorded(one: Objective, name: str, expr: str) -> dict:
+    return {"record": name, "labels": {"objective": one.objective}, "expr": expr}
+
+
+def _burn(one: Objective, severity: str, factor: int) -> dict:
+    both = [
+        " and ".join(
+            f"{RATIO}{times.window(window, factor)}{_selector(one)} > {rate} * {_budget(one)}"
+            for window in (long, short)
+        )
+        for rate, long, short in BURNS[severity]
+    ]
+    speed = SPEED[severity]
+    allowed = f"{(1 - one.target) * 100:.3g}%"
+    return _rule(
+        f"{one.name}Burn{speed}",
+        " or ".join(f"({each})" for each in both),
+        times.shortened(HOLDS[severity], factor),
+        {"severity": severity},
+        f"The error budget of {one.objective} burns {ADVERBS[severity]}.",
+        f"{one.promise} Now {{{{ $value | humanizePercentage }}}} are not, of {allowed} that may be.",
+        one.dashboard,
+        BURN_RUNBOOK,
+    )
+
+
+def _selector(one: Objective) -> str:
+    return f'{{objective="{one.objective}"}}'
+
+
+def _budget(one: Objective) -> str:
+    return f"{1 - one.target:.6g}"
+
+
+def _rule(
+    name: str,
+    expr: str,
+    hold: str,
+    labels: Mapping[str, str],
+    summary: str,
+    description: str,
+    dashboard: str,
+    runbook: str,
+) -> dict:
+    return {
+        "alert": name,
+        "expr": expr,
+        "for": hold,
+        "labels": dict(labels),
+        "annotations": {
+            "summary": summary,
+            "description": description,
+            "runbook": f"{RUNBOOKS}/{runbook}.md",
+            "dashboard": f"/d/{dashboard}",
+        },
+    }
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.12g}"
+
+
+def _yaml(groups: Iterable[dict]) -> str:
+    return yaml.safe_dump({"groups": list(groups)}, sort_keys=False, width=110, allow_unicode=True)

@@ -1,0 +1,62 @@
+"""What the lab's command shows while it works: a line for each step, with the time that it took."""
+
+import time
+from collections.abc import Iterator, Sequence, Set
+from contextlib import contextmanager
+
+import click
+from rich.console import Console
+
+console = Console(highlight=False)
+
+
+@contextmanager
+def step(what: str) -> Iterator[None]:
+    """Show ``what`` as under way, then as done with its seconds, or as failed."""
+    began = time.monotonic()
+    try:
+        with console.status(f"{what} …"):
+            yield
+    except BaseException:
+        console.print(f"  [red]✗[/red] {what}")
+        raise
+    done(what, time.monotonic() - began)
+
+
+def done(what: str, seconds: float) -> None:
+    """Show ``what`` as done, with its seconds."""
+    console.print(f"  [green]✓[/green] {what:<40} {seconds:5.1f} s")
+
+
+def table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in columns as wide as their content, never cut or wrapped: an address must be whole."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time as a person says it: ``42 s``, ``3 min``, ``5 h``, ``2 d``."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def grid(rows: Sequence[Sequence[str]], *, words: Set[int]) -> str:
+    """Return rows in columns below a ruled head; the columns ``words`` are set to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if number in words else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+
+
+def last_line(text: str) -> str:
+    """Return the last line that says something."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "it gave no reason"

@@ -1,0 +1,1 @@
+"""Load runs: what is kept of them, their ledger and their report."""

@@ -1,0 +1,300 @@
+"""The books of a run: opened by a cut before it, closed by one after it, and balanced with what Prometheus stored.
+
+What Prometheus has is held against the exporters' own pages: no sample before a cut may be more than the page said,
+none after it less, and what only the load moves must have grown by the same number.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import pairwise
+
+from lab.errors import LabError
+from lab.runs.ledger import account, latency
+from lab.runs.ledger import snapshot as cut_module
+from lab.runs.ledger.account import Account
+from lab.runs.ledger.comparison import Difference
+from lab.runs.ledger.counts import (
+    DJANGO,
+    LOG,
+    METHODS,
+    PROMETHEUS,
+    STATUS,
+    UWSGI,
+    App,
+    Counts,
+    Key,
+    Log,
+    Workers,
+    routes_of_load_alone,
+)
+from lab.runs.ledger.snapshot import Cut, Series, counters, counting_since, route_of
+from lab.runs.ledger.stored import Prometheus, Sample
+from lab.runtimes.base import Runtime
+from lab.runtimes.services import part
+
+TIERS = {"nginx-log": LOG, "nginx": STATUS, "uwsgi": UWSGI, "django": DJANGO}
+#: What sets a tier's counters to zero.
+RESETS = {
+    "nginx-log": "the access log's exporter was restarted: what NGINX logged until it was back is in no figure",
+    "nginx": "NGINX was restarted, which set its own counters to zero",
+    "uwsgi": "uWSGI was restarted or got SIGHUP, which set its counters to zero",
+    "django": "uWSGI was restarted, got SIGHUP or lost the metrics directory, which set Django's counters to zero",
+}
+LOADS_OWN = "nginx_http_load_responses_total"
+WHY_BACK = ", though nothing was restarted. Does each read meet another process with counts of its own?"
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """A run's account, and why it cannot be exact, if it cannot: ``reasons`` are sentences, ``notes`` only remarks."""
+
+    start: float
+    end: float
+    account: Account
+    quantiles: list[latency.Quantiles]
+    reasons: list[str]
+    notes: list[str]
+
+    @property
+    def verdict(self) -> str:
+        """``exact``, ``different``, or ``unknown`` when a tier's figures are missing and the others agree."""
+        if self.account.differences:
+            return "different"
+        return "unknown" if self.reasons else "exact"
+
+
+def open_books(runtime: Runtime, patience: float = cut_module.PATIENCE_SECONDS) -> Cut:
+    """Return the cut before a run, once Prometheus has every tier's figures, and none higher than its exporter says.
+
+    For some seconds after a part was restarted it has not. When it does not answer that is told at the end of the run.
+    """
+    prometheus = Prometheus(runtime.url(part("prometheus"), ""))
+    deadline = time.monotonic() + patience
+    fell: dict[str, str] = {}
+    while True:
+        opening = cut_module.take(runtime, patience)
+        fell |= opening.fell
+        opening = replace(opening, fell=fell)
+        with suppress(LabError):
+            if not _is_with(prometheus, opening) and time.monotonic() < deadline:
+                continue
+        return opening
+
+
+def _is_with(prometheus: Prometheus, opening: Cut) -> bool:
+    return all(
+        prometheus.was_scraped_before(job, opening.at)
+        and all(
+            n <= opening.values[job].get(series, 0)
+            for series, n in counters(prometheus.values(job, cut_module.FAMILIES[job], opening.at)).items()
+        )
+        for job in opening.values.keys() - opening.fell
+    )
+
+
+def balance(prometheus: Prometheus, opening: Cut, closing: Cut, result: Mapping) -> Ledger:
+    """Balance the books of the run that ``result`` (as the load wrote it) tells of."""
+    pages = {job: _page(prometheus, job, opening, closing) for job in cut_module.FAMILIES}
+    increases = {job: page.increase for job, page in pages.items() if page.increase}
+    moving = [
+        f"the shop did not come to rest when the books were {when} ({cut.moving})"
+        for when, cut in (("opened", opening), ("closed", closing))
+        if cut.moving
+    ]
+    # What carries the load's mark stood still all the same.
+    counts = counts_of(result, increases, only_load=bool(moving))
+    settled = account.settle(counts, [each for page in pages.values() for each in page.differences])
+    return Ledger(
+        opening.at,
+        closing.at,
+        settled,
+        _quantiles(prometheus, pages, opening.at, result, counts),
+        [*dict.fromkeys(reason for page in pages.values() for reason in page.reasons), *moving, *settled.doubts],
+        [note for page in pages.values() for note in page.notes],
+    )
+
+
+@dataclass(frozen=True)
+class _Page:
+    """A job's counters between the cuts: by how much they grew, when they were scraped next, and what is to say."""
+
+    increase: dict[Series, float] = field(default_factory=dict)
+    scraped: float | None = None
+    differences: list[Difference] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def _page(prometheus: Prometheus, job: str, opening: Cut, closing: Cut) -> _Page:
+    """Return what a job's pages say, held against Prometheus's samples where there are any."""
+    tier = TIERS[job]
+    if fell := opening.fell.get(job) or closing.fell.get(job):
+        return _Page(differences=[Difference((tier,), f"{tier} contradicts itself: {fell}{WHY_BACK}")])
+    silent = [(when, cut.silent[job]) for when, cut in (("opened", opening), ("closed", closing)) if job in cut.silent]
+    if silent:
+        when, why = silent[0]
+        return _Page(reasons=[f"{tier} cannot be read when the books were {when}: its exporter did not answer ({why})"])
+    if when := _reset_on_pages(job, opening, closing):
+        return _Page(reasons=[f"{RESETS[job]}, at {_clock(when)}"])
+    increase = _increase(opening.values[job], closing.values[job])
+    try:
+        end = prometheus.first_scrape(job, closing.at)
+        if end is None or not prometheus.was_scraped_before(job, opening.at):
+            moment = "after" if end is None else "before"
+            return _Page(increase, reasons=[f"Prometheus has no figures of {job} from {moment} the run"])
+        before = prometheus.values(job, cut_module.FAMILIES[job], opening.at)
+        stored = prometheus.samples(job, cut_module.FAMILIES[job], opening.at, end)
+        missed = prometheus.missed_scrapes(job, opening.at, closing.at)
+    except LabError as error:
+        return _Page(increase, reasons=[error.message.removesuffix(".")])
+    if when := _reset_in_samples(before, stored, opening.at):
+        return _Page(reasons=[f"{RESETS[job]}, at {_clock(when)}"])
+    notes = [
+        f"Prometheus did not scrape {job} for {seconds:.0f} s from {_clock(at)}: its counters went on meanwhile"
+        for at, seconds in missed
+    ]
+    return _Page(increase, end, _held_against_pages(job, before, stored, opening, closing), notes=notes)
+
+
+def counts_of(result: Mapping, increases: Mapping[str, Mapping[Series, float]], *, only_load: bool = False) -> Counts:
+    """Return what the load sent and what each job's counters grew by, as the tiers' counts.
+
+    With ``only_load`` those of the access log that carry the load's mark, and of the other tiers nothing.
+    """
+    sent = Counter(
+        {
+            Key(route, method if method in METHODS else "other", status): n
+            for route, methods in result["counts"].items()
+            for method, statuses in methods.items()
+            for status, n in statuses.items()
+        }
+    )
+    of = increases.get("nginx-log")
+    load = _keys(of, LOADS_OWN, "route") if of else None
+    if only_load:
+        return Counts(sent, load)
+    log = workers = app = status = None
+    if of:
+        log = Log(
+            _keys(of, "nginx_http_responses_total", "route"),
+            Counter(
+                {(labels["route"], labels["outcome"]): n for labels, n in _of(of, "nginx_http_upstream_requests_total")}
+            ),
+            _sum(of, "nginx_status_page_requests_total"),
+        )
+    if of := increases.get("uwsgi"):
+        names = ("uwsgi_worker_requests_total", "uwsgi_worker_harakiri_count_total", "uwsgi_worker_respawn_count_total")
+        workers = Workers(*(_sum(of, name) for name in names))
+    if of := increases.get("django"):
+        app = App(
+            _sum(of, "django_http_requests_before_middlewares_total"),
+            _sum(of, "django_http_responses_before_middlewares_total"),
+            _keys(of, "django_http_responses_total_by_status_view_method_total", "view"),
+            +Counter({labels["status"]: n for labels, n in _of(of, "django_http_responses_total_by_status_total")}),
+        )
+    if of := increases.get("nginx"):
+        status = _sum(of, "nginx_http_requests_total")
+    return Counts(sent, load, log, status, workers, app)
+
+
+def _of(increase: Mapping[Series, float], wanted: str) -> list[tuple[dict[str, str], int]]:
+    return [(dict(labels), int(n)) for (name, labels), n in increase.items() if name == wanted]
+
+
+def _sum(increase: Mapping[Series, float], wanted: str) -> int:
+    return sum(n for _, n in _of(increase, wanted))
+
+
+def _keys(increase: Mapping[Series, float], wanted: str, label: str) -> Counter[Key]:
+    keys: Counter[Key] = Counter()
+    for labels, n in _of(increase, wanted):
+        keys[Key(route_of(labels[label]), labels["method"], labels["status"])] += n
+    return +keys
+
+
+def _increase(before: Mapping[Series, float], after: Mapping[Series, float]) -> dict[Series, float]:
+    return {series: n - before.get(series, 0) for series, n in counters(after).items()}
+
+
+def _reset_on_pages(job: str, opening: Cut, closing: Cut) -> float | None:
+    """Return the unix time, as far as it is known, at which a job's counters began anew between the cuts."""
+    start = counting_since(closing.values, job)
+    if start != counting_since(opening.values, job):
+        return start or closing.at
+    new = closing.values[job]
+    fell = any(new.get(series, 0) < n for series, n in counters(opening.values[job]).items())
+    return closing.at if fell else None
+
+
+def _reset_in_samples(
+    before: Mapping[Series, float], stored: Mapping[Series, list[Sample]], opened: float
+) -> float | None:
+    """Return when a counter first went back in Prometheus's samples; it may since have passed where it was."""
+    fallen = [
+        at
+        for series, samples in stored.items()
+        if series[0].endswith("_total")
+        for (_, earlier), (at, later) in pairwise([(opened, before.get(series, 0)), *_since(samples, opened)])
+        if later < earlier
+    ]
+    return min(fallen, default=None)
+
+
+def _since(samples: Sequence[Sample], moment: float) -> list[Sample]:
+    return [(at, n) for at, n in samples if at > moment]
+
+
+def _held_against_pages(
+    job: str, before: Mapping[Series, float], stored: Mapping[Series, list[Sample]], opening: Cut, closing: Cut
+) -> list[Difference]:
+    """Return where Prometheus's samples around the cuts are not what the exporter's page said at them.
+
+    What only the load moves must have grown by the same. Others may come between a scrape and a cut: of the rest no
+    sample before a cut may be more than the page, and none after it less.
+    """
+    found = []
+    for series, page_after in counters(closing.values[job]).items():
+        page_before = opening.values[job].get(series, 0)
+        samples = stored.get(series, [])
+        last_before, first_after = before.get(series, 0), next((n for at, n in samples if at > closing.at), 0)
+        if series[0] == LOADS_OWN:
+            agree = first_after - last_before == page_after - page_before
+        elif opening.moving or closing.moving:
+            continue
+        else:
+            # Samples of before the opening may be of counters that have begun anew since.
+            between = _since(samples, opening.at)
+            first_since = next((n for _, n in between), first_after)
+            last_until = next((n for at, n in reversed(between) if at < closing.at), last_before)
+            agree = last_before <= page_before <= first_since and last_until <= page_after <= first_after
+        if not agree:
+            name, labels = series
+            what = f"{name} of {', '.join(value for _, value in labels)}" if labels else name
+            text = (
+                f"Prometheus's samples of {what} go from {last_before:,.0f} to {first_after:,.0f}; its exporter said "
+                f"{page_before:,.0f} and {page_after:,.0f}"
+            )
+            found.append(Difference((PROMETHEUS, TIERS[job]), text))
+    return found
+
+
+def _quantiles(
+    prometheus: Prometheus, pages: Mapping[str, _Page], start: float, result: Mapping, counts: Counts
+) -> list[latency.Quantiles]:
+    histograms = {}
+    for job, (name, label) in latency.HISTOGRAMS.items():
+        if (end := pages[job].scraped) is None:
+            continue
+        with suppress(LabError):
+            before, after = (prometheus.values(job, [f"{name}_bucket"], at) for at in (start, end))
+            increase = {series: n - before.get(series, 0) for series, n in after.items()}
+            histograms[job] = latency.by_route(increase, label)
+    return latency.compare(result.get("seconds", {}), histograms, routes_of_load_alone(counts))
+
+
+def _clock(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S UTC")

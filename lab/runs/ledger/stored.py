@@ -1,0 +1,88 @@
+"""What Prometheus stored around a run: raw samples, which are the exporter's own numbers and no estimate.
+
+``increase()`` extrapolates to the ends of its window, so it says 1,003.4 of 1,000 requests: it is not asked.
+"""
+
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import pairwise
+from statistics import median
+
+from lab.errors import LabError
+from lab.prometheus import Api
+from lab.runs.ledger.snapshot import Series
+
+#: How far before a cut a sample may lie and still be the one before it: three scrapes.
+NEAR_SECONDS = 15
+#: How long to wait for the scrape after a cut.
+PATIENCE_SECONDS = 30
+#: What Prometheus adds to a target's own labels.
+ADDED = {"__name__", "job", "instance", "namespace"}
+
+#: Unix time and value.
+Sample = tuple[float, float]
+
+
+class Prometheus:
+    """The lab's Prometheus at ``url``. Each method raises LabError, in one sentence, when it does not answer."""
+
+    def __init__(self, url: str) -> None:
+        self._api = Api(url)
+
+    def samples(self, job: str, names: Iterable[str], start: float, end: float) -> dict[Series, list[Sample]]:
+        """Return the raw samples of these metrics of a job, from a little before ``start`` to ``end``."""
+        window = int(end - start + NEAR_SECONDS) + 1
+        found = self._ask(f"{_selector(job, names)}[{window}s]", end)
+        return {_series(each["metric"]): [(float(at), float(n)) for at, n in each["values"]] for each in found}
+
+    def values(self, job: str, names: Iterable[str], at: float) -> dict[Series, float]:
+        """Return the last sample at most ``NEAR_SECONDS`` old of each series that had not ended by ``at``.
+
+        Those of an exporter that was restarted end with the first scrape after that.
+        """
+        alive = {_series(each["metric"]) for each in self._ask(_selector(job, names), at)}
+        near = self.samples(job, names, at, at)
+        return {series: samples[-1][1] for series, samples in near.items() if series in alive}
+
+    def first_scrape(self, job: str, after: float) -> float | None:
+        """Return when a job was first scraped with success later than ``after``, and wait for that if need be.
+
+        None when it was not within ``PATIENCE_SECONDS``, or when Prometheus does not answer for as long.
+        """
+        while True:
+            now = time.time()
+            with suppress(LabError):
+                seen = [at for at, up in self._ups(job, after, min(now, after + PATIENCE_SECONDS)) if up and at > after]
+                if seen:
+                    return seen[0]
+            if now > after + PATIENCE_SECONDS:
+                return None
+            time.sleep(0.2)
+
+    def was_scraped_before(self, job: str, moment: float) -> bool:
+        """Say whether the last scrape of a job before ``moment`` was a success, and not long ago."""
+        ups = [up for at, up in self._ups(job, moment, moment) if at < moment]
+        return bool(ups and ups[-1])
+
+    def missed_scrapes(self, job: str, start: float, end: float) -> list[Sample]:
+        """Return the gaps in a job's scrapes: when each began, and how many seconds it lasted."""
+        seen = [at for at, up in self._ups(job, start, end) if up]
+        steps = [later - at for at, later in pairwise(seen)]
+        usual = median(steps) if steps else 0
+        return [(at, step) for at, step in zip(seen, steps, strict=False) if step > 1.5 * usual]
+
+    def _ups(self, job: str, start: float, end: float) -> list[Sample]:
+        return next(iter(self.samples(job, ["up"], start, end).values()), [])
+
+    def _ask(self, query: str, at: float) -> list[dict]:
+        return self._api.query(query, at).series
+
+
+def _selector(job: str, names: Iterable[str]) -> str:
+    return f'{{__name__=~"{"|".join(names)}",job="{job}"}}'
+
+
+def _series(metric: dict[str, str]) -> Series:
+    labels = {name: value for name, value in metric.items() if name not in ADDED}
+    return metric["__name__"], tuple(sorted(labels.items()))

@@ -1,0 +1,274 @@
+"""A dashboard's panels as the page draws them: what their JSON asks for, and what Prometheus answered."""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
+from typing import Any
+
+from lab.dashboards import answers
+from lab.dashboards.answers import Series
+from lab.dashboards.model import Dashboard, Panel, Row, Target
+from lab.dashboards.span import Span
+from lab.errors import LabError
+from lab.prometheus import Api
+from lab.runs.report import tables
+from lab.runs.report.tables import Frame
+
+KNOWN_TYPES = ("timeseries", "stat", "gauge", "bargauge", "table", "heatmap")
+
+#: What an override may change of a line, and of a table's column.
+OF_A_SERIES = {
+    *("unit", "color", "custom.axisPlacement", "custom.hideFrom", "custom.drawStyle", "custom.lineStyle"),
+    *("custom.fillOpacity", "custom.stacking"),
+}
+OF_A_COLUMN = {"unit", "decimals", "mappings", "thresholds", "custom.cellOptions"}
+
+#: A panel, a result or a part of them as the page's script reads it.
+Drawn = dict[str, Any]
+
+
+class Unknown(LabError):
+    """A panel asks for something that the report does not know how to draw."""
+
+
+def dashboard(api: Api, shown: Dashboard, spans: Sequence[Span], provides: Set[str]) -> Drawn:
+    """Return a dashboard with what each of its panels shows over each span."""
+    chosen = answers.all_chosen(shown)
+
+    def drawn(panel: Panel) -> Drawn:
+        try:
+            form = _asked_for(shown, panel)
+        except Unknown as error:
+            form = _asked_for(shown, _plain(panel))
+            results = [{"state": "unknown", "message": str(error)}] * len(spans)
+        else:
+            results = [result(api, panel, span, chosen, provides) for span in spans]
+        queries = [{"expr": _readable(target, spans[0], chosen), "legend": target.legend} for target in panel.targets]
+        return {**form, "queries": queries, "results": results}
+
+    def row(of: Row) -> Drawn:
+        return {"title": of.title, "panels": [drawn(panel) for panel in of.panels]}
+
+    return {
+        "uid": shown.uid,
+        "title": shown.title,
+        "description": shown.description,
+        "rows": [row(each) for each in shown.rows],
+    }
+
+
+def result(api: Api, panel: Panel, span: Span, chosen: Mapping[str, str], provides: Set[str]) -> Drawn:
+    """Return what a panel shows over a span: its data, or why there is none."""
+    if missing := set(panel.needs) - provides:
+        return {"state": "absent", "message": f"Not in this runtime: it has no {' and no '.join(sorted(missing))}."}
+    try:
+        content = _content(api, panel, span, chosen)
+    except Unknown as error:
+        return {"state": "unknown", "message": str(error)}
+    except LabError as error:
+        return {"state": "failed", "message": str(error)}
+    if content is None:
+        why = f"Empty until {panel.empty_until}." if panel.empty_until else "No data in this time."
+        return {"state": "empty", "message": why}
+    return {"state": "ok", "message": "", **content}
+
+
+def _content(api: Api, panel: Panel, span: Span, chosen: Mapping[str, str]) -> Drawn | None:
+    if panel.type not in KNOWN_TYPES:
+        raise Unknown(f"This report does not draw panels of the type {panel.type}.")
+    frames = []
+    for target in panel.targets:
+        answer = answers.ask(api, target, span, chosen)
+        frames.append(Frame(target.letter, answers.series(answer, target, span)))
+    transformations = panel.json.get("transformations") or []
+    if panel.type == "table":
+        return _table(panel, frames, transformations)
+    if transformations:
+        raise Unknown(f"This report does not know the transformation {transformations[0]['id']} of {panel.type}.")
+    lines = [series for frame in frames for series in frame.series]
+    if not any(series.last is not None for series in lines):
+        return None
+    if panel.type == "timeseries":
+        return {"series": [{"name": series.name, "points": series.points} for series in lines]}
+    if panel.type == "heatmap":
+        return {"heatmap": _heatmap(panel, lines)}
+    return {"values": [_value(panel, series) for series in lines]}
+
+
+def _table(panel: Panel, frames: Sequence[Frame], transformations: Sequence[Mapping]) -> Drawn | None:
+    for each in transformations:
+        if each["id"] not in tables.TRANSFORMATIONS:
+            raise Unknown(f"This report does not know the transformation {each['id']}.")
+    table = tables.transformed(frames, transformations)
+    if not table.rows:
+        return None
+    columns = [{"name": name, **_column(panel, name)} for name in table.columns]
+    return {"table": {"columns": columns, "rows": table.rows}}
+
+
+def _value(panel: Panel, series: Series) -> Drawn:
+    calc = (_options(panel).get("reduceOptions", {}).get("calcs") or ["lastNotNull"])[0]
+    spark = series.points if _options(panel).get("graphMode") == "area" and len(series.points) > 1 else []
+    return {"name": series.name, "value": _reduced(series, calc), "spark": spark}
+
+
+def _reduced(series: Series, calc: str) -> float | None:
+    numbers = [value for _, value in series.points if value is not None]
+    if calc == "last":
+        return series.points[-1][1]
+    if not numbers:
+        return None
+    known = {
+        "lastNotNull": lambda: numbers[-1],
+        "firstNotNull": lambda: numbers[0],
+        "max": lambda: max(numbers),
+        "min": lambda: min(numbers),
+        "sum": lambda: sum(numbers),
+        "mean": lambda: sum(numbers) / len(numbers),
+    }
+    if calc not in known:
+        raise Unknown(f"This report does not know the reduction {calc}.")
+    return known[calc]()
+
+
+def _heatmap(panel: Panel, lines: Sequence[Series]) -> Drawn:
+    """Return the cells of a classic histogram: of each bucket what is in it alone, not in those below as well."""
+    if not all("le" in series.labels for series in lines):
+        raise Unknown("This report draws heatmaps of classic histograms alone, which have the label le.")
+    buckets = sorted(lines, key=lambda series: float(series.labels["le"]))
+    times = sorted({at for series in buckets for at, _ in series.points})
+    places = {at: place for place, at in enumerate(times)}
+    cells = []
+    below: dict[float, float] = {}
+    for place, series in enumerate(buckets):
+        for at, value in series.points:
+            if value is None:
+                continue
+            if alone := max(value - below.get(at, 0), 0):
+                cells.append([places[at], place, alone])
+            below[at] = value
+    return {
+        "times": times,
+        "buckets": [series.labels["le"] for series in buckets],
+        "cells": cells,
+        "unit": _options(panel).get("yAxis", {}).get("unit", ""),
+    }
+
+
+def _readable(target: Target, span: Span, chosen: Mapping[str, str]) -> str:
+    """Return a query as it was sent; as it is written when it has a variable that nobody knows."""
+    try:
+        return span.interpolate(target.expr, chosen)
+    except LabError:
+        return target.expr
+
+
+def _plain(panel: Panel) -> Panel:
+    """Return a panel with nothing of how it wants to be drawn but its place and what it says."""
+    kept = {name: panel.json[name] for name in ("gridPos", "description", "targets") if name in panel.json}
+    return replace(panel, json=kept)
+
+
+def _asked_for(shown: Dashboard, panel: Panel) -> Drawn:
+    """Return how a panel wants to be drawn; raises Unknown for what the report would have to leave out."""
+    content = panel.json
+    defaults = content.get("fieldConfig", {}).get("defaults", {})
+    custom = defaults.get("custom", {})
+    options = _options(panel)
+    color = defaults.get("color", {})
+    return {
+        "key": f"{shown.uid}-{panel.id}",
+        "title": panel.title,
+        "description": content.get("description", ""),
+        "type": panel.type,
+        "grid": {"w": content["gridPos"]["w"], "h": content["gridPos"]["h"]},
+        **_field(defaults),
+        "min": defaults.get("min"),
+        "max": defaults.get("max"),
+        "thresholds_style": custom.get("thresholdsStyle", {}).get("mode", "off"),
+        "color_mode": color.get("mode", "thresholds" if panel.type != "timeseries" else "palette-classic"),
+        "fixed_color": color.get("fixedColor"),
+        "stacked": custom.get("stacking", {}).get("mode", "none") != "none",
+        "fill": custom.get("fillOpacity", 0),
+        "draw": custom.get("drawStyle", "line"),
+        "log": custom.get("scaleDistribution", {}).get("type") == "log",
+        "step": str(custom.get("lineInterpolation", "")).startswith("step"),
+        "legend": _legend(options.get("legend", {})),
+        "text_mode": options.get("textMode", "auto"),
+        "orientation": options.get("orientation", "auto"),
+        "links": [{"title": each["title"], "url": each.get("url", "")} for each in content.get("links") or []],
+        "overrides": [
+            _override(each, table=panel.type == "table") for each in content.get("fieldConfig", {}).get("overrides", [])
+        ],
+    }
+
+
+def _field(options: Mapping) -> Drawn:
+    """Return what a field's options say of its values."""
+    return {
+        "unit": options.get("unit", ""),
+        "decimals": options.get("decimals"),
+        "thresholds": options.get("thresholds", {}).get("steps", []),
+        "mappings": [mapping for each in options.get("mappings") or [] for mapping in _mappings(each)],
+    }
+
+
+def _mappings(one: Mapping) -> list[Drawn]:
+    options = one["options"]
+    if one["type"] == "value":
+        return [_mapping(result, value=value) for value, result in options.items()]
+    if one["type"] == "range":
+        return [_mapping(options["result"], lower=options.get("from"), upper=options.get("to"))]
+    if one["type"] == "special" and options["match"] in ("null", "null+nan", "nan", "empty"):
+        return [_mapping(options["result"])]
+    raise Unknown(f"This report does not know mappings of the type {one['type']}.")
+
+
+def _mapping(found: Mapping, value: str | None = None, lower: float | None = None, upper: float | None = None) -> Drawn:
+    return {"value": value, "from": lower, "to": upper, "text": found.get("text", ""), "color": found.get("color")}
+
+
+def _legend(legend: Mapping) -> Drawn:
+    return {
+        "show": legend.get("showLegend", True),
+        "mode": legend.get("displayMode", "list"),
+        "placement": legend.get("placement", "bottom"),
+        "calcs": legend.get("calcs", []),
+    }
+
+
+def _override(one: Mapping, *, table: bool) -> Drawn:
+    properties = {each["id"]: each["value"] for each in one["properties"]}
+    if one["matcher"]["id"] not in ("byName", "byRegexp"):
+        raise Unknown(f"This report does not know overrides {one['matcher']['id']}.")
+    if strange := properties.keys() - (OF_A_COLUMN if table else OF_A_SERIES):
+        raise Unknown(f"This report does not know the override of {', '.join(sorted(strange))}.")
+    name = one["matcher"]["options"]
+    return {
+        "name": f"/{name}/" if one["matcher"]["id"] == "byRegexp" else name,
+        "unit": properties.get("unit"),
+        "color": properties.get("color", {}).get("fixedColor"),
+        "axis": properties.get("custom.axisPlacement"),
+        "hidden": properties.get("custom.hideFrom", {}).get("viz", False),
+        "draw": properties.get("custom.drawStyle"),
+        "dashed": properties.get("custom.lineStyle", {}).get("fill") == "dash",
+        "fill": properties.get("custom.fillOpacity"),
+        "unstacked": properties.get("custom.stacking", {}).get("mode") == "none",
+    }
+
+
+def _column(panel: Panel, name: str) -> Drawn:
+    """Return how a table's column is shown: the panel's defaults, with what an override says of this column."""
+    defaults = panel.json.get("fieldConfig", {}).get("defaults", {})
+    overrides = {
+        each["id"]: each["value"]
+        for override in panel.json.get("fieldConfig", {}).get("overrides", [])
+        if override["matcher"] == {"id": "byName", "options": name}
+        for each in override["properties"]
+    }
+    kind = overrides.get("custom.cellOptions", {}).get("type", "auto")
+    modes = {"color-text": "text", "color-background": "cell", "gauge": "gauge"}
+    return {**_field({**defaults, **overrides}), "color_mode": modes.get(kind, "none")}
+
+
+def _options(panel: Panel) -> Mapping:
+    return panel.json.get("options") or {}

@@ -1,0 +1,174 @@
+"""The report as a page: gathered from a run's file and from Prometheus, written as one file that needs no network."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from lab.dashboards import model
+from lab.dashboards.span import Span
+from lab.errors import LabError
+from lab.paths import write_file
+from lab.prometheus import Api
+from lab.runs.ledger import text as ledger_text
+from lab.runs.ledger.books import Ledger
+from lab.runs.report import drawing, figures, timeline
+from lab.runs.report.figures import Figure
+
+ASSETS = Path(__file__).parent / "assets"
+#: Seconds that are drawn before and after a run, so that its edges can be seen.
+BEFORE_SECONDS, AFTER_SECONDS = 30, 20
+#: Characters that end a script or a line of one, and what stands for them in JSON.
+UNSAFE = str.maketrans({each: f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"})
+EVENTS = "lab_event"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run to report on: its file, what that says, and its ledger."""
+
+    file: Path
+    result: Mapping[str, Any]
+    ledger: Ledger
+
+    @property
+    def start(self) -> float:
+        """Unix time of its first request."""
+        return self.result["start"]
+
+    @property
+    def end(self) -> float:
+        """Unix time at which its last visitor left."""
+        return self.result["end"]
+
+    @cached_property
+    def span(self) -> Span:
+        """The time that is drawn; of a run that has just ended, up to the moment at which that was asked first."""
+        return Span(self.start - BEFORE_SECONDS, min(self.end + AFTER_SECONDS, time.time()))
+
+    @property
+    def name(self) -> str:
+        """Its profile and when it began."""
+        began = datetime.fromtimestamp(self.start, UTC)
+        return f"{self.result['profile']}, {began.day} {began:%B %Y, %H:%M:%S} UTC"
+
+
+def write(file: Path, runs: Sequence[Run], api: Api, provides: Set[str]) -> None:
+    """Write the report of one run, or of two side by side, to a file: whole or not at all.
+
+    When Prometheus does not answer the report says so in each panel's place, and has the run's own figures.
+    """
+    write_file(file, page(runs, api, provides))
+
+
+def page(runs: Sequence[Run], api: Api, provides: Set[str]) -> str:
+    """Return the report of one run, or of two, as HTML."""
+    shown = [drawing.dashboard(api, each, [run.span for run in runs], provides) for each in model.load()]
+    judged = [[*figures.of_run(run.result), *figures.measured(api, run.start, run.end, figures.JUDGED)] for run in runs]
+    cost = [figures.measured(api, run.start, run.end, figures.COST) for run in runs]
+    compared = [[*of_run, *costs] for of_run, costs in zip(judged, cost, strict=True)]
+    environment = Environment(
+        loader=FileSystemLoader(ASSETS), autoescape=select_autoescape(["j2"]), undefined=StrictUndefined
+    )
+    return environment.get_template("page.html.j2").render(
+        title=" and ".join(run.name for run in runs),
+        made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        css=_asset("report.css"),
+        js=_asset("report.js"),
+        echarts=_asset("echarts.min.js"),
+        document=Markup(_document(runs, api, shown)),
+        dashboards=shown,
+        runs=[_facts(run, api, of_run, costs) for run, of_run, costs in zip(runs, judged, cost, strict=True)],
+        comparison=figures.changes(*compared) if len(compared) == 2 else None,
+    )
+
+
+def _facts(run: Run, api: Api, judged: Sequence[Figure], cost: Sequence[Figure]) -> dict[str, Any]:
+    lab = run.result.get("lab", {})
+    return {
+        "name": run.name,
+        "verdict": _verdict(run),
+        "tiles": [{"label": each.label, "value": each.text, "note": each.note} for each in judged],
+        "ledger": _ledger(run.ledger),
+        "latency": _latency(run.ledger) if run.ledger.quantiles else None,
+        "cost": [{"what": each.label, "value": each.text, "note": each.note} for each in cost],
+        "alerts": timeline.timeline(api, run.span),
+        "settings": [{"name": name, "value": value} for name, value in lab.get("settings", {}).items()],
+        "versions": [{"name": name, "value": value} for name, value in lab.get("versions", {}).items()],
+    }
+
+
+def _verdict(run: Run) -> dict[str, str]:
+    """Return whether a run was well: no request failed, and every tier counted the same."""
+    result = run.result
+    seconds = figures.duration(result)
+    if result["problems"]:
+        return {"state": "bad", "sentence": f"FAILED: {'; '.join(result['problems'])}."}
+    rate = result["requests"] / seconds
+    passed = f"{result['requests']:,} requests in {seconds:.0f} s ({rate:,.1f}/s), none failed"
+    if run.ledger.verdict == "different":
+        return {"state": "bad", "sentence": f"FAILED: {passed}; but the tiers counted differently, as the ledger says."}
+    if run.ledger.verdict == "unknown":
+        return {"state": "unknown", "sentence": f"NOT KNOWN: {passed}; but not every tier's count is known."}
+    return {"state": "good", "sentence": f"PASSED: {passed}."}
+
+
+def _ledger(ledger: Ledger) -> dict[str, Any]:
+    *remarks, sentence = ledger_text.verdict(ledger).splitlines()
+    return {
+        "state": ledger.verdict,
+        "sentence": sentence.removeprefix("LEDGER: "),
+        "rows": ledger.account.rows,
+        "lines": ledger.account.lines,
+        "remarks": remarks,
+    }
+
+
+def _latency(ledger: Ledger) -> dict[str, Any]:
+    head, *rows = ledger_text.times(ledger.quantiles)
+    return {"head": head, "rows": rows}
+
+
+def _document(runs: Sequence[Run], api: Api, shown: Sequence[dict]) -> str:
+    document = {
+        "runs": [
+            {
+                "name": run.name,
+                "start": run.start,
+                "end": run.end,
+                "from": run.span.start,
+                "to": run.span.end,
+                "annotations": _events(api, run.span),
+            }
+            for run in runs
+        ],
+        "dashboards": shown,
+    }
+    return json.dumps(document, separators=(",", ":"), allow_nan=False).translate(UNSAFE)
+
+
+def _events(api: Api, span: Span) -> list[dict[str, Any]]:
+    """Return the lab's events of a span, each once: the value of its series is the time at which it happened."""
+    try:
+        found = api.query(f"{EVENTS}[{span.seconds}s]", span.end).series
+    except LabError:
+        return []
+    events = {
+        (float(value), each["metric"].get("kind", ""), each["metric"].get("text", ""))
+        for each in found
+        for _, value in each["values"]
+    }
+    return [
+        {"time": at, "kind": kind, "text": said} for at, kind, said in sorted(events) if span.start <= at <= span.end
+    ]
+
+
+def _asset(name: str) -> Markup:
+    return Markup((ASSETS / name).read_text(encoding="utf-8"))

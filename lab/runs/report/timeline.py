@@ -1,0 +1,72 @@
+"""Which alerts were pending and fired during a run, from what Prometheus keeps of them as ``ALERTS``."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from lab.dashboards.span import Span
+from lab.errors import LabError
+from lab.prometheus import Api
+from lab.times import SCRAPE_SECONDS
+
+#: It always fires, and says nothing but that.
+WATCHDOG = "Watchdog"
+OF_THE_ALERT = ("__name__", "alertname", "alertstate", "severity")
+
+
+@dataclass(frozen=True)
+class Period:
+    """How long an alert was pending or firing without a pause, in unix seconds."""
+
+    name: str
+    severity: str
+    state: str
+    labels: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """All periods in the order in which they began, and a sentence about them."""
+
+    message: str
+    spans: list[Period]
+
+
+def timeline(api: Api, span: Span) -> Timeline:
+    """Return the alerts of a span of time."""
+    try:
+        # Raw samples: they end with the alert, where a range of points would go on for five minutes.
+        found = api.query(f"ALERTS[{span.seconds}s]", span.end).series
+    except LabError as error:
+        return Timeline(str(error), [])
+    names = {each["metric"]["alertname"] for each in found}
+    periods = [period for each in found if each["metric"]["alertname"] != WATCHDOG for period in _periods(each)]
+    if WATCHDOG not in names:
+        message = "Not even the Watchdog fired, which always does: Prometheus had no rules, or nothing from then."
+    elif not periods:
+        message = "No alert fired but the Watchdog, which always does."
+    else:
+        fired = [each.name for each in periods if each.state == "firing"]
+        names = ", ".join(dict.fromkeys(fired)) or "None"
+        message = f"{names} fired, besides the Watchdog, which always does."
+    return Timeline(message, sorted(periods, key=lambda period: (period.start, period.name)))
+
+
+def _periods(series: dict) -> list[Period]:
+    labels = series["metric"]
+    rest = ", ".join(f"{name}={value}" for name, value in sorted(labels.items()) if name not in OF_THE_ALERT)
+    times = [float(at) for at, _ in series["values"]]
+    breaks = [place for place in range(1, len(times)) if times[place] - times[place - 1] > 1.5 * SCRAPE_SECONDS]
+    edges = [0, *breaks, len(times)]
+    return [
+        Period(
+            labels["alertname"],
+            labels.get("severity", ""),
+            labels["alertstate"],
+            rest,
+            times[first],
+            times[after - 1] + SCRAPE_SECONDS,
+        )
+        for first, after in pairwise(edges)
+    ]

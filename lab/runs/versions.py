@@ -1,0 +1,63 @@
+"""What a lab is made of and how it is set, so that a run can be told from one in another lab."""
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+
+from lab.errors import LabError
+from lab.prometheus import Api
+from lab.runtimes.base import Runtime
+from lab.runtimes.services import part
+
+#: Settings that change what a run measures; none holds a secret.
+SHOWN = (
+    *("UWSGI_WORKERS", "UWSGI_MAX_REQUESTS", "UWSGI_HARAKIRI", "LAB_FAULTS", "APP_MEMORY", "APP_CPUS"),
+    *("PROMETHEUS_RETENTION_TIME", "PROMETHEUS_RETENTION_SIZE"),
+)
+#: Series whose labels say a version, by the pattern of their name, and the label.
+TOLD = {".+_build_info": "version", "pg_static": "short_version", "redis_instance_info": "redis_version"}
+NAMES = {"pg_static": "postgresql", "redis_instance_info": "redis"}
+#: Commands that print versions where the shop or NGINX runs.
+ASKED = {
+    "app": ["python", "-c", "import platform, django; print('python', platform.python_version(), 'django', "
+            "django.__version__)"],
+    "nginx": ["sh", "-c", "nginx -v 2>&1"],
+}  # fmt: skip
+
+
+def settings(runtime: Runtime) -> dict[str, str]:
+    """Return the runtime's name and the settings that matter to a run."""
+    return {"RUNTIME": runtime.name} | {name: runtime.settings[name] for name in SHOWN}
+
+
+def versions(runtime: Runtime) -> dict[str, str]:
+    """Return the versions of the lab's programs by name, of those that tell."""
+    return dict(sorted([*_of_metrics(runtime), *_of_programs(runtime)]))
+
+
+def _of_metrics(runtime: Runtime) -> Iterator[tuple[str, str]]:
+    api = Api(runtime.url(part("prometheus"), ""))
+    try:
+        found = api.query(f'{{__name__=~"{"|".join(TOLD)}"}}', time.time()).series
+    except LabError:
+        return
+    for each in found:
+        metric = each["metric"]
+        name = metric["__name__"]
+        label = TOLD.get(name, TOLD[".+_build_info"])
+        yield NAMES.get(name, name.removesuffix("_build_info")), metric.get(label, "?")
+
+
+def _of_programs(runtime: Runtime) -> Iterator[tuple[str, str]]:
+    for name, command in ASKED.items():
+        try:
+            done = runtime.run(command, part(name), capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        except (LabError, OSError):
+            continue
+        yield from re.findall(r"(python|django|nginx)[ /v:]+(?:nginx/)?(\d[\w.]+)", done.stdout)
+    try:
+        yield "uwsgi", json.loads(runtime.read(part("app"), "/", port="APP_STATS_PORT"))["version"]
+    except (OSError, ValueError, KeyError):
+        return

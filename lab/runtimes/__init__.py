@@ -1,0 +1,1 @@
+"""Where the lab runs: as containers under Docker Compose, or as processes of this machine."""

@@ -1,0 +1,313 @@
+"""The Docker engine, asked through its command: which containers this lab has, and how they are."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from lab.console import last_line
+from lab.errors import LabError
+from lab.paths import LOGS, ROOT
+from lab.runtimes.environment import for_tools
+from lab.runtimes.settings import OFFICIAL_IMAGES
+
+PROJECT = "pomar"
+LABEL = "com.docker.compose"
+#: Longer than an engine under load takes to answer; one that has no daemon answers at once.
+ANSWER_SECONDS = 10
+#: What each worker of the shop uses before its first request, and their master and the metrics process together: with
+#: less, the kernel kills workers again and again.
+SHOP_MIB = 50
+#: The files that are used over compose.yaml, by kind of images.
+OVERRIDES = {"official": [], "debian": ["compose.debian.yaml"], "lookalike": ["images/lookalike/compose.yaml"]}
+#: How the names of the look-alikes begin. One with an official name would be taken for that image by the next lab.
+LOOKALIKE = "localhost/pomar/lookalike/"
+#: ``depends_on.restart`` is of 2.17, ``!reset`` of 2.18.
+_OLDEST_COMPOSE = (2, 18)
+#: From here on Compose has no builder of its own that knows secrets: it leaves BuildKit to another plugin.
+_COMPOSE_WITHOUT_BUILDER = (5, 0)
+#: The first whose BuildKit knows a build's secrets without being told the version of its language.
+_OLDEST_ENGINE = (20, 10)
+_COMPOSE_WANTED = "Compose 2.18"
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container of the lab, by what `docker inspect` says of it."""
+
+    service: str
+    id: str
+    image: str
+    #: ``running``, ``exited``, ``restarting``, ``created`` …
+    state: str
+    #: ``healthy``, ``unhealthy``, ``starting``; nothing when it has no check.
+    health: str
+    #: What the last check said.
+    last_check: str
+    exit_code: int
+    #: UTC; of two, the later one is greater.
+    started_at: str
+    #: Whose network it shares: the identifier of a container, or nothing.
+    network_of: str
+    #: The checkout that started it, its links resolved.
+    checkout: str
+
+    @property
+    def life(self) -> tuple[str, str]:
+        """What is another one when it was made or started anew."""
+        return self.id, self.started_at
+
+    @property
+    def started(self) -> float:
+        """When it was started last, in seconds since 1970."""
+        return datetime.fromisoformat(f"{self.started_at}Z").timestamp()
+
+    @classmethod
+    def from_inspect(cls, found: Mapping) -> "Container":
+        """Read one element of what `docker inspect` prints."""
+        state, labels = found["State"], found["Config"]["Labels"]
+        health = state.get("Health") or {}
+        checks = health.get("Log") or []
+        mode = found["HostConfig"]["NetworkMode"]
+        return cls(
+            service=labels[f"{LABEL}.service"],
+            id=found["Id"],
+            image=found["Config"]["Image"],
+            state=state["Status"],
+            health=health.get("Status", ""),
+            last_check=checks[-1]["Output"].strip() if checks else "",
+            exit_code=state["ExitCode"],
+            started_at=_comparable(state["StartedAt"]),
+            network_of=mode.removeprefix("container:") if mode.startswith("container:") else "",
+            checkout=os.path.realpath(labels.get(f"{LABEL}.project.working_dir", "")),
+        )
+
+
+def _comparable(time: str) -> str:
+    """Return a time of the engine's, whose fraction has as many digits as it needs, with nine of them."""
+    whole, _, fraction = time.removesuffix("Z").partition(".")
+    return f"{whole}.{fraction:0<9}"
+
+
+def why_not() -> tuple[str, str]:
+    """Return why Docker Compose cannot be used here and how to change that; two empty texts when it can be used."""
+    if not shutil.which("docker"):
+        return "there is no docker command", "install Docker with its Compose plugin"
+    try:
+        if "podman" in _output("docker", "--version").lower():
+            return "the docker command is Podman's", "install Docker itself"
+        endpoint = _output("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+        if not _is_here(endpoint):
+            return (
+                f"the Docker engine is on another machine ({endpoint}), which has neither this checkout's files nor "
+                "this machine's 127.0.0.1",
+                "choose an engine on this machine (`unset DOCKER_HOST DOCKER_CONTEXT; docker context use default`)",
+            )
+        try:
+            version = _output("docker", "compose", "version", "--short")
+        except LabError:
+            return "docker has no Compose plugin of version 2", f"install {_COMPOSE_WANTED} or newer"
+        # One that was built from no release says "dev": it is taken as it is.
+        number = _number(version)
+        if number and number < _OLDEST_COMPOSE:
+            return f"the Compose plugin is version {version}", f"install {_COMPOSE_WANTED} or newer"
+        if number and number >= _COMPOSE_WITHOUT_BUILDER and not _has_buildx():
+            return (
+                f"Compose {version} cannot build images without Docker's buildx plugin, which is missing",
+                "install the package docker-buildx (Debian, Ubuntu) or docker-buildx-plugin (Docker's own repository)",
+            )
+        server = json.loads(_output("docker", "version", "--format", "{{json .Server}}"))
+        if "Podman" in json.dumps(server.get("Components")):
+            return "the engine that answers is Podman's", "install Docker itself"
+        if (number := _number(server["Version"])) and number < _OLDEST_ENGINE:
+            return f"the Docker engine is version {server['Version']}", "install Docker Engine 20.10 or newer"
+    except LabError as error:
+        if "permission denied" in error.message:
+            return (
+                "this user may not use the Docker engine",
+                "add the user to the group docker (`sudo usermod -aG docker $USER`) and log in again",
+            )
+        return error.message, "start a Docker engine"
+    return "", ""
+
+
+def _is_here(endpoint: str) -> bool:
+    """Say whether the engine at an address such as ``tcp://host:2375`` is on this machine."""
+    address = urlsplit(endpoint)
+    return address.scheme in ("unix", "npipe", "") or address.hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def _number(version: str) -> tuple[int, int] | None:
+    """Return the two numbers that a version such as ``v2.18.0`` begins with, or nothing when it has none."""
+    found = re.match(r"v?(\d+)\.(\d+)", version)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def _has_buildx() -> bool:
+    """Say whether the docker command has its buildx plugin."""
+    try:
+        _output("docker", "buildx", "version")
+    except LabError:
+        return False
+    return True
+
+
+def _output(*command: str) -> str:
+    """Return what a command of Docker's printed; raises LabError with the reason when it fails or hangs."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise LabError(f"`{' '.join(command[:2])}` timed out after {ANSWER_SECONDS} s") from error
+    except OSError as error:
+        raise LabError(f"the docker command cannot be run ({error.strerror})") from error
+    if done.returncode != 0:
+        raise LabError(f"no Docker engine is responding ({last_line(done.stderr or done.stdout)})")
+    return done.stdout.strip()
+
+
+def containers() -> dict[str, Container]:
+    """Return the lab's containers by service, those that ended included; none when no engine answers.
+
+    Raises LabError when one does not answer in time: what it has is not known then.
+    """
+    wanted = ["--filter", f"label={LABEL}.project={PROJECT}", "--filter", f"label={LABEL}.oneoff=False"]
+    try:
+        listed = subprocess.run(
+            ["docker", "ps", "--all", "--quiet", *wanted], capture_output=True, text=True, timeout=ANSWER_SECONDS
+        )
+        if not listed.stdout.split():
+            return {}
+        # One that is removed between the two calls is left out of the answer.
+        found = subprocess.run(
+            ["docker", "inspect", *listed.stdout.split()], capture_output=True, text=True, timeout=ANSWER_SECONDS
+        )
+    except subprocess.TimeoutExpired as error:
+        raise LabError(f"the Docker engine did not answer within {ANSWER_SECONDS} s: wait, or restart it.") from error
+    except OSError:
+        return {}
+    known = [Container.from_inspect(each) for each in json.loads(found.stdout or "[]")]
+    return {container.service: container for container in known}
+
+
+def loads(checkout: Path) -> list[str]:
+    """Return the identifiers of the containers in which a load of this checkout is running."""
+    labels = {"project": PROJECT, "service": "loadtest", "oneoff": "True", "project.working_dir": str(checkout)}
+    filters = [f"--filter=label={LABEL}.{name}={value}" for name, value in labels.items()]
+    return docker("ps", "--quiet", *filters).stdout.split()
+
+
+def refuse_limits(settings: Mapping[str, str], engine: Mapping) -> None:
+    """Raise LabError when an engine, by what `docker info` says of it, cannot give the shop what the settings say."""
+    cores, cpus = engine["NCPU"], settings["APP_CPUS"]
+    if not engine.get("CpuCfsQuota", True):
+        raise LabError(
+            "the Docker engine cannot limit CPU time: use a kernel with CFS quotas; for a rootless engine, "
+            "have systemd delegate the cpu controller to its user (Delegate=cpu); or use RUNTIME=host."
+        )
+    if float(cpus) > cores:
+        there = "1 CPU" if cores == 1 else f"{cores} CPUs"
+        raise LabError(
+            f"APP_CPUS is {cpus}, but the Docker engine has {there}: set APP_CPUS to {cores} or less in .env."
+        )
+    memory, workers = int(settings["APP_MEMORY"].removesuffix("m")), int(settings["UWSGI_WORKERS"])
+    if memory < (needed := SHOP_MIB * (workers + 1)):
+        raise LabError(
+            f"APP_MEMORY is {memory}m, but a shop with UWSGI_WORKERS={workers} needs {needed}m: set APP_MEMORY to at "
+            "least that in .env, or reduce UWSGI_WORKERS."
+        )
+    if memory > (most := engine["MemTotal"] // 1024**2):
+        raise LabError(f"APP_MEMORY is {memory}m, but the Docker engine has {most}m: set APP_MEMORY lower in .env.")
+
+
+def info() -> dict:
+    """Return what `docker info` says of the engine."""
+    return json.loads(docker("info", "--format", "{{json .}}").stdout)
+
+
+def docker(*arguments: str, **options) -> subprocess.CompletedProcess:
+    """Run docker and return its output as text; raises LabError with its last line when it fails."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, **options)
+    if done.returncode != 0:
+        raise LabError(f"`docker {arguments[0]}` failed: {last_line(done.stderr or done.stdout)}")
+    return done
+
+
+def end(process: subprocess.Popen) -> None:
+    """End what :meth:`Compose.start` began and return when it has ended.
+
+    The whole group is told, since docker does not tell its plugin, which is the one that works.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=10)
+            return
+
+
+def _lookalikes() -> dict[str, str]:
+    """Return the image settings that name the look-alikes; the lab's own images are built upon Debian's of today."""
+    names = {name: name.removeprefix("IMAGE_").lower().replace("_", "-") for name in OFFICIAL_IMAGES}
+    built = {name: f"{LOOKALIKE}{short}:debian" for name, short in names.items()}
+    return built | {"IMAGE_DEBIAN": "localhost/pomar/debian:trixie", "IMAGE_UWSGI_EXPORTER": ""}
+
+
+class Compose:
+    """`docker compose` for this checkout, with the lab's settings and the files of one kind of images."""
+
+    def __init__(self, settings: Mapping[str, str], images: str) -> None:
+        self._files = [ROOT / name for name in ("compose.yaml", *OVERRIDES[images])]
+        self._settings = {**settings, **(_lookalikes() if images == "lookalike" else {})}
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return the whole command."""
+        files = [part for file in self._files for part in ("--file", str(file))]
+        return ["docker", "compose", "--project-directory", str(ROOT), *files, *arguments]
+
+    def environment(self) -> dict[str, str]:
+        """Return what it is run with: the environment of tools and the lab's settings."""
+        own = for_tools()
+        authorities = (own.get(name) for name in ("BUILD_CA_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"))
+        ca = next((path for path in authorities if path and Path(path).is_file()), None)
+        return own | dict(self._settings) | ({"BUILD_CA_FILE": ca} if ca else {})
+
+    def mounted(self) -> dict[str, list[Path]]:
+        """Return the files and folders of the checkout that each service mounts, by service."""
+        services = json.loads(self.must("--profile", "*", "config", "--format", "json"))["services"]
+        return {
+            name: [Path(volume["source"]) for volume in service.get("volumes", []) if volume["type"] == "bind"]
+            for name, service in services.items()
+        }
+
+    def start(self, log: str, *arguments: str) -> subprocess.Popen:
+        """Begin a command whose output goes to a file of .lab/logs; :func:`end` ends it before its time."""
+        LOGS.mkdir(parents=True, exist_ok=True)
+        with (LOGS / log).open("w") as file:
+            return subprocess.Popen(
+                self.command(*arguments),
+                cwd=ROOT,
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
+
+    def run(self, *arguments: str, **options) -> subprocess.CompletedProcess:
+        """Run a command in the foreground."""
+        return subprocess.run(self.command(*arguments), cwd=ROOT, env=self.environment(), **options)
+
+    def must(self, *arguments: str) -> str:
+        """Run a command and return what it printed; raises LabError with its last line when it fails."""
+        done = self.run(*arguments, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            raise LabError(f"`docker compose {' '.join(arguments)}` failed: {last_line(done.stderr)}")
+        return done.stdout

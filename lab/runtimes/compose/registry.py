@@ -1,0 +1,42 @@
+"""``lab images``: does every official image exist in its registry, for each architecture that the lab supports?"""
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+
+from lab.console import last_line
+from lab.errors import LabError
+from lab.runtimes.settings import OFFICIAL_IMAGES
+
+PLATFORMS = ("linux/amd64", "linux/arm64")
+#: For one image: a list and the manifest of each of its platforms.
+RESPONSE_SECONDS = 60
+
+
+def check(settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield each official image with what is wrong with it, in a sentence (nothing when it can be pulled).
+
+    Asks the registries through the docker command; no engine needs to run. An image that is built here is left out.
+    Raises LabError when there is no docker command.
+    """
+    for name in OFFICIAL_IMAGES:
+        image = settings[name]
+        if not image.startswith("localhost/"):
+            problem = _problem(image)
+            yield image, f"{name}: {image} {problem}; set {name} in .env to a tag that exists." if problem else ""
+
+
+def _problem(image: str) -> str:
+    command = ["docker", "manifest", "inspect", image]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=RESPONSE_SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"could not be checked: its registry did not respond within {RESPONSE_SECONDS} s"
+    except OSError as error:
+        raise LabError(f"the docker command cannot be run ({error.strerror}): install Docker.") from error
+    if done.returncode != 0:
+        return f"was not found ({last_line(done.stderr)})"
+    platforms = [each["platform"] for each in json.loads(done.stdout).get("manifests", [])]
+    listed = {f"{platform['os']}/{platform['architecture']}" for platform in platforms}
+    missing = [platform for platform in PLATFORMS if platform not in listed]
+    return f"does not list {' and '.join(missing)}" if missing else ""

@@ -1,0 +1,431 @@
+"""The lab as containers, by Docker Compose."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from lab import console
+from lab.errors import LabError
+from lab.paths import LOGS, ROOT, STATE
+from lab.runtimes import ports, services
+from lab.runtimes.base import APP, READY_SECONDS, WITH_THE_LAB, Runtime, load_runs, run_locust
+from lab.runtimes.compose import engine, files, images
+from lab.runtimes.compose.engine import Compose, Container, docker
+from lab.runtimes.compose.inside import Inside
+from lab.runtimes.services import Part
+
+OWN = STATE / "compose"
+START_LOG = "compose.log"
+#: A start from nothing, on a slow machine.
+START_SECONDS = 240
+#: What runs once before the others and ends; the name is what is shown for it.
+ONE_SHOTS = {"prepare": "secrets and certificates", "migrate": "database, catalogue and static files"}
+KINDS = {
+    "official": "the official ones",
+    "debian": "built from Debian's packages",
+    "lookalike": "look-alikes of the official ones, built from Debian's packages",
+}
+#: What is always so in containers, whatever is set for the host runtime.
+FIXED = {
+    "APP_PORT": "8000",
+    "APP_METRICS_PORT": "8001",
+    "NGINX_STATUS_PORT": "8081",
+    "APP_STATS_PORT": "1717",
+    "EXPORTER_NGINX_PORT": "9113",
+    "EXPORTER_UWSGI_PORT": "9117",
+    "EXPORTER_ACCESS_LOG_PORT": "3903",
+    "EXPORTER_BLACKBOX_PORT": "9115",
+    "LAB_DATABASE_URL": "",
+    "LAB_CACHE_URL": "",
+}
+#: What is bound to the pod's loopback and not to the network of who watches.
+ON_LOOPBACK = ("APP_STATS_PORT", "NGINX_STATUS_PORT")
+
+
+def own_containers() -> dict[str, Container]:
+    """Return the containers of this checkout's lab by service."""
+    return {name: each for name, each in engine.containers().items() if each.checkout == str(ROOT)}
+
+
+def _kind_of(containers: Mapping[str, Container]) -> str:
+    """Return which images these containers have; ``official`` when there are none."""
+    image = containers["shop"].image if "shop" in containers else ""
+    if image.startswith(engine.LOOKALIKE):
+        return "lookalike"
+    return "debian" if image.startswith("localhost/") else "official"
+
+
+def _same_life(service: str, known: Mapping[str, Container], before: Mapping[str, Container]) -> bool:
+    """Say whether a service's container is the one that was there before, and was not started since."""
+    return service in known and service in before and known[service].life == before[service].life
+
+
+class ComposeRuntime(Runtime):
+    """The lab as containers of one engine. There is one of it on a machine: its names and networks are fixed."""
+
+    name = "compose"
+    ca_file = OWN / "ca.crt"
+    token_file = OWN / "lab-token"
+    running_settings = OWN / "settings.json"
+
+    def __init__(self, wanted: dict[str, str]) -> None:
+        self._not_here = [name for name in ("LAB_DATABASE_URL", "LAB_CACHE_URL") if wanted[name]]
+        super().__init__(wanted | FIXED)
+        self._inside = Inside()
+
+    @property
+    def provides(self) -> frozenset[str]:
+        return frozenset({"containers", "postgres", "redis"} | ({"grafana"} if self.kind == "official" else set()))
+
+    @property
+    def kind(self) -> str:
+        """Which images it runs, or would: ``official``, ``debian`` or ``lookalike``."""
+        if self.settings["IMAGES"] != "auto":
+            return self.settings["IMAGES"]
+        # It was started by Docker alone, or not yet.
+        return _kind_of(own_containers())
+
+    @property
+    def _compose(self) -> Compose:
+        return Compose(self.settings, self.kind)
+
+    def is_running(self) -> bool:
+        return any(container.state in ("running", "restarting") for container in own_containers().values())
+
+    def up(self) -> None:
+        with self._lock():
+            self._refuse_other_checkout()
+            if self._not_here:
+                raise LabError(
+                    f"{' and '.join(self._not_here)} cannot be chosen in containers, which bring their own: "
+                    "leave it out, or take RUNTIME=host."
+                )
+            if running := self._of_running_lab():
+                if self._wanted["IMAGES"] == "auto":
+                    self._wanted = self._wanted | {"IMAGES": running["IMAGES"]}
+                self._refuse_other_settings(running)
+                if not load_runs():
+                    self.end_stray_load()
+            else:
+                self.running_settings.unlink(missing_ok=True)
+            fresh = not self.is_running()
+            if fresh:
+                engine.refuse_limits(self._wanted, engine.info())
+                kind, why = images.choose(self._wanted)
+            else:
+                kind, why = _kind_of(own_containers()), "they run already"
+                if self._wanted["IMAGES"] not in ("auto", kind):
+                    raise LabError("the lab runs with another IMAGES: `make down` first, to start it with this one.")
+            console.console.print(f"Images: {KINDS[kind]}, because {why}.", soft_wrap=True)
+            self.settings = self._wanted | {"IMAGES": kind}
+            if fresh:
+                ports.refuse_taken(self.settings, self._published())
+            mounted = self._compose.mounted()
+            files.make_readable(path for paths in mounted.values() for path in paths)
+            images.make(self._compose, self.settings, kind)
+            try:
+                self._stop_changed(mounted)
+                self._mend_pod()
+                self._start()
+                self._remember_settings(SHOP_CONTAINER=self._container(services.part("shop")).id)
+            except BaseException:
+                if fresh:
+                    with contextlib.suppress(LabError):
+                        self._stop()
+                raise
+
+    def stop(self, part: Part) -> None:
+        with self._lock():
+            docker("stop", self._container(part).id)
+
+    def start(self, part: Part) -> None:
+        with self._lock():
+            docker("start", self._container(part).id)
+            # The network of the pod began anew under its members when it is `shop` that was started.
+            self._mend_pod()
+            with console.step(part.name):
+                self.wait(lambda: self._trouble(part, own_containers()), READY_SECONDS)
+
+    def reload(self, part: Part) -> None:
+        with self._lock():
+            docker("kill", "--signal", "HUP", self._container(part).id)
+
+    def certify(self, lifetime: timedelta | None) -> None:
+        command = ["prepare", "python", "-m", "lab.compose.prepare", *([str(lifetime.days)] if lifetime else [])]
+        self._compose.must("run", "--rm", "--no-deps", "--no-TTY", *command)
+        self.reload(services.part("nginx"))
+
+    def states(self) -> Iterator[tuple[Part, str, str]]:
+        known = own_containers()
+        # Docker alone may have started it, with an authority that is new.
+        with contextlib.suppress(LabError):
+            if "prepare" in known:
+                self._take_ca(known["prepare"])
+        for part in self.parts:
+            container = known.get(part.name)
+            state = container.state if container else "stopped"
+            yield part, container.health or state if state == "running" else state, self._trouble(part, known)
+
+    def answers(self, part: Part) -> str:
+        prepare = own_containers().get("prepare") if part.tls and not self.ca_file.exists() else None
+        if prepare:
+            with contextlib.suppress(LabError):
+                self._take_ca(prepare)
+        return super().answers(part)
+
+    def url(self, part: Part, path: str = "/") -> str:
+        if not part.page:
+            return ""
+        scheme = "https" if part.tls else "http"
+        return f"{scheme}://127.0.0.1:{self.settings[part.port]}{path}"
+
+    def read(self, part: Part, path: str, *, port: str = "") -> str:
+        port = port or part.port
+        host = "127.0.0.1" if port in ON_LOOPBACK else "shop-metrics"
+        return self._inside.get(f"http://{host}:{self.settings[port]}{path}")
+
+    def run(self, command: Sequence[str], part: Part = APP, **options) -> subprocess.CompletedProcess:
+        # Docker refuses a terminal for a command whose input or output is none.
+        shown = not options.keys() & {"stdin", "stdout", "capture_output"}
+        terminal = ["--tty"] if shown and sys.stdin.isatty() and sys.stdout.isatty() else []
+        container = self._container(part).id
+        return subprocess.run(["docker", "exec", "--interactive", *terminal, container, *command], **options)
+
+    def manage(self, *arguments: str) -> str:
+        command = ["exec", self._container(services.part("app")).id, "python", "manage.py", *arguments]
+        done = subprocess.run(["docker", *command], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            raise LabError(f"`manage.py {' '.join(arguments)}` failed: {console.last_line(done.stderr)}")
+        return done.stdout.strip()
+
+    def logs(self, wanted: Sequence[Part], *, lines: int, follow: bool) -> None:
+        if not own_containers():
+            raise LabError("nothing is logged yet: start the lab with `make up`.")
+        names = [part.name for part in wanted]
+        arguments = ["logs", "--tail", str(lines), *(["--follow"] if follow else []), *names]
+        command = self._compose.command(*arguments)
+        # As on the host.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        os.execvpe(command[0], command, self._compose.environment())
+
+    def shop(self, variables: Mapping[str, str], result: Path) -> int:
+        inner = f"/reports/{result.name}"
+        code = self._locust(variables | {"LAB_LOAD_RESULT": inner})
+        # There is none when the run could not begin.
+        read = self._one_off([], ["cat", inner], capture_output=True, text=True)
+        if read.returncode == 0:
+            result.write_text(read.stdout, encoding="utf-8")
+        return code
+
+    def end_stray_load(self) -> None:
+        found = engine.loads(ROOT)
+        # It may end by itself meanwhile.
+        with contextlib.suppress(LabError):
+            if found:
+                docker("stop", *found)
+
+    def shop_from_page(self, variables: Mapping[str, str]) -> int:
+        ports.refuse_taken(self.settings, ["LOCUST_PORT"])
+        port = self.settings["LOCUST_PORT"]
+        options = ["--publish", f"127.0.0.1:{port}:{port}"]
+        page = ["--web-host", "0.0.0.0", "--web-port", port]
+        return self._locust(variables, options, page)
+
+    def notes(self) -> list[tuple[str, str, str]]:
+        rows = super().notes()
+        if "grafana" in self.provides:
+            password = self._inner_file("grafana", "/run/secrets/grafana/admin-password")
+            return [*rows, ("Grafana's admin", password, "the password; whoever does not sign in may look")]
+        return [*rows, ("Grafana", "left out", "Debian has no package of it: IMAGES=official brings it")]
+
+    def _locust(
+        self, variables: Mapping[str, str], options: Sequence[str] = (), arguments: Sequence[str] = ("--headless",)
+    ) -> int:
+        # Its output passes through Docker's client, so it does not see a terminal itself.
+        terminal = {"LAB_LOAD_TERMINAL": "1"} if sys.stdout.isatty() else {}
+        given = [f"--env={name}={value}" for name, value in (variables | WITH_THE_LAB | terminal).items()]
+        command = ["locust", "--locustfile", "loadtest/locustfile.py", "--host", "https://shop:8443", *arguments]
+        return self._one_off([*given, *options], command, begin=run_locust)
+
+    def _one_off(self, options: Sequence[str], command: Sequence[str], begin=subprocess.run, **how):
+        whole = ["--profile", "load", "run", "--rm", "--no-deps", "--no-TTY", *options, "loadtest", *command]
+        return begin(self._compose.command(*whole), cwd=ROOT, env=self._compose.environment(), **how)
+
+    def _start(self) -> None:
+        """Have Compose start all of it, and show each part as it comes to work."""
+        before = own_containers()
+        starting = self._compose.start(START_LOG, "up", "--detach", "--no-build", "--remove-orphans")
+        try:
+            self._show_start(starting, before)
+        finally:
+            if starting.poll() is None:
+                engine.end(starting)
+        self._await_targets()
+
+    def _show_start(self, starting: subprocess.Popen, before: Mapping[str, Container]) -> None:
+        """Show each part as it comes to work, until Compose is done; raise LabError when it gives up or takes long."""
+        began = time.monotonic()
+        waiting = {**ONE_SHOTS, **{part.name: part.name for part in self.parts}}
+        with console.console.status("") as status:
+            while waiting or starting.poll() is None:
+                # In this order: what is seen once Compose has ended is what it left.
+                ended = starting.poll() is not None
+                known = own_containers()
+                for service, shown in list(waiting.items()):
+                    # What an earlier start left, and this one may yet make anew, says nothing of this one.
+                    if not ended and _same_life(service, known, before):
+                        continue
+                    if not self._is_waited_for(service, known):
+                        console.done(shown, time.monotonic() - began)
+                        del waiting[service]
+                        if service == "prepare":
+                            self._take_ca(known[service])
+                status.update(f"{', '.join(waiting.values())} …")
+                failed = starting.poll() not in (None, 0) or (ended and self._has_failed(known, before))
+                if failed or time.monotonic() - began > START_SECONDS:
+                    raise LabError(self._why_not_started(own_containers(), before, waiting))
+                time.sleep(0.2)
+
+    def _is_waited_for(self, service: str, known: Mapping[str, Container]) -> bool:
+        if service in ONE_SHOTS:
+            container = known.get(service)
+            return not container or container.state != "exited" or container.exit_code != 0
+        return bool(self._trouble(services.part(service), known))
+
+    @staticmethod
+    def _has_failed(known: Mapping[str, Container], before: Mapping[str, Container]) -> list[Container]:
+        """Return the services that ran once in this start without success; Compose tells only who has yet to wait."""
+        ran = [known[name] for name in ONE_SHOTS if name in known and not _same_life(name, known, before)]
+        return [container for container in ran if container.state == "exited" and container.exit_code != 0]
+
+    def _why_not_started(
+        self, known: Mapping[str, Container], before: Mapping[str, Container], waiting: Iterable[str]
+    ) -> str:
+        failed = self._has_failed(known, before)
+        ended = [container for container in known.values() if container.state in ("exited", "restarting")]
+        sick = [container for container in known.values() if container.health == "unhealthy"]
+        for container in [*failed, *ended, *sick]:
+            if container.service in ONE_SHOTS and container not in failed:
+                continue
+            # Kept, because a start that fails leaves no container behind.
+            log = LOGS / f"compose-{container.service}.log"
+            with log.open("w") as file:
+                subprocess.run(["docker", "logs", "--tail", "1000", container.id], stdout=file, stderr=file)
+            said = console.last_line(log.read_text(errors="replace"))
+            return f"{container.service} does not start; it said last: {said} (all of it: {log})."
+        for name in waiting:
+            if name not in ONE_SHOTS and (trouble := self._trouble(services.part(name), known)):
+                return f"{name} does not start: {trouble} (`make logs S={name}` shows what it said)."
+        log = LOGS / START_LOG
+        return f"the lab does not start: {console.last_line(log.read_text(errors='replace'))} (all of it: {log})."
+
+    def _trouble(self, part: Part, known: Mapping[str, Container]) -> str:
+        container = known.get(part.name)
+        if not container or container.state != "running":
+            return "not running"
+        if self._has_lost_network(container, known):
+            return "has lost the pod's network: `make up` mends it"
+        if container.health == "starting":
+            return "not healthy yet"
+        if container.health == "unhealthy":
+            return f"unhealthy: {container.last_check[:200] or 'its check failed'}"
+        return self.answers(part)
+
+    @staticmethod
+    def _has_lost_network(container: Container, known: Mapping[str, Container]) -> bool:
+        """Say whether the pod's network ended, and began anew, under a member of it that still runs."""
+        if not container.network_of:
+            return False
+        shop = known.get("shop")
+        return not shop or shop.id != container.network_of or shop.started_at > container.started_at
+
+    @staticmethod
+    def _stop_changed(mounted: Mapping[str, Sequence[Path]]) -> None:
+        """Stop the services whose mounted files have changed since they were started; Compose starts them in its order.
+
+        A container keeps the file that it was started with when another one takes its place, as after `git pull`.
+        """
+        stale = {
+            name: container.id
+            for name, container in own_containers().items()
+            if container.state == "running" and files.changed_at(mounted.get(name, ())) > container.started
+        }
+        if stale:
+            with console.step(f"stopped, since their files changed: {', '.join(stale)}"):
+                docker("stop", *stale.values())
+
+    def _mend_pod(self) -> None:
+        """Give back their network to members of the pod that lost it; neither Compose nor a restart policy does."""
+        known = own_containers()
+        shop = known.get("shop")
+        if not shop:
+            return
+        # Those of a container that is gone Compose itself makes anew.
+        members = [container for container in known.values() if container.network_of == shop.id]
+        if shop.state != "running":
+            docker("start", shop.id)
+            known = own_containers()
+        stale = [
+            container.id
+            for container in members
+            if container.state in ("running", "restarting") and self._has_lost_network(container, known)
+        ]
+        if stale:
+            with console.step("the pod's network given back"):
+                docker("restart", *stale)
+
+    def _take_ca(self, prepare: Container) -> None:
+        """Copy the certificate of the lab's authority out, for browsers and curl, and what the lab itself asks with."""
+        OWN.mkdir(parents=True, exist_ok=True)
+        OWN.chmod(0o700)
+        docker("cp", f"{prepare.id}:/volumes/ca/ca.crt", str(self.ca_file))
+        docker("cp", f"{prepare.id}:/volumes/loadtest-secrets/lab-token", str(self.token_file))
+
+    def _inner_file(self, service: str, path: str) -> str:
+        return docker("exec", self._container(services.part(service)).id, "cat", path).stdout.strip()
+
+    def _container(self, part: Part) -> Container:
+        self.require_running()
+        container = own_containers().get(part.name)
+        if not container:
+            raise LabError(f"{part.name} has no container: `make up` makes it.")
+        return container
+
+    def _published(self) -> list[str]:
+        return [*(part.port for part in self.parts if part.page), "SHOP_HTTP_PORT"]
+
+    def _refuse_other_checkout(self) -> None:
+        for container in engine.containers().values():
+            if container.checkout != str(ROOT):
+                raise LabError(
+                    "the lab of another checkout is in this engine: stop it with `make down RUNTIME=compose` in "
+                    f"{container.checkout}."
+                )
+
+    def _stop(self) -> None:
+        self._refuse_other_checkout()
+        self.end_stray_load()
+        self.running_settings.unlink(missing_ok=True)
+        self._inside.close()
+        self._compose.must("--profile", "load", "down", "--remove-orphans")
+
+    def _of_running_lab(self) -> dict[str, str] | None:
+        """Return the settings of the lab that runs, if it is the one that was started with them and not a later one."""
+        settings = super()._of_running_lab()
+        shop = own_containers().get("shop") if settings else None
+        return settings if shop and settings.pop("SHOP_CONTAINER", None) == shop.id else None
+
+    def _remove_data(self) -> None:
+        label = f"label={engine.LABEL}.project={engine.PROJECT}"
+        volumes = docker("volume", "ls", "--quiet", "--filter", label).stdout.split()
+        if volumes:
+            docker("volume", "rm", *volumes)
+        for folder in (OWN, STATE / "logs", STATE / "reports"):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,244 @@
+"""What must stand before the first process of the host runtime starts: files, certificates, database, static files."""
+
+import hashlib
+import os
+import secrets
+import shutil
+import subprocess
+import sysconfig
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from string import Template
+from urllib.parse import quote
+
+from lab import console
+from lab.errors import LabError
+from lab.paths import LOGS, ROOT, STATE, VENV, write_file
+from lab.runtimes import certificates
+from lab.runtimes.environment import for_services
+from lab.runtimes.host.programs import UNPACKED
+
+NGINX = STATE / "nginx"
+PROMETHEUS = STATE / "prometheus"
+SECRET_KEY_FILE = STATE / "secrets" / "django-secret-key"
+TOKEN_FILE = STATE / "secrets" / "lab-token"
+#: The memory file system, and what is there where logind runs.
+MEMORY = Path("/dev/shm")
+LOGIND = Path("/run/systemd/users")
+#: logind empties the memory file system of no user up to this one.
+LAST_SYSTEM_USER = 999
+#: The metric files of the most workers that may be (tests/config/test_extremes.py).
+METRICS_BYTES = 128 * 1024 * 1024
+#: Where alertmanager.yml has the receiver.
+RECEIVER_IN_CONTAINERS = "http://receiver:8095/"
+#: What follows the flags of `listen` for HTTP/2: from NGINX 1.25.1 on, and before.
+HTTP2 = ("; http2 on; include http2.conf", " http2; include http2.conf")
+#: What the processes read of the checkout, or are started from.
+SOURCES = ("alertmanager", "app", "exporters", "host", "nginx", "prometheus")
+
+
+def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> dict[str, str]:
+    """Return the environment of every process of the lab.
+
+    ``LAB`` is in it with the path of this checkout's state, by which `make down` recognizes what is its own.
+    """
+    chosen = {name: value for name, value in settings.items() if value}
+    database = STATE / "data" / "shop.sqlite3"
+    return {
+        **for_services(),
+        "PATH": os.pathsep.join(
+            (str(STATE / "venv" / "bin"), os.environ.get("PATH", os.defpath), str(UNPACKED / "usr" / "bin"))
+        ),
+        "ROOT": str(ROOT),
+        "LAB": str(STATE),
+        # Prefixed, because NGINX takes a variable of its own name for a list of sockets to inherit.
+        **{f"PROGRAM_{name.upper().replace('-', '_')}": str(path) for name, path in programs.items()},
+        # As root NGINX would give its workers to nobody, who may not be let into the checkout's folder.
+        "NGINX_USER": "user root;" if os.getuid() == 0 else "",
+        # uWSGI ignores the locale when it looks for its Python's packages: in a path with an ü it would find none.
+        "PYTHONPATH": sysconfig.get_path("purelib", vars={"base": str(VENV)}),
+        # A program in Go would take threads and memory for each core of a large machine.
+        "GOMAXPROCS": "2",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "SECRET_KEY_FILE": str(SECRET_KEY_FILE),
+        "LAB_TOKEN_FILE": str(TOKEN_FILE),
+        "DATABASE_URL": settings["LAB_DATABASE_URL"] or f"sqlite:///{quote(str(database))}",
+        "CACHE_URL": settings["LAB_CACHE_URL"] or "locmem://",
+        "STATIC_ROOT": str(NGINX / "static"),
+        # A browser keeps HSTS by name, for every port: on localhost it would break http://localhost:9090.
+        "HSTS_SECONDS": "0",
+        "PROMETHEUS_MULTIPROC_DIR": str(multiprocess_directory()),
+        "APP_FIFO": str(STATE / "run" / "uwsgi.fifo"),
+        **chosen,
+    }
+
+
+def multiprocess_directory() -> Path:
+    """Return the folder of the workers' metric files: in memory where they are safe there, else on disk.
+
+    Once it is made it stays the one, whatever becomes of the memory.
+    """
+    in_memory, on_disk = multiprocess_directories()
+    if in_memory.exists() or (not on_disk.exists() and memory_is_safe()):
+        return in_memory
+    return on_disk
+
+
+def multiprocess_directories() -> tuple[Path, Path]:
+    """Return where the workers' metric files may be: in memory, and on disk."""
+    name = f"pomar-{hashlib.sha256(os.fsencode(STATE)).hexdigest()[:12]}"
+    return MEMORY / name, STATE / "run" / "metrics"
+
+
+def memory_is_safe() -> bool:
+    """Say whether files in the memory file system outlive the user's session, and have room.
+
+    When the last session of an ordinary user ends, logind empties it (RemoveIPC in logind.conf, on by default). A
+    worker that finds no room for a page of a mapped file is killed by SIGBUS.
+    """
+    if LOGIND.exists() and os.getuid() > LAST_SYSTEM_USER:
+        return False
+    try:
+        return os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= METRICS_BYTES
+    except OSError:
+        return False
+
+
+def sources_digest() -> str:
+    """Return a digest of the checkout's files that the processes use; it differs once one of them has changed."""
+    digest = hashlib.sha256()
+    for path in sorted(path for folder in SOURCES for path in (ROOT / folder).rglob("*")):
+        if path.is_file() and path.suffix != ".pyc":
+            digest.update(f"{path.relative_to(ROOT)}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def make_files(settings: Mapping[str, str], environment: Mapping[str, str]) -> None:
+    """Write or renew all that the processes read: directories, links, rendered files, the secret key, certificates.
+
+    ``environment`` is that of the processes.
+    """
+    for directory in (
+        *(NGINX / name for name in ("conf", "logs", "made", "run", "static", "tmp")),
+        *(STATE / name for name in ("alertmanager", "data", "pushgateway", "receiver", "run")),
+        PROMETHEUS / "targets",
+        PROMETHEUS / "drill",
+        LOGS,
+    ):
+        directory.mkdir(parents=True, exist_ok=True)
+    # A drill that was killed has left a rule there with which Prometheus does not start.
+    for file in (PROMETHEUS / "drill").iterdir():
+        file.unlink()
+    make_secrets()
+    hosts = settings["SHOP_HOSTS"].split(",")
+    for sentence in certificates.ensure(STATE / "tls", hosts).done:
+        console.console.print(f"    {sentence}", soft_wrap=True)
+
+    _link_all(ROOT / "nginx", NGINX / "conf")
+    for name in ("shop.crt", "shop.key"):
+        _link(STATE / "tls" / name, NGINX / "made" / name)
+    write_file(NGINX / "made" / "lab-token.conf", f"{TOKEN_FILE.read_text()} right;\n", 0o600)
+    listen = {
+        **settings,
+        "LISTEN_ADDRESS": "127.0.0.1",
+        "SHOP_HTTPS_AUTHORITY_PORT": f":{settings['SHOP_HTTPS_PORT']}",
+        "SHOP_HOSTS": " ".join(hosts),
+    }
+    main = f"daemon off; {environment['NGINX_USER']}"
+    write_listen_conf(NGINX, listen, [environment["PROGRAM_NGINX"], "-g", main], env=dict(environment))
+
+    _link(ROOT / "prometheus" / "prometheus.yml", PROMETHEUS / "prometheus.yml")
+    _link(ROOT / "prometheus" / "rules", PROMETHEUS / "rules")
+    _render(ROOT / "prometheus" / "targets" / "host.yaml", PROMETHEUS / "targets" / "lab.yaml", settings)
+    (STATE / "alertmanager" / "alertmanager.yml").write_text(alertmanager_yml(settings))
+
+
+def write_listen_conf(prefix: Path, values: Mapping[str, str], nginx: Sequence[str], **options) -> None:
+    """Render where NGINX listens, with HTTP/2 if this NGINX accepts nginx/http2.conf, which it is asked with ``-t``."""
+    test = [*nginx, "-t", "-e", "stderr", "-p", f"{prefix}/", "-c", "conf/nginx.conf"]
+    for http2 in (*HTTP2, ""):
+        target = prefix / "made" / "listen.conf"
+        _render(ROOT / "nginx" / "listen.conf.template", target, {**values, "HTTP2": http2})
+        if http2 and subprocess.run(test, stdin=subprocess.DEVNULL, capture_output=True, **options).returncode == 0:
+            return
+
+
+def alertmanager_yml(settings: Mapping[str, str]) -> str:
+    """Return Alertmanager's configuration with the receiver's address on this machine."""
+    # Alertmanager's own templates may have a $: this is no Template.
+    text = (ROOT / "alertmanager" / "alertmanager.yml").read_text()
+    return text.replace(RECEIVER_IN_CONTAINERS, f"http://127.0.0.1:{settings['RECEIVER_PORT']}/")
+
+
+def make_secrets() -> None:
+    """Make the shop's secret key, and the token by which the lab's own load is known, the first time."""
+    for file, value in ((SECRET_KEY_FILE, secrets.token_urlsafe(64)), (TOKEN_FILE, secrets.token_hex(16))):
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not file.exists():
+            write_file(file, value, 0o600)
+
+
+def make_shop(environment: Mapping[str, str]) -> None:
+    """Migrate the database, seed the catalogue and collect the static files. All three change nothing when done before.
+
+    Raises LabError with the reason when one of them fails.
+    """
+    for command in (["migrate", "--no-input"], ["seed_catalogue"], ["collectstatic", "--no-input"]):
+        manage(environment, *command)
+
+
+def manage(environment: Mapping[str, str], *arguments: str) -> str:
+    """Run a management command of the shop and return what it printed; raises LabError with its last line."""
+    done = subprocess.run(
+        ["python", "manage.py", *arguments],
+        cwd=ROOT / "app",
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
+        raise LabError(f"`manage.py {' '.join(arguments)}` failed: {lines[-1]}")
+    return done.stdout.strip()
+
+
+def remove_data() -> None:
+    """Remove all that the lab has gathered or made, but for what it downloaded."""
+    for name in (
+        "alertmanager",
+        "data",
+        "logs",
+        "nginx",
+        "prometheus",
+        "pushgateway",
+        "receiver",
+        "reports",
+        "run",
+        "secrets",
+        "tls",
+    ):
+        shutil.rmtree(STATE / name, ignore_errors=True)
+
+
+def _render(template: Path, target: Path, values: Mapping[str, str]) -> None:
+    target.write_text(Template(template.read_text()).substitute(values))
+
+
+def _link(source: Path, target: Path) -> None:
+    if target.is_symlink() and target.readlink() == source:
+        return
+    if target.is_symlink() or target.exists():
+        target.unlink()
+    target.symlink_to(source)
+
+
+def _link_all(source: Path, target: Path) -> None:
+    for stale in target.iterdir():
+        if stale.is_symlink():
+            stale.unlink()
+    for path in source.iterdir():
+        _link(path, target / path.name)

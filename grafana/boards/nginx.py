@@ -1,9 +1,10 @@
 """NGINX: what it was asked for, how it answered and how soon, and its connections."""
 
 from grafana.boards.dashboard import Dashboard, Row
+from grafana.boards.objectives import Objective, Objectives, percent, percentile, red_line, too_many_bad, too_slow
 from grafana.boards.panels import UP_OR_DOWN, Panel, heatmap, stat, timeseries
 from grafana.boards.queries import Query, or_zero, quantile, quantiles
-from grafana.boards.thresholds import LATENCY_OBJECTIVE_SECONDS, NEUTRAL, NONE_IS_GOOD, SHARE_OF_ERRORS, SLOW, UP
+from grafana.boards.thresholds import NEUTRAL, NONE_IS_GOOD, UP
 
 RESPONSES = "nginx_http_responses_total{$selector}"
 DURATIONS = "nginx_http_request_duration_seconds_bucket{$selector}"
@@ -16,7 +17,6 @@ SHARE_OF_5XX = Query(
     or_zero('sum(rate(nginx_http_responses_total{$selector,status=~"5.."}[$__rate_interval]))', ALL_RESPONSES)
     + f" / ({ALL_RESPONSES} > 0)"
 )
-P95 = Query(quantile(0.95, DURATIONS))
 OPEN = Query("sum(nginx_connections_active{$selector})")
 NOT_HANDLED = Query(
     "sum(increase(nginx_connections_accepted{$selector}[$__range]))"
@@ -54,7 +54,7 @@ UNPARSED = Query("sum(increase(nginx_access_log_unparsed_lines_total{$selector}[
 LOG_AGE = Query("time() - min(nginx_access_log_start_time_seconds{$selector})", instant=True)
 
 
-def build() -> Dashboard:
+def build(objectives: Objectives) -> Dashboard:
     """Return the dashboard."""
     return Dashboard(
         uid="pomar-nginx",
@@ -62,9 +62,28 @@ def build() -> Dashboard:
         description="The first tier that a visitor meets: what it was asked for, how it answered and how soon.",
         of='{__name__=~"nginx_up|nginx_http_responses_total"}',
         rows=(
-            Row("Now", (reached(), request_rate(), share_of_5xx(), p95(), open_connections(), connections_dropped())),
+            Row(
+                "Now",
+                (
+                    reached(),
+                    request_rate(),
+                    share_of_5xx(objectives.availability),
+                    slowest(objectives.latency),
+                    open_connections(),
+                    connections_dropped(),
+                ),
+            ),
             Row("Requests", (by_route(), by_status(), by_method(), refused(), passed_on(), of_the_load())),
-            Row("Time", (time_to_answer(), time_in_uwsgi(), p95_by_route(), all_times(), all_times_in_uwsgi())),
+            Row(
+                "Time",
+                (
+                    time_to_answer(objectives.latency),
+                    time_in_uwsgi(objectives.latency),
+                    p95_by_route(),
+                    all_times(),
+                    all_times_in_uwsgi(),
+                ),
+            ),
             Row(
                 "Connections and bytes",
                 (
@@ -97,24 +116,24 @@ def request_rate() -> Panel:
     return stat("Requests", "reqps", "All that visitors ask for, static files included.", REQUESTS)
 
 
-def share_of_5xx() -> Panel:
+def share_of_5xx(objective: Objective) -> Panel:
     return stat(
         "5xx",
         "percentunit",
-        "Share of answers of 500 and above. Good is 0; from 0.1% the objective is being spent.",
+        f"Share of answers of 500 and above. Good is 0; from {percent(objective.budget)} the objective is being spent.",
         SHARE_OF_5XX,
-        thresholds=SHARE_OF_ERRORS,
+        thresholds=too_many_bad(objective),
         runbook="ServerErrors",
     )
 
 
-def p95() -> Panel:
+def slowest(objective: Objective) -> Panel:
     return stat(
-        "p95",
+        percentile(objective),
         "s",
-        f"What 95 of 100 visitors wait at most. Good is well below the objective of {LATENCY_OBJECTIVE_SECONDS} s.",
-        P95,
-        thresholds=((None, "green"), (LATENCY_OBJECTIVE_SECONDS, "red")),
+        f"What {objective.share} visitors wait at most. Good is well below the objective of {objective.within:g} s.",
+        Query(quantile(objective.target, DURATIONS)),
+        thresholds=too_slow(objective),
         runbook="UpstreamSlow",
     )
 
@@ -210,24 +229,24 @@ def of_the_load() -> Panel:
     )
 
 
-def time_to_answer() -> Panel:
+def time_to_answer(objective: Objective) -> Panel:
     return timeseries(
         "Time to answer",
         "s",
         "From the first byte of a request to the last of its answer, static files included.",
         *quantiles(DURATIONS),
-        thresholds=SLOW,
+        thresholds=red_line(objective),
     )
 
 
-def time_in_uwsgi() -> Panel:
+def time_in_uwsgi(objective: Objective) -> Panel:
     return timeseries(
         "Of it, time in uWSGI",
         "s",
         "How long uWSGI took to answer, waiting for a worker included. When this is short and the whole is long,"
         " it is NGINX or the visitor's line.",
         *quantiles(UPSTREAM_DURATIONS),
-        thresholds=SLOW,
+        thresholds=red_line(objective),
         runbook="UpstreamSlow",
     )
 

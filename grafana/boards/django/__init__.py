@@ -2,9 +2,10 @@
 
 from grafana.boards.dashboard import Dashboard, Row
 from grafana.boards.django import cache, database, exceptions, models, requests, responses, views
+from grafana.boards.objectives import Objectives
 
 
-def build() -> Dashboard:
+def build(objectives: Objectives) -> Dashboard:
     """Return the dashboard."""
     return Dashboard(
         uid="pomar-django",
@@ -16,8 +17,8 @@ def build() -> Dashboard:
                 "Now",
                 (
                     requests.rate(),
-                    requests.share_of_5xx(),
-                    requests.p95(),
+                    requests.share_of_5xx(objectives.availability),
+                    requests.slowest(objectives.latency),
                     database.statements_a_request(),
                     cache.hit_ratio(),
                     models.unapplied_migrations(),
@@ -25,7 +26,12 @@ def build() -> Dashboard:
             ),
             Row(
                 "The whole of Django",
-                (requests.requests_and_responses(), requests.in_flight(), requests.time(), requests.all_times()),
+                (
+                    requests.requests_and_responses(),
+                    requests.in_flight(),
+                    requests.time(objectives.latency),
+                    requests.all_times(),
+                ),
             ),
             Row(
                 "By view",
@@ -36,7 +42,7 @@ def build() -> Dashboard:
                     views.refused(),
                     views.mean_time(),
                     views.not_ended(),
-                    views.each_view(),
+                    views.each_view(objectives.availability),
                 ),
             ),
             Row(

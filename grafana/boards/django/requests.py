@@ -1,8 +1,8 @@
 """All requests, from before all middlewares to after them."""
 
+from grafana.boards.objectives import Objective, percent, percentile, red_line, too_many_bad, too_slow
 from grafana.boards.panels import Panel, heatmap, stat, timeseries
 from grafana.boards.queries import Query, or_zero, quantile, quantiles
-from grafana.boards.thresholds import LATENCY_OBJECTIVE_SECONDS, SHARE_OF_ERRORS, SLOW
 
 # The whole of Django, from before all middlewares to after them.
 REACHED = "sum(rate(django_http_requests_before_middlewares_total{$selector}[$__rate_interval]))"
@@ -18,7 +18,6 @@ NOT_ANSWERED = Query(
 ANSWERED = "rate(django_http_responses_total_by_status_view_method_total{$selector}[$__rate_interval])"
 FAILED = 'rate(django_http_responses_total_by_status_view_method_total{$selector,status=~"5.."}[$__rate_interval])'
 
-P95 = Query(quantile(0.95, WHOLE))
 SHARE_OF_5XX = Query(f"{or_zero(f'sum({FAILED})', f'sum({ANSWERED})')} / (sum({ANSWERED}) > 0)")
 
 
@@ -31,24 +30,25 @@ def rate() -> Panel:
     )
 
 
-def share_of_5xx() -> Panel:
+def share_of_5xx(objective: Objective) -> Panel:
     return stat(
         "5xx",
         "percentunit",
-        "Share of responses of 500 and above. Good is 0; from 0.1% the objective is being spent.",
+        "Share of responses of 500 and above. Good is 0; from"
+        f" {percent(objective.budget)} the objective is being spent.",
         SHARE_OF_5XX,
-        thresholds=SHARE_OF_ERRORS,
+        thresholds=too_many_bad(objective),
     )
 
 
-def p95() -> Panel:
+def slowest(objective: Objective) -> Panel:
     return stat(
-        "p95",
+        percentile(objective),
         "s",
-        "95 of 100 requests take no longer in Django, middlewares included. Good is well below"
-        f" {LATENCY_OBJECTIVE_SECONDS} s.",
-        P95,
-        thresholds=((None, "green"), (LATENCY_OBJECTIVE_SECONDS, "red")),
+        f"{objective.share} requests take no longer in Django, middlewares included. Good is well below"
+        f" {objective.within:g} s.",
+        Query(quantile(objective.target, WHOLE)),
+        thresholds=too_slow(objective),
     )
 
 
@@ -75,13 +75,13 @@ def in_flight() -> Panel:
     )
 
 
-def time() -> Panel:
+def time(objective: Objective) -> Panel:
     return timeseries(
         "Time of a request",
         "s",
         "Middlewares, database and cache included, waiting for a worker not. Good is a p95 well below the red line.",
         *quantiles(WHOLE),
-        thresholds=SLOW,
+        thresholds=red_line(objective),
         width=6,
     )
 

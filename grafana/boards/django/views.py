@@ -1,9 +1,9 @@
 """Requests by view."""
 
 from grafana.boards.django.requests import ANSWERED, FAILED, REACHED
+from grafana.boards.objectives import Objective, too_many_bad
 from grafana.boards.panels import Column, Panel, table, timeseries
 from grafana.boards.queries import Query, or_none, or_zero, quantile
-from grafana.boards.thresholds import SHARE_OF_ERRORS
 
 REFUSED = 'rate(django_http_responses_total_by_status_view_method_total{$selector,status=~"4.."}[$__rate_interval])'
 IN_VIEW = "django_http_requests_latency_seconds_by_view_method_bucket{$selector}"
@@ -104,7 +104,7 @@ def not_ended() -> Panel:
     )
 
 
-def each_view() -> Panel:
+def each_view(objective: Objective) -> Panel:
     return table(
         "Each view",
         "Over the time shown. The view with the most time in all is the one that is worth making faster.",
@@ -112,7 +112,7 @@ def each_view() -> Panel:
             Column("view", "View"),
             Column("#A", "Responses", unit="short"),
             Column("#B", "4xx", unit="percentunit"),
-            Column("#C", "5xx", unit="percentunit", thresholds=SHARE_OF_ERRORS),
+            Column("#C", "5xx", unit="percentunit", thresholds=too_many_bad(objective)),
             Column("#D", "Mean time", unit="s"),
             Column("#E", "Time in all", unit="s"),
         ),

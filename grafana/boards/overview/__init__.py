@@ -1,10 +1,11 @@
 """The whole way of a request: the promise to visitors, and each tier's traffic, errors, time and saturation."""
 
 from grafana.boards.dashboard import Dashboard, Row
+from grafana.boards.objectives import Objectives
 from grafana.boards.overview import cache, database, django, nginx, outside, promise, uwsgi
 
 
-def build() -> Dashboard:
+def build(objectives: Objectives) -> Dashboard:
     """Return the dashboard."""
     return Dashboard(
         uid="pomar-overview",
@@ -16,17 +17,17 @@ def build() -> Dashboard:
                 "The promise",
                 (
                     promise.outside(),
-                    promise.availability(),
-                    promise.error_budget(),
-                    promise.in_time(),
+                    promise.availability(objectives.availability),
+                    promise.error_budget(objectives.availability),
+                    promise.in_time(objectives.latency),
                     promise.orders(),
                     promise.alerts_firing(),
                     promise.what_is_firing(),
                 ),
             ),
-            Row("NGINX", (nginx.traffic(), nginx.errors(), nginx.time(), nginx.saturation())),
+            Row("NGINX", (nginx.traffic(), nginx.errors(), nginx.time(objectives.latency), nginx.saturation())),
             Row("uWSGI", (uwsgi.traffic(), uwsgi.errors(), uwsgi.time(), uwsgi.saturation())),
-            Row("Django", (django.traffic(), django.errors(), django.time(), django.saturation())),
+            Row("Django", (django.traffic(), django.errors(), django.time(objectives.latency), django.saturation())),
             Row("Database", (database.traffic(), database.errors(), database.time(), database.saturation())),
             Row("Cache", (cache.traffic(), cache.errors(), cache.time(), cache.saturation())),
             Row(

@@ -1,8 +1,8 @@
 """Django's traffic, errors, time and saturation."""
 
+from grafana.boards.objectives import Objective, red_line
 from grafana.boards.panels import LIMIT, Panel, timeseries
 from grafana.boards.queries import Query, or_none, quantiles
-from grafana.boards.thresholds import SLOW
 
 REQUESTS_IN_DJANGO = "sum(rate(django_http_requests_before_middlewares_total{$selector}[$__rate_interval]))"
 
@@ -47,13 +47,13 @@ def errors() -> Panel:
     )
 
 
-def time() -> Panel:
+def time(objective: Objective) -> Panel:
     return timeseries(
         "Django time",
         "s",
         "A whole request in Django, middlewares included, the database and the cache as well.",
         *quantiles(IN_DJANGO),
-        thresholds=SLOW,
+        thresholds=red_line(objective),
         width=6,
     )
 

@@ -1,8 +1,8 @@
 """NGINX's traffic, errors, time and saturation."""
 
+from grafana.boards.objectives import Objective, red_line
 from grafana.boards.panels import Panel, timeseries
 from grafana.boards.queries import Query, or_zero, quantiles
-from grafana.boards.thresholds import SLOW
 
 ANSWERS = "sum(rate(nginx_http_responses_total{$selector}[$__rate_interval]))"
 PASSED_ON = "sum(rate(nginx_http_upstream_requests_total{$selector}[$__rate_interval]))"
@@ -38,14 +38,14 @@ def errors() -> Panel:
     )
 
 
-def time() -> Panel:
+def time(objective: Objective) -> Panel:
     return timeseries(
         "NGINX time",
         "s",
         "What visitors wait, static files included. Good is a p95 well below the red line. Compare with the times"
         " below to see where it is spent.",
         *quantiles("nginx_http_request_duration_seconds_bucket{$selector}"),
-        thresholds=SLOW,
+        thresholds=red_line(objective),
         width=6,
     )
 

@@ -1,26 +1,12 @@
 """The promise to visitors, and whether it is kept."""
 
+from grafana.boards.objectives import Objective, budget_left, enough_good, good_share, percent
 from grafana.boards.overview.django import REQUESTS_IN_DJANGO
 from grafana.boards.panels import UP_OR_DOWN, Column, Panel, stat, table
 from grafana.boards.queries import Query, or_zero
-from grafana.boards.thresholds import AVAILABILITY_OBJECTIVE, LATENCY_OBJECTIVE_SECONDS, NONE_IS_GOOD, UP
+from grafana.boards.thresholds import NONE_IS_GOOD, UP
 
-#: The share of answers that must be there within the latency objective.
-IN_TIME_OBJECTIVE = 0.95
-
-# The promise, without what NGINX refuses or redirects to HTTPS, which never asks the shop. The probe counts as a
-# visitor, so that an outage is seen when nobody else is there.
-VISITORS = '$selector,route!~"refused|redirect"'
-ASKED = f"sum(increase(nginx_http_responses_total{{{VISITORS}}}[$__range]))"
-FAILED = or_zero(f'sum(increase(nginx_http_responses_total{{{VISITORS},status=~"5.."}}[$__range]))', ASKED)
 OUTSIDE = Query("min(probe_success{$selector})")
-AVAILABILITY = Query(f"1 - {FAILED} / ({ASKED} > 0)", instant=True)
-BUDGET_LEFT = Query(f"1 - {FAILED} / ({ASKED} > 0) / (1 - {AVAILABILITY_OBJECTIVE})", instant=True)
-IN_TIME = Query(
-    f'sum(increase(nginx_http_request_duration_seconds_bucket{{{VISITORS},le="{LATENCY_OBJECTIVE_SECONDS}"}}[$__range]))'
-    f" / (sum(increase(nginx_http_request_duration_seconds_count{{{VISITORS}}}[$__range])) > 0)",
-    instant=True,
-)
 ORDERS = Query(
     "60 * " + or_zero('sum(rate(pomar_orders_total{$selector,outcome="placed"}[$__rate_interval]))', REQUESTS_IN_DJANGO)
 )
@@ -45,39 +31,39 @@ def outside() -> Panel:
     )
 
 
-def availability() -> Panel:
+def availability(objective: Objective) -> Panel:
     return stat(
         "Availability",
         "percentunit",
         "Share of visitors' requests without a 5xx, in the time shown. The objective is"
-        f" {AVAILABILITY_OBJECTIVE:.1%}. What never reached NGINX is not in it.",
-        AVAILABILITY,
-        thresholds=((None, "red"), (AVAILABILITY_OBJECTIVE, "green")),
+        f" {percent(objective.target)}. What never reached NGINX is not in it.",
+        Query(good_share(objective), instant=True),
+        thresholds=enough_good(objective),
         sparkline=False,
         decimals=3,
     )
 
 
-def error_budget() -> Panel:
+def error_budget(objective: Objective) -> Panel:
     return stat(
         "Error budget left",
         "percentunit",
-        "Of the errors that the objective allows in the time shown. 100% is none spent; below 0 the promise is broken.",
-        BUDGET_LEFT,
+        "Of the errors that the objective allows in its period. 100% is none spent; below 0 the promise is broken.",
+        Query(budget_left(objective), instant=True),
         thresholds=((None, "red"), (0, "orange"), (0.25, "green")),
         sparkline=False,
         runbook="ErrorBudgetBurn",
     )
 
 
-def in_time() -> Panel:
+def in_time(objective: Objective) -> Panel:
     return stat(
-        f"Answered in {LATENCY_OBJECTIVE_SECONDS} s",
+        f"Answered in {objective.within:g} s",
         "percentunit",
-        f"Share of visitors' requests answered within {LATENCY_OBJECTIVE_SECONDS} s, in the time shown."
-        f" The objective is {IN_TIME_OBJECTIVE:.0%}.",
-        IN_TIME,
-        thresholds=((None, "red"), (IN_TIME_OBJECTIVE, "green")),
+        f"Share of visitors' pages answered within {objective.within:g} s, in the time shown."
+        f" The objective is {percent(objective.target)}.",
+        Query(good_share(objective), instant=True),
+        thresholds=enough_good(objective),
         sparkline=False,
         decimals=2,
     )

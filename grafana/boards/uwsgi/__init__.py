@@ -1,10 +1,11 @@
 """uWSGI: how busy its workers are and who waits for one, how long they take, how they die, and what they cost."""
 
 from grafana.boards.dashboard import Dashboard, Row
+from grafana.boards.objectives import Objectives
 from grafana.boards.uwsgi import exporter, requests, resources, restarts, workers
 
 
-def build() -> Dashboard:
+def build(objectives: Objectives) -> Dashboard:
     """Return the dashboard."""
     return Dashboard(
         uid="pomar-uwsgi",
@@ -20,7 +21,7 @@ def build() -> Dashboard:
                     workers.share_busy(),
                     workers.waiting(),
                     requests.rate(),
-                    requests.mean_time(),
+                    requests.mean_time(objectives.latency),
                     restarts.killed(),
                 ),
             ),

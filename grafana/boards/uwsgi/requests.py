@@ -1,8 +1,8 @@
 """What the workers serve: requests, their time, and bytes."""
 
+from grafana.boards.objectives import Objective, too_slow
 from grafana.boards.panels import Panel, stat, timeseries
 from grafana.boards.queries import Query
-from grafana.boards.thresholds import LATENCY_OBJECTIVE_SECONDS
 
 # Of several instances each has a worker 1.
 WORKER = "{{instance}} {{worker_id}}"
@@ -36,14 +36,14 @@ def rate() -> Panel:
     )
 
 
-def mean_time() -> Panel:
+def mean_time(objective: Objective) -> Panel:
     return stat(
         "Mean response time",
         "s",
         "Time in a worker, over all requests. Good is far below the objective of"
-        f" {LATENCY_OBJECTIVE_SECONDS} s; it hides the slow few.",
+        f" {objective.within:g} s; it hides the slow few.",
         MEAN,
-        thresholds=((None, "green"), (LATENCY_OBJECTIVE_SECONDS, "red")),
+        thresholds=too_slow(objective),
     )
 
 

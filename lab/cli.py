@@ -18,23 +18,22 @@ from lab import update as update_module
 from lab.alerts import notifications, rules
 from lab.contract import PAGE
 from lab.dashboards import model, proof
-from lab.drills import catalogue as drills
-from lab.drills import drilling, game
+from lab.drills import catalogue, game
+from lab.drills.drill import run_drill
 from lab.errors import LabError
 from lab.lessons import multiprocess
 from lab.paths import ROOT, VENV, shown
 from lab.prometheus import Api
 from lab.runs import archive, events
-from lab.runs import load as load_module
 from lab.runs.ledger import text
+from lab.runs.load import shop, shop_from_page
 from lab.runs.report.page import Run
-from lab.runtimes import choose
-from lab.runtimes import settings as settings_module
+from lab.runtimes import choose, services, settings
 from lab.runtimes.base import Runtime
 from lab.runtimes.compose import registry
 from lab.runtimes.host import programs
 from lab.runtimes.host.runtime import HostRuntime
-from lab.runtimes.services import Part, part
+from lab.runtimes.services import Service
 
 #: The tests that need no running lab. What each starts has folders and ports of its own, so files run side by side; as
 #: they often wait, four of them on two CPUs as well.
@@ -105,8 +104,8 @@ def status() -> None:
 def logs(name: str | None, follow: bool) -> None:
     """Print the last lines of every part, or of one."""
     chosen = runtime()
-    parts = [named(chosen, name)] if name else chosen.parts
-    chosen.logs(parts, lines=50 if name else 8, follow=follow)
+    services = [named(chosen, name)] if name else chosen.services
+    chosen.logs(services, lines=50 if name else 8, follow=follow)
 
 
 @main.command()
@@ -131,18 +130,18 @@ def clean(force: bool) -> None:
     click.echo(f"The lab is down ({chosen.name}) and its data is gone; what was downloaded or built stays.{kept}")
 
 
-def named(chosen: Runtime, name: str) -> Part:
+def named(chosen: Runtime, name: str) -> Service:
     """Return the part of that name; raises LabError, with the names that there are, for any other."""
-    found = next((known for known in chosen.parts if known.name == name), None)
+    found = next((known for known in chosen.services if known.name == name), None)
     if not found:
-        names = ", ".join(known.name for known in chosen.parts)
+        names = ", ".join(known.name for known in chosen.services)
         raise LabError(f"{name!r} is no part of the lab: give S= one of {names}.")
     return found
 
 
 def show_addresses(chosen: Runtime) -> None:
     """Print where to look, the certificate authority to trust, and what else to know."""
-    pages = [(known.name, chosen.shown_url(known), known.what) for known in chosen.parts if known.page]
+    pages = [(known.name, chosen.shown_url(known), known.what) for known in chosen.services if known.page]
     console.table([*pages, *chosen.notes()])
 
 
@@ -164,7 +163,7 @@ def variables(options: Mapping[str, str | None]) -> dict[str, str]:
 def load(profile: str, **options: str | None) -> None:
     """Restock, shop, and balance the books; exit code 1 when a request failed that should not have, or they do not."""
     chosen = runtime()
-    code, file = load_module.shop(chosen, profile, variables(options))
+    code, file = shop(chosen, profile, variables(options))
     if file.exists():
         run = archive.read(chosen, file)
         code = _show_ledger(run) or code
@@ -205,7 +204,7 @@ def _show_ledger(run: Run) -> int:
 def panels() -> None:
     """Run every query of every dashboard; exit code 1 when one is refused, slow, or empty though it should not be."""
     chosen = runtime()
-    found = proof.prove(Api(chosen.url(part("prometheus"), "")), chosen.provides)
+    found = proof.prove(Api(chosen.url(services.named("prometheus"), "")), chosen.provides)
     click.echo(proof.page(found))
     sys.exit(1 if found.wrong else 0)
 
@@ -214,7 +213,7 @@ def panels() -> None:
 def images() -> None:
     """Ask the registries for every official image; exit code 1 unless each exists for amd64 and arm64."""
     wrong = []
-    for image, problem in registry.check(settings_module.load(os.environ)):
+    for image, problem in registry.check(settings.load(os.environ)):
         click.echo(f"  {'✗' if problem else '✓'} {image}")
         wrong += [problem] if problem else []
     for sentence in wrong:
@@ -234,27 +233,27 @@ def alerts() -> None:
 @click.argument("name", default="")
 def drill(name: str) -> None:
     """Break one thing under load, and wait for its alerts to fire and to be resolved."""
-    _drill([drills.named(name)])
+    _drill([catalogue.named(name)])
 
 
 @main.command(name="drills")
 def all_drills() -> None:
     """Run every drill that this runtime has what it needs for; exit code 1 when one of them failed."""
     chosen = runtime()
-    for each in drills.DRILLS:
+    for each in catalogue.DRILLS:
         if missing := set(each.needs) - chosen.provides:
             click.echo(f"{each.name}: not on {chosen.name}, needs {', '.join(sorted(missing))}.")
-    _drill([each for each in drills.DRILLS if chosen.provides.issuperset(each.needs)])
+    _drill([each for each in catalogue.DRILLS if chosen.provides.issuperset(each.needs)])
 
 
-def _drill(wanted: Sequence[drills.Drill]) -> None:
+def _drill(wanted: Sequence[catalogue.Drill]) -> None:
     """Run drills one after the other, print when each alert fired and was resolved, and end with 1 if one failed."""
     chosen = runtime()
     rows = [("drill", "alert", "fired after", "resolved after")]
     failed = []
     for each in wanted:
         try:
-            timeline = drilling.run(chosen, each)
+            timeline = run_drill(chosen, each)
         except LabError as error:
             failed.append(f"{each.name} FAILED: {error}")
             continue
@@ -292,7 +291,7 @@ def incident(seed: int | None, prove: bool) -> None:
 @load_options
 def load_ui(**options: str | None) -> None:
     """Shop from Locust's own page."""
-    sys.exit(load_module.shop_from_page(runtime(), variables(options)))
+    sys.exit(shop_from_page(runtime(), variables(options)))
 
 
 @main.command(name="lesson-multiprocess")
@@ -339,7 +338,7 @@ def check() -> None:
 @main.command()
 def generate() -> None:
     """Write all that is generated."""
-    host = HostRuntime(settings_module.load(os.environ))
+    host = HostRuntime(settings.load(os.environ))
     page = contract.page(contract.load())
     routes = host.manage("nginx_routes")
     dashboards = model.generate()

@@ -35,14 +35,6 @@ def table(rows: Sequence[Sequence[str]]) -> None:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def duration(seconds: float) -> str:
-    """Return a length of time as a person says it: ``42 s``, ``3 min``, ``5 h``, ``2 d``."""
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
-
-
 def grid(rows: Sequence[Sequence[str]], *, words: Set[int]) -> str:
     """Return rows in columns below a ruled head; the columns ``words`` are set to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

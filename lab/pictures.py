@@ -9,8 +9,8 @@ from selenium.webdriver.remote.webdriver import WebDriver
 
 from lab import browser
 from lab.paths import ROOT
+from lab.runtimes import services
 from lab.runtimes.base import Runtime
-from lab.runtimes.services import part
 
 FOLDER = ROOT / "docs" / "pictures"
 WIDTH = 1280
@@ -23,7 +23,7 @@ QUALITY = 80
 
 def take(runtime: Runtime, report: Path) -> list[Path]:
     """Take all pictures and return where they are. Raises LabError when there is no browser."""
-    shop, prometheus = (runtime.url(part(name)) for name in ("nginx", "prometheus"))
+    shop, prometheus = (runtime.url(services.named(name)) for name in ("nginx", "prometheus"))
     graph = f"{prometheus}graph?g0.tab=0&g0.range_input=10m&g0.expr={EXPRESSION}"
     with browser.chromium(WIDTH, 800) as chromium:
         return [

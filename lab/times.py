@@ -34,3 +34,19 @@ def shortened(length: str, factor: int, least: int = 0) -> str:
 def window(length: str, factor: int) -> str:
     """Return a window over which a rate is taken: shortened, but of four scrapes at least."""
     return shortened(length, factor, least=4 * SCRAPE_SECONDS)
+
+
+def rough(seconds: float) -> str:
+    """Return a length of time as a person says it: ``42 s``, ``3 min``, ``5 h``, ``2 d``."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def in_words(length: float) -> str:
+    """Return seconds in the largest unit of which there are at least two: ``90 s``, ``2 hours``, ``2.5 days``."""
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if length >= 2 * size:
+            return f"{length / size:g} {unit}"
+    return f"{length:g} s"

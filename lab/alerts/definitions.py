@@ -19,7 +19,7 @@ SEVERITIES = ("page", "ticket")
 #: humanize makes 0.2 "200m" and 20001 "20k": right for bytes alone.
 UNITS: dict[str, tuple[str, Callable[[float], str]]] = {
     "share": ("{{ $value | humanizePercentage }}", lambda value: f"{value * 100:.3g}%"),
-    "seconds": ("{{ $value | humanizeDuration }}", lambda value: _duration(value)),
+    "seconds": ("{{ $value | humanizeDuration }}", times.in_words),
     "per_second": ('{{ $value | printf "%.3g" }} a second', lambda value: f"{value:g} a second"),
     "bytes": ("{{ $value | humanize }}B", lambda value: f"{value / 1e6:g} MB"),
     "count": ('{{ $value | printf "%.0f" }}', lambda value: f"{value:,.0f}"),
@@ -166,10 +166,3 @@ def _check(path: Path, one: Alert) -> None:
             raise LabError(f"{path.name}: {one.alert} must have {field} and use ${field}, or neither.")
     if one.unit not in UNITS and (one.unit or "$value" in texts):
         raise LabError(f"{path.name}: {one.alert} has the unit {one.unit!r}: choose one of {', '.join(UNITS)}.")
-
-
-def _duration(value: float) -> str:
-    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
-        if value >= 2 * size:
-            return f"{value / size:g} {unit}"
-    return f"{value:g} s"

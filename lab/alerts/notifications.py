@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 
 import requests
 
-from lab import console, http
+from lab import http, times
 from lab.console import grid
 from lab.errors import LabError
 from lab.prometheus import Api
+from lab.runtimes import services
 from lab.runtimes.base import Runtime
-from lab.runtimes.services import part
 
 TIMEOUT_SECONDS = 5
 #: How many notifications are shown; of the heartbeat only the last one, which comes each minute.
@@ -47,7 +47,7 @@ def _section(
 
 def firing(runtime: Runtime) -> list[dict]:
     """Return the alerts that are pending or fire, as Prometheus has them; raises LabError when it does not answer."""
-    return Api(runtime.url(part("prometheus"), "")).get("alerts")["alerts"]
+    return Api(runtime.url(services.named("prometheus"), "")).get("alerts")["alerts"]
 
 
 def held(runtime: Runtime) -> list[dict]:
@@ -120,7 +120,7 @@ def _told(runtime: Runtime) -> list[tuple[str, ...]]:
 
 
 def _get(runtime: Runtime, name: str, path: str) -> list[dict]:
-    url = runtime.url(part(name), path)
+    url = runtime.url(services.named(name), path)
     try:
         answer = http.get(url, timeout=TIMEOUT_SECONDS)
         answer.raise_for_status()
@@ -133,7 +133,7 @@ def _get(runtime: Runtime, name: str, path: str) -> list[dict]:
 
 def _since(time: str) -> str:
     began = datetime.fromisoformat(time)
-    return console.duration(max((datetime.now(began.tzinfo) - began).total_seconds(), 0))
+    return times.rough(max((datetime.now(began.tzinfo) - began).total_seconds(), 0))
 
 
 def _rest(labels: dict[str, str]) -> str:

@@ -20,8 +20,9 @@ from lab import http
 from lab.errors import LabError
 from lab.prometheus import Api
 from lab.runs.load import AMPLE_STOCK
+from lab.runtimes import services
 from lab.runtimes.base import Runtime
-from lab.runtimes.services import Part, part
+from lab.runtimes.services import Service
 
 #: A request of the crowd takes no longer than NGINX waits for uWSGI.
 PATIENCE_SECONDS = 45
@@ -44,8 +45,8 @@ def stopped(runtime: Runtime, *names: str) -> Iterator[None]:
     """Parts that are stopped."""
     with ExitStack() as stack:
         for name in names:
-            stack.callback(runtime.start, part(name))
-            runtime.stop(part(name))
+            stack.callback(runtime.start, services.named(name))
+            runtime.stop(services.named(name))
         yield
 
 
@@ -59,7 +60,7 @@ def _asking(
     is part of the fault.
     """
     end = threading.Event()
-    shop = runtime.url(part("nginx"), "")
+    shop = runtime.url(services.named("nginx"), "")
 
     def visit(first: int) -> None:
         with http.visitor(str(runtime.ca_file)) as session:
@@ -147,13 +148,13 @@ def leaking(runtime: Runtime, fault: str, number: int = 1, pause: float = 0) -> 
         with crowd(runtime, number, fault, pause=pause):
             yield
     finally:
-        runtime.restart(part("app"))
+        runtime.restart(services.named("app"))
 
 
 @contextmanager
 def pushed(runtime: Runtime, exposition: str) -> Iterator[None]:
     """A job that has pushed this to the Pushgateway, and does so no more."""
-    url = f"{runtime.url(part('pushgateway'), '')}/metrics/job/drill"
+    url = f"{runtime.url(services.named('pushgateway'), '')}/metrics/job/drill"
     try:
         http.session.put(url, data=exposition, timeout=20).raise_for_status()
         yield
@@ -184,7 +185,7 @@ def taken_name(runtime: Runtime) -> AbstractContextManager:
 @contextmanager
 def broken_rule(runtime: Runtime) -> Iterator[None]:
     """A file of rules that Prometheus cannot read when it is told to read all of them anew."""
-    prometheus = part("prometheus")
+    prometheus = services.named("prometheus")
     try:
         _in(runtime, prometheus, "echo 'groups: [{name: drill, rules: [{alert: Drill, expr: sum(}]}]' >drill/rule.yaml")
         runtime.reload(prometheus)
@@ -202,7 +203,7 @@ def filled_storage(runtime: Runtime, share: float) -> Iterator[None]:
     first to go, and that no compaction takes it together with them; where the others are nearly as old as Prometheus
     keeps any, it goes at once. Prometheus looks for blocks once a minute.
     """
-    prometheus = part("prometheus")
+    prometheus = services.named("prometheus")
     api = Api(runtime.url(prometheus, ""))
     data = api.get("status/flags")["storage.tsdb.path"]
 
@@ -308,7 +309,7 @@ def slow_clients(runtime: Runtime, most: int) -> Iterator[None]:
 @contextmanager
 def hanging_nginx_worker(runtime: Runtime) -> Iterator[None]:
     """One of NGINX's two workers that does nothing more; whoever it has accepted waits."""
-    nginx = part("nginx")
+    nginx = services.named("nginx")
     found = _in(runtime, nginx, 'read -r master <run/nginx.pid; grep -lsx "PPid:.$master" /proc/[0-9]*/status')
     (pid, *_) = (path.split("/")[2] for path in found.split())
     try:
@@ -321,7 +322,7 @@ def hanging_nginx_worker(runtime: Runtime) -> Iterator[None]:
 @contextmanager
 def frozen_workers(runtime: Runtime) -> Iterator[None]:
     """Workers of uWSGI that do nothing more, also those that it starts for one that it kills meanwhile."""
-    app = part("app")
+    app = services.named("app")
     end = threading.Event()
 
     def tell(signal: str) -> None:
@@ -353,7 +354,7 @@ def frozen_workers(runtime: Runtime) -> Iterator[None]:
             raise LabError("the workers that were stopped cannot be told to go on: `make restart S=app`.")
 
 
-def _in(runtime: Runtime, where: Part, command: str) -> str:
+def _in(runtime: Runtime, where: Service, command: str) -> str:
     """Run a shell's command as a part sees it and return what it printed; raises LabError when it fails."""
     done = runtime.run(["sh", "-c", command], where, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode != 0:

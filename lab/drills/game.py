@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 
 import click
 
-from lab.console import duration, grid
-from lab.drills import drilling
+from lab import times
+from lab.console import grid
+from lab.drills.drill import injected
 from lab.drills.incidents import FALLS, INCIDENTS, NOISE, RISES, SAME, SIGNALS, SYMPTOMS, TIERS, Incident, Signal
+from lab.drills.load_process import running_load
 from lab.errors import LabError
 from lab.prometheus import Api
+from lab.runtimes import services
 from lab.runtimes.base import Runtime
-from lab.runtimes.services import part
 
 #: By how much a signal must grow or shrink to have risen or fallen.
 FACTOR = 1.5
@@ -53,16 +55,16 @@ def broken(runtime: Runtime, incident: Incident) -> Iterator[Round]:
     """Have people shop, break the lab, give the round, and mend the lab whatever happens. The name stays unsaid."""
     runtime.require_running()
     click.echo("People begin to shop …")
-    with drilling.shopping(runtime, CALM_SECONDS):
+    with running_load(runtime, CALM_SECONDS):
         before = read(runtime)
-        with drilling.broken(runtime, incident.fault, "incident", "what is it?"):
+        with injected(runtime, incident.fault, "incident", "what is it?"):
             yield Round(incident, before)
 
 
 def play(runtime: Runtime, seed: int) -> bool:
     """Play one round on the terminal and say whether tier and cause were found; Ctrl-C gives up."""
     with broken(runtime, choose(runtime, seed)) as this:
-        where = runtime.shown_url(part("grafana" if "grafana" in runtime.provides else "prometheus"), "/")
+        where = runtime.shown_url(services.named("grafana" if "grafana" in runtime.provides else "prometheus"), "/")
         click.echo(
             f"\n{SYMPTOMS[this.incident.symptom]} It has just begun.\nWhich tier is it, and what is the cause? Look at"
             f" {where}, `make alerts`, `make logs`.\nCtrl-C gives up."
@@ -79,11 +81,11 @@ def play(runtime: Runtime, seed: int) -> bool:
                     break
                 click.echo("The tier is right, the cause is not.")
         except click.Abort:
-            click.echo(f"\nGiven up after {duration(this.seconds)}.")
+            click.echo(f"\nGiven up after {times.rough(this.seconds)}.")
             answers = 0
         else:
             tries = "the first answer" if answers == 1 else f"answer {answers}"
-            click.echo(f"\nRight, with {tries}, after {duration(this.seconds)}.")
+            click.echo(f"\nRight, with {tries}, after {times.rough(this.seconds)}.")
         click.echo(
             f"It was {this.incident.tier}: {this.incident.cause}. What told it:\n{_evidence(this, read(runtime))}\n"
             f"\nThe same again: make incident SEED={seed}"
@@ -107,7 +109,7 @@ def prove(runtime: Runtime, incident: Incident) -> str:
 
 def read(runtime: Runtime) -> Readings:
     """Return each signal's value at this moment; not a number for one that has none."""
-    api = Api(runtime.url(part("prometheus"), ""))
+    api = Api(runtime.url(services.named("prometheus"), ""))
     now = time.time()
     found = {}
     for each in SIGNALS:

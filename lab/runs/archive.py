@@ -8,13 +8,13 @@ from lab.errors import LabError
 from lab.paths import REPORTS
 from lab.prometheus import Api
 from lab.runs.ledger import books
-from lab.runs.ledger.snapshot import Cut
+from lab.runs.ledger.snapshot import Snapshot
 from lab.runs.ledger.stored import Prometheus
 from lab.runs.report import page
 from lab.runs.report.page import Run
 from lab.runs.report.timeline import timeline
+from lab.runtimes import services
 from lab.runtimes.base import Runtime
-from lab.runtimes.services import part
 
 #: Seconds after a run's end by which the Pushgateway has been told of it.
 TOLD_SECONDS = 2
@@ -27,12 +27,12 @@ def read(runtime: Runtime, file: Path) -> Run:
     """
     try:
         result = json.loads(file.read_text(encoding="utf-8"))
-        opening, closing = (Cut.from_json(result["books"][name]) for name in ("opening", "closing"))
+        opening, closing = (Snapshot.from_json(result["books"][name]) for name in ("opening", "closing"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise LabError(
             f"{file} holds no run with its books ({type(error).__name__}): `make load` writes one."
         ) from error
-    ledger = books.balance(Prometheus(runtime.url(part("prometheus"), "")), opening, closing, result)
+    ledger = books.balance(Prometheus(runtime.url(services.named("prometheus"), "")), opening, closing, result)
     return Run(file, result, ledger)
 
 
@@ -42,7 +42,7 @@ def report(runtime: Runtime, shown: Sequence[Run]) -> Path:
     A run that has just ended is reported on once Prometheus has what was told of its end. When Prometheus does not
     answer, the report says so and has what the run itself knows.
     """
-    url = runtime.url(part("prometheus"), "")
+    url = runtime.url(services.named("prometheus"), "")
     Prometheus(url).first_scrape("pushgateway", max(run.end for run in shown) + TOLD_SECONDS)
     names = [run.file.stem for run in shown]
     file = shown[0].file.with_name(f"{'-and-'.join(names)}.html")
@@ -52,7 +52,7 @@ def report(runtime: Runtime, shown: Sequence[Run]) -> Path:
 
 def alerts(runtime: Runtime, run: Run) -> str:
     """Say in a sentence which alerts fired during a run."""
-    return timeline(Api(runtime.url(part("prometheus"), "")), run.span).message
+    return timeline(Api(runtime.url(services.named("prometheus"), "")), run.span).message
 
 
 def last() -> Path:

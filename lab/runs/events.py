@@ -11,8 +11,8 @@ import requests
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from lab import http
+from lab.runtimes import services
 from lab.runtimes.base import Runtime
-from lab.runtimes.services import part
 
 
 def tell(runtime: Runtime, kind: str, phase: str, name: str, text: str) -> None:
@@ -23,7 +23,7 @@ def tell(runtime: Runtime, kind: str, phase: str, name: str, text: str) -> None:
     registry = CollectorRegistry()
     event = Gauge("lab_event", "Unix time of the last event of a kind.", ["name", "text"], registry=registry)
     event.labels(name, text).set(time.time())
-    url = f"{runtime.url(part('pushgateway'), '')}/metrics/job/lab/kind/{kind}/phase/{phase}"
+    url = f"{runtime.url(services.named('pushgateway'), '')}/metrics/job/lab/kind/{kind}/phase/{phase}"
     try:
         http.session.put(url, data=generate_latest(registry), timeout=5).raise_for_status()
     except requests.RequestException as error:

@@ -11,9 +11,9 @@ from lab.errors import LabError
 from lab.paths import REPORTS, STATE
 from lab.runs import events, versions
 from lab.runs.ledger import books, snapshot
-from lab.runs.report.figures import duration
+from lab.runs.report.figures import run_seconds
+from lab.runtimes import services
 from lab.runtimes.base import LOAD_LOCK, Runtime
-from lab.runtimes.services import part
 from loadtest.options import BadOption, read_options
 
 #: Units of each product that a run begins with, so that nothing is ever sold out in it.
@@ -23,8 +23,8 @@ AMPLE_STOCK = 10_000
 def shop(runtime: Runtime, profile: str, options: Mapping[str, str] | None = None) -> tuple[int, Path]:
     """Restock, run a profile, and return Locust's exit code and the file of the result.
 
-    The file holds the cuts before and after the run as well, from which its ledger is made, and what the lab was made
-    of. ``options`` are further variables of ``loadtest/`` (``USERS``, ``DURATION``, ``SEED``).
+    The file also holds the snapshots before and after the run, from which its ledger is made, and the settings and
+    versions of the lab. ``options`` are further variables of ``loadtest/`` (``USERS``, ``DURATION``, ``SEED``).
     Raises LabError when the lab does not run, when another load does, or when an option is not what it must be.
     """
     variables = {**(options or {}), "PROFILE": profile}
@@ -51,7 +51,7 @@ def _wanted(variables: Mapping[str, str]) -> str:
 
 
 def _done(run: Mapping) -> str:
-    rate = run["requests"] / duration(run)
+    rate = run["requests"] / run_seconds(run)
     return f"{run['users']} users, {run['requests']:,} requests ({rate:,.1f}/s), {run['failures']:,} failed"
 
 
@@ -81,7 +81,7 @@ def _only_load(runtime: Runtime) -> Iterator[None]:
 def _restock(runtime: Runtime, variables: Mapping[str, str]) -> None:
     """Fill the shelves for what ``variables`` choose; raises LabError when they are wrong or the shop does not work."""
     runtime.require_running()
-    if trouble := runtime.answers(part("nginx")):
+    if trouble := runtime.answers(services.named("nginx")):
         raise LabError(f"the shop does not work: {trouble}. See `make status`.")
     try:
         chosen = read_options(variables)

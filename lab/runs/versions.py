@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from lab.errors import LabError
 from lab.prometheus import Api
+from lab.runtimes import services
 from lab.runtimes.base import Runtime
-from lab.runtimes.services import part
 
 #: Settings that change what a run measures; none holds a secret.
 SHOWN = (
@@ -38,7 +38,7 @@ def versions(runtime: Runtime) -> dict[str, str]:
 
 
 def _of_metrics(runtime: Runtime) -> Iterator[tuple[str, str]]:
-    api = Api(runtime.url(part("prometheus"), ""))
+    api = Api(runtime.url(services.named("prometheus"), ""))
     try:
         found = api.query(f'{{__name__=~"{"|".join(TOLD)}"}}', time.time()).series
     except LabError:
@@ -53,11 +53,11 @@ def _of_metrics(runtime: Runtime) -> Iterator[tuple[str, str]]:
 def _of_programs(runtime: Runtime) -> Iterator[tuple[str, str]]:
     for name, command in ASKED.items():
         try:
-            done = runtime.run(command, part(name), capture_output=True, text=True, stdin=subprocess.DEVNULL)
+            done = runtime.run(command, services.named(name), capture_output=True, text=True, stdin=subprocess.DEVNULL)
         except (LabError, OSError):
             continue
         yield from re.findall(r"(python|django|nginx)[ /v:]+(?:nginx/)?(\d[\w.]+)", done.stdout)
     try:
-        yield "uwsgi", json.loads(runtime.read(part("app"), "/", port="APP_STATS_PORT"))["version"]
+        yield "uwsgi", json.loads(runtime.read(services.named("app"), "/", port="APP_STATS_PORT"))["version"]
     except (OSError, ValueError, KeyError):
         return

@@ -1,4 +1,4 @@
-"""What every runtime of the lab can do, whatever its parts run in."""
+"""What every runtime of the lab can do, whatever its services run in."""
 
 import fcntl
 import json
@@ -17,14 +17,16 @@ import requests
 from lab import console, http, signals
 from lab.errors import LabError, sentence
 from lab.paths import LOGS, STATE, write_file
-from lab.runtimes.services import Part, parts_with
-from lab.runtimes.services import part as part_named
+from lab.runtimes import ports, services
+from lab.runtimes.services import Service, with_provided
 
-APP = part_named("app")
+APP = services.named("app")
 READY_SECONDS = 45
 TARGETS_SECONDS = 30
 #: Held by the one `make load` that may run.
 LOAD_LOCK = STATE / "load.lock"
+#: A command, its folder and its environment.
+Locust = tuple[list[str], Path, Mapping[str, str]]
 #: What a run of Locust gets so that it ends with the lab that started it (loadtest/locustfile.py).
 WITH_THE_LAB = {"LAB_LOAD_UNTIL_EOF": "1"}
 
@@ -32,7 +34,7 @@ WITH_THE_LAB = {"LAB_LOAD_UNTIL_EOF": "1"}
 class Runtime(ABC):
     """The lab, running or not. Every verb that changes something holds a lock, so two of them never meet.
 
-    ``name`` is what ``RUNTIME`` takes; ``provides`` names what some parts and metrics need and only some runtimes
+    ``name`` is what ``RUNTIME`` takes; ``provides`` names what some services and metrics need and only some runtimes
     have; ``settings`` are those of the running lab, else the wanted ones; ``ca_file`` is where the certificate of the
     lab's authority is once the lab has been started, ``token_file`` what its own load is known by.
     """
@@ -42,6 +44,8 @@ class Runtime(ABC):
     token_file: Path
     #: Written when a start is complete; it may hold a password, in a URL.
     running_settings: Path
+    #: Where Locust's page listens.
+    locust_address = "127.0.0.1"
 
     def __init__(self, wanted: dict[str, str]) -> None:
         self._wanted = wanted
@@ -54,9 +58,9 @@ class Runtime(ABC):
         """What this runtime has of that which is not everywhere: ``postgres``, ``redis``, ``grafana`` …"""
 
     @property
-    def parts(self) -> tuple[Part, ...]:
-        """The parts that this runtime has, in the order in which they start."""
-        return parts_with(self.provides)
+    def services(self) -> tuple[Service, ...]:
+        """The services that this runtime has, in the order in which they start."""
+        return with_provided(self.provides)
 
     @abstractmethod
     def is_running(self) -> bool:
@@ -64,7 +68,7 @@ class Runtime(ABC):
 
     @abstractmethod
     def up(self) -> None:
-        """Start what does not run yet and return when every part works and Prometheus reaches every target.
+        """Start what does not run yet and return when every service works and Prometheus reaches every target.
 
         On a running lab it applies what has changed in the checkout, and nothing else. Raises LabError, and leaves
         nothing running, when a fresh start fails.
@@ -79,15 +83,15 @@ class Runtime(ABC):
         """Remove all that the lab has gathered or made, but for what it downloaded or built."""
 
     @abstractmethod
-    def stop(self, part: Part) -> None:
-        """Stop one part, which then stays stopped until it is started."""
+    def stop(self, service: Service) -> None:
+        """Stop one service, which then stays stopped until it is started."""
 
     @abstractmethod
-    def start(self, part: Part) -> None:
-        """Start one part and return when it works."""
+    def start(self, service: Service) -> None:
+        """Start one service and return when it works."""
 
     @abstractmethod
-    def reload(self, part: Part) -> None:
+    def reload(self, service: Service) -> None:
         """Have NGINX or Prometheus read its configuration anew (SIGHUP); returns at once, whatever comes of it."""
 
     @abstractmethod
@@ -95,42 +99,46 @@ class Runtime(ABC):
         """Give NGINX a certificate that ends after ``lifetime``, or with None the one that it should have."""
 
     @abstractmethod
-    def states(self) -> Iterator[tuple[Part, str, str]]:
-        """Yield each part with its state and what is wrong with it (nothing when it works)."""
+    def states(self) -> Iterator[tuple[Service, str, str]]:
+        """Yield each service with its state and what is wrong with it (nothing when it works)."""
 
     @abstractmethod
-    def url(self, part: Part, path: str = "/") -> str:
-        """Return the address at which the lab calls a part, or nothing for one that cannot be reached from here.
+    def url(self, service: Service, path: str = "/") -> str:
+        """Return the address at which the lab calls a service, or nothing for one that cannot be reached from here.
 
         It is 127.0.0.1, since ``localhost`` may be ``::1`` first, where another program may listen.
         """
 
-    def shown_url(self, part: Part, path: str = "/") -> str:
-        """Return a part's address as it is shown to people."""
-        return self.url(part, path).replace("//127.0.0.1:", "//localhost:", 1)
+    def shown_url(self, service: Service, path: str = "/") -> str:
+        """Return a service's address as it is shown to people."""
+        return self.url(service, path).replace("//127.0.0.1:", "//localhost:", 1)
 
     @abstractmethod
-    def read(self, part: Part, path: str, *, port: str = "") -> str:
-        """Return what a part answers to a GET, on the port that the setting ``port`` names or its own.
+    def read(self, service: Service, path: str, *, port: str = "") -> str:
+        """Return what a service answers to a GET, on the port that the setting ``port`` names or its own.
 
-        Works for parts that cannot be reached from this machine as well. Raises OSError when it does not answer 200.
+        Works for services that cannot be reached from this machine as well. Raises OSError when it does not answer 200.
         """
 
     @abstractmethod
-    def run(self, command: Sequence[str], part: Part = APP, **options) -> subprocess.CompletedProcess:
-        """Run a command as a part (the shop, NGINX or Prometheus) would see it: its folder, environment, processes."""
+    def run(self, command: Sequence[str], service: Service = APP, **options) -> subprocess.CompletedProcess:
+        """Run a command in the folder and the environment of a service (the shop, NGINX or Prometheus)."""
 
-    @abstractmethod
     def manage(self, *arguments: str) -> str:
         """Run one of the shop's management commands and return what it printed; raises LabError with its last line."""
+        command = ["python", "manage.py", *arguments]
+        done = self.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            raise LabError(f"`manage.py {' '.join(arguments)}` failed: {console.last_line(done.stderr)}")
+        return done.stdout.strip()
 
     @abstractmethod
-    def logs(self, wanted: Sequence[Part], *, lines: int, follow: bool) -> None:
-        """Become the program that prints the last lines of these parts' logs. Raises LabError when there are none."""
+    def logs(self, wanted: Sequence[Service], *, lines: int, follow: bool) -> None:
+        """Become the program that prints the last lines of these logs. Raises LabError when there are none."""
 
-    @abstractmethod
     def shop(self, variables: Mapping[str, str], result: Path) -> int:
         """Run Locust without its page, with these variables, and return its exit code; the figures go to ``result``."""
+        return run_locust(*self._locust({**WITH_THE_LAB, **variables, "LAB_LOAD_RESULT": str(result)}, ["--headless"]))
 
     def interrupt(self, load: subprocess.Popen) -> None:
         """Have a ``make load`` that leads a process group of its own end as after Ctrl-C, with its books closed."""
@@ -141,12 +149,19 @@ class Runtime(ABC):
     def end_stray_load(self) -> None:
         """Stop each Locust of this checkout: one whose `make load` was killed, unless a load is running."""
 
-    @abstractmethod
     def shop_from_page(self, variables: Mapping[str, str]) -> int:
         """Run Locust with its page at ``LOCUST_PORT`` and these variables until Ctrl-C, and return its exit code."""
+        ports.refuse_taken(self.settings, ["LOCUST_PORT"])
+        port = self.settings["LOCUST_PORT"]
+        page = ["--web-host", self.locust_address, "--web-port", port]
+        return run_locust(*self._locust({**WITH_THE_LAB, **variables}, page, port))
+
+    @abstractmethod
+    def _locust(self, variables: Mapping[str, str], arguments: Sequence[str], port: str = "") -> Locust:
+        """Return how Locust is run with these variables and arguments, its page at ``port`` of 127.0.0.1 if any."""
 
     def notes(self) -> list[tuple[str, str, str]]:
-        """Return what else to know, as rows for below the parts: what it is, its value, what for."""
+        """Return what else to know, as rows for below the services: what it is, its value, what for."""
         return [("CA", str(self.ca_file), "trust it in the browser, or curl --cacert")]
 
     def down(self) -> None:
@@ -160,15 +175,15 @@ class Runtime(ABC):
             self._stop()
             self._remove_data()
 
-    def restart(self, part: Part) -> None:
-        """Stop one part, start it, and return when it works again."""
-        self.stop(part)
-        self.start(part)
+    def restart(self, service: Service) -> None:
+        """Stop one service, start it, and return when it works again."""
+        self.stop(service)
+        self.start(service)
 
-    def answers(self, part: Part) -> str:
-        """Ask a part at its address whether it works; return nothing when it does, else what it said (2 s at most)."""
-        url = self.url(part, part.path)
-        if not part.path or not url:
+    def answers(self, service: Service) -> str:
+        """Ask a service whether it works; return nothing when it does, else what it said (2 s at most)."""
+        url = self.url(service, service.path)
+        if not service.path or not url:
             return ""
         try:
             answer = http.get(url, timeout=2, verify=str(self.ca_file), allow_redirects=False)
@@ -256,14 +271,14 @@ class Runtime(ABC):
             os.close(file)
 
 
-def run_locust(command: Sequence[str], **options) -> int:
+def run_locust(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> int:
     """Run Locust and return its exit code. A signal to this process ends the run as Ctrl-C does, with its summary.
 
     Locust ends its run when its standard input is closed: by this process after a signal, or by the kernel when this
     process was killed. In a session of its own, so that Ctrl-C on a terminal reaches this process alone.
     """
     with signals.heeded_once():
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, **options)
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=folder, env=environment, start_new_session=True)
         try:
             return process.wait()
         except KeyboardInterrupt:

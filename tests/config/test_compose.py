@@ -10,10 +10,9 @@ import pytest
 import yaml
 
 from lab.paths import ROOT
-from lab.runtimes import settings
+from lab.runtimes import services, settings
 from lab.runtimes.compose.engine import Compose
 from lab.runtimes.compose.runtime import FIXED, ONE_SHOTS
-from lab.runtimes.services import PARTS, parts_with
 
 #: Images without a shell, in which no check can run: Prometheus's `up` and `make up` watch them.
 WITHOUT_A_SHELL = {"shop", "nginx-exporter", "redis-exporter"}
@@ -175,9 +174,9 @@ def test_both_runtimes_have_the_same_parts_but_for_those_that_say_so():
     programs.read(ROOT / "host" / "supervisord.conf")
     host = {section.partition(":")[2] for section in programs.sections() if section.startswith("program:")}
 
-    assert stay == {part.name for part in parts_with({"containers", "postgres", "redis", "grafana"})}
-    assert host == {part.name for part in parts_with({"processes"})}
-    assert stay ^ host == {part.name for part in PARTS if part.needs}
+    assert stay == {service.name for service in services.with_provided({"containers", "postgres", "redis", "grafana"})}
+    assert host == {service.name for service in services.with_provided({"processes"})}
+    assert stay ^ host == {service.name for service in services.SERVICES if service.needs}
 
 
 def test_the_debian_kind_has_every_service_but_the_one_that_debian_lacks():

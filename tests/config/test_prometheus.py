@@ -11,7 +11,7 @@ import yaml
 from lab import contract
 from lab.paths import ROOT
 from lab.runtimes import settings
-from lab.runtimes.services import PARTS
+from lab.runtimes.services import SERVICES
 from tests.programs import FOR_PROMTOOL, program
 
 RULES = sorted((ROOT / "prometheus" / "rules").glob("*.yaml"))
@@ -131,7 +131,7 @@ def test_every_documented_name_is_recorded_or_still_the_name_of_today():
 
 
 def test_each_part_has_ports_of_its_own_and_each_port_a_part():
-    used = [port for part in PARTS for port in part.ports]
+    used = [port for service in SERVICES for port in service.ports]
 
     assert len(set(used)) == len(used)
     assert {*used, "LOCUST_PORT"} == {name for name in settings.CHECKS if name.endswith("_PORT")}

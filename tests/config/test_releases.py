@@ -25,7 +25,7 @@ from lab.paths import ROOT
 from lab.runtimes import settings
 from lab.runtimes.host import prepare, programs
 from lab.runtimes.ports import free_ports
-from lab.runtimes.services import PARTS, Part
+from lab.runtimes.services import SERVICES, Service
 from tests.config.front import Front, ending
 from tests.config.samples import total
 from tests.config.test_alertmanager import ALL as ALERTMANAGER_FILES
@@ -54,7 +54,7 @@ class Services:
 
     folder: Path
     settings: dict[str, str]
-    parts: list[Part]
+    services: list[Service]
 
 
 def own_release() -> str:
@@ -95,11 +95,13 @@ def services(front: Front, release: Path) -> Iterator[Services]:
     lab = front.prefix.parent
     chosen = make_lab(front, release)
     commands = commands_of_the_host()
-    parts = [part for part in PARTS if part.path and part.name in commands and part.name not in LEFT_OUT]
+    services = [
+        service for service in SERVICES if service.path and service.name in commands and service.name not in LEFT_OUT
+    ]
     with ExitStack() as running:
-        for part in parts:
-            start(running, part.name, lab, chosen)
-        yield Services(lab, chosen, parts)
+        for service in services:
+            start(running, service.name, lab, chosen)
+        yield Services(lab, chosen, services)
 
 
 def accepts(*command: str | Path) -> None:
@@ -122,9 +124,9 @@ def test_nginx_serves_the_shop_without_a_warning_and_mtail_counts_it(front):
 
 
 def test_every_service_of_the_host_responds(services):
-    for part in services.parts:
-        url = f"http://127.0.0.1:{services.settings[part.port]}{part.path}"
-        eventually(lambda url=url: requests.get(url, timeout=5).ok, because=f"{part.name} responds")
+    for service in services.services:
+        url = f"http://127.0.0.1:{services.settings[service.port]}{service.path}"
+        eventually(lambda url=url: requests.get(url, timeout=5).ok, because=f"{service.name} responds")
 
 
 @pytest.mark.parametrize("runtime", ["host", "compose"])
@@ -257,7 +259,7 @@ def test_prometheus_scrapes_every_service_and_none_has_warned(services):
         wanted=lambda seen: {job for job in seen if seen[job] == "up"} == JOBS - {"django"},
         timeout=30,
     )
-    logs = [(services.folder / f"{part.name}.log").read_text(errors="replace") for part in services.parts]
+    logs = [(services.folder / f"{service.name}.log").read_text(errors="replace") for service in services.services]
 
     warned = re.compile(r"level=(warn|error)(?!.*" + EXPECTED_WARNING + ")", re.IGNORECASE)
     assert [line for text in logs for line in text.splitlines() if warned.search(line)] == []

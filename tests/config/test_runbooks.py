@@ -11,7 +11,8 @@ import yaml
 
 from lab import contract
 from lab.paths import ROOT
-from lab.runtimes.services import PARTS, part
+from lab.runtimes import services
+from lab.runtimes.services import SERVICES
 from tests.config.rules import all_rules
 from tests.programs import program
 
@@ -109,7 +110,7 @@ def needs_of(text: str) -> set[str]:
     """Return what a runtime must have for a query or a command: ``postgres``, ``redis`` …"""
     if text.startswith("make "):
         name = text.partition("S=")[2]
-        return {part(name).needs} - {""} if name else set()
+        return {services.named(name).needs} - {""} if name else set()
     return {need for name in metrics_of(text) if name in PROMISED for need in PROMISED[name].needs}
 
 
@@ -215,7 +216,7 @@ def test_every_panel_that_a_runbook_names_exists(runbook):
 
 def test_the_commands_of_diagnoses_only_look_and_are_few():
     lines = [line for book in RUNBOOKS for block in book.blocks("console") for line in block.splitlines()]
-    harmless = {"make status"} | {f"make logs S={each.name}" for each in PARTS}
+    harmless = {"make status"} | {f"make logs S={each.name}" for each in SERVICES}
 
     assert {line for line in lines if not line.startswith("$ ")} == set()
     assert {line.removeprefix("$ ") for line in lines} <= harmless
@@ -228,7 +229,7 @@ def test_every_verb_and_part_of_a_mitigation_exists(runbook):
     used = "\n".join([*runbook.blocks("sh", "Mitigation"), *re.findall(r"`([^`]*)`", runbook.prose)])
 
     assert set(re.findall(r"\bmake ([a-z-]+)", used)) <= verbs
-    assert set(re.findall(r"\bmake restart S=([a-z-]+)", used)) <= {each.name for each in PARTS}
+    assert set(re.findall(r"\bmake restart S=([a-z-]+)", used)) <= {each.name for each in SERVICES}
 
 
 def test_the_index_is_complete_and_in_the_order_of_the_alerts():

@@ -7,9 +7,22 @@ import pytest
 
 from lab.runs.ledger import text
 from lab.runs.ledger.account import Account, settle
-from lab.runs.ledger.books import Ledger, counts_of
+from lab.runs.ledger.books import Ledger
 from lab.runs.ledger.comparison import Difference
-from lab.runs.ledger.counts import DJANGO, LOCUST, LOG, PROMETHEUS, STATUS, UWSGI, App, Counts, Key, Log, Workers
+from lab.runs.ledger.counts import (
+    DJANGO,
+    LOCUST,
+    LOG,
+    PROMETHEUS,
+    STATUS,
+    UWSGI,
+    App,
+    Counts,
+    Key,
+    Log,
+    Workers,
+    counts_of,
+)
 from lab.runs.ledger.latency import Interval, Quantiles
 
 LIST, CART = Key("product:list", "GET", "200"), Key("cart:cart-summary", "GET", "200")

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import pytest
 
 from lab.runs.ledger import books
-from lab.runs.ledger.snapshot import FAMILIES, Cut, Series
+from lab.runs.ledger.snapshot import FAMILIES, Series, Snapshot
 from lab.runs.ledger.stored import Prometheus
 from lab.runtimes.ports import free_ports
 from tests.stored import prometheus_with
 
-#: Seconds from the first cut to the last.
+#: Seconds from the first snapshot to the last.
 LENGTH = 60
 SENT = 600
 LIST = (("method", "GET"), ("route", "product:list"), ("status", "200"))
@@ -39,7 +39,7 @@ RESULT = {"counts": {"product:list": {"GET": {"200": SENT}}}, "seconds": {}}
 
 
 def at(series: tuple[int, int], seconds: float) -> int:
-    """Return what a counter says so many seconds after the first cut: it moves in the middle of the run."""
+    """Return what a counter says so many seconds after the first snapshot: it moves in the middle of the run."""
     before, by = series
     return before + round(by * min(max((seconds - 10) / (LENGTH - 20), 0), 1))
 
@@ -95,7 +95,7 @@ def lines_of(starts: dict[str, float]) -> Iterator[str]:
     for run, began in starts.items():
         for job, series in SERIES.items():
             for second in range(-60, LENGTH + 60, 5):
-                # No scrape falls on a cut.
+                # No scrape falls on a snapshot.
                 moment = second + 2
                 up = RUNS[run](job, moment, 1) is not None
                 rows.setdefault("up", []).append(f'up{{job="{job}"}} {int(up)} {began + moment}')
@@ -109,10 +109,10 @@ def lines_of(starts: dict[str, float]) -> Iterator[str]:
         yield from sorted(lines, key=lambda line: (line.rsplit(" ", 2)[0], float(line.rsplit(" ", 1)[1])))
 
 
-def cut(began: float, seconds: float) -> Cut:
-    """Return the cut that the exporters' pages make so many seconds after the first one."""
+def snapshot(began: float, seconds: float) -> Snapshot:
+    """Return the snapshot that the exporters' pages make so many seconds after the first one."""
     values = {job: {key: at(counter, seconds) for key, counter in of.items()} for job, of in SERIES.items()}
-    return Cut(began + seconds, values)
+    return Snapshot(began + seconds, values)
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def ledger_of(prometheus: Prometheus, starts: dict[str, float]):
 
     def balance(run: str) -> books.Ledger:
         began = starts[run]
-        return books.balance(prometheus, cut(began, 0), cut(began, LENGTH), RESULT)
+        return books.balance(prometheus, snapshot(began, 0), snapshot(began, LENGTH), RESULT)
 
     return balance
 
@@ -189,7 +189,7 @@ def test_a_counter_that_went_back_and_passed_where_it_was_is_seen_in_the_samples
 
 
 def test_uwsgi_began_anew_when_django_did(prometheus, starts):
-    opening, closing = cut(starts["right"], 0), cut(starts["right"], LENGTH)
+    opening, closing = snapshot(starts["right"], 0), snapshot(starts["right"], LENGTH)
     closing.values["django"]["pomar_counters_start_time_seconds", ()] += 30
 
     ledger = books.balance(prometheus, opening, closing, RESULT)
@@ -203,7 +203,7 @@ def test_a_prometheus_that_does_not_answer_leaves_the_tiers_compared_by_their_pa
     nobody = Prometheus(f"http://127.0.0.1:{free_ports(1)[0]}")
     began = starts["right"]
 
-    ledger = books.balance(nobody, cut(began, 0), cut(began, LENGTH), RESULT)
+    ledger = books.balance(nobody, snapshot(began, 0), snapshot(began, LENGTH), RESULT)
 
     assert ledger.verdict == "unknown"
     assert len(ledger.reasons) == len(FAMILIES)
@@ -214,9 +214,9 @@ def test_a_prometheus_that_does_not_answer_leaves_the_tiers_compared_by_their_pa
 
 def test_a_shop_that_did_not_come_to_rest_leaves_the_loads_own_rows(prometheus, starts):
     began = starts["right"]
-    opening = Cut(began, cut(began, 0).values, moving="somebody came")
+    opening = Snapshot(began, snapshot(began, 0).values, moving="somebody came")
 
-    ledger = books.balance(prometheus, opening, cut(began, LENGTH), RESULT)
+    ledger = books.balance(prometheus, opening, snapshot(began, LENGTH), RESULT)
 
     assert ledger.verdict == "unknown"
     assert ledger.reasons == ["the shop did not come to rest when the books were opened (somebody came)"]
@@ -227,7 +227,7 @@ def test_a_shop_that_did_not_come_to_rest_leaves_the_loads_own_rows(prometheus, 
 
 def test_samples_of_a_counter_that_began_anew_shortly_before_the_run_are_not_of_the_run():
     series = ("django_http_responses_total_by_status_total", (("status", "404"),))
-    opening, closing = (Cut(moment, {"django": {series: n}}) for moment, n in ((100.0, 2), (101.0, 20)))
+    opening, closing = (Snapshot(moment, {"django": {series: n}}) for moment, n in ((100.0, 2), (101.0, 20)))
     stored = {series: [(88.0, 157), (102.0, 20)]}
 
     assert books._held_against_pages("django", {}, stored, opening, closing) == []

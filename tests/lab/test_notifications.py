@@ -15,7 +15,7 @@ from lab.alerts import notifications
 from lab.errors import LabError
 from lab.runtimes.base import Runtime
 from lab.runtimes.ports import free_ports
-from lab.runtimes.services import Part
+from lab.runtimes.services import Service
 from tests.receiver import notification, running_receiver
 
 Addresses = dict[str, str]
@@ -33,8 +33,8 @@ class Lab:
 
     require_running = Runtime.require_running
 
-    def url(self, part: Part, path: str = "/") -> str:
-        return f"{self._addresses[part.name]}{path}"
+    def url(self, service: Service, path: str = "/") -> str:
+        return f"{self._addresses[service.name]}{path}"
 
 
 @contextmanager

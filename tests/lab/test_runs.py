@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from lab.drills import drilling
+from lab.drills import drill
 from lab.errors import LabError
 from lab.paths import ROOT
 from lab.runs import archive
@@ -33,8 +33,8 @@ def test_without_a_run_it_is_said_how_to_make_one(reports):
 
 
 def test_a_drill_is_timed_by_a_clock_that_nobody_sets(monkeypatch, capsys):
-    timeline = drilling.Timeline()
-    monkeypatch.setattr(drilling.time, "time", lambda: timeline.began + 3600)
+    timeline = drill.Timeline()
+    monkeypatch.setattr(drill.time, "time", lambda: timeline.began + 3600)
 
     timeline.note("an hour later by the wall")
 

@@ -13,8 +13,8 @@ from prometheus_client.samples import Sample
 
 from lab import http
 from lab.runs.ledger.snapshot import EXPORTERS
+from lab.runtimes import services
 from lab.runtimes.base import Runtime
-from lab.runtimes.services import part
 from tests.eventually import eventually
 
 #: Longer than a scrape, a rule's evaluation and the next scrape together.
@@ -37,11 +37,11 @@ class Observer:
 
     @staticmethod
     def _url(runtime: Runtime, name: str) -> str:
-        return os.environ.get(f"LAB_URL_{name.upper()}", runtime.url(part(name), ""))
+        return os.environ.get(f"LAB_URL_{name.upper()}", runtime.url(services.named(name), ""))
 
     def page(self, job: str) -> str:
         """Return an exporter's own page as it is at this moment."""
-        return self._runtime.read(part(EXPORTERS[job]), "/metrics")
+        return self._runtime.read(services.named(EXPORTERS[job]), "/metrics")
 
     def samples(self, job: str) -> Iterator[Sample]:
         """Yield the samples on an exporter's own page at this moment."""
@@ -58,12 +58,12 @@ class Observer:
 
     def workers(self) -> dict[int, dict]:
         """Return uWSGI's own statistics of its workers, by slot."""
-        stats = json.loads(self._runtime.read(part("app"), "/", port="APP_STATS_PORT"))
+        stats = json.loads(self._runtime.read(services.named("app"), "/", port="APP_STATS_PORT"))
         return {worker["id"]: worker for worker in stats["workers"]}
 
     def master(self) -> int:
         """Return the process id of uWSGI's master, as it knows itself."""
-        return json.loads(self._runtime.read(part("app"), "/", port="APP_STATS_PORT"))["pid"]
+        return json.loads(self._runtime.read(services.named("app"), "/", port="APP_STATS_PORT"))["pid"]
 
     def query(self, expression: str, at: float | None = None) -> list[dict]:
         """Return the result of an instant query; fails the test with Prometheus's own words when it refuses."""

@@ -12,8 +12,8 @@ import pytest
 from lab import http
 from lab.alerts.notifications import held, kept
 from lab.paths import ROOT
+from lab.runtimes import services
 from lab.runtimes.base import Runtime
-from lab.runtimes.services import part
 from tests.eventually import eventually
 
 #: Prometheus tells Alertmanager again each minute, and this tells the receiver again each minute.
@@ -56,7 +56,9 @@ class Pushed:
     def _push(self, alerts: list[dict[str, str]], ends: timedelta) -> None:
         end = (datetime.now(UTC) + ends).isoformat()
         body = [{"labels": labels, "annotations": {"summary": "A test's."}, "endsAt": end} for labels in alerts]
-        answer = http.session.post(self._runtime.url(part("alertmanager"), "/api/v2/alerts"), json=body, timeout=5)
+        answer = http.session.post(
+            self._runtime.url(services.named("alertmanager"), "/api/v2/alerts"), json=body, timeout=5
+        )
         assert answer.ok, answer.text
 
 
@@ -153,13 +155,13 @@ def test_what_follows_from_a_known_cause_is_not_told(pushed, lab_alerts):
 
 
 def test_what_is_told_while_the_receiver_is_away_arrives_when_it_is_back(runtime, pushed, lab_alerts):
-    runtime.stop(part("receiver"))
+    runtime.stop(services.named("receiver"))
     try:
         pushed.fire("Pushed", "page")
         eventually(pushed.states, because="Alertmanager has it", wanted=lambda seen: seen == {"Pushed": "active"})
         away = lab_alerts()
     finally:
-        runtime.start(part("receiver"))
+        runtime.start(services.named("receiver"))
 
     assert away.returncode == 1
     assert "Receiver does not answer at " in away.stdout

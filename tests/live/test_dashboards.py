@@ -8,7 +8,7 @@ from lab.dashboards.proof import Proof
 from lab.dashboards.span import Span
 from lab.prometheus import Api
 from lab.runs import archive
-from lab.runtimes.services import part
+from lab.runtimes import services
 from tests.browser import chromium_of
 
 QUERIES = [
@@ -32,7 +32,7 @@ NAMES = [
 
 @pytest.fixture(scope="module")
 def api(runtime) -> Api:
-    return Api(runtime.url(part("prometheus"), ""))
+    return Api(runtime.url(services.named("prometheus"), ""))
 
 
 @pytest.fixture(scope="module")

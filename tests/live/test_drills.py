@@ -6,10 +6,11 @@ from contextlib import contextmanager, nullcontext
 
 import pytest
 
-from lab.drills import drilling, faults
+from lab.drills import faults
 from lab.drills.catalogue import Drill, named
+from lab.drills.drill import run_drill
 from lab.errors import LabError
-from lab.runtimes.services import part
+from lab.runtimes import services
 
 #: The quick ones, of which one is run for each submission; `make drills` runs them all.
 QUICK = {"host": "exporter-stopped", "compose": "database-down"}
@@ -18,13 +19,13 @@ QUICK = {"host": "exporter-stopped", "compose": "database-down"}
 def test_a_drill_makes_its_alerts_fire_and_ends_with_all_resolved(runtime):
     drill = named(QUICK[runtime.name])
 
-    rows = list(drilling.run(runtime, drill).rows(drill))
+    rows = list(run_drill(runtime, drill).rows(drill))
 
     assert [row[0] for row in rows] == list(drill.alerts)
 
 
 def test_a_drill_that_is_killed_mends_the_lab(runtime, monkeypatch):
-    monkeypatch.setattr(drilling, "CALM_SECONDS", 0)
+    monkeypatch.setattr("lab.drills.drill.CALM_SECONDS", 0)
 
     @contextmanager
     def fault(lab):
@@ -33,26 +34,26 @@ def test_a_drill_that_is_killed_mends_the_lab(runtime, monkeypatch):
             yield
 
     with pytest.raises(KeyboardInterrupt):
-        drilling.run(runtime, Drill("killed", "Whoever runs it is killed.", ("Nobody",), "Lab: Targets", fault))
+        run_drill(runtime, Drill("killed", "Whoever runs it is killed.", ("Nobody",), "Lab: Targets", fault))
 
-    assert runtime.answers(part("pushgateway")) == ""
+    assert runtime.answers(services.named("pushgateway")) == ""
 
 
 def test_a_drill_whose_alert_does_not_come_fails_and_mends_the_lab(runtime, monkeypatch):
-    monkeypatch.setattr(drilling, "shopping", lambda *_: nullcontext())
+    monkeypatch.setattr("lab.drills.drill.running_load", lambda *_: nullcontext())
     never = Drill(
         "never", "Nothing that an alert tells of.", ("Nobody",), "Lab: Targets",
         lambda lab: faults.stopped(lab, "pushgateway"), seconds=3,
     )  # fmt: skip
 
     with pytest.raises(LabError, match="Nobody not pending, Nobody not firing, after 3 s"):
-        drilling.run(runtime, never)
+        run_drill(runtime, never)
 
-    assert runtime.answers(part("pushgateway")) == ""
+    assert runtime.answers(services.named("pushgateway")) == ""
 
 
 def test_a_drill_of_what_the_runtime_lacks_is_refused(runtime):
     drill = Drill("x", "x", (), "", lambda _: pytest.fail("it began"), needs=("kafka",))
 
     with pytest.raises(LabError, match=rf"x is not for {runtime.name}: it needs kafka"):
-        drilling.run(runtime, drill)
+        run_drill(runtime, drill)

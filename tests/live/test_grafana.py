@@ -21,7 +21,7 @@ from lab.dashboards.answers import all_chosen
 from lab.dashboards.model import Dashboard, Panel
 from lab.dashboards.span import Span
 from lab.paths import REPORTS, ROOT
-from lab.runtimes.services import part
+from lab.runtimes import services
 from tests.browser import chromium_of
 from tests.eventually import eventually
 
@@ -80,9 +80,9 @@ def grafana(runtime) -> Grafana:
     if "grafana" not in runtime.provides:
         pytest.skip(f"not on {runtime.name}: needs grafana")
     password = ["cat", "/run/secrets/grafana/admin-password"]
-    found = runtime.run(password, part("grafana"), capture_output=True, text=True)
+    found = runtime.run(password, services.named("grafana"), capture_output=True, text=True)
     assert found.returncode == 0, found.stderr
-    return Grafana(runtime.url(part("grafana"), ""), found.stdout.strip())
+    return Grafana(runtime.url(services.named("grafana"), ""), found.stdout.strip())
 
 
 @pytest.fixture(scope="module")

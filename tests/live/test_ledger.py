@@ -12,7 +12,7 @@ from lab.paths import ROOT
 from lab.runs import archive, load
 from lab.runs.ledger import text
 from lab.runs.ledger.books import Ledger
-from lab.runtimes.services import part
+from lab.runtimes import services
 from tests.eventually import eventually
 from tests.live.observer import send_signal
 from tests.live.visitors import Visitors, once_the_load_runs
@@ -185,7 +185,7 @@ def test_a_reload_by_sighup_is_named_as_what_set_the_counters_to_zero(runtime, o
 
 def test_a_restarted_access_log_exporter_is_named_as_a_gap(runtime, visitors):
     with visitors.books() as kept, visitors.walking():
-        runtime.restart(part("access-log-exporter"))
+        runtime.restart(services.named("access-log-exporter"))
 
     ledger = kept[0]
     assert ledger.verdict == "unknown", text.page(ledger)
@@ -215,10 +215,10 @@ def test_what_watches_may_be_away_and_the_rest_is_compared(runtime, visitors):
     """A stopped exporter leaves its tier out; a Prometheus that is restarted misses scrapes, and no count."""
     try:
         with visitors.books() as kept, visitors.walking():
-            runtime.stop(part("uwsgi-exporter"))
-            runtime.restart(part("prometheus"))
+            runtime.stop(services.named("uwsgi-exporter"))
+            runtime.restart(services.named("prometheus"))
     finally:
-        runtime.start(part("uwsgi-exporter"))
+        runtime.start(services.named("uwsgi-exporter"))
 
     ledger = kept[0]
     assert ledger.verdict == "unknown", text.page(ledger)
@@ -230,7 +230,7 @@ def test_what_watches_may_be_away_and_the_rest_is_compared(runtime, visitors):
 
 def test_a_reload_of_nginx_and_a_rotation_of_its_logs_lose_no_line(runtime, visitors):
     def in_nginx(command: str) -> str:
-        nginx = part("nginx")
+        nginx = services.named("nginx")
         done = runtime.run(["sh", "-c", command], nginx, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout

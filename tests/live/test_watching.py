@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lab import http
-from lab.runtimes.services import part
+from lab.runtimes import services
 from tests.eventually import eventually
 from tests.live.observer import send_signal
 
@@ -87,19 +87,19 @@ def test_exporters_that_are_away_are_told_from_a_shop_that_is_away(observer, run
 
     try:
         for exporter in EXPORTERS:
-            runtime.stop(part(exporter))
+            runtime.stop(services.named(exporter))
         eventually(up, because="they are stopped", timeout=15, wanted=lambda seen: set(seen.values()) == {0})
         assert http.get(f"{observer.shop}/health/ready", timeout=5, verify=observer.ca_file).status_code == 200
         assert observer.value('min(probe_success{job="blackbox"})') == 1
         assert observer.value('up{job="django"}') == 1
     finally:
         for exporter in EXPORTERS:
-            runtime.start(part(exporter))
+            runtime.start(services.named(exporter))
     eventually(up, because="they run again", timeout=15, wanted=lambda seen: set(seen.values()) == {1})
 
 
 def test_uwsgi_that_is_away_is_told_from_its_exporter_that_is_away(observer, runtime):
-    runtime.stop(part("app"))
+    runtime.stop(services.named("app"))
     try:
         eventually(
             lambda: observer.value("uwsgi_up") == 0 and observer.value('up{job="uwsgi"}') == 1,
@@ -111,5 +111,5 @@ def test_uwsgi_that_is_away_is_told_from_its_exporter_that_is_away(observer, run
         assert answer.status_code == 502
         assert "Pomar" in answer.text
     finally:
-        runtime.start(part("app"))
+        runtime.start(services.named("app"))
     eventually(lambda: observer.value("uwsgi_up") == 1, because="uWSGI runs again", timeout=20)

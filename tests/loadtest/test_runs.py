@@ -176,7 +176,7 @@ def test_a_signal_to_the_lab_alone_ends_its_locust_gracefully(shop, tmp_path, nu
     result_file = tmp_path / "result.json"
     variables = {"USERS": "20", "DURATION": "40", "LAB_LOAD_RESULT": str(result_file), **WITH_THE_LAB}
     environment = for_services() | variables
-    lab = "import sys; from lab.runtimes.base import run_locust; sys.exit(run_locust(sys.argv[1:]))"
+    lab = "import sys; from lab.runtimes.base import run_locust; sys.exit(run_locust(sys.argv[1:], None, None))"
     load = [sys.executable, "-c", HEEDS_SIGINT, sys.executable, "-c", lab, *command]
     with subprocess.Popen(load, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as this:
         eventually(shop.requests_answered, because="they shop", timeout=30, wanted=lambda seen: seen > before + 100)

@@ -1,11 +1,10 @@
-"""The books of a run: opened by a cut before it, closed by one after it, and balanced with what Prometheus stored.
+"""The books of a run: a snapshot before it, one after it, and both balanced with what Prometheus stored.
 
-What Prometheus has is held against the exporters' own pages: no sample before a cut may be more than the page said,
-none after it less, and what only the load moves must have grown by the same number.
+What Prometheus has is held against the exporters' own pages: no sample before a snapshot may be more than the page
+said, none after it less, and what only the load moves must have grown by the same number.
 """
 
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -13,28 +12,24 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from lab.errors import LabError
-from lab.runs.ledger import account, latency
-from lab.runs.ledger import snapshot as cut_module
+from lab.runs.ledger import account, latency, snapshot
 from lab.runs.ledger.account import Account
 from lab.runs.ledger.comparison import Difference
 from lab.runs.ledger.counts import (
     DJANGO,
+    LOADS_OWN,
     LOG,
-    METHODS,
     PROMETHEUS,
     STATUS,
     UWSGI,
-    App,
     Counts,
-    Key,
-    Log,
-    Workers,
+    counts_of,
     routes_of_load_alone,
 )
-from lab.runs.ledger.snapshot import Cut, Series, counters, counting_since, route_of
+from lab.runs.ledger.snapshot import Series, Snapshot, counters, counting_since
 from lab.runs.ledger.stored import Prometheus, Sample
+from lab.runtimes import services
 from lab.runtimes.base import Runtime
-from lab.runtimes.services import part
 
 TIERS = {"nginx-log": LOG, "nginx": STATUS, "uwsgi": UWSGI, "django": DJANGO}
 #: What sets a tier's counters to zero.
@@ -44,7 +39,6 @@ RESETS = {
     "uwsgi": "uWSGI was restarted or got SIGHUP, which set its counters to zero",
     "django": "uWSGI was restarted, got SIGHUP or lost the metrics directory, which set Django's counters to zero",
 }
-LOADS_OWN = "nginx_http_load_responses_total"
 WHY_BACK = ", though nothing was restarted. Does each read meet another process with counts of its own?"
 
 
@@ -67,16 +61,16 @@ class Ledger:
         return "unknown" if self.reasons else "exact"
 
 
-def open_books(runtime: Runtime, patience: float = cut_module.PATIENCE_SECONDS) -> Cut:
-    """Return the cut before a run, once Prometheus has every tier's figures, and none higher than its exporter says.
+def open_books(runtime: Runtime, patience: float = snapshot.PATIENCE_SECONDS) -> Snapshot:
+    """Return the snapshot before a run, once Prometheus has every tier's figures, none higher than its exporter's.
 
     For some seconds after a part was restarted it has not. When it does not answer that is told at the end of the run.
     """
-    prometheus = Prometheus(runtime.url(part("prometheus"), ""))
+    prometheus = Prometheus(runtime.url(services.named("prometheus"), ""))
     deadline = time.monotonic() + patience
     fell: dict[str, str] = {}
     while True:
-        opening = cut_module.take(runtime, patience)
+        opening = snapshot.take(runtime, patience)
         fell |= opening.fell
         opening = replace(opening, fell=fell)
         with suppress(LabError):
@@ -85,25 +79,25 @@ def open_books(runtime: Runtime, patience: float = cut_module.PATIENCE_SECONDS) 
         return opening
 
 
-def _is_with(prometheus: Prometheus, opening: Cut) -> bool:
+def _is_with(prometheus: Prometheus, opening: Snapshot) -> bool:
     return all(
         prometheus.was_scraped_before(job, opening.at)
         and all(
             n <= opening.values[job].get(series, 0)
-            for series, n in counters(prometheus.values(job, cut_module.FAMILIES[job], opening.at)).items()
+            for series, n in counters(prometheus.values(job, snapshot.FAMILIES[job], opening.at)).items()
         )
         for job in opening.values.keys() - opening.fell
     )
 
 
-def balance(prometheus: Prometheus, opening: Cut, closing: Cut, result: Mapping) -> Ledger:
+def balance(prometheus: Prometheus, opening: Snapshot, closing: Snapshot, result: Mapping) -> Ledger:
     """Balance the books of the run that ``result`` (as the load wrote it) tells of."""
-    pages = {job: _page(prometheus, job, opening, closing) for job in cut_module.FAMILIES}
+    pages = {job: _page(prometheus, job, opening, closing) for job in snapshot.FAMILIES}
     increases = {job: page.increase for job, page in pages.items() if page.increase}
     moving = [
-        f"the shop did not come to rest when the books were {when} ({cut.moving})"
-        for when, cut in (("opened", opening), ("closed", closing))
-        if cut.moving
+        f"the shop did not come to rest when the books were {when} ({each.moving})"
+        for when, each in (("opened", opening), ("closed", closing))
+        if each.moving
     ]
     # What carries the load's mark stood still all the same.
     counts = counts_of(result, increases, only_load=bool(moving))
@@ -120,7 +114,7 @@ def balance(prometheus: Prometheus, opening: Cut, closing: Cut, result: Mapping)
 
 @dataclass(frozen=True)
 class _Page:
-    """A job's counters between the cuts: by how much they grew, when they were scraped next, and what is to say."""
+    """A job's counters between the snapshots: their increase, the next scrape, and what is to say about them."""
 
     increase: dict[Series, float] = field(default_factory=dict)
     scraped: float | None = None
@@ -129,12 +123,14 @@ class _Page:
     notes: list[str] = field(default_factory=list)
 
 
-def _page(prometheus: Prometheus, job: str, opening: Cut, closing: Cut) -> _Page:
+def _page(prometheus: Prometheus, job: str, opening: Snapshot, closing: Snapshot) -> _Page:
     """Return what a job's pages say, held against Prometheus's samples where there are any."""
     tier = TIERS[job]
     if fell := opening.fell.get(job) or closing.fell.get(job):
         return _Page(differences=[Difference((tier,), f"{tier} contradicts itself: {fell}{WHY_BACK}")])
-    silent = [(when, cut.silent[job]) for when, cut in (("opened", opening), ("closed", closing)) if job in cut.silent]
+    silent = [
+        (when, each.silent[job]) for when, each in (("opened", opening), ("closed", closing)) if job in each.silent
+    ]
     if silent:
         when, why = silent[0]
         return _Page(reasons=[f"{tier} cannot be read when the books were {when}: its exporter did not answer ({why})"])
@@ -146,8 +142,8 @@ def _page(prometheus: Prometheus, job: str, opening: Cut, closing: Cut) -> _Page
         if end is None or not prometheus.was_scraped_before(job, opening.at):
             moment = "after" if end is None else "before"
             return _Page(increase, reasons=[f"Prometheus has no figures of {job} from {moment} the run"])
-        before = prometheus.values(job, cut_module.FAMILIES[job], opening.at)
-        stored = prometheus.samples(job, cut_module.FAMILIES[job], opening.at, end)
+        before = prometheus.values(job, snapshot.FAMILIES[job], opening.at)
+        stored = prometheus.samples(job, snapshot.FAMILIES[job], opening.at, end)
         missed = prometheus.missed_scrapes(job, opening.at, closing.at)
     except LabError as error:
         return _Page(increase, reasons=[error.message.removesuffix(".")])
@@ -160,68 +156,12 @@ def _page(prometheus: Prometheus, job: str, opening: Cut, closing: Cut) -> _Page
     return _Page(increase, end, _held_against_pages(job, before, stored, opening, closing), notes=notes)
 
 
-def counts_of(result: Mapping, increases: Mapping[str, Mapping[Series, float]], *, only_load: bool = False) -> Counts:
-    """Return what the load sent and what each job's counters grew by, as the tiers' counts.
-
-    With ``only_load`` those of the access log that carry the load's mark, and of the other tiers nothing.
-    """
-    sent = Counter(
-        {
-            Key(route, method if method in METHODS else "other", status): n
-            for route, methods in result["counts"].items()
-            for method, statuses in methods.items()
-            for status, n in statuses.items()
-        }
-    )
-    of = increases.get("nginx-log")
-    load = _keys(of, LOADS_OWN, "route") if of else None
-    if only_load:
-        return Counts(sent, load)
-    log = workers = app = status = None
-    if of:
-        log = Log(
-            _keys(of, "nginx_http_responses_total", "route"),
-            Counter(
-                {(labels["route"], labels["outcome"]): n for labels, n in _of(of, "nginx_http_upstream_requests_total")}
-            ),
-            _sum(of, "nginx_status_page_requests_total"),
-        )
-    if of := increases.get("uwsgi"):
-        names = ("uwsgi_worker_requests_total", "uwsgi_worker_harakiri_count_total", "uwsgi_worker_respawn_count_total")
-        workers = Workers(*(_sum(of, name) for name in names))
-    if of := increases.get("django"):
-        app = App(
-            _sum(of, "django_http_requests_before_middlewares_total"),
-            _sum(of, "django_http_responses_before_middlewares_total"),
-            _keys(of, "django_http_responses_total_by_status_view_method_total", "view"),
-            +Counter({labels["status"]: n for labels, n in _of(of, "django_http_responses_total_by_status_total")}),
-        )
-    if of := increases.get("nginx"):
-        status = _sum(of, "nginx_http_requests_total")
-    return Counts(sent, load, log, status, workers, app)
-
-
-def _of(increase: Mapping[Series, float], wanted: str) -> list[tuple[dict[str, str], int]]:
-    return [(dict(labels), int(n)) for (name, labels), n in increase.items() if name == wanted]
-
-
-def _sum(increase: Mapping[Series, float], wanted: str) -> int:
-    return sum(n for _, n in _of(increase, wanted))
-
-
-def _keys(increase: Mapping[Series, float], wanted: str, label: str) -> Counter[Key]:
-    keys: Counter[Key] = Counter()
-    for labels, n in _of(increase, wanted):
-        keys[Key(route_of(labels[label]), labels["method"], labels["status"])] += n
-    return +keys
-
-
 def _increase(before: Mapping[Series, float], after: Mapping[Series, float]) -> dict[Series, float]:
     return {series: n - before.get(series, 0) for series, n in counters(after).items()}
 
 
-def _reset_on_pages(job: str, opening: Cut, closing: Cut) -> float | None:
-    """Return the unix time, as far as it is known, at which a job's counters began anew between the cuts."""
+def _reset_on_pages(job: str, opening: Snapshot, closing: Snapshot) -> float | None:
+    """Return the unix time, as far as it is known, at which a job's counters began anew between the snapshots."""
     start = counting_since(closing.values, job)
     if start != counting_since(opening.values, job):
         return start or closing.at
@@ -249,12 +189,16 @@ def _since(samples: Sequence[Sample], moment: float) -> list[Sample]:
 
 
 def _held_against_pages(
-    job: str, before: Mapping[Series, float], stored: Mapping[Series, list[Sample]], opening: Cut, closing: Cut
+    job: str,
+    before: Mapping[Series, float],
+    stored: Mapping[Series, list[Sample]],
+    opening: Snapshot,
+    closing: Snapshot,
 ) -> list[Difference]:
-    """Return where Prometheus's samples around the cuts are not what the exporter's page said at them.
+    """Return where Prometheus's samples around the snapshots are not what the exporter's page said at them.
 
-    What only the load moves must have grown by the same. Others may come between a scrape and a cut: of the rest no
-    sample before a cut may be more than the page, and none after it less.
+    What only the load moves must have grown by the same. Others may come between a scrape and a snapshot: of the rest
+    no sample before a snapshot may be more than the page, and none after it less.
     """
     found = []
     for series, page_after in counters(closing.values[job]).items():

@@ -1,6 +1,6 @@
 """The comparison of a run: each tier's counts against those of the tier beside it, every known difference named.
 
-The identities, for one run between two cuts (all of them counts of requests):
+The identities, for one run between two snapshots (all of them counts of requests):
 
     sent by Locust          = those in NGINX's access log that carry the load's mark          by route, method, status
     NGINX's access log      = NGINX's stub_status - its status page                           in all

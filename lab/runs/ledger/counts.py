@@ -1,8 +1,11 @@
 """What each tier counted of a run, in the words of NGINX's access log: routes, methods, statuses."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from lab.runs.ledger.snapshot import Series, route_of
 
 LOCUST = "Locust"
 LOG = "NGINX's access log"
@@ -17,6 +20,8 @@ WITHOUT_ANSWER = ("499", "502", "504")
 BY_NGINX = ("static", "redirect", "refused")
 #: In the log of methods there are these and `other`.
 METHODS = ("GET", "HEAD", "POST")
+#: Counts in the access log what carries the load's mark, and nothing else.
+LOADS_OWN = "nginx_http_load_responses_total"
 
 
 class Key(NamedTuple):
@@ -72,7 +77,7 @@ class App(NamedTuple):
 
 @dataclass(frozen=True)
 class Counts:
-    """What each tier counted between two cuts; None for one whose figures cannot be used.
+    """What each tier counted between two snapshots; None for one whose figures cannot be used.
 
     ``sent`` is Locust's, ``load`` what NGINX's access log has of it, ``status`` NGINX's own counter of requests, those
     of its status page included.
@@ -93,3 +98,59 @@ def routes_of_load_alone(counts: Counts) -> frozenset[str]:
     shared = {key.route for key in counts.log.responses - counts.load}
     unanswered = {route for (route, outcome), n in counts.log.upstream.items() if n and outcome != "answered"}
     return frozenset({key.route for key in counts.sent} - shared - unanswered)
+
+
+def counts_of(result: Mapping, increases: Mapping[str, Mapping[Series, float]], *, only_load: bool = False) -> Counts:
+    """Return what the load sent and what each job's counters grew by, as the tiers' counts.
+
+    With ``only_load`` those of the access log that carry the load's mark, and of the other tiers nothing.
+    """
+    sent = Counter(
+        {
+            Key(route, method if method in METHODS else "other", status): n
+            for route, methods in result["counts"].items()
+            for method, statuses in methods.items()
+            for status, n in statuses.items()
+        }
+    )
+    of = increases.get("nginx-log")
+    load = _keys(of, LOADS_OWN, "route") if of else None
+    if only_load:
+        return Counts(sent, load)
+    log = workers = app = status = None
+    if of:
+        log = Log(
+            _keys(of, "nginx_http_responses_total", "route"),
+            Counter(
+                {(labels["route"], labels["outcome"]): n for labels, n in _of(of, "nginx_http_upstream_requests_total")}
+            ),
+            _sum(of, "nginx_status_page_requests_total"),
+        )
+    if of := increases.get("uwsgi"):
+        names = ("uwsgi_worker_requests_total", "uwsgi_worker_harakiri_count_total", "uwsgi_worker_respawn_count_total")
+        workers = Workers(*(_sum(of, name) for name in names))
+    if of := increases.get("django"):
+        app = App(
+            _sum(of, "django_http_requests_before_middlewares_total"),
+            _sum(of, "django_http_responses_before_middlewares_total"),
+            _keys(of, "django_http_responses_total_by_status_view_method_total", "view"),
+            +Counter({labels["status"]: n for labels, n in _of(of, "django_http_responses_total_by_status_total")}),
+        )
+    if of := increases.get("nginx"):
+        status = _sum(of, "nginx_http_requests_total")
+    return Counts(sent, load, log, status, workers, app)
+
+
+def _of(increase: Mapping[Series, float], wanted: str) -> list[tuple[dict[str, str], int]]:
+    return [(dict(labels), int(n)) for (name, labels), n in increase.items() if name == wanted]
+
+
+def _sum(increase: Mapping[Series, float], wanted: str) -> int:
+    return sum(n for _, n in _of(increase, wanted))
+
+
+def _keys(increase: Mapping[Series, float], wanted: str, label: str) -> Counter[Key]:
+    keys: Counter[Key] = Counter()
+    for labels, n in _of(increase, wanted):
+        keys[Key(route_of(labels[label]), labels["method"], labels["status"])] += n
+    return +keys

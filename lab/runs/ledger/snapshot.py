@@ -1,4 +1,4 @@
-"""A cut: what the counters of every tier say at one moment at which none of them moves.
+"""A snapshot: what the counters of every tier say at one moment at which none of them moves.
 
 Tiers are read one after the other, and somebody may ask the shop between two reads: a probe does, each few seconds. So
 all of them are read twice. When NGINX took no request meanwhile but the one that read its status, and nothing else has
@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from lab.runtimes import services
 from lab.runtimes.base import Runtime
-from lab.runtimes.services import part
 
 #: A name, and its labels in order.
 Series = tuple[str, tuple[tuple[str, str], ...]]
@@ -61,12 +61,12 @@ STATUS_PAGE = ("nginx_status_page_requests_total", ())
 
 
 @dataclass(frozen=True)
-class Cut:
+class Snapshot:
     """Each tier's counters at the unix time ``at``.
 
     ``values`` holds them by job and series. ``silent`` are the jobs that did not answer, with what they said;
     ``fell`` those whose counters went back while they were looked at; ``moving`` says what would not stand still, and
-    is empty when the cut is exact.
+    is empty when the snapshot is exact.
     """
 
     at: float
@@ -81,7 +81,7 @@ class Cut:
         return {"at": self.at, "values": values, "silent": self.silent, "fell": self.fell, "moving": self.moving}
 
     @classmethod
-    def from_json(cls, plain: Mapping) -> "Cut":
+    def from_json(cls, plain: Mapping) -> "Snapshot":
         """Return what ``as_json`` wrote."""
         values = {
             job: {(name, tuple(sorted(labels.items()))): n for name, labels, n in rows}
@@ -90,8 +90,8 @@ class Cut:
         return cls(plain["at"], values, plain["silent"], plain["fell"], plain["moving"])
 
 
-def take(runtime: Runtime, patience: float = PATIENCE_SECONDS) -> Cut:
-    """Return the next cut; when nothing would stand still for ``patience`` seconds, one that says what moves."""
+def take(runtime: Runtime, patience: float = PATIENCE_SECONDS) -> Snapshot:
+    """Return the next snapshot; when nothing would stand still for ``patience`` seconds, one that says what moves."""
     began = time.monotonic()
     fell: dict[str, str] = {}
     last = _look(runtime)
@@ -107,7 +107,7 @@ def take(runtime: Runtime, patience: float = PATIENCE_SECONDS) -> Cut:
         if (not moving and not silent) or waited > (min(patience, SILENCE_SECONDS) if fell else patience):
             # The second read of NGINX's status is not in the log that was read before it.
             values = look.values | ({"nginx": last.values["nginx"]} if "nginx" in last.values else {})
-            return Cut(at, values, look.silent, fell, moving)
+            return Snapshot(at, values, look.silent, fell, moving)
         last = look
 
 
@@ -126,18 +126,18 @@ def series_on(page: str, names: Iterable[str]) -> Iterator[tuple[Series, float]]
                 yield (sample.name, tuple(sorted(sample.labels.items()))), sample.value
 
 
-def _look(runtime: Runtime) -> Cut:
+def _look(runtime: Runtime) -> Snapshot:
     values, silent = {}, {}
     for job, names in FAMILIES.items():
         try:
-            values[job] = dict(series_on(runtime.read(part(EXPORTERS[job]), "/metrics"), names))
+            values[job] = dict(series_on(runtime.read(services.named(EXPORTERS[job]), "/metrics"), names))
         except OSError as error:
             silent[job] = f"{type(error).__name__}"
             continue
         if not values[job]:
             silent[job] = "its page has none of the figures"
             del values[job]
-    return Cut(time.time(), values, silent)
+    return Snapshot(time.time(), values, silent)
 
 
 def counting_since(values: Mapping[str, Mapping[Series, float]], job: str) -> float | None:
@@ -151,7 +151,7 @@ def counters(values: Mapping[Series, float]) -> dict[Series, float]:
     return {series: n for series, n in values.items() if series[0].endswith("_total")}
 
 
-def _fallen(before: Cut, after: Cut) -> dict[str, str]:
+def _fallen(before: Snapshot, after: Snapshot) -> dict[str, str]:
     """Return by job which counter went back between two looks, though nothing began anew.
 
     NGINX does not tell when it began, and has its counters in one place: there it is a restart.
@@ -167,7 +167,7 @@ def _fallen(before: Cut, after: Cut) -> dict[str, str]:
     return found
 
 
-def _moving(before: Cut, after: Cut, fell: Container[str]) -> str:
+def _moving(before: Snapshot, after: Snapshot, fell: Container[str]) -> str:
     """Say what moved between two looks, those that read NGINX's status left out; nothing when all stood still."""
     for job in FAMILIES:
         if job in fell or job not in before.values or job not in after.values:

@@ -13,9 +13,9 @@ from lab.errors import LabError
 from lab.prometheus import Api
 from lab.runs.ledger.snapshot import Series
 
-#: How far before a cut a sample may lie and still be the one before it: three scrapes.
+#: How far before a snapshot a sample may lie and still be the one before it: three scrapes.
 NEAR_SECONDS = 15
-#: How long to wait for the scrape after a cut.
+#: How long to wait for the scrape after a snapshot.
 PATIENCE_SECONDS = 30
 #: What Prometheus adds to a target's own labels.
 ADDED = {"__name__", "job", "instance", "namespace"}

@@ -51,7 +51,7 @@ UNITS: Mapping[str, Callable[[float], str]] = {
 }
 
 
-def duration(run: Mapping) -> float:
+def run_seconds(run: Mapping) -> float:
     """Return how many seconds a run lasted, at least 1; ``run`` is the file of its result."""
     # Files of earlier versions have only the times of its start and its end.
     return max(run.get("duration", run["end"] - run["start"]), 1)
@@ -59,7 +59,7 @@ def duration(run: Mapping) -> float:
 
 def of_run(run: Mapping) -> list[Figure]:
     """Return the figures that the load itself knows; ``run`` is the file of its result."""
-    seconds = duration(run)
+    seconds = run_seconds(run)
     refused = f"{run['orders_refused']:,} refused for stock"
     return [
         Figure("Requests", run["requests"], "count", f"{run['users']:,} visitors"),

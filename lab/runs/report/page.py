@@ -108,7 +108,7 @@ def _facts(run: Run, api: Api, judged: Sequence[Figure], cost: Sequence[Figure])
 def _verdict(run: Run) -> dict[str, str]:
     """Return whether a run was well: no request failed, and every tier counted the same."""
     result = run.result
-    seconds = figures.duration(result)
+    seconds = figures.run_seconds(result)
     if result["problems"]:
         return {"state": "bad", "sentence": f"FAILED: {'; '.join(result['problems'])}."}
     rate = result["requests"] / seconds

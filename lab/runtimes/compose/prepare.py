@@ -16,6 +16,7 @@ from string import Template
 
 from lab.paths import write_file
 from lab.runtimes import certificates, hosts
+from lab.runtimes.compose import pod
 
 VOLUMES = Path("/volumes")
 #: Keeps what the others are made from. No other service mounts it.
@@ -90,11 +91,8 @@ def write_listen_conf(names: list[str]) -> None:
         "LISTEN_ADDRESS": "0.0.0.0",
         # As an NGINX from 1.25.1 on has it; both kinds of images have a newer one.
         "HTTP2": "; http2 on; include http2.conf",
-        "SHOP_HTTPS_PORT": "8443",
-        "SHOP_HTTP_PORT": "8080",
+        **pod.PORTS,
         "SHOP_HTTPS_AUTHORITY_PORT": f":{os.environ['SHOP_HTTPS_PORT']}",
-        "NGINX_STATUS_PORT": "8081",
-        "APP_PORT": "8000",
         "SHOP_HOSTS": " ".join(names),
     }
     write(VOLUMES / "nginx-made" / "listen.conf", Template(TEMPLATE.read_text()).substitute(values))

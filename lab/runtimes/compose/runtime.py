@@ -15,11 +15,11 @@ from lab import console
 from lab.errors import LabError
 from lab.paths import LOGS, ROOT, STATE
 from lab.runtimes import ports, services
-from lab.runtimes.base import APP, READY_SECONDS, WITH_THE_LAB, Runtime, load_runs, run_locust
-from lab.runtimes.compose import engine, files, images
+from lab.runtimes.base import APP, READY_SECONDS, Locust, Runtime, load_runs
+from lab.runtimes.compose import engine, files, images, pod
 from lab.runtimes.compose.engine import Compose, Container, docker
 from lab.runtimes.compose.inside import Inside
-from lab.runtimes.services import Part
+from lab.runtimes.services import Service
 
 OWN = STATE / "compose"
 START_LOG = "compose.log"
@@ -33,20 +33,8 @@ KINDS = {
     "lookalike": "look-alikes of the official ones, built from Debian's packages",
 }
 #: What is always so in containers, whatever is set for the host runtime.
-FIXED = {
-    "APP_PORT": "8000",
-    "APP_METRICS_PORT": "8001",
-    "NGINX_STATUS_PORT": "8081",
-    "APP_STATS_PORT": "1717",
-    "EXPORTER_NGINX_PORT": "9113",
-    "EXPORTER_UWSGI_PORT": "9117",
-    "EXPORTER_ACCESS_LOG_PORT": "3903",
-    "EXPORTER_BLACKBOX_PORT": "9115",
-    "LAB_DATABASE_URL": "",
-    "LAB_CACHE_URL": "",
-}
-#: What is bound to the pod's loopback and not to the network of who watches.
-ON_LOOPBACK = ("APP_STATS_PORT", "NGINX_STATUS_PORT")
+FIXED = {name: port for name, port in pod.PORTS.items() if name not in pod.PUBLISHED}
+FIXED |= {"LAB_DATABASE_URL": "", "LAB_CACHE_URL": ""}
 
 
 def own_containers() -> dict[str, Container]:
@@ -73,6 +61,7 @@ class ComposeRuntime(Runtime):
     name = "compose"
     ca_file = OWN / "ca.crt"
     token_file = OWN / "lab-token"
+    locust_address = "0.0.0.0"
     running_settings = OWN / "settings.json"
 
     def __init__(self, wanted: dict[str, str]) -> None:
@@ -134,81 +123,74 @@ class ComposeRuntime(Runtime):
                 self._stop_changed(mounted)
                 self._mend_pod()
                 self._start()
-                self._remember_settings(SHOP_CONTAINER=self._container(services.part("shop")).id)
+                self._remember_settings(SHOP_CONTAINER=self._container(services.named("shop")).id)
             except BaseException:
                 if fresh:
                     with contextlib.suppress(LabError):
                         self._stop()
                 raise
 
-    def stop(self, part: Part) -> None:
+    def stop(self, service: Service) -> None:
         with self._lock():
-            docker("stop", self._container(part).id)
+            docker("stop", self._container(service).id)
 
-    def start(self, part: Part) -> None:
+    def start(self, service: Service) -> None:
         with self._lock():
-            docker("start", self._container(part).id)
+            docker("start", self._container(service).id)
             # The network of the pod began anew under its members when it is `shop` that was started.
             self._mend_pod()
-            with console.step(part.name):
-                self.wait(lambda: self._trouble(part, own_containers()), READY_SECONDS)
+            with console.step(service.name):
+                self.wait(lambda: self._trouble(service, own_containers()), READY_SECONDS)
 
-    def reload(self, part: Part) -> None:
+    def reload(self, service: Service) -> None:
         with self._lock():
-            docker("kill", "--signal", "HUP", self._container(part).id)
+            docker("kill", "--signal", "HUP", self._container(service).id)
 
     def certify(self, lifetime: timedelta | None) -> None:
         command = ["prepare", "python", "-m", "lab.compose.prepare", *([str(lifetime.days)] if lifetime else [])]
         self._compose.must("run", "--rm", "--no-deps", "--no-TTY", *command)
-        self.reload(services.part("nginx"))
+        self.reload(services.named("nginx"))
 
-    def states(self) -> Iterator[tuple[Part, str, str]]:
+    def states(self) -> Iterator[tuple[Service, str, str]]:
         known = own_containers()
         # Docker alone may have started it, with an authority that is new.
         with contextlib.suppress(LabError):
             if "prepare" in known:
                 self._take_ca(known["prepare"])
-        for part in self.parts:
-            container = known.get(part.name)
+        for service in self.services:
+            container = known.get(service.name)
             state = container.state if container else "stopped"
-            yield part, container.health or state if state == "running" else state, self._trouble(part, known)
+            yield service, container.health or state if state == "running" else state, self._trouble(service, known)
 
-    def answers(self, part: Part) -> str:
-        prepare = own_containers().get("prepare") if part.tls and not self.ca_file.exists() else None
+    def answers(self, service: Service) -> str:
+        prepare = own_containers().get("prepare") if service.tls and not self.ca_file.exists() else None
         if prepare:
             with contextlib.suppress(LabError):
                 self._take_ca(prepare)
-        return super().answers(part)
+        return super().answers(service)
 
-    def url(self, part: Part, path: str = "/") -> str:
-        if not part.page:
+    def url(self, service: Service, path: str = "/") -> str:
+        if not service.page:
             return ""
-        scheme = "https" if part.tls else "http"
-        return f"{scheme}://127.0.0.1:{self.settings[part.port]}{path}"
+        scheme = "https" if service.tls else "http"
+        return f"{scheme}://127.0.0.1:{self.settings[service.port]}{path}"
 
-    def read(self, part: Part, path: str, *, port: str = "") -> str:
-        port = port or part.port
-        host = "127.0.0.1" if port in ON_LOOPBACK else "shop-metrics"
+    def read(self, service: Service, path: str, *, port: str = "") -> str:
+        port = port or service.port
+        host = "127.0.0.1" if port in pod.ON_LOOPBACK else "shop-metrics"
         return self._inside.get(f"http://{host}:{self.settings[port]}{path}")
 
-    def run(self, command: Sequence[str], part: Part = APP, **options) -> subprocess.CompletedProcess:
+    def run(self, command: Sequence[str], service: Service = APP, **options) -> subprocess.CompletedProcess:
         # Docker refuses a terminal for a command whose input or output is none.
         shown = not options.keys() & {"stdin", "stdout", "capture_output"}
         terminal = ["--tty"] if shown and sys.stdin.isatty() and sys.stdout.isatty() else []
-        container = self._container(part).id
+        container = self._container(service).id
         return subprocess.run(["docker", "exec", "--interactive", *terminal, container, *command], **options)
 
-    def manage(self, *arguments: str) -> str:
-        command = ["exec", self._container(services.part("app")).id, "python", "manage.py", *arguments]
-        done = subprocess.run(["docker", *command], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-        if done.returncode != 0:
-            raise LabError(f"`manage.py {' '.join(arguments)}` failed: {console.last_line(done.stderr)}")
-        return done.stdout.strip()
-
-    def logs(self, wanted: Sequence[Part], *, lines: int, follow: bool) -> None:
+    def logs(self, wanted: Sequence[Service], *, lines: int, follow: bool) -> None:
         if not own_containers():
             raise LabError("nothing is logged yet: start the lab with `make up`.")
-        names = [part.name for part in wanted]
+        names = [service.name for service in wanted]
         arguments = ["logs", "--tail", str(lines), *(["--follow"] if follow else []), *names]
         command = self._compose.command(*arguments)
         # As on the host.
@@ -216,10 +198,11 @@ class ComposeRuntime(Runtime):
         os.execvpe(command[0], command, self._compose.environment())
 
     def shop(self, variables: Mapping[str, str], result: Path) -> int:
-        inner = f"/reports/{result.name}"
-        code = self._locust(variables | {"LAB_LOAD_RESULT": inner})
+        inner = Path("/reports") / result.name
+        code = super().shop(variables, inner)
         # There is none when the run could not begin.
-        read = self._one_off([], ["cat", inner], capture_output=True, text=True)
+        command, environment = self._one_off([], ["cat", str(inner)]), self._compose.environment()
+        read = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
         if read.returncode == 0:
             result.write_text(read.stdout, encoding="utf-8")
         return code
@@ -231,13 +214,6 @@ class ComposeRuntime(Runtime):
             if found:
                 docker("stop", *found)
 
-    def shop_from_page(self, variables: Mapping[str, str]) -> int:
-        ports.refuse_taken(self.settings, ["LOCUST_PORT"])
-        port = self.settings["LOCUST_PORT"]
-        options = ["--publish", f"127.0.0.1:{port}:{port}"]
-        page = ["--web-host", "0.0.0.0", "--web-port", port]
-        return self._locust(variables, options, page)
-
     def notes(self) -> list[tuple[str, str, str]]:
         rows = super().notes()
         if "grafana" in self.provides:
@@ -245,21 +221,21 @@ class ComposeRuntime(Runtime):
             return [*rows, ("Grafana's admin", password, "the password; whoever does not sign in may look")]
         return [*rows, ("Grafana", "left out", "Debian has no package of it: IMAGES=official brings it")]
 
-    def _locust(
-        self, variables: Mapping[str, str], options: Sequence[str] = (), arguments: Sequence[str] = ("--headless",)
-    ) -> int:
+    def _locust(self, variables: Mapping[str, str], arguments: Sequence[str], port: str = "") -> Locust:
         # Its output passes through Docker's client, so it does not see a terminal itself.
         terminal = {"LAB_LOAD_TERMINAL": "1"} if sys.stdout.isatty() else {}
-        given = [f"--env={name}={value}" for name, value in (variables | WITH_THE_LAB | terminal).items()]
+        options = [f"--env={name}={value}" for name, value in (variables | terminal).items()]
+        if port:
+            options += ["--publish", f"127.0.0.1:{port}:{port}"]
         command = ["locust", "--locustfile", "loadtest/locustfile.py", "--host", "https://shop:8443", *arguments]
-        return self._one_off([*given, *options], command, begin=run_locust)
+        return self._one_off(options, command), ROOT, self._compose.environment()
 
-    def _one_off(self, options: Sequence[str], command: Sequence[str], begin=subprocess.run, **how):
+    def _one_off(self, options: Sequence[str], command: Sequence[str]) -> list[str]:
         whole = ["--profile", "load", "run", "--rm", "--no-deps", "--no-TTY", *options, "loadtest", *command]
-        return begin(self._compose.command(*whole), cwd=ROOT, env=self._compose.environment(), **how)
+        return self._compose.command(*whole)
 
     def _start(self) -> None:
-        """Have Compose start all of it, and show each part as it comes to work."""
+        """Have Compose start all of it, and show each service as it comes to work."""
         before = own_containers()
         starting = self._compose.start(START_LOG, "up", "--detach", "--no-build", "--remove-orphans")
         try:
@@ -270,9 +246,9 @@ class ComposeRuntime(Runtime):
         self._await_targets()
 
     def _show_start(self, starting: subprocess.Popen, before: Mapping[str, Container]) -> None:
-        """Show each part as it comes to work, until Compose is done; raise LabError when it gives up or takes long."""
+        """Show each service as it comes to work; raise LabError when Compose gives up or takes long."""
         began = time.monotonic()
-        waiting = {**ONE_SHOTS, **{part.name: part.name for part in self.parts}}
+        waiting = {**ONE_SHOTS, **{service.name: service.name for service in self.services}}
         with console.console.status("") as status:
             while waiting or starting.poll() is None:
                 # In this order: what is seen once Compose has ended is what it left.
@@ -297,7 +273,7 @@ class ComposeRuntime(Runtime):
         if service in ONE_SHOTS:
             container = known.get(service)
             return not container or container.state != "exited" or container.exit_code != 0
-        return bool(self._trouble(services.part(service), known))
+        return bool(self._trouble(services.named(service), known))
 
     @staticmethod
     def _has_failed(known: Mapping[str, Container], before: Mapping[str, Container]) -> list[Container]:
@@ -321,13 +297,13 @@ class ComposeRuntime(Runtime):
             said = console.last_line(log.read_text(errors="replace"))
             return f"{container.service} does not start; it said last: {said} (all of it: {log})."
         for name in waiting:
-            if name not in ONE_SHOTS and (trouble := self._trouble(services.part(name), known)):
+            if name not in ONE_SHOTS and (trouble := self._trouble(services.named(name), known)):
                 return f"{name} does not start: {trouble} (`make logs S={name}` shows what it said)."
         log = LOGS / START_LOG
         return f"the lab does not start: {console.last_line(log.read_text(errors='replace'))} (all of it: {log})."
 
-    def _trouble(self, part: Part, known: Mapping[str, Container]) -> str:
-        container = known.get(part.name)
+    def _trouble(self, service: Service, known: Mapping[str, Container]) -> str:
+        container = known.get(service.name)
         if not container or container.state != "running":
             return "not running"
         if self._has_lost_network(container, known):
@@ -336,7 +312,7 @@ class ComposeRuntime(Runtime):
             return "not healthy yet"
         if container.health == "unhealthy":
             return f"unhealthy: {container.last_check[:200] or 'its check failed'}"
-        return self.answers(part)
+        return self.answers(service)
 
     @staticmethod
     def _has_lost_network(container: Container, known: Mapping[str, Container]) -> bool:
@@ -389,17 +365,17 @@ class ComposeRuntime(Runtime):
         docker("cp", f"{prepare.id}:/volumes/loadtest-secrets/lab-token", str(self.token_file))
 
     def _inner_file(self, service: str, path: str) -> str:
-        return docker("exec", self._container(services.part(service)).id, "cat", path).stdout.strip()
+        return docker("exec", self._container(services.named(service)).id, "cat", path).stdout.strip()
 
-    def _container(self, part: Part) -> Container:
+    def _container(self, service: Service) -> Container:
         self.require_running()
-        container = own_containers().get(part.name)
+        container = own_containers().get(service.name)
         if not container:
-            raise LabError(f"{part.name} has no container: `make up` makes it.")
+            raise LabError(f"{service.name} has no container: `make up` makes it.")
         return container
 
     def _published(self) -> list[str]:
-        return [*(part.port for part in self.parts if part.page), "SHOP_HTTP_PORT"]
+        return [*(service.port for service in self.services if service.page), "SHOP_HTTP_PORT"]
 
     def _refuse_other_checkout(self) -> None:
         for container in engine.containers().values():

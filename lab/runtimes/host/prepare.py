@@ -181,15 +181,6 @@ def make_secrets() -> None:
             write_file(file, value, 0o600)
 
 
-def make_shop(environment: Mapping[str, str]) -> None:
-    """Migrate the database, seed the catalogue and collect the static files. All three change nothing when done before.
-
-    Raises LabError with the reason when one of them fails.
-    """
-    for command in (["migrate", "--no-input"], ["seed_catalogue"], ["collectstatic", "--no-input"]):
-        manage(environment, *command)
-
-
 def manage(environment: Mapping[str, str], *arguments: str) -> str:
     """Run a management command of the shop and return what it printed; raises LabError with its last line."""
     done = subprocess.run(

@@ -13,16 +13,15 @@ from pathlib import Path
 import click
 import psutil
 
-from lab import console, http
+from lab import console, http, times
 from lab.errors import LabError
 from lab.paths import LOGS, ROOT, STATE, VENV
-from lab.runtimes import certificates, ports, settings
-from lab.runtimes.base import APP, READY_SECONDS, WITH_THE_LAB, Runtime, load_runs, run_locust
+from lab.runtimes import certificates, ports, services, settings
+from lab.runtimes.base import APP, READY_SECONDS, Locust, Runtime, load_runs
 from lab.runtimes.environment import for_services
 from lab.runtimes.host import prepare, programs
 from lab.runtimes.host.supervisor import Supervisor
-from lab.runtimes.services import Part
-from lab.runtimes.services import part as part_named
+from lab.runtimes.services import Service
 
 #: What supervisord calls a process that lives: the first second it is STARTING.
 ALIVE = ("STARTING", "RUNNING")
@@ -35,6 +34,8 @@ LIMITS = {
     resource.RLIMIT_FSIZE: (1024**3, "bytes in a file", "-f"),
     resource.RLIMIT_NPROC: (512, "processes and threads of this user", "-u"),
 }
+#: What makes the shop's database, catalogue and static files; each changes nothing when it was done before.
+MAKE_SHOP = (("migrate", "--no-input"), ("seed_catalogue",), ("collectstatic", "--no-input"))
 #: Where Locust runs: it reads ~/.locust.conf, and locust.conf and pyproject.toml in its folder, and finds none here.
 LOCUST_HOME = STATE / "locust"
 LOCUSTFILE = str(ROOT / "loadtest" / "locustfile.py")
@@ -69,7 +70,7 @@ class HostRuntime(Runtime):
             self._stop()
             _set_limits()
             self.settings = self._wanted
-            ports.refuse_taken(self.settings, [port for part in self.parts for port in part.ports])
+            ports.refuse_taken(self.settings, [port for service in self.services for port in service.ports])
             if database := self.settings["LAB_DATABASE_URL"]:
                 shown = settings.without_password(database)
                 click.echo(
@@ -86,7 +87,8 @@ class HostRuntime(Runtime):
                 # It takes Prometheus up to ten seconds to begin to scrape: that time is used.
                 self._supervisor.start("prometheus")
                 with console.step("database, catalogue and static files"):
-                    prepare.make_shop(environment)
+                    for command in MAKE_SHOP:
+                        self.manage(*command)
                 self._start()
                 # Last: a lab that runs without this file was interrupted while it started.
                 self._remember_settings(SOURCES=sources)
@@ -94,21 +96,21 @@ class HostRuntime(Runtime):
                 self._stop()
                 raise
 
-    def stop(self, part: Part) -> None:
+    def stop(self, service: Service) -> None:
         with self._lock():
             self.require_running()
-            self._supervisor.stop(part.name)
+            self._supervisor.stop(service.name)
 
-    def start(self, part: Part) -> None:
+    def start(self, service: Service) -> None:
         with self._lock():
             self.require_running()
-            self._supervisor.start(part.name)
-            self._await(part)
+            self._supervisor.start(service.name)
+            self._await(service)
 
-    def reload(self, part: Part) -> None:
+    def reload(self, service: Service) -> None:
         with self._lock():
             self.require_running()
-            self._supervisor.signal(part.name, "HUP")
+            self._supervisor.signal(service.name, "HUP")
 
     def certify(self, lifetime: timedelta | None) -> None:
         hosts = self.settings["SHOP_HOSTS"].split(",")
@@ -116,56 +118,45 @@ class HostRuntime(Runtime):
             certificates.issue(STATE / "tls", hosts, lifetime)
         else:
             certificates.ensure(STATE / "tls", hosts)
-        self.reload(part_named("nginx"))
+        self.reload(services.named("nginx"))
 
-    def states(self) -> Iterator[tuple[Part, str, str]]:
+    def states(self) -> Iterator[tuple[Service, str, str]]:
         known = self._supervisor.states() if self.is_running() else {}
-        for part in self.parts:
-            process = known.get(part.name)
+        for service in self.services:
+            process = known.get(service.name)
             if not process or process["statename"] not in ALIVE:
-                yield part, process["statename"].lower() if process else "stopped", "not running"
+                yield service, process["statename"].lower() if process else "stopped", "not running"
             else:
                 yield (
-                    part,
-                    f"up {console.duration(process['now'] - process['start'])}",
-                    self.answers(part),
+                    service,
+                    f"up {times.rough(process['now'] - process['start'])}",
+                    self.answers(service),
                 )
 
-    def run(self, command: Sequence[str], part: Part = APP, **options) -> subprocess.CompletedProcess:
+    def run(self, command: Sequence[str], service: Service = APP, **options) -> subprocess.CompletedProcess:
         prepare.make_secrets()
         environment = prepare.environment(self.settings, {})
-        folder = {"nginx": prepare.NGINX, "prometheus": prepare.PROMETHEUS}.get(part.name, ROOT / "app")
+        folder = {"nginx": prepare.NGINX, "prometheus": prepare.PROMETHEUS}.get(service.name, ROOT / "app")
         return subprocess.run(command, cwd=folder, env=environment, check=False, **options)
 
-    def manage(self, *arguments: str) -> str:
-        prepare.make_secrets()
-        return prepare.manage(prepare.environment(self.settings, {}), *arguments)
+    def url(self, service: Service, path: str = "/") -> str:
+        scheme = "https" if service.tls else "http"
+        return f"{scheme}://127.0.0.1:{self.settings[service.port]}{path}" if service.port else ""
 
-    def url(self, part: Part, path: str = "/") -> str:
-        scheme = "https" if part.tls else "http"
-        return f"{scheme}://127.0.0.1:{self.settings[part.port]}{path}" if part.port else ""
-
-    def read(self, part: Part, path: str, *, port: str = "") -> str:
-        answer = http.get(f"http://127.0.0.1:{self.settings[port or part.port]}{path}", timeout=5)
+    def read(self, service: Service, path: str, *, port: str = "") -> str:
+        answer = http.get(f"http://127.0.0.1:{self.settings[port or service.port]}{path}", timeout=5)
         answer.raise_for_status()
         return answer.text
 
-    def logs(self, wanted: Sequence[Part], *, lines: int, follow: bool) -> None:
-        files = [path for path in (LOGS / f"{part.name}.log" for part in wanted) if path.exists()]
+    def logs(self, wanted: Sequence[Service], *, lines: int, follow: bool) -> None:
+        files = [path for path in (LOGS / f"{service.name}.log" for service in wanted) if path.exists()]
         if not files:
             raise LabError("nothing is logged yet: start the lab with `make up`.")
         # Python ignores it, and what it becomes would inherit that: `make logs | head` is no error.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), *map(str, files)])
 
-    def shop(self, variables: Mapping[str, str], result: Path) -> int:
-        return self._locust(["--headless"], {**variables, "LAB_LOAD_RESULT": str(result)})
-
-    def shop_from_page(self, variables: Mapping[str, str]) -> int:
-        ports.refuse_taken(self.settings, ["LOCUST_PORT"])
-        return self._locust(["--web-host", "127.0.0.1", "--web-port", self.settings["LOCUST_PORT"]], variables)
-
-    def _locust(self, arguments: Sequence[str], variables: Mapping[str, str]) -> int:
+    def _locust(self, variables: Mapping[str, str], arguments: Sequence[str], port: str = "") -> Locust:
         shop = f"https://127.0.0.1:{self.settings['SHOP_HTTPS_PORT']}"
         LOCUST_HOME.mkdir(parents=True, exist_ok=True)
         environment = {
@@ -175,32 +166,33 @@ class HostRuntime(Runtime):
             "LAB_TOKEN_FILE": str(self.token_file),
             # By which it is known as this checkout's.
             "LAB": str(STATE),
-            **WITH_THE_LAB,
             "SHOP_HTTP_URL": f"http://127.0.0.1:{self.settings['SHOP_HTTP_PORT']}",
             **variables,
         }
         # No script of pip's, whose first line holds the path of its Python: that cannot hold each character.
         locust = [str(VENV / "bin" / "python"), "-m", "locust", "--locustfile", LOCUSTFILE]
-        return run_locust([*locust, "--host", shop, *arguments], cwd=LOCUST_HOME, env=environment)
+        return [*locust, "--host", shop, *arguments], LOCUST_HOME, environment
 
     def _remove_data(self) -> None:
         prepare.remove_data()
 
     def _start(self, *, only_stopped: bool = False) -> None:
         states = self._supervisor.states()
-        waiting = [part for part in self.parts if not only_stopped or states[part.name]["statename"] not in ALIVE]
-        for part in waiting:
-            self._supervisor.start(part.name)
-            if part.awaited:
-                self._await(part)
-        for part in waiting:
-            if not part.awaited:
-                self._await(part)
+        waiting = [
+            service for service in self.services if not only_stopped or states[service.name]["statename"] not in ALIVE
+        ]
+        for service in waiting:
+            self._supervisor.start(service.name)
+            if service.awaited:
+                self._await(service)
+        for service in waiting:
+            if not service.awaited:
+                self._await(service)
         self._await_targets()
 
-    def _await(self, part: Part) -> None:
-        with console.step(part.name), self._with_last_words(part.name):
-            self.wait(lambda: self._trouble(part), READY_SECONDS)
+    def _await(self, service: Service) -> None:
+        with console.step(service.name), self._with_last_words(service.name):
+            self.wait(lambda: self._trouble(service), READY_SECONDS)
 
     def _await_targets(self) -> None:
         # Prometheus says in its log alone why it cannot watch the file of its targets.
@@ -218,11 +210,11 @@ class HostRuntime(Runtime):
                 raise LabError(f"{error.message.rstrip('.')} The log of {name} says: {said}") from error
             raise
 
-    def _trouble(self, part: Part) -> str:
-        process = self._supervisor.states()[part.name]
+    def _trouble(self, service: Service) -> str:
+        process = self._supervisor.states()[service.name]
         if process["statename"] == "BACKOFF":
-            raise LabError(f"{part.name} does not start; it said last: {self._supervisor.last_words(part.name)}")
-        return self.answers(part) if process["statename"] in ALIVE else "it is not running"
+            raise LabError(f"{service.name} does not start; it said last: {self._supervisor.last_words(service.name)}")
+        return self.answers(service) if process["statename"] in ALIVE else "it is not running"
 
     def end_stray_load(self) -> None:
         self._end_orphans(LOCUSTFILE)
@@ -233,11 +225,11 @@ class HostRuntime(Runtime):
         self.running_settings.unlink(missing_ok=True)
         if self.is_running():
             supervisord = psutil.Process(self._supervisor.pid())
-            # A lab that an older checkout started has no part that came since.
+            # A lab that an older checkout started has no service that came since.
             known = self._supervisor.states()
-            for part in reversed(self.parts):
-                if part.name in known:
-                    self._supervisor.stop(part.name)
+            for service in reversed(self.services):
+                if service.name in known:
+                    self._supervisor.stop(service.name)
             self._supervisor.shutdown()
             with suppress(psutil.TimeoutExpired):
                 supervisord.wait(timeout=20)

@@ -8,8 +8,8 @@ import pytest
 
 from lab.paths import ROOT
 from lab.runs import load
+from lab.runtimes import services
 from lab.runtimes.compose import engine
-from lab.runtimes.services import part
 from tests.app.shopping import mark
 from tests.eventually import eventually
 from tests.live.compose.conftest import in_container, sql
@@ -133,7 +133,7 @@ def test_a_database_that_is_away_is_a_friendly_503_and_mends_itself(observer, ru
     visitor = Visitor(observer)
     visitor.add_an_apple()
     app = engine.containers()["app"]
-    runtime.stop(part("postgres"))
+    runtime.stop(services.named("postgres"))
     try:
         page, ready = visitor.get("/"), visitor.get("/health/ready")
         live, static = visitor.get("/health/live"), visitor.get("/static/shop/pomar.css")
@@ -145,7 +145,7 @@ def test_a_database_that_is_away_is_a_friendly_503_and_mends_itself(observer, ru
         assert observer.value('probe_success{job="blackbox",instance=~"https:.*"}') == 0
         assert observer.value('up{job="django"}') == 1
     finally:
-        runtime.start(part("postgres"))
+        runtime.start(services.named("postgres"))
 
     assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
     assert "The storeroom is locked just now" in page.text
@@ -165,12 +165,12 @@ def test_a_database_that_is_away_is_a_friendly_503_and_mends_itself(observer, ru
 def test_a_cart_is_kept_and_ordered_while_the_cache_is_away(observer, runtime):
     visitor = Visitor(observer)
     visitor.add_an_apple()
-    runtime.stop(part("valkey"))
+    runtime.stop(services.named("valkey"))
     try:
         units, order = visitor.units(), visitor.order()
         eventually(lambda: observer.value("redis_up") == 0, because="its exporter says so", timeout=20)
     finally:
-        runtime.start(part("valkey"))
+        runtime.start(services.named("valkey"))
 
     assert units == 1
     assert order.status_code == 200

@@ -7,16 +7,16 @@ import pytest
 from lab.paths import ROOT
 from lab.runtimes.compose import engine
 from lab.runtimes.compose.runtime import ONE_SHOTS
-from lab.runtimes.services import PARTS
+from lab.runtimes.services import SERVICES
 
 #: What a container that runs can be asked; the others have ended.
-CONTAINERS = [*ONE_SHOTS, *(part.name for part in PARTS if part.needs != "processes")]
+CONTAINERS = [*ONE_SHOTS, *(service.name for service in SERVICES if service.needs != "processes")]
 
 
 @pytest.fixture(params=CONTAINERS)
 def container(request: pytest.FixtureRequest, inspected, runtime) -> dict:
     """What the engine says of one container."""
-    if request.param not in inspected and not any(part.name == request.param for part in runtime.parts):
+    if request.param not in inspected and not any(service.name == request.param for service in runtime.services):
         pytest.skip(f"not with these images: {request.param}")
     return inspected[request.param]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from lab.runtimes import services
 from lab.runtimes.compose import engine
-from lab.runtimes.services import part
 from tests.eventually import eventually
 from tests.live.compose.conftest import comes_back
 
@@ -39,11 +39,11 @@ SECONDS_TO_HEAL = 40
 
 def working(runtime) -> dict[str, str]:
     """Return what is wrong with each part that does not work."""
-    return {part.name: trouble for part, _, trouble in runtime.states() if trouble}
+    return {service.name: trouble for service, _, trouble in runtime.states() if trouble}
 
 
 def test_every_service_that_stays_is_killed_here(runtime):
-    assert TARGETS.keys() | {"shop"} >= {part.name for part in runtime.parts}
+    assert TARGETS.keys() | {"shop"} >= {service.name for service in runtime.services}
 
 
 @pytest.mark.parametrize("services", KILLED, ids=[*ALONE, "all others"])
@@ -104,7 +104,7 @@ def test_a_pod_that_lost_its_network_is_seen_from_outside_and_mended_by_make_up(
 
 
 def test_the_owner_of_the_pods_network_can_be_restarted_by_name(observer, runtime):
-    runtime.restart(part("shop"))
+    runtime.restart(services.named("shop"))
 
     eventually(
         lambda: working(runtime), because="its members follow it", timeout=30, wanted=lambda troubles: troubles == {}

@@ -79,7 +79,7 @@ def test_only_the_published_ports_are_on_this_machine(inspected, runtime):
         for bindings in container["HostConfig"]["PortBindings"].values()
         for binding in bindings
     }
-    names = [part.port for part in runtime.parts if part.page]
+    names = [service.port for service in runtime.services if service.page]
 
     assert published == {runtime.settings[name] for name in [*names, "SHOP_HTTP_PORT"]}
     # Somebody else may listen on one of the others; the engine does not.

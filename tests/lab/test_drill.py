@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from lab import signals
-from lab.drills import drilling
+from lab.drills.drill import injected
 from lab.errors import LabError
 from lab.runs import events
 
@@ -53,7 +53,7 @@ def signalled():
 def test_a_fault_is_there_in_the_block_and_mended_after_it(told):
     fault = Fault()
 
-    with drilling.broken(LAB, fault, "x", "it breaks.", lambda: told.append("mended")):
+    with injected(LAB, fault, "x", "it breaks.", lambda: told.append("mended")):
         assert fault.there
 
     assert not fault.there
@@ -67,7 +67,7 @@ def test_a_fault_is_there_in_the_block_and_mended_after_it(told):
 def test_it_is_mended_when_something_fails_or_a_signal_comes(told, happens, error, when):
     fault = Fault(happens) if when == "begins" else Fault()
 
-    with pytest.raises(error), signals.heeded_once(), drilling.broken(LAB, fault, "x", "it breaks."):
+    with pytest.raises(error), signals.heeded_once(), injected(LAB, fault, "x", "it breaks."):
         happens()
 
     assert not fault.there
@@ -77,14 +77,14 @@ def test_it_is_mended_when_something_fails_or_a_signal_comes(told, happens, erro
 def test_a_signal_while_it_is_mended_is_not_heeded(told):
     fault = Fault(ends=signalled)
 
-    with signals.heeded_once(), drilling.broken(LAB, fault, "x", "it breaks."):
+    with signals.heeded_once(), injected(LAB, fault, "x", "it breaks."):
         pass
 
     assert not fault.there
 
 
 def test_a_fault_that_could_not_be_mended_is_not_said_to_be(told):
-    with pytest.raises(LabError, match="it failed"), drilling.broken(
+    with pytest.raises(LabError, match="it failed"), injected(
         LAB, Fault(ends=fails), "x", "it breaks.", lambda: told.append("mended")
     ):  # fmt: skip
         pass

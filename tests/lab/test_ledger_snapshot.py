@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.runs.ledger.snapshot import Cut, _fallen, _moving, route_of, series_on
+from lab.runs.ledger.snapshot import Snapshot, _fallen, _moving, route_of, series_on
 
 PAGE = """# HELP nginx_http_requests_total Requests
 # TYPE nginx_http_requests_total counter
@@ -19,8 +19,8 @@ def test_only_the_wanted_metrics_of_a_page_are_read():
     assert dict(series_on(PAGE, wanted)) == {(wanted[0], ()): 12.0, (wanted[1], ()): 1.0}
 
 
-def look(status: int, *, page: int, served: int = 50, busy: int = 1, busy_workers: int = 0) -> Cut:
-    return Cut(
+def look(status: int, *, page: int, served: int = 50, busy: int = 1, busy_workers: int = 0) -> Snapshot:
+    return Snapshot(
         0,
         {
             "uwsgi": {("uwsgi_worker_busy", (("worker_id", "1"),)): busy_workers},
@@ -46,9 +46,9 @@ def test_a_cut_is_exact_only_when_nothing_but_its_own_reading_moved(second, said
     assert _moving(look(100, page=30), second, {}) == said
 
 
-def since(start: float, count: float, requests: float = 0) -> Cut:
+def since(start: float, count: float, requests: float = 0) -> Snapshot:
     """A look at Django, and at uWSGI, which begins with it."""
-    return Cut(
+    return Snapshot(
         0,
         {
             "django": {
@@ -84,7 +84,7 @@ def test_a_view_without_a_url_name_is_nginxs_other(view, route):
 
 
 def test_a_cut_can_be_kept_as_json():
-    cut = Cut(
+    snapshot = Snapshot(
         12.5,
         {"uwsgi": {("uwsgi_worker_requests_total", (("stats_uri", "x"), ("worker_id", "1"))): 3.0}},
         {"nginx": "ConnectionError"},
@@ -92,4 +92,4 @@ def test_a_cut_can_be_kept_as_json():
         "moved",
     )
 
-    assert Cut.from_json(cut.as_json()) == cut
+    assert Snapshot.from_json(snapshot.as_json()) == snapshot

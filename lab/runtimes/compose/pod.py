@@ -1,0 +1,18 @@
+"""Where everything listens inside the containers, whatever ``.env`` says for the host runtime."""
+
+#: By the setting that names the port on the host. NGINX's first two are published on the ports of `.env`.
+PORTS = {
+    "SHOP_HTTPS_PORT": "8443",
+    "SHOP_HTTP_PORT": "8080",
+    "APP_PORT": "8000",
+    "APP_METRICS_PORT": "8001",
+    "APP_STATS_PORT": "1717",
+    "NGINX_STATUS_PORT": "8081",
+    "EXPORTER_NGINX_PORT": "9113",
+    "EXPORTER_UWSGI_PORT": "9117",
+    "EXPORTER_ACCESS_LOG_PORT": "3903",
+    "EXPORTER_BLACKBOX_PORT": "9115",
+}
+PUBLISHED = ("SHOP_HTTPS_PORT", "SHOP_HTTP_PORT")
+#: What is bound to the pod's loopback and not to the network of Prometheus.
+ON_LOOPBACK = ("APP_STATS_PORT", "NGINX_STATUS_PORT")

@@ -1,4 +1,4 @@
-"""The frame of every dashboard: its variables, spans of time and events, and where each panel stands."""
+"""What every dashboard has: its variables, spans of time and events, and where each panel stands."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as model
 
-from grafana.src.shared import SOURCE, Panel
+from grafana.boards.panels import Panel
+from grafana.boards.queries import SOURCE
 
 #: The schema of dashboards in Grafana 11.6, whose model is used; Grafana 12.4 and later migrate it when they load it.
 SCHEMA_VERSION = 41

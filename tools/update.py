@@ -18,7 +18,7 @@ FOLDER = ROOT / "requirements"
 COMPILE = ("pip", "compile", "--quiet", "--universal", "--python-version=3.11", "--generate-hashes")
 
 
-def run() -> Iterator[str]:
+def newer_locks() -> Iterator[str]:
     """Write the newest locks, all of them or none, and yield what changed; then what is past its support."""
     with TemporaryDirectory() as name:
         work = Path(name)

@@ -57,7 +57,7 @@ INTRODUCTION = f"""\
 Two shops are sent the same requests, and after each round both are scraped for
 {METRIC}{{view="{VIEW}"}}
   right   app/uwsgi.ini: all workers, added up
-  naive   lab/lessons/naive/uwsgi.ini: the one worker that the scrape met"""
+  naive   lessons/naive/uwsgi.ini: the one worker that the scrape met"""
 
 #: A connection for each request, past any proxy. A pool would take up connections that uWSGI is about to close.
 OPENER = build_opener(ProxyHandler({}))

@@ -1,7 +1,7 @@
 """What the fruit comes in: bottles, jars, crates, bowls. Each stands on y = 0 with its middle at x = 0."""
 
-from product.drawing.fruits import Fruit
-from product.drawing.shapes import PAPER, SHINE, box, leaf, line, oval, path, place
+from tools.artwork.fruits import Fruit
+from tools.artwork.shapes import PAPER, SHINE, box, leaf, line, oval, path, place
 
 WOOD, WOOD_DARK, WOOD_LIGHT = "#cf9f63", "#a97843", "#e0b981"
 GLASS = "#ffffff"

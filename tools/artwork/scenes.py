@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from product.drawing.containers import bottle, bowl, crate, hamper, jar, punnet
-from product.drawing.fruits import Fruit
-from product.drawing.shapes import BARK, line, oval, path, place, shadow
+from tools.artwork.containers import bottle, bowl, crate, hamper, jar, punnet
+from tools.artwork.fruits import Fruit
+from tools.artwork.shapes import BARK, line, oval, path, place, shadow
 
 TABLE = 252
 

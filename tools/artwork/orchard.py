@@ -1,6 +1,6 @@
 """Which fruits there are, and their colours."""
 
-from product.drawing.fruits import (
+from tools.artwork.fruits import (
     Fruit,
     apple,
     apple_half,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from product.drawing.shapes import BARK, LEAF, LEAF_DARK, leaf, line, oval, path, place, shine, stem
+from tools.artwork.shapes import BARK, LEAF, LEAF_DARK, leaf, line, oval, path, place, shine, stem
 
 APPLE = "M0-30C-14-44-50-40-48 2C-47 32-24 48-10 46C-4 45-3 43 0 43C3 43 4 45 10 46C24 48 47 32 48 2C50-40 14-44 0-30Z"
 PEAR = "M0-48C-13-48-17-34-20-20C-24-4-42 4-42 26C-42 44-22 50 0 50C22 50 42 44 42 26C42 4 24-4 20-20C17-34 13-48 0-48Z"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from selenium.webdriver.remote.webdriver import WebDriver
 
-from lab import browser
 from lab.paths import ROOT
 from lab.runtimes import services
 from lab.runtimes.base import Runtime
+from tools import browser
 
 FOLDER = ROOT / "docs" / "pictures"
 WIDTH = 1280

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Pomar's commands: migrate, seed_catalogue, draw_pictures, check and Django's own."""
+"""Pomar's commands: migrate, seed_catalogue, check and Django's own."""
 
 import os
 import sys

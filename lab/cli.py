@@ -14,14 +14,12 @@ from pathlib import Path
 import click
 
 from lab import console, contract, signals
-from lab import update as update_module
 from lab.alerts import notifications, rules
 from lab.contract import PAGE
 from lab.dashboards import model, proof
 from lab.drills import catalogue, game
 from lab.drills.drill import run_drill
 from lab.errors import LabError
-from lab.lessons import multiprocess
 from lab.paths import ROOT, VENV, shown
 from lab.prometheus import Api
 from lab.runs import archive, events
@@ -297,6 +295,8 @@ def load_ui(**options: str | None) -> None:
 @main.command(name="lesson-multiprocess")
 def lesson_multiprocess() -> None:
     """Show how Django's counters go wrong with several workers, and how not; needs no running lab."""
+    from lessons import multiprocess
+
     click.echo(multiprocess.teach())
 
 
@@ -327,8 +327,8 @@ def test(thorough: bool, arguments: tuple[str, ...]) -> None:
 
 @main.command()
 def check() -> None:
-    """Run the linter and the tests that need no running lab."""
-    for command in (["ruff", "check"], ["ruff", "format", "--check"]):
+    """Run the linters and the tests that need no running lab."""
+    for command in (["ruff", "check"], ["ruff", "format", "--check"], ["oxlint"]):
         if code := subprocess.run([tool(command[0]), *command[1:]], cwd=ROOT).returncode:
             sys.exit(code)
     programs.find_all()
@@ -338,25 +338,30 @@ def check() -> None:
 @main.command()
 def generate() -> None:
     """Write all that is generated."""
+    from tools import artwork, docs
+
     host = HostRuntime(settings.load(os.environ))
     page = contract.page(contract.load())
     routes = host.manage("nginx_routes")
     dashboards = model.generate()
     alerting = rules.files()
+    tables = docs.pages()
     PAGE.write_text(page)
     for file in set(model.FOLDER.glob("*.json")) - dashboards.keys():
         file.unlink()
-    for file, content in {**dashboards, **alerting}.items():
+    for file, content in {**dashboards, **alerting, **tables}.items():
         file.parent.mkdir(exist_ok=True)
         file.write_text(content)
     (ROOT / "nginx" / "routes.conf").write_text(f"{routes}\n")
-    click.echo(host.manage("draw_pictures"))
+    click.echo(f"pictures: {artwork.write()} drawn")
 
 
 @main.command()
 def update() -> None:
     """Lock the newest Python packages and print what changed."""
-    for line in update_module.run():
+    from tools.update import newer_locks
+
+    for line in newer_locks():
         click.echo(line)
 
 
@@ -364,11 +369,11 @@ def update() -> None:
 def pictures() -> None:
     """Take the pictures of the docs anew."""
     # Selenium alone takes a fifth of the time in which every other command starts.
-    from lab import pictures as pictures_module
+    from tools import screenshots
 
     chosen = runtime()
     report = archive.report(chosen, [archive.read(chosen, archive.last())])
-    for file in pictures_module.take(chosen, report):
+    for file in screenshots.take(chosen, report):
         click.echo(f"{shown(file)}  {file.stat().st_size / 1024:.0f} KiB")
 
 

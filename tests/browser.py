@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from selenium.webdriver.remote.webdriver import WebDriver
 
-from lab import browser
 from lab.errors import LabError
+from tools import browser
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The catalogue's data file, read: what the shop sells, and what each picture shows."""
+"""The catalogue's data file, read: what the shop sells."""
 
 import json
 from decimal import Decimal
@@ -11,7 +11,7 @@ CATEGORIES: dict[str, str] = json.loads(FILE.read_text(encoding="utf-8"))["categ
 
 
 class Item(NamedTuple):
-    """A product of the data file; ``scene`` and ``fruits`` are what its picture is drawn from."""
+    """A product of the data file, which also says what its picture is drawn from."""
 
     slug: str
     category: str
@@ -20,8 +20,6 @@ class Item(NamedTuple):
     price: Decimal
     unit: str
     stock: int
-    scene: str
-    fruits: tuple[str, ...]
 
 
 @cache
@@ -36,8 +34,6 @@ def items() -> tuple[Item, ...]:
             price=Decimal(entry["price"]),
             unit=entry["unit"],
             stock=entry["stock"],
-            scene=entry["picture"]["scene"],
-            fruits=tuple(entry["picture"]["of"]),
         )
         for entry in json.loads(FILE.read_text(encoding="utf-8"))["products"]
     )

@@ -1,8 +1,9 @@
 """The tables of ``prometheus/alerts.yaml`` and ``prometheus/objectives.yaml``, read and checked."""
 
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
+from string import Template
 
 import yaml
 
@@ -23,8 +24,9 @@ UNITS: dict[str, tuple[str, Callable[[float], str]]] = {
     "bytes": ("{{ $value | humanize }}B", lambda value: f"{value / 1e6:g} MB"),
     "count": ('{{ $value | printf "%.0f" }}', lambda value: f"{value:,.0f}"),
 }
+NUMBER = ((int, float), "a number")
 #: What a field must be that is no text.
-KINDS = {"target": ((int, float), "a number"), "threshold": ((int, float), "a number"), "needs": (list, "a list")}
+KINDS = {"target": NUMBER, "threshold": NUMBER, "within": NUMBER, "needs": (list, "a list")}
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,18 @@ class Objective:
     total: str
     bad: str
     dashboard: str
+    within: float | None = None
+
+    @property
+    def budget(self) -> float:
+        """The share that may be bad."""
+        return round(1 - self.target, 9)
+
+    @property
+    def share(self) -> str:
+        """The target in words: ``95 of 100``, ``999 of 1,000``."""
+        digits = max(2, len(f"{self.target:.9f}".rstrip("0")) - 2)
+        return f"{self.target * 10**digits:,.0f} of {10**digits:,}"
 
     @property
     def name(self) -> str:
@@ -86,7 +100,23 @@ def objectives(path: Path = OBJECTIVES) -> list[Objective]:
         for field, expr in (("total", each.total), ("bad", each.bad)):
             if "$window" not in expr:
                 raise LabError(f"{path.name}: {field} of {each.objective} has no $window.")
-    return found
+        if (each.within is None) == ("$le" in each.bad):
+            raise LabError(f"{path.name}: {each.objective} must have within and use $le in bad, or neither.")
+    return [_filled_in(each) for each in found]
+
+
+def _filled_in(one: Objective) -> Objective:
+    """Return an objective with its own numbers in its promise and expressions, and ``$window`` as it was."""
+    values = {"share": one.share}
+    if one.within is not None:
+        # A bucket that ends at a whole number is called 1 or 1.0, depending on who writes it.
+        whole = one.within == int(one.within)
+        values |= {
+            "within": f"{one.within:g}",
+            "le": f'le=~"{one.within:.0f}|{one.within:.1f}"' if whole else f'le="{one.within:g}"',
+        }
+    texts = {name: Template(getattr(one, name)).safe_substitute(values) for name in ("promise", "total", "bad")}
+    return replace(one, **texts)
 
 
 def _rows(path: Path) -> list[dict]:

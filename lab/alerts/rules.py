@@ -142,7 +142,7 @@ def _burn(one: Objective, severity: str, factor: int) -> dict:
         for rate, long, short in BURNS[severity]
     ]
     speed = SPEED[severity]
-    allowed = f"{(1 - one.target) * 100:.3g}%"
+    allowed = f"{one.budget * 100:.3g}%"
     return _rule(
         f"{one.name}Burn{speed}",
         " or ".join(f"({each})" for each in both),
@@ -160,7 +160,7 @@ def _selector(one: Objective) -> str:
 
 
 def _budget(one: Objective) -> str:
-    return f"{1 - one.target:.6g}"
+    return f"{one.budget:.6g}"
 
 
 def _rule(

@@ -1,11 +1,13 @@
-"""A dashboard as its JSON in ``grafana/dashboards/`` says, with what the code in ``grafana/src/`` declares of it."""
+"""A dashboard as its JSON in ``grafana/dashboards/`` says, with what the code in ``grafana/boards/`` declares of it."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
-from grafana import src
+from grafana import boards
+from lab.alerts.definitions import objectives
 from lab.errors import LabError
 from lab.paths import ROOT
 
@@ -24,7 +26,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel. ``json`` is all of it; ``needs`` and ``empty_until`` are those of ``grafana.src.shared.Panel``."""
+    """One panel. ``json`` is all of it; ``needs`` and ``empty_until`` are those of ``grafana.boards.panels.Panel``."""
 
     dashboard: str
     id: int
@@ -77,7 +79,16 @@ class Dashboard:
 
 def generate() -> dict[Path, str]:
     """Return each file of ``grafana/dashboards/`` with what belongs into it."""
-    return {FOLDER / f"{each.uid.removeprefix('pomar-')}.json": each.json() for each in src.DASHBOARDS}
+    return {FOLDER / f"{each.uid.removeprefix('pomar-')}.json": each.json() for each in built()}
+
+
+@cache
+def built() -> tuple[boards.Dashboard, ...]:
+    """Return the dashboards of the code; raises LabError when an objective that they show is missing."""
+    try:
+        return boards.build(objectives())
+    except ValueError as error:
+        raise LabError(f"objectives.yaml: {error}: add it.") from error
 
 
 def load() -> list[Dashboard]:
@@ -89,7 +100,7 @@ def read(file: Path) -> Dashboard:
     """Return the dashboard of a file; raises LabError, naming it, when it holds none."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        declared = {each.uid: each.panels for each in src.DASHBOARDS}.get(content["uid"], {})
+        panels = {each.uid: each.panels for each in built()}.get(content["uid"], {})
         variables = {
             each["name"]: each["query"]["query"] for each in content["templating"]["list"] if each["type"] == "query"
         }
@@ -97,7 +108,7 @@ def read(file: Path) -> Dashboard:
             content["uid"],
             content["title"],
             content.get("description", ""),
-            _rows(content["title"], content["panels"], declared),
+            _rows(content["title"], content["panels"], panels),
             variables,
             {each["name"]: each["expr"] for each in content["annotations"]["list"] if "expr" in each},
             [each["from"] for each in content["timepicker"]["quick_ranges"]],

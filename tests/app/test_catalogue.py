@@ -10,8 +10,7 @@ from django.db import IntegrityError, connection
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from product import catalogue, drawing
-from product.management.commands.draw_pictures import FOLDER
+from product import catalogue
 from product.models import Category, Product
 from product.selectors import CATEGORIES_KEY
 
@@ -237,19 +236,6 @@ def test_seeding_is_all_or_nothing(monkeypatch):
         seed()
 
     assert Product.objects.count() == 0
-
-
-def test_the_committed_pictures_are_what_the_catalogue_draws():
-    committed = {file.name: file.read_text(encoding="utf-8") for file in FOLDER.glob("*.svg")}
-
-    assert committed == drawing.pictures(), "stale: run manage.py draw_pictures"
-
-
-def test_every_product_has_a_picture_that_no_other_has():
-    pictures = drawing.pictures()
-
-    assert {f"{item.slug}.svg" for item in catalogue.items()} | {"basket.svg"} == set(pictures)
-    assert len(set(pictures.values())) == len(catalogue.items()) + 1
 
 
 def test_a_product_that_nobody_drew_shows_the_basket(tmp_path):

@@ -42,7 +42,6 @@ class Shop:
             "UWSGI_WORKERS": "2",
             **environment,
         }
-        self._folder = folder
 
     @property
     def command(self) -> list[str | Path]:

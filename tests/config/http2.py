@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tests.config.front import Front
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 4, 6, 7, 8, 9
-END_STREAM, END_HEADERS, ACK = 0x1, 0x4, 0x1
+END_STREAM, END_HEADERS = 0x1, 0x4
 #: Of the static table of RFC 7541; NGINX writes every other status as three digits.
 STATUSES = {0x88: 200, 0x89: 204, 0x8A: 206, 0x8B: 304, 0x8C: 400, 0x8D: 404, 0x8E: 500}
 FRAME_BYTES = 16_384

@@ -2,8 +2,12 @@
 
 import re
 
+import pytest
+
+from lab.errors import LabError
 from lab.paths import ROOT
 from lab.runtimes import settings
+from tools import docs
 
 README = (ROOT / "README.md").read_text()
 
@@ -27,12 +31,29 @@ def test_the_defaults_in_the_readme_are_those_of_the_env_file():
             assert ", ".join(values[name] for name in names) == row[1].strip()
 
 
-def test_every_verb_is_in_the_readme_and_none_that_there_is_not():
-    verbs = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
-    table = README.split("## Verbs")[1].split("\n## ")[0]
+@pytest.mark.parametrize("page", docs.pages(), ids=lambda page: page.name)
+def test_the_generated_table_of_a_page_is_fresh(page):
+    assert page.read_text() == docs.pages()[page], "run `make generate`"
 
-    assert set(re.findall(r"`make ([a-z-]+)", README)) <= verbs
-    assert set(re.findall(r"^\| `make ([a-z-]+)", table, flags=re.MULTILINE)) == verbs - {"help"}
+
+def test_the_table_of_verbs_has_the_help_and_the_comment_of_each_target():
+    rows = docs.verbs().splitlines()
+
+    assert len(rows) == 2 + len(re.findall(r"^[a-z-]+:.*##", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    assert "| `make restart` | Restart one part: `S=nginx`. Waits until it works. |" in rows
+    assert r"`PROFILE=smoke\|steady\|ramp\|spike\|flash-sale` `USERS=…`" in docs.verbs()
+
+
+def test_every_verb_that_the_readme_names_exists():
+    assert set(re.findall(r"`make ([a-z-]+)", README)) <= set(re.findall(r"`make ([a-z-]+)`", docs.verbs()))
+
+
+def test_a_page_without_the_place_of_its_table_is_refused(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# Page\n")
+
+    with pytest.raises(LabError, match=r"page\.md lacks the line"):
+        docs.with_table(page, "the Makefile", docs.verbs())
 
 
 def test_every_file_that_the_docs_link_to_exists():

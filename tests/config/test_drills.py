@@ -8,7 +8,6 @@ from lab.alerts import definitions
 from lab.dashboards import model
 from lab.drills.catalogue import DRILLS, named
 from lab.errors import LabError
-from lab.paths import ROOT
 from tests.config.rules import alert_names
 
 
@@ -36,9 +35,3 @@ def test_a_drill_has_a_panel_that_there_is_and_says_what_breaks(drill):
 def test_a_drill_that_there_is_not_is_refused_with_the_names_that_there_are():
     with pytest.raises(LabError, match="'earthquake' is no drill: give D= one of exporter-stopped, "):
         named("earthquake")
-
-
-def test_the_docs_have_every_drill_and_its_alerts():
-    rows = dict(re.findall(r"^\| `([a-z0-9-]+)` \| .* \| (.*) \|$", (ROOT / "docs" / "alerts.md").read_text(), re.M))
-
-    assert rows == {drill.name: ", ".join(drill.alerts) for drill in DRILLS}

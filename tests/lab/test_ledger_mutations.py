@@ -91,7 +91,7 @@ def test_a_route_that_is_counted_twice_is_too_much_in_nginxs_access_log(lab, mta
 
 
 def test_without_the_multi_process_mode_django_is_found_to_contradict_itself(lab, checkout):
-    for path in (ROOT / "lab" / "lessons" / "naive").iterdir():
+    for path in (ROOT / "lessons" / "naive").iterdir():
         if path.is_file():
             shutil.copy2(path, checkout / "app")
     assert lab("restart", "app").returncode == 0

@@ -14,10 +14,10 @@ import psutil
 import pytest
 
 from lab.errors import LabError
-from lab.lessons import multiprocess
-from lab.lessons.multiprocess import Scrape, Shop, increase, text
 from lab.paths import ROOT, VENV
 from lab.runtimes.host.runtime import HostRuntime
+from lessons import multiprocess
+from lessons.multiprocess import Scrape, Shop, increase, text
 from tests.eventually import eventually
 
 #: Two masters with four workers each, and the right shop's metrics process.
@@ -132,7 +132,7 @@ HEARS_SIGNALS = (
     ids=["while the database is made", "while a shop starts", "while both run", "by a kill", "by a closed terminal"],
 )
 def test_an_interrupted_lesson_leaves_no_process_and_no_folder(number, processes):
-    command = [sys.executable, "-c", f"{HEARS_SIGNALS}; from lab.lessons.multiprocess import teach; teach()"]
+    command = [sys.executable, "-c", f"{HEARS_SIGNALS}; from lessons.multiprocess import teach; teach()"]
     with psutil.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
         seen = set(
             eventually(

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from lab import update
 from lab.paths import ROOT
 from tests.lab.conftest import command_in
 from tests.lab.test_command import sentence
+from tools import update
 
 OLD = """# Made by hand.
 idna==3.7 \\

@@ -1,6 +1,7 @@
 """The report as a page: gathered from a run's file and from Prometheus, written as one file that needs no network."""
 
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -23,6 +24,11 @@ from lab.runs.report import drawing, figures, timeline
 from lab.runs.report.figures import Figure
 
 ASSETS = Path(__file__).parent / "assets"
+#: The modules of the page's script, each after those that it imports.
+SCRIPTS = (
+    *("document", "format", "times", "colors", "values", "axes", "chart", "legend"),
+    *("timeseries", "heatmap", "stat", "table", "panels", "page"),
+)
 #: Seconds that are drawn before and after a run, so that its edges can be seen.
 BEFORE_SECONDS, AFTER_SECONDS = 30, 20
 #: Characters that end a script or a line of one, and what stands for them in JSON.
@@ -81,7 +87,7 @@ def page(runs: Sequence[Run], api: Api, provides: Set[str]) -> str:
         title=" and ".join(run.name for run in runs),
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         css=_asset("report.css"),
-        js=_asset("report.js"),
+        js=_script(),
         echarts=_asset("echarts.min.js"),
         document=Markup(_document(runs, api, shown)),
         dashboards=shown,
@@ -168,6 +174,12 @@ def _events(api: Api, span: Span) -> list[dict[str, Any]]:
     return [
         {"time": at, "kind": kind, "text": said} for at, kind, said in sorted(events) if span.start <= at <= span.end
     ]
+
+
+def _script() -> Markup:
+    """Return the modules as one, because the page is a single file and has no other to import."""
+    modules = "\n".join(_asset(f"js/{name}.js") for name in SCRIPTS)
+    return Markup(re.sub(r"^import [^;]+;\n|^export ", "", modules, flags=re.MULTILINE))
 
 
 def _asset(name: str) -> Markup:

@@ -1,0 +1,22 @@
+"""Grafana's dashboards as code: a module each, and what they share. `make generate` writes the JSON from them."""
+
+from collections.abc import Iterable
+
+from grafana.boards import django, lab, nginx, overview, postgres, redis, shop, uwsgi
+from grafana.boards.dashboard import Dashboard
+from grafana.boards.objectives import Objective, Objectives
+
+
+def build(objectives: Iterable[Objective]) -> tuple[Dashboard, ...]:
+    """Return the dashboards in the order of reading; raises ValueError when an objective that they show is missing."""
+    shown = Objectives.of(objectives)
+    return (
+        overview.build(shown),
+        nginx.build(shown),
+        uwsgi.build(shown),
+        django.build(shown),
+        shop.build(),
+        postgres.build(),
+        redis.build(),
+        lab.build(),
+    )

@@ -1,0 +1,31 @@
+"""The probes from outside."""
+
+from grafana.boards.lab.targets import EACH
+from grafana.boards.panels import Column, Panel, table
+from grafana.boards.queries import Query
+
+YES_OR_NO = {"0": ("no", "red"), "1": ("yes", "green")}
+
+PROBES = [
+    Query(f"{EACH} ({metric}{{$selector}})")
+    for metric in ("probe_success", "probe_http_status_code", "probe_http_ssl", "probe_duration_seconds")
+] + [Query(f"{EACH} (probe_ssl_earliest_cert_expiry{{$selector}}) * 1000")]
+
+
+def each_probe() -> Panel:
+    return table(
+        "Probes",
+        "The shop and its redirect as asked from outside. Good is success, with status 200 over TLS and a"
+        " redirect without.",
+        (
+            Column("instance", "Address"),
+            Column("#A", "Success", mappings=YES_OR_NO),
+            Column("#B", "Status"),
+            Column("#C", "TLS", mappings={"0": ("no", "blue"), "1": ("yes", "blue")}),
+            Column("#D", "Time", unit="s"),
+            Column("#E", "Certificate ends", unit="dateTimeFromNow"),
+        ),
+        *PROBES,
+        width=16,
+        height=6,
+    )

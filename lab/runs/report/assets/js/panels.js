@@ -1,0 +1,85 @@
+/* Draws each panel when it comes into view; window.drawAll() draws all of them at once, as printing does. */
+import { inView } from "./chart.js";
+import { resolved } from "./colors.js";
+import { compared, element, report } from "./document.js";
+import { paintHeatmap } from "./heatmap.js";
+import { paintBars, paintGauge, paintStat } from "./stat.js";
+import { paintTable } from "./table.js";
+import { paintSeries } from "./timeseries.js";
+import { distinct, palettePlaces, styleOf } from "./values.js";
+
+const LETTERS = ["A", "B"];
+
+const PAINTERS = {
+  timeseries: paintSeries, heatmap: paintHeatmap, stat: paintStat, gauge: paintGauge, bargauge: paintBars, table: paintTable,
+};
+const SAID = { empty: "No data", failed: "No answer", unknown: "Not drawn in this report", absent: "Not part of this runtime" };
+
+function allPanels() {
+  const panels = report.dashboards.flatMap((dashboard) => dashboard.rows.flatMap((row) => row.panels));
+  const frames = document.querySelectorAll("article.panel");
+  return panels.map((panel, place) => ({
+    panel, frame: frames[place], body: frames[place].querySelector(".body"),
+    places: palettePlaces(panel), hidden: hiddenAtFirst(panel), charts: [], fresh: false, redraw() { draw(this); },
+  }));
+}
+
+function hiddenAtFirst(panel) {
+  const names = panel.results.flatMap((result) => distinct((result.series ?? []).map((each) => each.name)));
+  return new Set(names.filter((name) => styleOf(panel, name).hidden));
+}
+
+function draw(view) {
+  for (const { chart } of view.charts) chart.dispose();
+  view.charts = [];
+  view.body.replaceChildren(...view.panel.results.map((_, index) => element(
+    "div", { class: "side" }, compared ? element("b", { class: "letter" }, LETTERS[index]) : null,
+  )));
+  const states = view.panel.results.map((result, index) => paint(view, view.body.children[index], result, index));
+  view.frame.dataset.state = states.includes("drawn") ? "drawn" : states[0];
+  view.fresh = true;
+}
+
+/** Draws one side of a panel, or says why it cannot be drawn; returns its state. */
+function paint(view, host, result, index) {
+  const { panel } = view;
+  const isKnown = Object.hasOwn(PAINTERS, panel.type);
+  if (result.state === "ok" && isKnown) {
+    PAINTERS[panel.type](view, host, index);
+    return "drawn";
+  }
+  const state = result.state === "ok" ? "unknown" : result.state;
+  const text = result.message || (isKnown ? "" : `This report does not know panels of the type ${panel.type}.`);
+  host.append(message(panel, state, text));
+  return state;
+}
+
+function message(panel, state, text) {
+  const queries = state === "unknown" ? panel.queries.map((query) => element("pre", {}, element("code", {}, query.expr))) : [];
+  return element("div", { class: `message ${state}` }, element("b", {}, SAID[state]), element("span", {}, text), ...queries);
+}
+
+const views = allPanels();
+const viewOf = new Map(views.map((view) => [view.frame, view]));
+
+export function redraw() {
+  resolved.clear();
+  for (const view of views) view.fresh = false;
+  for (const view of inView) draw(view);
+}
+
+window.drawAll = () => {
+  for (const view of views) if (!view.fresh) draw(view);
+};
+
+export function drawInView() {
+  const observer = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      const view = viewOf.get(target);
+      if (isIntersecting) inView.add(view);
+      else inView.delete(view);
+      if (isIntersecting && !view.fresh) draw(view);
+    }
+  }, { rootMargin: "300px 0px" });
+  for (const view of views) observer.observe(view.frame);
+}

@@ -1,0 +1,48 @@
+"""The shop's image holds only what the shop runs."""
+
+import re
+import secrets
+import subprocess
+import sys
+
+from lab.paths import ROOT
+from tests.conftest import SHOP
+
+APP = ROOT / "app"
+#: Prints the file of each module that the shop loads for its pages and its commands.
+LOADED = """
+import sys
+
+import config.wsgi
+from django.core.management import get_commands, load_command_class
+from django.template import engines
+from django.urls import get_resolver
+
+get_resolver().url_patterns, engines.all()
+for name, app in get_commands().items():
+    load_command_class(app, name)
+print(*(getattr(module, "__file__", None) for module in list(sys.modules.values())), sep="\\n")
+"""
+
+
+def test_the_image_is_built_from_the_shop_and_its_packages():
+    copied = re.findall(r"^COPY (?!--from)(?:--\S+ )*(\S+)", (APP / "Dockerfile").read_text(), re.MULTILINE)
+
+    assert {name.split("/")[0] for name in copied} <= {"app", "requirements", "telemetry"}
+
+
+def test_the_shop_loads_each_module_of_its_folder(tmp_path):
+    (tmp_path / "token").write_text(secrets.token_hex(32))
+    faults = {"LAB_FAULTS": "1", "LAB_TOKEN_FILE": str(tmp_path / "token")}
+    loaded = subprocess.run(
+        [sys.executable, "-c", LOADED], cwd=APP, env=SHOP | faults, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.splitlines()
+
+    # What these name is loaded when it is first needed.
+    named = "".join(file.read_text() for file in (APP / "config").glob("*.py"))
+    # uWSGI starts the telemetry's own processes.
+    others = {"migrations", "manage.py", "telemetry"}
+    files = [file for file in APP.rglob("*.py") if others.isdisjoint(file.relative_to(APP).parts)]
+    dotted = {str(file): ".".join(file.relative_to(APP).with_suffix("").parts) for file in files}
+    assert len(files) > 30
+    assert [file for file, name in dotted.items() if file not in loaded and f'"{name}.' not in named] == []

@@ -1,0 +1,18 @@
+"""The pictures of the products are what the artwork generator draws."""
+
+from product import catalogue
+
+from tools import artwork
+
+
+def test_the_committed_pictures_are_what_the_catalogue_draws():
+    committed = {file.name: file.read_text(encoding="utf-8") for file in artwork.FOLDER.glob("*.svg")}
+
+    assert committed == artwork.pictures(), "run `make generate`"
+
+
+def test_every_product_has_a_picture_that_no_other_has():
+    pictures = artwork.pictures()
+
+    assert {f"{item.slug}.svg" for item in catalogue.items()} | {"basket.svg"} == set(pictures)
+    assert len(set(pictures.values())) == len(catalogue.items()) + 1

@@ -1,0 +1,57 @@
+"""The script of the report: the page has each of its modules, and the linter sees what is wrong with one."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from lab.paths import ROOT
+from lab.runs.report import page
+from tests.programs import program
+
+MODULES = page.ASSETS / "js"
+
+
+def modules_in(folder):
+    """Copy the modules into a folder with the linter's configuration."""
+    shutil.copytree(MODULES, folder, dirs_exist_ok=True)
+    shutil.copy(ROOT / ".oxlintrc.json", folder)
+    return folder
+
+
+def lint(folder):
+    """Return what the linter says about a folder, and its exit code."""
+    done = subprocess.run([program("oxlint"), "--format=unix"], cwd=folder, stdout=subprocess.PIPE, text=True)
+    return done.stdout, done.returncode
+
+
+def test_the_page_has_every_module_after_those_that_it_imports():
+    before = set()
+    for name in page.SCRIPTS:
+        assert set(re.findall(r' from "./(\w+)\.js";$', (MODULES / f"{name}.js").read_text(), re.MULTILINE)) <= before
+        before.add(name)
+
+    assert before == {file.stem for file in MODULES.glob("*.js")}
+
+
+@pytest.mark.parametrize(
+    ("fault", "rule"),
+    [
+        ("undefinedName();", "no-undef"),
+        ("const unused = 1;", "no-unused-vars"),
+        ('import { missing } from "./times.js";\nmissing();', "named"),
+        ('import { start } from "./page.js";\nstart();', "no-cycle"),
+    ],
+    ids=["undefined variable", "unused variable", "missing import", "cycle of imports"],
+)
+def test_a_planted_fault_fails_the_linter(tmp_path, fault, rule):
+    folder = modules_in(tmp_path)
+    assert lint(folder)[1] == 0
+    file = folder / "panels.js"
+
+    file.write_text(f"{fault}\n{file.read_text()}")
+
+    said, code = lint(folder)
+    assert code != 0
+    assert re.search(rf"panels\.js:.*\({rule}\)", said)

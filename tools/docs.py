@@ -1,0 +1,59 @@
+"""The tables of the docs that are made from what they describe: the verbs of ``make``, and the drills."""
+
+import re
+from pathlib import Path
+
+from lab.drills.catalogue import DRILLS
+from lab.errors import LabError
+from lab.paths import ROOT
+
+
+def pages() -> dict[Path, str]:
+    """Return each page that has such a table, with the table as it should be."""
+    return {
+        ROOT / "README.md": with_table(ROOT / "README.md", "the Makefile", verbs()),
+        ROOT / "docs" / "alerts.md": with_table(ROOT / "docs" / "alerts.md", "lab/drills/catalogue.py", drills()),
+    }
+
+
+def verbs() -> str:
+    """Return the table of the targets of the Makefile: the help of each, then the comment above it."""
+    targets = re.findall(
+        r"^((?:# .*\n)*)([a-z-]+):.*## (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    rows = []
+    for comment, name, help_text in targets:
+        sentences = " ".join([f"{help_text}.", *re.findall(r"^# (.*)$", comment, re.MULTILINE)]).replace("|", "\\|")
+        rows.append((f"`make {name}`", re.sub(r'(?<!`)\b([A-Z]+=(?:"[^"]*"|[^\s,;:]*[^\s,;:.]))', r"`\1`", sentences)))
+    return _table(("command", "what it does"), rows)
+
+
+def drills() -> str:
+    """Return the table of the drills."""
+    return _table(
+        ("drill", "what breaks", "alerts"),
+        [
+            (
+                f"`{drill.name}`",
+                drill.what + (f" Needs {', '.join(drill.needs)}." if drill.needs else ""),
+                ", ".join(drill.alerts),
+            )
+            for drill in DRILLS
+        ],
+    )
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [f"| {' | '.join(row)} |\n" for row in (head, *rows)]
+    return "".join([lines[0], f"|{'---|' * len(head)}\n", *lines[1:]])
+
+
+def with_table(page: Path, source: str, table: str) -> str:
+    """Return a page with the table in the place after the comment that names its source."""
+    mark = f"<!-- Made from {source} by `make generate`. -->\n\n"
+    before, found, after = page.read_text(encoding="utf-8").partition(mark)
+    if not found:
+        raise LabError(
+            f"{page.name} lacks the line before its table of {source}: add {mark.strip()} and an empty line."
+        )
+    return before + mark + table + re.sub(r"\A(?:\|.*\n)*", "", after)

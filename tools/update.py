@@ -1,0 +1,101 @@
+"""Newer locks of the Python packages: each ``requirements/NAME.txt`` from its ``NAME.in``, by uv."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from lab import bootstrap
+from lab.errors import LabError
+from lab.paths import ROOT
+from lab.runtimes.compose import image_facts
+
+FOLDER = ROOT / "requirements"
+COMPILE = ("pip", "compile", "--quiet", "--universal", "--python-version=3.11", "--generate-hashes")
+
+
+def newer_locks() -> Iterator[str]:
+    """Write the newest locks, all of them or none, and yield what changed; then what is past its support."""
+    with TemporaryDirectory() as name:
+        work = Path(name)
+        environment = bootstrap.of_pip()
+        _install_uv(work, environment)
+        fresh = _locks(work, environment)
+    old = {file: file.read_text() if file.exists() else "" for file in fresh}
+    _replace(fresh)
+    for file, text in fresh.items():
+        lines = list(changes(old[file], text))
+        yield f"{file.relative_to(ROOT)}: {'changed' if lines else 'no change'}"
+        yield from (f"  {line}" for line in lines)
+    yield from image_facts.past_support(date.today(), image_facts.facts())
+
+
+def _install_uv(work: Path, environment: dict[str, str]) -> None:
+    """Install the locked uv into a folder that does not stay."""
+    pip = [bootstrap.PYTHON, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    lock = ["--require-hashes", "-r", FOLDER / "uv.txt"]
+    done = subprocess.run([*pip, *lock, "--target", work / "uv"], env=environment, capture_output=True, text=True)
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if "ERROR" in line] or ["no reason given"]
+        raise LabError(
+            f"no lock was changed: uv could not be installed; is the network up? pip said: {lines[-1].strip()}"
+        )
+
+
+def _locks(work: Path, environment: dict[str, str]) -> dict[Path, str]:
+    """Return the newest text of each lock."""
+    # uv reads neither pip's settings nor those of the user.
+    variables = {
+        "UV_NO_CONFIG": "1",
+        "UV_PYTHON": str(bootstrap.PYTHON),
+        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_CACHE_DIR": str(work / "cache"),
+        "UV_CUSTOM_COMPILE_COMMAND": "make update",
+    }
+    for ours, theirs in (("UV_DEFAULT_INDEX", "PIP_INDEX_URL"), ("SSL_CERT_FILE", "PIP_CERT")):
+        if theirs in environment:
+            variables[ours] = environment[theirs]
+    # In a folder of their own, without the present locks, which uv would keep to.
+    inputs = [Path(shutil.copy(file, work)) for file in sorted(FOLDER.glob("*.in"))]
+    for file in inputs:
+        command = [work / "uv" / "bin" / "uv", *COMPILE, file.name, "--output-file", file.with_suffix(".txt").name]
+        done = subprocess.run(command, cwd=work, env=environment | variables, capture_output=True, text=True)
+        if done.returncode != 0:
+            # What is wrong, then why; each further cause is a detail of the one before.
+            said = [line.strip().removeprefix("cause: ") for line in done.stderr.splitlines() if line.strip()]
+            raise LabError(f"no lock was changed: {file.name} cannot be locked; uv said: {': '.join(said[:2])}")
+    return {FOLDER / f"{file.stem}.txt": file.with_suffix(".txt").read_text() for file in inputs}
+
+
+def _replace(fresh: dict[Path, str]) -> None:
+    """Write all beside their files before the first is replaced, so that a full disk changes none."""
+    written = {}
+    try:
+        for file, text in fresh.items():
+            written[file] = file.with_name(f".{file.name}.new")
+            written[file].write_text(text)
+        for file, new in written.items():
+            os.replace(new, file)
+    finally:
+        for new in written.values():
+            new.unlink(missing_ok=True)
+
+
+def changes(old: str, new: str) -> Iterator[str]:
+    """Yield a line for each package that differs between two locks."""
+    before, after = _packages(old), _packages(new)
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) != after.get(name):
+            yield f"{name} {before.get(name, '(new)')} → {after.get(name, '(removed)')}"
+
+
+def _packages(lock: str) -> dict[str, str]:
+    """Return the version of each package; one with several, for different systems, has them all."""
+    found: dict[str, list[str]] = {}
+    for name, version in re.findall(r"^([\w.-]+)(?:\[[^]]*\])?==(\S+)", lock, re.MULTILINE):
+        found.setdefault(name, []).append(version)
+    return {name: ", ".join(versions) for name, versions in found.items()}

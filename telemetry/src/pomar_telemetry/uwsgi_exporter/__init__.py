@@ -1,1 +1,1 @@
-"""Reading uWSGI's statistics and turning them into metrics: the parts of ``uwsgi_exporter.py``."""
+"""Reading uWSGI's statistics and turning them into metrics: ``uwsgi-exporter``."""

@@ -21,6 +21,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 import unicodedata
 from pathlib import Path
@@ -134,6 +135,9 @@ def make_environment() -> None:
     PIP_LOG.write_text("")
     made = [sys.executable, "-I", "-m", "venv", VENV]
     subprocess.run(made, env=environment.for_tools(), check=True, stdout=subprocess.DEVNULL)
+    # What an editable install would write. A relative path is read the same under every locale.
+    packages = sysconfig.get_path("purelib", "venv", {"base": str(VENV)})
+    Path(packages, "pomar_telemetry.pth").write_text(f"{os.path.relpath(ROOT / 'telemetry' / 'src', packages)}\n")
     env = of_pip()
     packages, uwsgi = install("lab", env=env), install("uwsgi", env=env)
     if uwsgi.wait() != 0:

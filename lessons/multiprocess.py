@@ -342,8 +342,8 @@ def _conclusion(scrapes: Sequence[Scrape]) -> Iterator[str]:
         ],
         [
             "What to do: app/uwsgi.ini gives the workers a directory to count in, and starts a process beside them "
-            "for the scrapes. app/telemetry/multiprocess.py names the files in it by worker slot, so that a new "
-            "worker goes on where a killed one stopped. app/telemetry/server.py adds them up.",
+            "for the scrapes. telemetry/src/pomar_telemetry/multiprocess.py names the files in it by worker slot, so "
+            "that a new worker goes on where a killed one stopped; server.py beside it adds them up.",
         ],
     ):
         yield fill(" ".join(sentences), COLUMNS, break_on_hyphens=False, break_long_words=False)

@@ -1,8 +1,7 @@
 """What a visitor asks of a cart."""
 
 from django import forms
-
-from cart.models import MOST_UNITS
+from product.models import MOST_UNITS
 
 MESSAGE = f"Please choose a whole number from 1 to {MOST_UNITS}."
 

@@ -5,9 +5,7 @@ from decimal import Decimal
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django_prometheus.models import ExportModelOperationsMixin
-from product.models import Product
-
-MOST_UNITS = 99
+from product.models import MOST_UNITS, Product
 
 
 class Cart(ExportModelOperationsMixin("cart"), models.Model):

@@ -1,10 +1,10 @@
 """What changes carts. Each change locks its cart, so that two tabs of one visitor do not mix."""
 
 from django.db import transaction
-from product.models import Product
-from telemetry import business
+from product.models import MOST_UNITS, Product
 
-from cart.models import MOST_UNITS, Cart, CartLine
+from cart import metrics
+from cart.models import Cart, CartLine
 
 
 class TooManyUnits(Exception):
@@ -32,7 +32,7 @@ def cart_add(*, cart: Cart | None, product: Product, quantity: int) -> Cart:
     else:
         line.quantity += quantity
         line.save(update_fields=["quantity"])
-    transaction.on_commit(lambda: business.cart_added(units=quantity), robust=True)
+    transaction.on_commit(lambda: metrics.cart_added(units=quantity), robust=True)
     return cart
 
 
@@ -43,7 +43,7 @@ def cart_update(*, cart: Cart, product: Product, quantity: int) -> None:
     difference = abs(quantity - line.quantity)
     line.quantity = quantity
     line.save(update_fields=["quantity"])
-    transaction.on_commit(lambda: business.cart_updated(units=difference), robust=True)
+    transaction.on_commit(lambda: metrics.cart_updated(units=difference), robust=True)
 
 
 @transaction.atomic
@@ -51,7 +51,7 @@ def cart_remove(*, cart: Cart, product: Product) -> None:
     """Take a product out of the cart; raises NotInCart when it has none."""
     line = _locked_line(cart=cart, product=product)
     line.delete()
-    transaction.on_commit(lambda: business.cart_removed(units=line.quantity), robust=True)
+    transaction.on_commit(lambda: metrics.cart_removed(units=line.quantity), robust=True)
 
 
 def _locked_line(*, cart: Cart, product: Product) -> CartLine:

@@ -5,7 +5,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
-from product.models import Product
+from product.models import MOST_UNITS, Product
+from product.views import product_or_404, product_page
 
 from cart import selectors, services
 from cart.forms import ProductForm, QuantityForm
@@ -18,6 +19,27 @@ NOT_IN_CART = "{product} is no longer in your cart."
 def cart_summary(request: HttpRequest) -> HttpResponse:
     """What is in the cart and what it comes to."""
     return _cart_page(request)
+
+
+@require_POST
+def cart_add(request: HttpRequest, slug: str) -> HttpResponse:
+    """Put units of a product into the cart; 400 with the product's page when the quantity makes no sense."""
+    product = product_or_404(slug)
+    form = QuantityForm({"quantity": request.POST.get("quantity", "1")})
+    if not form.is_valid():
+        return product_page(request, product, problem=form.errors["quantity"][0])
+    quantity = form.cleaned_data["quantity"]
+    cart = selectors.cart_of(session=request.session)
+    try:
+        cart = services.cart_add(cart=cart, product=product, quantity=quantity)
+    except services.TooManyUnits:
+        return product_page(
+            request, product, problem=f"A cart takes at most {MOST_UNITS} of one product, and yours has some already."
+        )
+    if request.session.get(selectors.SESSION_KEY) != cart.pk:
+        request.session[selectors.SESSION_KEY] = cart.pk
+    messages.success(request, f"{quantity} \N{MULTIPLICATION SIGN} {product} went into your cart.")
+    return redirect("cart:cart-summary")
 
 
 @require_POST

@@ -9,8 +9,8 @@ from cart.selectors import cart_lines, cart_total
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from product.models import Product
-from telemetry import business
 
+from checkout import metrics
 from checkout.models import Order, OrderLine
 
 
@@ -58,14 +58,14 @@ def order_place(*, cart: Cart | None, token: UUID, delivery: Delivery) -> Order:
             raise
         return order
     except OutOfStock:
-        transaction.on_commit(business.order_refused_for_stock, robust=True)  # the rollback is behind us
+        transaction.on_commit(metrics.order_refused_for_stock, robust=True)  # the rollback is behind us
         raise
 
 
 def _repeated(*, token: UUID) -> Order | None:
     order = Order.objects.filter(token=token).first()
     if order is not None:
-        transaction.on_commit(business.order_repeated, robust=True)
+        transaction.on_commit(metrics.order_repeated, robust=True)
     return order
 
 
@@ -99,7 +99,7 @@ def _place(*, cart: Cart | None, token: UUID, delivery: Delivery) -> Order:
     for line in lines:
         units[line.product.category.slug] += line.quantity
     # A function, not a partial: Django asks a hook that failed for its __qualname__ to log it.
-    transaction.on_commit(lambda: business.order_placed(value=order.total, units_by_category=dict(units)), robust=True)
+    transaction.on_commit(lambda: metrics.order_placed(value=order.total, units_by_category=dict(units)), robust=True)
     return order
 
 

@@ -23,7 +23,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_prometheus",
-    "telemetry",
+    "pomar_telemetry",
     "product",
     "cart",
     "checkout",
@@ -45,7 +45,8 @@ MIDDLEWARE = [
 # Faults on demand, in a lab: inside of all that measures.
 LAB_FAULTS_TOKEN = environment.lab_faults_token()
 if LAB_FAULTS_TOKEN:
-    MIDDLEWARE.append("telemetry.faults.LabFaults")
+    INSTALLED_APPS.append("faults")
+    MIDDLEWARE.append("faults.middleware.LabFaults")
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -137,6 +138,8 @@ LOGGING = {
 # The migrations gauges are set once, at start, by whichever process starts: in the workers each would carry
 # a pid and an old answer. The metrics process computes them instead.
 PROMETHEUS_EXPORT_MIGRATIONS = False
+# What the metrics process reads from the database besides.
+TELEMETRY_COLLECTORS = ["product.metrics.StockCollector"]
 PROMETHEUS_LATENCY_BUCKETS = (
     *(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75),
     *(1.0, 2.5, 5.0, 10.0, 30.0, float("inf")),

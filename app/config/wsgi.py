@@ -1,6 +1,6 @@
 """What uWSGI loads. The metrics' worker slots come first: they must be set before any metric exists."""
 
-from telemetry import multiprocess
+from pomar_telemetry import multiprocess
 
 multiprocess.use_worker_slots()
 
@@ -14,5 +14,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 application = PlainContentType(get_wsgi_application())
 
-# Imported at the start of the worker, and not by its first request: until then its counters would be missing.
-from telemetry import business  # noqa: E402, F401
+# Imported at the start of the worker, and not by its first request: until then their counters would be missing.
+import cart.metrics  # noqa: E402, F401
+import checkout.metrics  # noqa: E402, F401
+import product.metrics  # noqa: E402, F401

@@ -8,6 +8,9 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django_prometheus.models import ExportModelOperationsMixin
 
+#: Units of one product that a visitor can buy at once.
+MOST_UNITS = 99
+
 PICTURE_OF_THE_UNPICTURED = "product/pictures/basket.svg"
 
 

@@ -3,9 +3,8 @@
 from typing import NamedTuple
 
 from django.db import transaction
-from telemetry import business
 
-from product import catalogue, selectors
+from product import catalogue, metrics, selectors
 from product.models import Category, Product
 
 
@@ -21,7 +20,7 @@ class Seeded(NamedTuple):
 def product_search(*, text: str, most: int) -> tuple[list[Product], bool]:
     """Search the catalogue and count the search: at most ``most`` products, and whether there are more."""
     found = list(selectors.products_matching(text=text)[: most + 1])
-    transaction.on_commit(lambda: business.search_made(found=bool(found)), robust=True)
+    transaction.on_commit(lambda: metrics.search_made(found=bool(found)), robust=True)
     return found[:most], len(found) > most
 
 

@@ -1,5 +1,6 @@
 """The catalogue's addresses."""
 
+from cart.views import cart_add
 from django.urls import path
 
 from product import views
@@ -10,6 +11,6 @@ urlpatterns = [
     path("", views.product_list, name="list"),
     path("category/<slug:category>/", views.product_list, name="list"),
     path("product/<slug:slug>/", views.product_detail, name="detail"),
-    path("product/<slug:slug>/add/", views.product_add_to_cart, name="add-to-cart"),
+    path("product/<slug:slug>/add/", cart_add, name="add-to-cart"),
     path("search/", views.product_search, name="search"),
 ]

@@ -1,18 +1,13 @@
 """The catalogue's pages."""
 
-from cart.forms import QuantityForm
-from cart.models import MOST_UNITS
-from cart.selectors import SESSION_KEY, cart_of
-from cart.services import TooManyUnits, cart_add
-from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from product import selectors, services
 from product.forms import SearchForm
-from product.models import Category, Product
+from product.models import MOST_UNITS, Category, Product
 
 A_PAGE = 24
 MOST_FOUND = 48
@@ -45,34 +40,16 @@ def product_search(request: HttpRequest) -> HttpResponse:
 @require_safe
 def product_detail(request: HttpRequest, slug: str) -> HttpResponse:
     """One product."""
-    return _product_page(request, _product(slug))
+    return product_page(request, product_or_404(slug))
 
 
-@require_POST
-def product_add_to_cart(request: HttpRequest, slug: str) -> HttpResponse:
-    """Put units of a product into the cart; 400 with the product's page when the quantity makes no sense."""
-    product = _product(slug)
-    form = QuantityForm({"quantity": request.POST.get("quantity", "1")})
-    if not form.is_valid():
-        return _product_page(request, product, problem=form.errors["quantity"][0])
-    quantity = form.cleaned_data["quantity"]
-    try:
-        cart = cart_add(cart=cart_of(session=request.session), product=product, quantity=quantity)
-    except TooManyUnits:
-        return _product_page(
-            request, product, problem=f"A cart takes at most {MOST_UNITS} of one product, and yours has some already."
-        )
-    if request.session.get(SESSION_KEY) != cart.pk:
-        request.session[SESSION_KEY] = cart.pk
-    messages.success(request, f"{quantity} \N{MULTIPLICATION SIGN} {product} went into your cart.")
-    return redirect("cart:cart-summary")
-
-
-def _product(slug: str) -> Product:
+def product_or_404(slug: str) -> Product:
+    """The product of that slug; raises Http404 when there is none."""
     return get_object_or_404(selectors.products().select_related("category"), slug=slug)
 
 
-def _product_page(request: HttpRequest, product: Product, *, problem: str = "") -> HttpResponse:
+def product_page(request: HttpRequest, product: Product, *, problem: str = "") -> HttpResponse:
+    """The page of a product; 400 when it shows a ``problem`` of the form that was sent from it."""
     context = {
         "product": product,
         "problem": problem,

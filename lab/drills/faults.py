@@ -84,7 +84,7 @@ def _asking(
 def crowd(
     runtime: Runtime, number: int, fault: str = "", paths: Sequence[str] = ("/",), pause: float = 0
 ) -> AbstractContextManager:
-    """So many visitors who ask for the fault of ``app/telemetry/faults.py`` that is given, every ``pause`` seconds.
+    """So many visitors who ask for the fault of ``app/faults/middleware.py`` that is given, every ``pause`` seconds.
 
     They carry the lab's token, and not the mark of its load: in the ledger they are others.
     """

@@ -6,10 +6,10 @@ from uuid import uuid4
 
 import pytest
 from cart.services import cart_add, cart_remove, cart_update
+from checkout import metrics
 from checkout.services import order_place
 from django.db import transaction
 from product.services import product_search
-from telemetry import business
 
 from tests.app.shopping import DELIVERY, growth, make_product
 
@@ -145,7 +145,7 @@ def test_a_metric_that_fails_does_not_fail_the_order(shopper, monkeypatch):
     def full_disk(**_) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(business, "order_placed", full_disk)
+    monkeypatch.setattr(metrics, "order_placed", full_disk)
     shopper.add(make_product())
 
     answer = shopper.checkout()

@@ -8,8 +8,8 @@ import pytest
 from config import environment
 from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured
+from faults import middleware as faults
 from prometheus_client import REGISTRY
-from telemetry import faults
 
 from tests.app.test_settings import manage
 
@@ -20,7 +20,7 @@ TOKEN = "0123456789abcdef" * 2
 def ask(client, settings, db):
     """Ask for a page with a fault, in a shop where that is on; by default with the right token."""
     settings.LAB_FAULTS_TOKEN = TOKEN
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "telemetry.faults.LabFaults"]
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "faults.middleware.LabFaults"]
     client.raise_request_exception = False
 
     def get(fault: str, token: str = TOKEN):
@@ -146,7 +146,7 @@ def test_a_shop_with_nothing_set_has_no_faults(client, settings, db):
 
     assert answer.status_code == 200
     assert settings.LAB_FAULTS_TOKEN == ""
-    assert "telemetry.faults.LabFaults" not in settings.MIDDLEWARE
+    assert "faults.middleware.LabFaults" not in settings.MIDDLEWARE
 
 
 def test_faults_are_on_only_with_a_token_in_a_file(tmp_path):

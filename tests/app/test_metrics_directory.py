@@ -5,18 +5,16 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
-from tests.app.uwsgi import ROOT, START, Shop
+from tests.app.uwsgi import START, Shop
 from tests.config.samples import series
 from tests.eventually import eventually
 
-WIPE = ROOT / "app" / "telemetry" / "wipe.py"
 BEFORE = series("django_http_requests_before_middlewares_total")
 KNOWN = {
     "pomar_orders_total": ("outcome", ("placed", "out_of_stock", "repeated")),
@@ -221,29 +219,6 @@ def test_the_shop_serves_where_the_directory_cannot_be_made_again(shop):
 # Before the start
 
 
-def wipe(directory: str | Path, folder: Path, **options) -> subprocess.CompletedProcess:
-    """Run what uWSGI runs before its start."""
-    environment = {"PATH": os.environ["PATH"], "PROMETHEUS_MULTIPROC_DIR": str(directory), **options.pop("env", {})}
-    command = [*options.pop("prefix", []), sys.executable, WIPE]
-    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
-
-
-def refused(done: subprocess.CompletedProcess) -> str:
-    """Return the sentence of a refusal."""
-    assert done.returncode == 1, done
-    (line,) = done.stderr.splitlines()
-    return line
-
-
-def test_an_empty_directory_name_is_refused_and_nothing_is_deleted(tmp_path):
-    (tmp_path / "counter_1.db").write_text("precious")
-
-    sentence = refused(wipe("", tmp_path))
-
-    assert sentence.startswith("PROMETHEUS_MULTIPROC_DIR is empty: ")
-    assert (tmp_path / "counter_1.db").read_text() == "precious"
-
-
 def test_uwsgi_does_not_start_with_an_empty_directory_name(tmp_path):
     shop = Shop(tmp_path, PROMETHEUS_MULTIPROC_DIR="")
 
@@ -251,70 +226,3 @@ def test_uwsgi_does_not_start_with_an_empty_directory_name(tmp_path):
 
     assert done.returncode != 0
     assert "PROMETHEUS_MULTIPROC_DIR is empty" in done.stdout + done.stderr
-
-
-def test_only_the_client_librarys_own_files_are_deleted(tmp_path):
-    own = ["counter_1.db", "histogram_12.db", "summary_3.db", "gauge_all_4.db", "gauge_livemostrecent_5.db"]
-    foreign = ["shop.db", "counter_x.db", "counter_1.db.bak", "my_counter_1.db", "gauge_1.sqlite", "counter_1"]
-    for name in (*own, *foreign):
-        (tmp_path / name).write_text("x")
-
-    assert wipe(tmp_path, tmp_path).returncode == 0
-
-    assert {path.name for path in tmp_path.iterdir()} == {*foreign, "began"}
-
-
-def test_a_file_in_the_place_of_the_directory_is_refused(tmp_path):
-    (tmp_path / "metrics").write_text("precious")
-
-    assert "cannot hold the metrics" in refused(wipe(tmp_path / "metrics", tmp_path))
-    assert (tmp_path / "metrics").read_text() == "precious"
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
-def test_a_directory_of_another_user_is_refused(tmp_path):
-    (tmp_path / "counter_1.db").write_text("precious")
-    os.chown(tmp_path, 65534, 65534)
-
-    assert "belongs to another user" in refused(wipe(tmp_path, tmp_path))
-    assert (tmp_path / "counter_1.db").read_text() == "precious"
-
-
-def test_a_symlink_to_a_directory_of_ones_own_is_followed_and_one_in_it_is_not(tmp_path):
-    (tmp_path / "real").mkdir()
-    (tmp_path / "precious").write_text("x")
-    (tmp_path / "real" / "counter_1.db").symlink_to(tmp_path / "precious")
-    (tmp_path / "real" / "began").symlink_to(tmp_path / "precious")
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-
-    assert wipe(tmp_path / "link", tmp_path).returncode == 0
-
-    assert {path.name for path in (tmp_path / "real").iterdir()} == {"began"}
-    assert (tmp_path / "precious").read_text() == "x"
-
-
-IN_A_MOUNT = ["unshare", "--mount", "--map-root-user", "sh", "-ec"]
-
-
-def mounted(options: str, folder: Path) -> subprocess.CompletedProcess:
-    """Run the wipe where its directory is a tmpfs with options, in a mount namespace of its own."""
-    script = f'mkdir -p m; mount -t tmpfs -o {options} none m; exec "$@"'
-    return wipe(folder / "m", folder, prefix=[*IN_A_MOUNT, script, "sh"])
-
-
-needs_mounts = pytest.mark.skipif(
-    subprocess.run([*IN_A_MOUNT, "mount -t tmpfs none /mnt"], capture_output=True).returncode != 0,
-    reason="this system forbids user namespaces",
-)
-
-
-@needs_mounts
-def test_a_file_system_with_too_little_space_is_refused(tmp_path):
-    sentence = refused(mounted("size=200k", tmp_path))
-
-    assert "has 196 KiB free, but the metrics of 4 workers may need 8,192 KiB: free some space" in sentence
-
-
-@needs_mounts
-def test_a_read_only_directory_is_refused(tmp_path):
-    assert "cannot hold the metrics (Read-only file system)" in refused(mounted("ro", tmp_path))

@@ -19,13 +19,15 @@ import django  # noqa: E402
 
 django.setup()
 
+import cart.metrics  # noqa: E402, F401
+import checkout.metrics  # noqa: E402, F401
+import product.metrics  # noqa: E402, F401
 from django.urls import URLResolver, get_resolver  # noqa: E402
 from django_prometheus.cache import metrics as cache_metrics  # noqa: E402, F401
 from django_prometheus.db import metrics as db_metrics  # noqa: E402, F401
 from django_prometheus.middleware import Metrics  # noqa: E402
 from prometheus_client import REGISTRY  # noqa: E402
 from prometheus_client.multiprocess import MultiProcessCollector  # noqa: E402
-from telemetry import business  # noqa: E402, F401
 
 
 def views(resolver: URLResolver, namespace: str = "") -> set[str]:

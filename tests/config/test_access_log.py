@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.http import HttpResponse
 from django.urls import Resolver404, URLResolver, get_resolver, path, re_path, resolve
-from telemetry.routes import nginx_routes
+from pomar_telemetry.routes import nginx_routes
 
 from tests.config.front import ROOT, TOKEN, Front, ending
 from tests.config.samples import samples, series, total
@@ -94,7 +94,7 @@ def test_the_routes_are_fresh(capsys):
 def test_the_routes_say_how_to_make_them_again():
     first = (ROOT / "nginx" / "routes.conf").read_text().splitlines()[0]
 
-    assert first.endswith("python app/manage.py nginx_routes > nginx/routes.conf")
+    assert first.endswith("manage.py nginx_routes")
 
 
 def test_a_url_that_nginx_cannot_be_told_of_is_an_error_and_not_a_wrong_name(settings):

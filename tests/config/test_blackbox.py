@@ -36,12 +36,12 @@ def old_shop(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def probe(shop, old_shop, tmp_path_factory):
-    """Probe an address with a module of exporters/blackbox.yml, where the CAs of both shops are trusted."""
+    """Probe an address with a module of blackbox/blackbox.yml, where the CAs of both shops are trusted."""
     folder = tmp_path_factory.mktemp("blackbox")
     (folder / "tls").mkdir()
     (folder / "tls" / "ca.crt").write_bytes(shop.ca.read_bytes() + old_shop.ca.read_bytes())
     (port,) = free_ports(1)
-    command = [program("prometheus-blackbox-exporter"), f"--config.file={ROOT / 'exporters' / 'blackbox.yml'}"]
+    command = [program("prometheus-blackbox-exporter"), f"--config.file={ROOT / 'blackbox' / 'blackbox.yml'}"]
     command += [f"--web.listen-address=127.0.0.1:{port}"]
 
     def ask(module: str, target: str) -> dict[str, float]:

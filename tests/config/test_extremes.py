@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from telemetry.server import MOST_CLIENTS
-from telemetry.wipe import WORKER_BYTES
+from pomar_telemetry.http_server import MOST_CLIENTS
+from pomar_telemetry.uwsgi_exporter.families import stats_families
+from pomar_telemetry.wipe import WORKER_BYTES
 
 from lab.alerts import definitions
 from lab.errors import LabError
@@ -109,10 +110,7 @@ def test_all_words_of_django_at_once_stay_below_the_threshold_of_series(largest_
 
 
 def test_the_most_workers_stay_below_the_threshold_of_series():
-    sys.path.insert(0, str(ROOT / "exporters"))
-    from uwsgi_stats.families import stats_families
-
-    stats = json.loads((ROOT / "tests" / "exporters" / "uwsgi-2.0.31.json").read_bytes())
+    stats = json.loads((ROOT / "tests" / "telemetry" / "uwsgi-2.0.31.json").read_bytes())
     stats["workers"] = [stats["workers"][0] | {"id": number + 1} for number in range(settings.MOST_WORKERS)]
 
     series = sum(len(family.samples) for family in stats_families(stats, "http://localhost:1717"))

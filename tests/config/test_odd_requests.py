@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from telemetry.server import MOST_CLIENTS
+from pomar_telemetry.http_server import MOST_CLIENTS
 
 from lab.paths import ROOT
 from lab.runtimes.ports import free_ports
@@ -42,7 +42,7 @@ class Running:
 
 def exporter(port: int, _: Path) -> tuple[list, dict, str]:
     # Where nothing listens: each scrape fails at once, and is answered.
-    command = [ROOT / "exporters" / "uwsgi_exporter.py", "--stats.uri=http://127.0.0.1:1"]
+    command = ["-m", "pomar_telemetry.uwsgi_exporter", "--stats.uri=http://127.0.0.1:1"]
     return [*command, f"--web.listen-address=127.0.0.1:{port}"], {}, "/metrics"
 
 
@@ -60,7 +60,7 @@ def metrics_process(port: int, folder: Path) -> tuple[list, dict, str]:
         "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
         "APP_METRICS_PORT": str(port),
     }
-    return ["-m", "telemetry.server"], environment, "/metrics"
+    return ["-m", "pomar_telemetry.server"], environment, "/metrics"
 
 
 @pytest.fixture(scope="module", params=[exporter, receiver, metrics_process], ids=lambda each: each.__name__)
@@ -158,8 +158,9 @@ def test_a_client_that_goes_away_before_its_answer_leaves_no_traceback(server):
     assert "Traceback" not in server.log.read_text().removeprefix(before)
 
 
-def test_many_silent_clients_cost_the_metrics_process_few_threads(tmp_path):
-    with running(metrics_process, tmp_path) as server, ExitStack() as held:
+@pytest.mark.parametrize("kind", [exporter, metrics_process], ids=lambda each: each.__name__)
+def test_many_silent_clients_cost_few_threads(kind, tmp_path):
+    with running(kind, tmp_path) as server, ExitStack() as held:
         for _ in range(MOST_CLIENTS + 20):
             held.enter_context(server.connect())
 

@@ -177,7 +177,7 @@ def test_alertmanager_accepts_its_configuration(release, path):
 
 
 def test_the_blackbox_exporter_accepts_its_configuration(release):
-    accepts("prometheus-blackbox-exporter", f"--config.file={ROOT / 'exporters' / 'blackbox.yml'}", "--config.check")
+    accepts("prometheus-blackbox-exporter", f"--config.file={ROOT / 'blackbox' / 'blackbox.yml'}", "--config.check")
 
 
 def lay_out_prometheus(folder: Path, runtime: str) -> None:

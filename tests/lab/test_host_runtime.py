@@ -143,7 +143,7 @@ def test_a_lab_starts_on_other_ports_heals_itself_and_ends_without_a_trace(runni
     directory = Path(supervisord.environ()["PROMETHEUS_MULTIPROC_DIR"])
     files = {path.name for path in directory.iterdir()}
     assert {f"counter_{slot}.db" for slot in range(1, 5)} < files
-    wipe = [sys.executable, checkout / "app" / "telemetry" / "wipe.py"]
+    wipe = [sys.executable, "-m", "pomar_telemetry.wipe"]
     second = subprocess.run(wipe, env={"PROMETHEUS_MULTIPROC_DIR": str(directory)}, capture_output=True, text=True)
     assert second.returncode == 1
     assert "is in use by process" in second.stderr

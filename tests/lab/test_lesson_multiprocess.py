@@ -95,7 +95,7 @@ def test_the_text_of_the_real_lesson_fits_and_names_the_files_that_do_it_right(l
     printed = text(lesson.scrapes)
 
     assert max(map(len, printed.splitlines())) <= 80
-    for name in ("app/uwsgi.ini", "app/telemetry/multiprocess.py", "app/telemetry/server.py"):
+    for name in ("app/uwsgi.ini", "telemetry/src/pomar_telemetry/multiprocess.py"):
         assert name in printed
         assert (ROOT / name).is_file()
 

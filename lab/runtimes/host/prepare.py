@@ -34,7 +34,7 @@ RECEIVER_IN_CONTAINERS = "http://receiver:8095/"
 #: What follows the flags of `listen` for HTTP/2: from NGINX 1.25.1 on, and before.
 HTTP2 = ("; http2 on; include http2.conf", " http2; include http2.conf")
 #: What the processes read of the checkout, or are started from.
-SOURCES = ("alertmanager", "app", "exporters", "host", "nginx", "prometheus")
+SOURCES = ("alertmanager", "app", "blackbox", "host", "nginx", "prometheus", "telemetry/src")
 
 
 def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> dict[str, str]:
@@ -56,7 +56,9 @@ def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> di
         # As root NGINX would give its workers to nobody, who may not be let into the checkout's folder.
         "NGINX_USER": "user root;" if os.getuid() == 0 else "",
         # uWSGI ignores the locale when it looks for its Python's packages: in a path with an ü it would find none.
-        "PYTHONPATH": sysconfig.get_path("purelib", vars={"base": str(VENV)}),
+        "PYTHONPATH": os.pathsep.join(
+            (sysconfig.get_path("purelib", vars={"base": str(VENV)}), str(ROOT / "telemetry" / "src"))
+        ),
         # A program in Go would take threads and memory for each core of a large machine.
         "GOMAXPROCS": "2",
         "PYTHONDONTWRITEBYTECODE": "1",

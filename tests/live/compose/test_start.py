@@ -95,7 +95,7 @@ def test_a_lab_of_other_settings_is_refused_by_name(runtime):
 def test_make_up_applies_what_changed_in_the_checkout_and_restarts_nothing_else(runtime):
     """As after `git pull`, which puts a new file in the place of each that changed."""
     before = engine.containers()
-    mounted, built = ROOT / "exporters" / "blackbox.yml", ROOT / "exporters" / "uwsgi_stats" / "added-by-a-test"
+    mounted, built = ROOT / "blackbox" / "blackbox.yml", ROOT / "telemetry" / "src" / "added-by-a-test"
     fresh = mounted.with_name("blackbox.yml.new")
     shutil.copy(mounted, fresh)
     fresh.replace(mounted)
@@ -110,4 +110,6 @@ def test_make_up_applies_what_changed_in_the_checkout_and_restarts_nothing_else(
     assert int(seen) == mounted.stat().st_ino
     assert after["uwsgi-exporter"].id != before["uwsgi-exporter"].id
     started = {name for name in before if after[name].started_at != before[name].started_at}
-    assert started == {"blackbox-exporter", "uwsgi-exporter", "prepare", "migrate"}
+    # The telemetry is in the app's image as well, and Compose restarts what depends on the app.
+    with_the_app = {"app", "nginx", "nginx-exporter"}
+    assert started == {"blackbox-exporter", "uwsgi-exporter", "prepare", "migrate"} | with_the_app

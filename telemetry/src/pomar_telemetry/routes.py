@@ -9,11 +9,11 @@ from django.urls.resolvers import RegexPattern, RoutePattern
 
 #: The route of a path that Django answers by a view without a name, as of one that it does not know.
 UNNAMED = "other"
-HEADER = "# Generated from Django's URLs. To make it again: python app/manage.py nginx_routes > nginx/routes.conf"
+HEADER = "# Generated from Django's URLs. To make it again: manage.py nginx_routes"
 
 
 def nginx_routes() -> str:
-    """Return the text of nginx/routes.conf: one regular expression and one name a line, the first match wins.
+    """Return the entries of the map: one regular expression and one name a line, the first match wins.
 
     Raises ImproperlyConfigured for a kind of URL pattern that cannot be said to NGINX.
     """

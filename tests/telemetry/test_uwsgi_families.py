@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from uwsgi_stats.families import stats_families
-from uwsgi_stats.source import StatsError, StatsSource, parse_stats
+from pomar_telemetry.uwsgi_exporter.families import stats_families
+from pomar_telemetry.uwsgi_exporter.source import StatsError, StatsSource, parse_stats
 
 URI = "http://localhost:1717"
 

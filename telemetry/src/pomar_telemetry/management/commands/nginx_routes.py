@@ -1,14 +1,14 @@
-"""``manage.py nginx_routes``: print nginx/routes.conf."""
+"""``manage.py nginx_routes``: print the URL names for NGINX."""
 
 from django.core.management.base import BaseCommand
 
-from telemetry.routes import nginx_routes
+from pomar_telemetry.routes import nginx_routes
 
 
 class Command(BaseCommand):
-    """Print the URL names of the shop as entries of NGINX's map."""
+    """Print the URL names as entries of NGINX's map."""
 
-    help = "Print nginx/routes.conf: the URL names of the shop as entries of NGINX's map."
+    help = "Print the URL names as entries of NGINX's map."
     requires_system_checks = ()
 
     def handle(self, *args: object, **options: object) -> None:

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """uWSGI's statistics as Prometheus metrics, with the names of timonwong/uwsgi_exporter 1.3.0.
 
 Instead of that program, which has had no release since 2023: names, types, labels and HELP texts are its own, so that
@@ -6,27 +5,27 @@ rules and dashboards need not know which of the two they read. Like it, this ask
 keeps nothing: a failed fetch exposes ``uwsgi_up 0`` and no figure of uWSGI. Two differences: a key that uWSGI
 leaves out is left out (there: 0), and a document without ``workers`` counts as a failed fetch.
 
-``--collect.cores`` needs a uWSGI without ``stats-no-cores``, which the lab sets: with the cores, the stats server shows
-the variables of every request in flight, cookies included, to anyone who can connect to it.
+``--collect.cores`` needs a uWSGI without ``stats-no-cores``. With the cores, the stats server shows the variables of
+every request in flight, cookies included, to anyone who can connect to it.
 
-    python exporters/uwsgi_exporter.py --stats.uri=http://localhost:1717 --web.listen-address=127.0.0.1:9117
+    uwsgi-exporter --stats.uri=http://localhost:1717 --web.listen-address=127.0.0.1:9117
 """
 
 import argparse
 import html
 import re
-import signal
-import socket
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler
-from socketserver import TCPServer, ThreadingMixIn
+from collections.abc import Callable
+from email.message import Message
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
-from uwsgi_stats.families import stats_families
-from uwsgi_stats.source import StatsError, StatsSource
+
+from pomar_telemetry.http_server import Response, Server, exit_on_signals
+from pomar_telemetry.uwsgi_exporter.families import stats_families
+from pomar_telemetry.uwsgi_exporter.source import StatsError, StatsSource
 
 # Taken off the time that Prometheus grants a scrape, so that the answer is there before Prometheus gives up.
 SCRAPE_TIMEOUT_MARGIN = 0.25
@@ -111,68 +110,31 @@ class _Ready:
         return self._families
 
 
-class Server(ThreadingMixIn, TCPServer):
-    """A thread for each request, so that one slow scrape does not hold up the health check."""
+def pages(exporter: UwsgiExporter, metrics_path: str) -> Callable[[str, Message], Response]:
+    """Return what responds to a request: the metrics, the health check and a landing page."""
 
-    daemon_threads = True
-    allow_reuse_address = True
-    # With the default of 5, ten clients at once make the next one wait for a second.
-    request_queue_size = 128
+    def respond(path: str, headers: Message) -> Response:
+        path = path.partition("?")[0]
+        if path == metrics_path:
+            # Always in Prometheus's text format, as the original's.
+            return Response(200, CONTENT_TYPE, exporter.scrape(granted_seconds(headers)))
+        if path == "/-/healthy":
+            return Response(200, "text/plain; charset=utf-8", b"ok")
+        if path == "/":
+            link = f'<a href="{html.escape(metrics_path)}">Metrics of uWSGI</a>'
+            page = f"<!doctype html><title>uWSGI exporter</title>{link}\n"
+            return Response(200, "text/html; charset=utf-8", page.encode())
+        return Response(404, "text/plain; charset=utf-8", b"not found\n")
 
-    def __init__(self, address: tuple[str, int], exporter: UwsgiExporter, metrics_path: str):
-        self.address_family, _, _, _, place = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)[0]
-        self.exporter = exporter
-        self.metrics_path = metrics_path
-        super().__init__(place, Handler)
-
-    def handle_error(self, request: socket.socket, client_address: tuple) -> None:
-        """Report a client that went away in one line, and anything else in full."""
-        if isinstance(error := sys.exception(), OSError):
-            say(f"the client at {client_address[0]} went away: {error}.")
-        else:
-            super().handle_error(request, client_address)
+    return respond
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Answers the metrics, the health check and a landing page."""
-
-    server: Server
-    server_version = "uwsgi_exporter"
-    sys_version = ""
-    timeout = 10
-
-    def do_GET(self) -> None:
-        """Answer one request; the metrics are always in Prometheus's text format, as the original's."""
-        path = self.path.partition("?")[0]
-        if path == self.server.metrics_path:
-            self._answer(200, CONTENT_TYPE, self.server.exporter.scrape(self._granted_seconds()))
-        elif path == "/-/healthy":
-            self._answer(200, "text/plain; charset=utf-8", b"ok")
-        elif path == "/":
-            link = html.escape(self.server.metrics_path)
-            page = f'<!doctype html><title>uWSGI exporter</title><a href="{link}">Metrics of uWSGI</a>\n'
-            self._answer(200, "text/html; charset=utf-8", page.encode())
-        else:
-            self._answer(404, "text/plain; charset=utf-8", b"not found\n")
-
-    do_HEAD = do_GET
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing about requests: Prometheus counts its scrapes itself."""
-
-    def _granted_seconds(self) -> float | None:
-        try:
-            return float(self.headers["X-Prometheus-Scrape-Timeout-Seconds"])
-        except (TypeError, ValueError):
-            return None
-
-    def _answer(self, status: int, content_type: str, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+def granted_seconds(headers: Message) -> float | None:
+    """Return how long Prometheus waits for this scrape, if it says so."""
+    try:
+        return float(headers["X-Prometheus-Scrape-Timeout-Seconds"])
+    except (TypeError, ValueError):
+        return None
 
 
 class Flags(argparse.ArgumentParser):
@@ -235,16 +197,15 @@ def main() -> None:
     )
     options = flags.parse_args()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
+    exit_on_signals()
     exporter = UwsgiExporter(options.source, options.timeout, cores=options.cores)
     host, port = options.address
     try:
-        server = Server(options.address, exporter, options.path)
+        server = Server("uwsgi_exporter", options.address, pages(exporter, options.path))
     except (OSError, UnicodeError) as error:
         sys.exit(f"uwsgi_exporter: {host}:{port} cannot be listened on: {getattr(error, 'strerror', error)}.")
+    say(f"serving {options.source.uri} on {host}:{server.server_address[1]}.")
     with server:
-        say(f"serving {options.source.uri} on {host}:{server.server_address[1]}.")
         server.serve_forever()
 
 

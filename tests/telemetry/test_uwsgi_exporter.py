@@ -10,8 +10,8 @@ import time
 import pytest
 import requests
 
-from tests.exporters.programs import EXPORTER, send_all
 from tests.hosts import BOTH, seeing_hosts
+from tests.telemetry.programs import EXPORTER, send_all
 
 OWN_SERIES = {
     "uwsgi_up",
@@ -78,14 +78,15 @@ def test_statistics_over_http_carry_the_word_of_the_flag(recorded, serve, start_
 @pytest.mark.parametrize("hosts", [BOTH, "127.0.0.1 other\n"], ids=["both addresses", "no address"])
 def test_localhost_is_127_0_0_1_whatever_the_hosts_file_says(recorded, serve, tmp_path, hosts):
     port = int(serve(HTTP_OK + recorded).rpartition(":")[2])
-    script = "import sys; from uwsgi_stats.source import StatsSource; print(StatsSource(sys.argv[1]).read(2)['pid'])"
-    command = [sys.executable, "-c", script, f"http://localhost:{port}"]
+    script = f"""
+from pomar_telemetry.uwsgi_exporter.source import StatsSource
+print(StatsSource("http://localhost:{port}").read(2)["pid"])
+"""
+    command = [sys.executable, "-c", script]
 
     # A stranger, who has the other address and never answers.
     with socket.create_server(("::1", port), family=socket.AF_INET6):
-        done = subprocess.run(
-            [*seeing_hosts(hosts, tmp_path), *command], cwd=EXPORTER.parent, capture_output=True, text=True, timeout=20
-        )
+        done = subprocess.run([*seeing_hosts(hosts, tmp_path), *command], capture_output=True, text=True, timeout=20)
 
     assert (done.stderr, done.stdout) == ("", f"{json.loads(recorded)['pid']}\n")
 
@@ -229,7 +230,7 @@ def test_only_the_given_address_is_bound(start_exporter):
 
 
 def _refusal(*flags):
-    done = subprocess.run([sys.executable, EXPORTER, *flags], capture_output=True, text=True, timeout=5)
+    done = subprocess.run([*EXPORTER, *flags], capture_output=True, text=True, timeout=5)
     assert done.returncode != 0
     assert done.stdout == ""
     assert done.stderr.startswith("uwsgi_exporter: ")

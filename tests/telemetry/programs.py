@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-EXPORTER = Path(__file__).resolve().parents[2] / "exporters" / "uwsgi_exporter.py"
+EXPORTER = (sys.executable, "-m", "pomar_telemetry.uwsgi_exporter")
 
 
 class RunningExporter:
@@ -28,7 +28,7 @@ class RunningExporter:
 @contextmanager
 def running_exporter(uri: str, *flags: str) -> Iterator[RunningExporter]:
     """Start an exporter on a free port; it ends with the context."""
-    command = [sys.executable, EXPORTER, f"--stats.uri={uri}", "--web.listen-address=127.0.0.1:0", *flags]
+    command = [*EXPORTER, f"--stats.uri={uri}", "--web.listen-address=127.0.0.1:0", *flags]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         first_line = process.stderr.readline()

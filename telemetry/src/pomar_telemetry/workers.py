@@ -10,7 +10,7 @@ import psutil
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from telemetry.wipe import BEGAN, begin, metric_files, used_bytes
+from pomar_telemetry.wipe import BEGAN, begin, metric_files, used_bytes
 
 logger = logging.getLogger(__name__)
 

@@ -39,7 +39,7 @@ def used_bytes(path: Path) -> int:
 def begin(directory: Path) -> None:
     """Let all counters begin at 0: make or empty the directory, and note the time; raises OSError.
 
-    A worker that runs sees the new time within a second, and goes on in new files (telemetry.multiprocess).
+    A worker that runs sees the new time within a second, and goes on in new files (pomar_telemetry.multiprocess).
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in metric_files(directory):
@@ -75,7 +75,7 @@ def main() -> None:
         if directory.stat().st_uid != os.geteuid():
             sys.exit(f"{directory} belongs to another user: set PROMETHEUS_MULTIPROC_DIR to a directory of your own.")
         if user := user_of(directory):
-            sys.exit(f"{directory} is in use by process {user.pid}: stop that shop, or set PROMETHEUS_MULTIPROC_DIR.")
+            sys.exit(f"{directory} is in use by process {user.pid}: stop it, or set PROMETHEUS_MULTIPROC_DIR.")
         begin(directory)
         workers = os.environ.get("UWSGI_WORKERS", "4")
         needed = WORKER_BYTES * (int(workers) if workers.isdecimal() else 1)

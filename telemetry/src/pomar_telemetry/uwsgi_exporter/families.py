@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from prometheus_client.core import Metric
 
-from uwsgi_stats.source import StatsError
+from pomar_telemetry.uwsgi_exporter.source import StatsError
 
 MICROSECONDS = 1_000_000
 WORKER_STATUSES = ("busy", "idle", "cheap")

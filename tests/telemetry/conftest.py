@@ -1,17 +1,13 @@
 """What the tests of the exporters share."""
 
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.exporters.programs import EXPORTER, RunningExporter, answering, running_exporter, send_all
-
-# The exporter is a program, not a package: its parts stand beside it.
-sys.path.insert(0, str(EXPORTER.parent))
+from tests.telemetry.programs import RunningExporter, answering, running_exporter, send_all
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 from prometheus_client import values
 from prometheus_client.mmap_dict import MmapedDict
 
-from telemetry.wipe import BEGAN, metric_files, used_bytes
+from pomar_telemetry.wipe import BEGAN, metric_files, used_bytes
 
 #: How often a worker looks whether the counters began again.
 LOOK_SECONDS = 1.0
@@ -34,7 +34,7 @@ class Slot:
 
 
 class CurrentSlot:
-    """Returns this worker's slot, and a new one once the counters began again (``telemetry.wipe.begin``)."""
+    """Returns this worker's slot, and a new one once the counters began again (``pomar_telemetry.wipe.begin``)."""
 
     def __init__(self, directory: Path, number: int) -> None:
         self._began = directory / BEGAN
@@ -65,20 +65,24 @@ def use_worker_slots() -> None:
     """Name the metric files by uWSGI's worker slot. Call it before any metric exists.
 
     Outside uWSGI (``manage.py``, tests) it does nothing: metrics then stay in the process. So they do, with one
-    sentence in the log, where the directory cannot be written to: a worker that serves is worth more than its metrics.
+    sentence in the log, without a directory that can be written to: a worker that serves is worth more than its
+    metrics.
     """
     try:
         import uwsgi
     except ImportError:
         return
-    directory, number = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]), uwsgi.worker_id()
-    try:
-        _prepare(directory, number)
-    except OSError as error:
-        print(f"telemetry: worker {number} cannot record metrics: {directory}: {error.strerror}.", file=sys.stderr)
-        values.ValueClass = values.MutexValue
-        return
-    values.ValueClass = values.MultiProcessValue(process_identifier=CurrentSlot(directory, number))
+    directory, number = os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""), uwsgi.worker_id()
+    problem = "set PROMETHEUS_MULTIPROC_DIR to a directory for them alone"
+    if directory:
+        try:
+            _prepare(Path(directory), number)
+            values.ValueClass = values.MultiProcessValue(process_identifier=CurrentSlot(Path(directory), number))
+            return
+        except OSError as error:
+            problem = f"{directory}: {error.strerror}"
+    print(f"telemetry: worker {number} cannot record metrics: {problem}.", file=sys.stderr)
+    values.ValueClass = values.MutexValue
 
 
 def _prepare(directory: Path, number: int) -> None:

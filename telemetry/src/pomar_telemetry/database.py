@@ -1,0 +1,89 @@
+"""What only the database knows, read beside the scrapes and never within one: migrations, and what the project adds.
+
+The setting ``TELEMETRY_COLLECTORS`` lists the project's own collectors by dotted path: each is a class that is called
+without arguments, and whose ``collect()`` yields metrics.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterable, Iterator
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils.module_loading import import_string
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+REFRESH_SECONDS = 5
+STALE_AFTER_SECONDS = 3 * REFRESH_SECONDS
+
+logger = logging.getLogger(__name__)
+
+
+class DatabaseFigures:
+    """Gauges from the database, refreshed by a thread of their own so that a slow database slows no scrape.
+
+    When the last good read is older than ``STALE_AFTER_SECONDS`` the figures are left out and
+    ``pomar_database_up`` is 0: an old number is worse than none.
+    """
+
+    def __init__(self, collectors: Iterable[Collector] = ()) -> None:
+        self._collectors = (MigrationsCollector(), *collectors)
+        self._figures: list[Metric] = []
+        self._read_at = float("-inf")
+
+    def start(self) -> None:
+        """Begin to refresh, in a daemon thread."""
+        threading.Thread(target=self._refresh_forever, name="database-figures", daemon=True).start()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the newest figures, or only ``pomar_database_up`` 0 when there are none that are fresh."""
+        fresh = time.monotonic() - self._read_at < STALE_AFTER_SECONDS
+        up = GaugeMetricFamily("pomar_database_up", "Whether the shop's database answered in the last 15 seconds.")
+        up.add_metric([], int(fresh))
+        yield up
+        if fresh:
+            yield from self._figures
+
+    def _refresh_forever(self) -> None:
+        while True:
+            try:
+                self._figures = [metric for collector in self._collectors for metric in collector.collect()]
+                self._read_at = time.monotonic()
+            except Exception as error:
+                logger.warning("the database gave no figures: %s", error)
+                connection.close()
+            time.sleep(REFRESH_SECONDS)
+
+
+class MigrationsCollector:
+    """How many migrations are applied, and how many are not."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield both counts."""
+        executor = MigrationExecutor(connection)
+        unapplied = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+        for state, count in (("applied", len(executor.loader.applied_migrations)), ("unapplied", unapplied)):
+            gauge = GaugeMetricFamily(
+                f"django_migrations_{state}_total",
+                f"Count of {state} migrations by database connection",
+                labels=["connection"],
+            )
+            gauge.add_metric([connection.alias], count)
+            yield gauge
+
+
+def project_collectors() -> list[Collector]:
+    """Return an instance of each collector in ``TELEMETRY_COLLECTORS``; raises ImproperlyConfigured."""
+    collectors = []
+    for path in getattr(settings, "TELEMETRY_COLLECTORS", ()):
+        try:
+            collectors.append(import_string(path)())
+        except ImportError as error:
+            raise ImproperlyConfigured(
+                f"TELEMETRY_COLLECTORS names {path}, which cannot be imported: {error}."
+            ) from error
+    return collectors

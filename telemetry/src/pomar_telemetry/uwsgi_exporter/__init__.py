@@ -1,0 +1,1 @@
+"""Reading uWSGI's statistics and turning them into metrics: ``uwsgi-exporter``."""

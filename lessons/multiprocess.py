@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from http.client import HTTPException
 from itertools import pairwise
 from pathlib import Path
@@ -31,6 +32,7 @@ from lab import signals
 from lab.console import step
 from lab.errors import LabError
 from lab.paths import ROOT, VENV
+from lab.runtimes.base import manage
 from lab.runtimes.environment import for_services
 from lab.runtimes.host import prepare
 from lab.runtimes.ports import free_ports
@@ -98,8 +100,9 @@ def observe() -> list[Scrape]:
             if not shutil.which("uwsgi", path=environment["PATH"]):
                 raise LabError(f"uWSGI is not in the lab's environment: remove {VENV}, and `make` installs it anew.")
             with step("a database with the catalogue"):
-                prepare.manage(environment, "migrate", "--no-input")
-                prepare.manage(environment, "seed_catalogue")
+                run = partial(subprocess.run, cwd=APP, env=environment)
+                manage(run, "migrate", "--no-input")
+                manage(run, "seed_catalogue")
             with step(f"two shops of {WORKERS} workers each"):
                 naive = Shop("naive", NAIVE / "uwsgi.ini", folder, environment | {"APP_FOLDER": str(APP)})
                 right = Shop("right", APP / "uwsgi.ini", folder, environment | {"PROMETHEUS_MULTIPROC_DIR": metrics})

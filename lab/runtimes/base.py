@@ -126,11 +126,7 @@ class Runtime(ABC):
 
     def manage(self, *arguments: str) -> str:
         """Run one of the shop's management commands and return what it printed; raises LabError with its last line."""
-        command = ["python", "manage.py", *arguments]
-        done = self.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-        if done.returncode != 0:
-            raise LabError(f"`manage.py {' '.join(arguments)}` failed: {console.last_line(done.stderr)}")
-        return done.stdout.strip()
+        return manage(self.run, *arguments)
 
     @abstractmethod
     def logs(self, wanted: Sequence[Service], *, lines: int, follow: bool) -> None:
@@ -269,6 +265,14 @@ class Runtime(ABC):
             raise LabError(sentence(error)) from error
         finally:
             os.close(file)
+
+
+def manage(run: Callable[..., subprocess.CompletedProcess], *arguments: str) -> str:
+    """As :meth:`Runtime.manage`, with ``run`` to run a command where the shop is."""
+    done = run(["python", "manage.py", *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        raise LabError(f"`manage.py {' '.join(arguments)}` failed: {console.last_line(done.stderr)}")
+    return done.stdout.strip()
 
 
 def run_locust(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> int:

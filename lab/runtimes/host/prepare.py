@@ -12,7 +12,6 @@ from string import Template
 from urllib.parse import quote
 
 from lab import console
-from lab.errors import LabError
 from lab.paths import LOGS, ROOT, STATE, VENV, write_file
 from lab.runtimes import certificates
 from lab.runtimes.environment import for_services
@@ -181,22 +180,6 @@ def make_secrets() -> None:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not file.exists():
             write_file(file, value, 0o600)
-
-
-def manage(environment: Mapping[str, str], *arguments: str) -> str:
-    """Run a management command of the shop and return what it printed; raises LabError with its last line."""
-    done = subprocess.run(
-        ["python", "manage.py", *arguments],
-        cwd=ROOT / "app",
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode != 0:
-        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
-        raise LabError(f"`manage.py {' '.join(arguments)}` failed: {lines[-1]}")
-    return done.stdout.strip()
 
 
 def remove_data() -> None:

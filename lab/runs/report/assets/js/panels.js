@@ -17,9 +17,9 @@ const SAID = { empty: "No data", failed: "No answer", unknown: "Not drawn in thi
 
 function allPanels() {
   const panels = report.dashboards.flatMap((dashboard) => dashboard.rows.flatMap((row) => row.panels));
-  const frames = document.querySelectorAll("article.panel");
+  const articles = document.querySelectorAll("article.panel");
   return panels.map((panel, place) => ({
-    panel, frame: frames[place], body: frames[place].querySelector(".body"),
+    panel, article: articles[place], body: articles[place].querySelector(".body"),
     places: palettePlaces(panel), hidden: hiddenAtFirst(panel), charts: [], fresh: false, redraw() { draw(this); },
   }));
 }
@@ -36,7 +36,7 @@ function draw(view) {
     "div", { class: "side" }, compared ? element("b", { class: "letter" }, LETTERS[index]) : null,
   )));
   const states = view.panel.results.map((result, index) => paint(view, view.body.children[index], result, index));
-  view.frame.dataset.state = states.includes("drawn") ? "drawn" : states[0];
+  view.article.dataset.state = states.includes("drawn") ? "drawn" : states[0];
   view.fresh = true;
 }
 
@@ -60,7 +60,7 @@ function message(panel, state, text) {
 }
 
 const views = allPanels();
-const viewOf = new Map(views.map((view) => [view.frame, view]));
+const viewOf = new Map(views.map((view) => [view.article, view]));
 
 export function redraw() {
   resolved.clear();
@@ -81,5 +81,5 @@ export function drawInView() {
       if (isIntersecting && !view.fresh) draw(view);
     }
   }, { rootMargin: "300px 0px" });
-  for (const view of views) observer.observe(view.frame);
+  for (const view of views) observer.observe(view.article);
 }

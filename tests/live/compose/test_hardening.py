@@ -53,6 +53,17 @@ def test_it_is_bounded_in_memory_cpu_processes_and_logs(container):
     assert host["LogConfig"]["Config"] == {"max-size": "2m", "max-file": "2"}
 
 
+def test_its_memory_holds_its_whole_program(container):
+    if not container["State"]["Running"]:
+        pytest.skip("it ran once")
+    program = Path(f"/proc/{container['State']['Pid']}/exe")
+    if not program.exists():
+        pytest.skip("the engine's processes are not this machine's")
+
+    # With less, pages of the program that were read from disk for it push each other out of its memory for ever.
+    assert container["HostConfig"]["Memory"] >= program.stat().st_size + 15 * 1024**2
+
+
 def test_it_may_open_as_many_files_as_it_needs_and_no_more(container):
     if not container["State"]["Running"]:
         pytest.skip("it ran once")

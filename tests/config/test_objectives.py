@@ -83,8 +83,8 @@ def test_panels_and_alerts_say_the_same_numbers(tmp_path):
 
     (burn, _) = (rule for rule in availability["rules"] if "alert" in rule)
 
-    assert burn["annotations"]["description"].startswith("9,995 of 10,000 answers are no error of the shop.")
-    assert burn["annotations"]["description"].endswith("of 0.05% that may be.")
+    assert burn["annotations"]["description"].startswith("Objective: 99.95% of responses are not 5xx.")
+    assert burn["annotations"]["description"].endswith("(error budget 0.05%).")
     assert "The objective is 99.95%." in panels["Overview: Availability"]["description"]
     assert "from 0.05% the objective is being spent" in panels["NGINX: 5xx"]["description"]
     assert thresholds(panels["Overview: Availability"]) == [None, 0.9995]
@@ -97,7 +97,7 @@ def test_a_time_that_is_a_whole_number_is_the_same_bucket_however_it_is_written(
     latency = next(each for each in objectives(path) if each.objective == "shopping-latency")
 
     assert 'le=~"1|1.0"' in latency.bad
-    assert latency.promise == "95 of 100 pages are there within 1 s."
+    assert latency.promise == "Objective: 95% of pages are served within 1 s."
     assert "Overview: Answered in 1 s" in {each["name"] for each in panels_of(path).values()}
 
 

@@ -93,11 +93,11 @@ def page(entries: Iterable[Entry]) -> str:
         "<!-- Made from prometheus/contract.yaml by `make generate`. -->",
         "# Metrics",
         "",
-        "Every metric that the lab promises. The live tests prove each: that it is there, with this type and these",
-        "labels, and that it moves when the last column says so.",
+        "Every metric that the lab guarantees. The live tests check that each of them exists with this type and these",
+        "labels, and that its value changes when the last column says so.",
         "",
-        "**Moves**: `load` under ordinary shopping, `time` by itself, `fault` when something goes wrong, is operated",
-        "or is overloaded, `constant` in no healthy lab.",
+        "**Changes**: `load` during a load test, `time` always, `fault` on errors, operator actions or overload,",
+        "`constant` never in a healthy lab.",
     ]
     job = None
     for entry in entries:
@@ -107,7 +107,7 @@ def page(entries: Iterable[Entry]) -> str:
                 "",
                 f"## {job}",
                 "",
-                "| metric | type | unit | labels | meaning | moves |",
+                "| metric | type | unit | labels | meaning | changes |",
                 "|---|---|---|---|---|---|",
             ]
         labels = ", ".join(

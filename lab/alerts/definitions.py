@@ -20,8 +20,8 @@ SEVERITIES = ("page", "ticket")
 UNITS: dict[str, tuple[str, Callable[[float], str]]] = {
     "share": ("{{ $value | humanizePercentage }}", lambda value: f"{value * 100:.3g}%"),
     "seconds": ("{{ $value | humanizeDuration }}", times.in_words),
-    "per_second": ('{{ $value | printf "%.3g" }} a second', lambda value: f"{value:g} a second"),
-    "bytes": ("{{ $value | humanize }}B", lambda value: f"{value / 1e6:g} MB"),
+    "per_second": ('{{ $value | printf "%.3g" }}/s', lambda value: f"{value:g}/s"),
+    "bytes": ("{{ $value | humanize }}B", lambda value: f"{value / 1e6:g}MB"),
     "count": ('{{ $value | printf "%.0f" }}', lambda value: f"{value:,.0f}"),
 }
 NUMBER = ((int, float), "a number")
@@ -107,7 +107,7 @@ def objectives(path: Path = OBJECTIVES) -> list[Objective]:
 
 def _filled_in(one: Objective) -> Objective:
     """Return an objective with its own numbers in its promise and expressions, and ``$window`` as it was."""
-    values = {"share": one.share}
+    values = {"target": f"{one.target * 100:.9g}%"}
     if one.within is not None:
         # A bucket that ends at a whole number is called 1 or 1.0, depending on who writes it.
         whole = one.within == int(one.within)

@@ -148,8 +148,8 @@ def _burn(one: Objective, severity: str, factor: int) -> dict:
         " or ".join(f"({each})" for each in both),
         times.shortened(HOLDS[severity], factor),
         {"severity": severity},
-        f"The error budget of {one.objective} burns {ADVERBS[severity]}.",
-        f"{one.promise} Now {{{{ $value | humanizePercentage }}}} are not, of {allowed} that may be.",
+        f"The error budget of {one.objective} is burning {ADVERBS[severity]}.",
+        f"{one.promise} The error ratio is {{{{ $value | humanizePercentage }}}} (error budget {allowed}).",
         one.dashboard,
         BURN_RUNBOOK,
     )

@@ -1,4 +1,4 @@
-"""Alertmanager's configuration: accepted, routed as meant, and silencing only what there is."""
+"""amtool accepts Alertmanager's configuration, alerts reach the right receivers, and inhibition names real alerts."""
 
 import re
 import subprocess
@@ -18,21 +18,21 @@ from tests.programs import program
 CONFIGURATION = ROOT / "alertmanager" / "alertmanager.yml"
 EXAMPLES = sorted((ROOT / "alertmanager" / "examples").glob("*.yml"))
 ALL = [CONFIGURATION, *EXAMPLES]
-#: The times of the lab, and production's.
+#: The rules with the lab's times, and those with production's.
 ALERTS = [ROOT / "prometheus" / folder / "alerts.yaml" for folder in ("rules", "production")]
-#: It looks back for one order, and ends with the first.
+#: It looks back over a window for an order, and resolves with the first one.
 ENDS_BEFORE_ITS_WINDOW = "NoOrders"
 
 
 def amtool(*arguments: str | Path) -> str:
-    """Run amtool and return what it printed; fail the test with what it says when it refuses."""
+    """Run amtool and return its output; fail the test with that output if amtool fails."""
     done = subprocess.run([program("amtool"), *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.strip()
 
 
 def read(path: Path) -> dict:
-    """Return a configuration."""
+    """Return a configuration file, parsed."""
     return yaml.safe_load(path.read_text())
 
 
@@ -42,7 +42,7 @@ def receivers(path: Path) -> list[str]:
 
 
 def webhooks(path: Path) -> set[str]:
-    """Return the addresses of all its webhooks."""
+    """Return the URLs of all its webhooks."""
     return {webhook["url"] for receiver in read(path)["receivers"] for webhook in receiver["webhook_configs"]}
 
 
@@ -85,7 +85,7 @@ def test_an_example_has_the_labs_receivers_and_no_secret(path):
 
 
 def named_by_inhibition() -> list[str]:
-    """Return each name, or pattern of one, that the rules of inhibition have for an alert."""
+    """Return each alert name or pattern in the inhibition rules."""
     matchers = [
         matcher
         for rule in read(CONFIGURATION)["inhibit_rules"]
@@ -110,13 +110,16 @@ def test_the_heartbeat_is_never_inhibited():
 
 
 def matched(matchers: list[str], alerts: dict[str, dict]) -> list[dict]:
-    """Return the rules, given by alert, whose name is what matchers have for an alert's."""
+    """Return the rules whose alert name matches the ``alertname`` matchers."""
     patterns = [match[1] for each in matchers if (match := re.fullmatch(r'alertname=~?"(.+)"', each))]
     return [rule for name, rule in alerts.items() if any(re.fullmatch(pattern, name) for pattern in patterns)]
 
 
 def inhibited(path: Path) -> Iterator[tuple[dict, dict]]:
-    """Yield the pairs of a cause and what it silences, both of a file of rules: so no budget, nor what ends sooner."""
+    """Yield each pair of a cause and an alert that it inhibits, both from one rule file.
+
+    Error budget alerts are in another file. NoOrders is left out, because it resolves before its window ends.
+    """
     rules = [rule for group in read(path)["groups"] for rule in group["rules"]]
     alerts = {rule["alert"]: rule for rule in rules}
     for inhibition in read(CONFIGURATION)["inhibit_rules"]:
@@ -137,5 +140,5 @@ def test_a_cause_is_kept_until_the_windows_of_what_it_silences_are_clean(path):
         kept = times.seconds(cause.get("keep_firing_for", "0s"))
         windows = re.findall(r"\[(\w+)\]", silenced["expr"])
         assert kept >= max(map(times.seconds, windows), default=0), (cause["alert"], silenced["alert"])
-        # One that is kept itself ends later than its own cause does.
+        # An inhibited alert may be kept firing itself, and its cause must outlast that.
         assert kept > times.seconds(silenced.get("keep_firing_for", "0s")), (cause["alert"], silenced["alert"])

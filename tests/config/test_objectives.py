@@ -1,4 +1,4 @@
-"""The objectives stand in one file: the rules and the panels follow it, and no other file has their numbers."""
+"""The objectives are defined in one file: rules and panels follow it, and no other file repeats their numbers."""
 
 import ast
 import json
@@ -22,7 +22,7 @@ TIME = LATENCY | {
 
 
 def copied(folder: Path, objective: str, old: str, new: str) -> Path:
-    """Return a copy of the objectives with one text replaced, in one objective."""
+    """Return a copy of the objectives, with a text of one objective replaced."""
     head, name, rest = OBJECTIVES.read_text().partition(f"- objective: {objective}\n")
     row, following, others = rest.partition("- objective:")
     assert old in row
@@ -32,7 +32,7 @@ def copied(folder: Path, objective: str, old: str, new: str) -> Path:
 
 
 def rules_of(path: Path) -> dict[str, dict]:
-    """Return the group of rules of each objective."""
+    """Return the rule group of each objective."""
     return {each.objective: rules.objective_group(each, 1) for each in objectives(path)}
 
 
@@ -46,7 +46,7 @@ def panels_of(path: Path) -> dict[str, dict]:
 
 
 def numbers_of(panel: dict) -> set[str]:
-    """Return every number in a panel's JSON, but for the median's 0.5, which no objective can be."""
+    """Return every number in a panel's JSON, except the median's 0.5, which is no objective."""
     return set(re.findall(r"\d+(?:\.\d+)?", json.dumps(panel).replace("histogram_quantile(0.5,", "")))
 
 
@@ -83,8 +83,8 @@ def test_panels_and_alerts_say_the_same_numbers(tmp_path):
 
     (burn, _) = (rule for rule in availability["rules"] if "alert" in rule)
 
-    assert burn["annotations"]["description"].startswith("9,995 of 10,000 answers are no error of the shop.")
-    assert burn["annotations"]["description"].endswith("of 0.05% that may be.")
+    assert burn["annotations"]["description"].startswith("Objective: 99.95% of responses are not 5xx.")
+    assert burn["annotations"]["description"].endswith("(error budget 0.05%).")
     assert "The objective is 99.95%." in panels["Overview: Availability"]["description"]
     assert "from 0.05% the objective is being spent" in panels["NGINX: 5xx"]["description"]
     assert thresholds(panels["Overview: Availability"]) == [None, 0.9995]
@@ -97,7 +97,7 @@ def test_a_time_that_is_a_whole_number_is_the_same_bucket_however_it_is_written(
     latency = next(each for each in objectives(path) if each.objective == "shopping-latency")
 
     assert 'le=~"1|1.0"' in latency.bad
-    assert latency.promise == "95 of 100 pages are there within 1 s."
+    assert latency.promise == "Objective: 95% of pages are served within 1 s."
     assert "Overview: Answered in 1 s" in {each["name"] for each in panels_of(path).values()}
 
 
@@ -131,7 +131,7 @@ def test_the_names_that_panels_match_are_those_of_one_recorded_series_each(facto
 
 
 def test_no_number_of_an_objective_stands_in_the_code_of_the_dashboards():
-    """Quantiles, and what is full or found, are other numbers: only those that are an objective's alone can be told."""
+    """Checks only numbers that can be nothing but an objective's; quantiles and ratios may be the same by chance."""
     availability = next(each for each in objectives() if each.objective == "shopping-availability")
     numbers = {availability.target, availability.budget}
     texts = {text for each in objectives() for text in (each.share, f"{each.target:.1%}", f"{each.budget:.1%}")}
@@ -189,5 +189,5 @@ def test_the_time_of_an_objective_is_the_end_of_a_bucket():
 
 
 def thresholds(panel: dict) -> list[float | None]:
-    """Return the values at which a panel's colours begin."""
+    """Return the thresholds of a panel's colours."""
     return [step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]]

@@ -1,4 +1,4 @@
-"""Prometheus's configuration, as its own tool sees it."""
+"""promtool accepts Prometheus's configuration and rules, and its unit tests of the rules pass."""
 
 import re
 import subprocess
@@ -17,22 +17,22 @@ from tests.programs import FOR_PROMTOOL, program
 RULES = sorted((ROOT / "prometheus" / "rules").glob("*.yaml"))
 RULE_TESTS = sorted((ROOT / "prometheus" / "tests").glob("*.yaml"))
 JOBS = {"django", "uwsgi", "nginx", "nginx-log", "blackbox", "prometheus", "alertmanager", "pushgateway"}
-#: Jobs by what a runtime must have for them.
+#: Jobs that not every runtime has, with the service each one needs.
 NEEDING = {"postgres": "postgres", "redis": "redis", "grafana": "grafana"}
-#: Jobs of what is pushed.
+#: Jobs whose metrics are pushed.
 PUSHED = {"lab"}
 TARGETS = ROOT / "prometheus" / "targets"
 
 
 def promtool(*arguments: str | Path) -> None:
-    """Run promtool and fail the test with what it says."""
+    """Run promtool, and fail the test with its output if it fails."""
     done = subprocess.run([program("promtool"), *arguments], env=FOR_PROMTOOL, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture(params=["host", "compose"])
 def configuration(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """The configuration as a runtime lays it out."""
+    """The configuration in the layout of a runtime."""
     (tmp_path / "prometheus.yml").symlink_to(ROOT / "prometheus" / "prometheus.yml")
     (tmp_path / "rules").symlink_to(ROOT / "prometheus" / "rules")
     (tmp_path / "targets").mkdir()
@@ -42,7 +42,7 @@ def configuration(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def targets_of(runtime: str) -> dict[str, list[dict]]:
-    """Return what is in a runtime's folder of targets: rendered with the ports of ``.env``, or mounted as it is."""
+    """Return the target files of a runtime: rendered with the ports of ``.env``, or mounted unchanged."""
     if runtime == "host":
         template = Template((TARGETS / "host.yaml").read_text())
         return {"lab.yaml": yaml.safe_load(template.substitute(settings.load({})))}
@@ -65,13 +65,13 @@ def test_the_rules_give_what_their_tests_say(tests):
 
 
 def named_in_rules(kind: str) -> set[str]:
-    """Return the names of all rules of a kind: ``record`` or ``alert``."""
+    """Return the names of all rules of one kind: ``record`` or ``alert``."""
     groups = [group for path in RULES for group in yaml.safe_load(path.read_text())["groups"]]
     return {rule[kind] for group in groups for rule in group["rules"] if kind in rule}
 
 
 def cases(kind: str) -> list[dict]:
-    """Return all cases of a kind in promtool's tests."""
+    """Return all promtool test cases of one kind."""
     tests = [test for path in RULE_TESTS for test in yaml.safe_load(path.read_text())["tests"]]
     return [case for test in tests for case in test.get(kind, [])]
 
@@ -137,7 +137,7 @@ def test_each_part_has_ports_of_its_own_and_each_port_a_part():
     assert {*used, "LOCUST_PORT"} == {name for name in settings.CHECKS if name.endswith("_PORT")}
 
 
-#: Where the lab has queries: rules, dashboards, runbooks, and its own code.
+#: Files that contain queries: rules, dashboards, docs and the lab's own code.
 WITH_QUERIES = {
     "prometheus": ["*.yaml", "rules/*.yaml", "production/*.yaml"],
     "grafana": ["dashboards/*.json"],
@@ -147,9 +147,9 @@ WITH_QUERIES = {
 
 
 def half_selected(text: str) -> list[str]:
-    """Return the matchers of ``le`` and ``quantile`` that miss a bound because it is a whole number.
+    """Return the matchers of ``le`` and ``quantile`` that miss one spelling of a whole number.
 
-    Prometheus 3 stores the bound 1 as ``1.0`` and 2 as the target writes it, so a matcher must have both.
+    Prometheus 3 stores the value 1 as ``1.0``, Prometheus 2 as the target exposes it, so a matcher must have both.
     """
     found = re.finditer(r'\b(?:le|quantile)\s*[=!][=~]?\s*\\?"([^"\\]*)', text)
     values = {match[0]: set(match[1].split("|")) for match in found}

@@ -1,4 +1,4 @@
-"""The runbooks: one for each alert, of one form, and every metric, panel, part and verb in them exists."""
+"""Each alert has a runbook of the same form, and every metric, panel, service and make target in it exists."""
 
 import json
 import re
@@ -20,22 +20,22 @@ FOLDER = ROOT / "docs" / "runbooks"
 HEADINGS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
 #: The one alert with no annotation ``runbook``: it never calls anybody.
 WATCHDOG = "docs/runbooks/Watchdog.md"
-#: Made by Prometheus, or by the Pushgateway of what is pushed; and what a pushed job promises of itself.
+#: Series that Prometheus or the Pushgateway adds, and the maximum age that a batch job pushes.
 OWN = {"up", "ALERTS", "scrape_duration_seconds", "scrape_samples_post_metric_relabeling", "scrape_series_added"}
 OWN |= {"push_time_seconds", "push_failure_time_seconds", "job_max_age_seconds"}
-#: Labels that Prometheus or a target's configuration gives to every series.
+#: Labels that Prometheus or the target configuration adds to every series.
 LABELS = {"job", "instance", "namespace", "le", "quantile"}
 OPERATORS = {"and", "or", "unless", "bool", "offset"}
-#: More would make the live test slow.
+#: The live test runs each of them, which takes time.
 MOST_COMMANDS = 12
-#: The contract's entries by the names of their samples.
+#: The contract's entries by sample name.
 PROMISED = {sample: entry for entry in contract.load() for sample in entry.samples}
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Runbook:
-    """One page, taken apart."""
+    """A runbook, parsed."""
 
     path: Path
 
@@ -49,16 +49,16 @@ class Runbook:
 
     @property
     def prose(self) -> str:
-        """All but the fenced blocks."""
+        """The text without its fenced blocks."""
         return FENCE.sub("", self.text)
 
     def section(self, heading: str) -> str:
-        """Return what stands under a heading, or nothing."""
+        """Return the text under a heading, or an empty string."""
         found = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", self.text, re.MULTILINE | re.DOTALL)
         return found[1] if found else ""
 
     def blocks(self, language: str, heading: str = "Diagnosis") -> list[str]:
-        """Return the fenced blocks of a language under a heading."""
+        """Return the fenced blocks in a language under a heading."""
         return [body.strip() for kind, body in FENCE.findall(self.section(heading)) if kind == language]
 
     @property
@@ -67,12 +67,12 @@ class Runbook:
 
     @property
     def commands(self) -> list[str]:
-        """The commands of the diagnosis, without the prompt."""
+        """The commands under Diagnosis, without the prompt."""
         return [line.removeprefix("$ ") for block in self.blocks("console") for line in block.splitlines()]
 
     @property
     def panels(self) -> list[tuple[str, str]]:
-        """The panels that are named, each with its dashboard: ``**NGINX** → *Passed on to uWSGI*``."""
+        """The panels that it names, each with its dashboard: ``**NGINX** → *Passed on to uWSGI*``."""
         plain = re.sub(r"`[^`]*`", "", re.sub(r"\s+", " ", self.prose))
         found, dashboard = [], ""
         for bold, italic in re.findall(r"\*\*([^*]+)\*\*|\*([^*]+)\*", plain):
@@ -93,7 +93,7 @@ def place_of(alert: dict) -> str:
 
 
 def severities_of(runbook: Runbook) -> set[str]:
-    """Return the severities of the alerts that lead to a runbook."""
+    """Return the severities of the alerts that link to a runbook."""
     place = str(runbook.path.relative_to(ROOT))
     return {alert["labels"]["severity"] for alert in all_rules("alert") if place_of(alert) == place}
 
@@ -107,7 +107,7 @@ def metrics_of(query: str) -> set[str]:
 
 
 def needs_of(text: str) -> set[str]:
-    """Return what a runtime must have for a query or a command: ``postgres``, ``redis`` …"""
+    """Return the services that a query or command needs: ``postgres``, ``redis`` …"""
     if text.startswith("make "):
         name = text.partition("S=")[2]
         return {services.named(name).needs} - {""} if name else set()

@@ -194,8 +194,8 @@ def test_a_good_row_is_read(tmp_path):
         ("seconds", 600, "10 minutes"),
         ("seconds", 7200, "2 hours"),
         ("seconds", 1_209_600, "14 days"),
-        ("per_second", 0.5, "0.5 a second"),
-        ("bytes", 150_000_000, "150 MB"),
+        ("per_second", 0.5, "0.5/s"),
+        ("bytes", 150_000_000, "150MB"),
         ("count", 20_000, "20,000"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The tables of the docs that are made from what they describe: the verbs of ``make``, and the drills."""
+"""The generated tables in the docs: the make targets and the drills."""
 
 import re
 from pathlib import Path
@@ -7,17 +7,17 @@ from lab.drills.catalogue import DRILLS
 from lab.errors import LabError
 from lab.paths import ROOT
 
+DOCS = ROOT / "docs"
+
 
 def pages() -> dict[Path, str]:
-    """Return each page that has such a table, with the table as it should be."""
-    return {
-        ROOT / "README.md": with_table(ROOT / "README.md", "the Makefile", verbs()),
-        ROOT / "docs" / "alerts.md": with_table(ROOT / "docs" / "alerts.md", "lab/drills/catalogue.py", drills()),
-    }
+    """Return each page that has a generated table, with the text that it should have."""
+    tables = {"verbs.md": ("the Makefile", verbs()), "alerts.md": ("lab/drills/catalogue.py", drills())}
+    return {DOCS / name: with_table(DOCS / name, source, table) for name, (source, table) in tables.items()}
 
 
 def verbs() -> str:
-    """Return the table of the targets of the Makefile: the help of each, then the comment above it."""
+    """Return the table of make targets: each target's help, then the comment above it."""
     targets = re.findall(
         r"^((?:# .*\n)*)([a-z-]+):.*## (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
     )
@@ -49,7 +49,7 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 def with_table(page: Path, source: str, table: str) -> str:
-    """Return a page with the table in the place after the comment that names its source."""
+    """Return a page's text with the table after the comment that names its source."""
     mark = f"<!-- Made from {source} by `make generate`. -->\n\n"
     before, found, after = page.read_text(encoding="utf-8").partition(mark)
     if not found:

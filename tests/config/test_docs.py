@@ -1,6 +1,8 @@
-"""What the README says exists, and what exists is in the README."""
+"""What the docs mention exists, and what exists is in the docs."""
 
+import ast
 import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,20 +12,21 @@ from lab.runtimes import settings
 from tools import docs
 
 README = (ROOT / "README.md").read_text()
+SETTINGS = (ROOT / "docs" / "settings.md").read_text()
+PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
 
 
 def test_every_setting_is_in_the_readme_and_none_that_there_is_not():
-    table = README.split("## Settings")[1].split("\n## ")[0]
+    named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)*)`", SETTINGS))
 
-    # The images stand in .env alone: it has each with its version.
-    assert set(re.findall(r"`([A-Z]+(?:_[A-Z]+)*)`", table)) == settings.CHECKS.keys() - set(settings.OFFICIAL_IMAGES)
+    # The images and their versions are only in .env.
+    assert named == settings.CHECKS.keys() - set(settings.OFFICIAL_IMAGES)
 
 
 def test_the_defaults_in_the_readme_are_those_of_the_env_file():
-    table = README.split("## Settings")[1].split("\n## ")[0]
     values = settings.load({})
 
-    for row in re.findall(r"^\| (`[A-Z_`, ]+) \| ([^|]+) \|", table, flags=re.MULTILINE):
+    for row in re.findall(r"^\| (`[A-Z_`, ]+) \| ([^|]+) \|", SETTINGS, flags=re.MULTILINE):
         names = re.findall(r"[A-Z_]+", row[0])
         if row[1].strip() == "empty":
             assert [values[name] for name in names] == [""] * len(names)
@@ -45,7 +48,9 @@ def test_the_table_of_verbs_has_the_help_and_the_comment_of_each_target():
 
 
 def test_every_verb_that_the_readme_names_exists():
-    assert set(re.findall(r"`make ([a-z-]+)", README)) <= set(re.findall(r"`make ([a-z-]+)`", docs.verbs()))
+    named = {verb for page in PAGES for verb in re.findall(r"`make ([a-z-]+)", page.read_text())}
+
+    assert named <= set(re.findall(r"`make ([a-z-]+)`", docs.verbs()))
 
 
 def test_a_page_without_the_place_of_its_table_is_refused(tmp_path):
@@ -57,9 +62,44 @@ def test_a_page_without_the_place_of_its_table_is_refused(tmp_path):
 
 
 def test_every_file_that_the_docs_link_to_exists():
-    for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")):
-        for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
-            assert (page.parent / link).exists(), f"{page.name} links to {link}"
+    for page in PAGES:
+        for link, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text()):
+            target = page.parent / link if link else page
+            assert target.exists(), f"{page.name} links to {link}"
+            assert not anchor or anchor in anchors(target), f"{page.name} links to {link}#{anchor}"
+
+
+def anchors(page):
+    """Return the anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_readme_is_short_and_links_to_every_page_of_the_docs():
+    assert len(README.splitlines()) <= 120
+    assert {page.name for page in (ROOT / "docs").glob("*.md")} <= set(re.findall(r"\]\(docs/([\w-]+\.md)", README))
+
+
+def messages() -> Iterator[str]:
+    """Yield every text in the lab's code, with … for what an f-string inserts."""
+    for module in (ROOT / "lab").rglob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                yield "".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+
+
+def test_every_message_of_the_troubleshooting_page_is_in_the_code():
+    named = re.findall(r"^\| `([^`]+)` \|", (ROOT / "docs" / "troubleshooting.md").read_text(), re.MULTILINE)
+    texts = list(messages())
+
+    assert named
+    assert [
+        message
+        for message in named
+        if not any(all(part.strip() in text for part in message.split("…")) for text in texts)
+    ] == []
 
 
 def test_every_folder_of_the_readme_exists():

@@ -1,4 +1,4 @@
-"""The list, the search, a product's page, and how the shelves are filled."""
+"""The product list, the search, product pages, and seeding the catalogue."""
 
 from io import StringIO
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 
 class BrokenCache(DummyCache):
-    """A cache whose server is away."""
+    """A cache whose server is down."""
 
     def get(self, *args, **kwargs):
         raise ConnectionError("the cache is away")
@@ -30,7 +30,7 @@ class BrokenCache(DummyCache):
 
 
 def seed(**options) -> str:
-    """Seed the catalogue; what the command printed."""
+    """Seed the catalogue and return what the command printed."""
     said = StringIO()
     call_command("seed_catalogue", stdout=said, **options)
     return said.getvalue()
@@ -153,7 +153,7 @@ def test_a_products_page_says_what_is_left(shopper, stock, text, can_be_bought):
 
     assert mark(page, "data-stock") == str(stock)
     assert text in page.content
-    assert (b"Put into the cart" in page.content) is can_be_bought
+    assert (b"Add to cart" in page.content) is can_be_bought
 
 
 def test_names_are_escaped(shopper):

@@ -148,7 +148,7 @@ def test_a_database_that_is_away_is_a_friendly_503_and_mends_itself(observer, ru
         runtime.start(services.named("postgres"))
 
     assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
-    assert "The storeroom is locked just now" in page.text
+    assert "The shop is temporarily unavailable" in page.text
     assert ready.status_code == 503
     assert ready.json() == {"ready": False, "reason": "the database cannot be reached"}
     assert (live.status_code, static.status_code) == (200, 200)

@@ -1,4 +1,4 @@
-"""The rules of this lab's Prometheus, as they are generated."""
+"""The generated rules of the lab's Prometheus."""
 
 import yaml
 
@@ -6,7 +6,7 @@ from lab.paths import ROOT
 
 
 def all_rules(kind: str) -> list[dict]:
-    """Return Prometheus's rules of a kind: ``alert`` or ``record``."""
+    """Return all rules of one kind: ``alert`` or ``record``."""
     files = sorted((ROOT / "prometheus" / "rules").glob("*.yaml"))
     groups = [group for file in files for group in yaml.safe_load(file.read_text())["groups"]]
     return [rule for group in groups for rule in group["rules"] if kind in rule]

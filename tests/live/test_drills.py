@@ -1,4 +1,4 @@
-"""Drills in the lab: the alerts fire, and the lab is as it was afterwards, whatever happens meanwhile."""
+"""Drills in a running lab: the alerts fire, and the lab always recovers afterwards."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from lab.drills.drill import run_drill
 from lab.errors import LabError
 from lab.runtimes import services
 
-#: The quick ones, of which one is run for each submission; `make drills` runs them all.
+#: The fast drills, one of which runs here; `make drills` runs all drills.
 QUICK = {"host": "exporter-stopped", "compose": "database-down"}
 
 

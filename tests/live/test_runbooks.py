@@ -1,4 +1,4 @@
-"""What the runbooks tell a reader to ask and to type works in a healthy lab, whatever it runs in."""
+"""The queries and commands in the runbooks work in a healthy lab, with every runtime."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ SECONDS = 60
 
 
 def skip_unless_here(text, runtime) -> None:
-    """Skip the test of a query or command when the runtime lacks what it needs."""
+    """Skip the test if the runtime lacks what the query or command needs."""
     if missing := needs_of(text) - runtime.provides:
         pytest.skip(f"not on {runtime.name}: {', '.join(sorted(missing))}")
 

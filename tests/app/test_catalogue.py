@@ -23,10 +23,10 @@ class BrokenCache(DummyCache):
     """A cache whose server is down."""
 
     def get(self, *args, **kwargs):
-        raise ConnectionError("the cache is away")
+        raise ConnectionError("the cache is down")
 
     def set(self, *args, **kwargs):
-        raise ConnectionError("the cache is away")
+        raise ConnectionError("the cache is down")
 
 
 def seed(**options) -> str:
@@ -190,9 +190,9 @@ def test_seeding_mends_texts_and_prices_and_leaves_the_stock():
 
     said = seed()
 
-    mended = Product.objects.get(slug="quinces")
+    updated = Product.objects.get(slug="quinces")
     assert said == "catalogue: 0 created, 1 updated, 63 unchanged, 0 restocked\n"
-    assert (mended.name, str(mended.price), mended.stock) == ("Quinces", "3.30", 7)
+    assert (updated.name, str(updated.price), updated.stock) == ("Quinces", "3.30", 7)
 
 
 def test_restocking_sets_the_catalogues_stock():

@@ -92,7 +92,7 @@ def told(alerts: Pushed, *wanted: tuple[str, str, str]) -> None:
     """Wait until exactly these notifications about a test's alerts have been received."""
     eventually(
         lambda: sorted(alerts.told()),
-        because="it is told",
+        because="the notifications arrive",
         timeout=TOLD_SECONDS,
         wanted=lambda seen: seen == sorted(wanted),
     )

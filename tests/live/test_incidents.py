@@ -76,7 +76,7 @@ def test_a_round_is_won_by_the_right_tier_and_cause_and_shows_what_told_them(run
     assert "rises" in row
     assert "Overview: Database errors" in row
     assert "LEDGER: remainder 0 in every row" in said
-    eventually(lambda: errors(runtime), because="the lab is mended", timeout=40, wanted=lambda seen: seen == 0)
+    eventually(lambda: errors(runtime), because="the lab recovers", timeout=40, wanted=lambda seen: seen == 0)
 
 
 @pytest.mark.one_runtime("compose")
@@ -89,4 +89,4 @@ def test_whoever_gives_up_is_told_and_the_lab_is_mended(runtime):
     assert player.returncode == 1, said
     assert "Given up after " in said
     assert "It was django: a view raises an exception." in said
-    eventually(lambda: errors(runtime), because="the lab is mended", timeout=40, wanted=lambda seen: seen == 0)
+    eventually(lambda: errors(runtime), because="the lab recovers", timeout=40, wanted=lambda seen: seen == 0)

@@ -156,7 +156,7 @@ def test_a_chain_reload_of_the_workers_costs_no_request_and_no_count(runtime, ob
 
     with visitors.books() as kept, visitors.walking():
         assert runtime.run(["sh", "-c", 'echo c >"$APP_FIFO"'], stdin=subprocess.DEVNULL).returncode == 0
-        eventually(renewed, because="each worker is renewed", timeout=30, wanted=lambda seen: len(seen) == len(before))
+        eventually(renewed, because="each worker reloads", timeout=30, wanted=lambda seen: len(seen) == len(before))
 
     holds(kept[0])
     assert visitors.statuses().keys() == {200, 301, 302, 404}
@@ -171,7 +171,7 @@ def test_a_reload_by_sighup_is_named_as_what_set_the_counters_to_zero(runtime, o
         assert send_signal(runtime, signal.SIGHUP, master)
         eventually(
             lambda: observer.on_page("django", "pomar_counters_start_time_seconds"),
-            because="uWSGI begins anew",
+            because="uWSGI reloads",
             timeout=30,
             wanted=lambda seen: seen > before,
         )

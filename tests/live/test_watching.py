@@ -103,7 +103,7 @@ def test_uwsgi_that_is_away_is_told_from_its_exporter_that_is_away(observer, run
     try:
         eventually(
             lambda: observer.value("uwsgi_up") == 0 and observer.value('up{job="uwsgi"}') == 1,
-            because="the exporter answers, and says that uWSGI is away",
+            because="the exporter responds and reports that uWSGI is down",
             timeout=15,
         )
         assert not observer.query("uwsgi_worker_requests_total"), "figures of a uWSGI that is gone"

@@ -139,7 +139,7 @@ def test_a_database_that_is_away_is_a_friendly_503_and_mends_itself(observer, ru
         live, static = visitor.get("/health/live"), visitor.get("/static/shop/pomar.css")
         eventually(
             lambda: observer.value("pg_up") == 0 and observer.value("pomar_database_up") == 0,
-            because="the exporter and the shop both say that the database is away",
+            because="the exporter and the shop both report that the database is down",
             timeout=40,
         )
         assert observer.value('probe_success{job="blackbox",instance=~"https:.*"}') == 0

@@ -71,7 +71,7 @@ def test_it_has_the_official_ones_shell_users_folders_and_programs(image):
 
 
 def test_none_has_the_name_of_an_official_image(runtime):
-    """Another lab on this engine would use it as the official image."""
+    """Otherwise, another project on this engine would use it as the official image."""
     read = Compose(runtime.settings, "lookalike").must("--profile", "*", "config", "--images")
 
     assert all(name.startswith("localhost/pomar/") for name in read.split())

@@ -2,7 +2,7 @@
 
 from prometheus_client import Counter
 
-CART_ITEMS = Counter("pomar_cart_items", "Units put into, changed in or taken out of carts, by action.", ["action"])
+CART_ITEMS = Counter("pomar_cart_items", "Units added to, changed in or removed from carts, by action.", ["action"])
 
 # Create every series at 0 when the worker starts: Prometheus misses the increase if a new series starts above 0.
 for _action in ("add", "update", "remove"):

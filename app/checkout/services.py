@@ -25,7 +25,7 @@ class Delivery(TypedDict):
 
 
 class Shortfall(NamedTuple):
-    """A product with less stock than the cart wants."""
+    """A product whose stock is less than the quantity in the cart."""
 
     product: Product
     wanted: int

@@ -152,7 +152,7 @@ def test_a_loss_is_a_reset_that_the_start_time_names(shop, damage):
     after = eventually(shop.samples, because="the loss is noticed", wanted=lambda seen: seen[START] > before[START])
     assert after.get(BEFORE, 0) == 0
 
-    # Each worker opens new files with its next request, at most a second after the reset.
+    # At most a second after the reset, each worker opens new files with its next request.
     eventually(lambda: all_files(shop), because="both workers count in new files")
     counted = requests_counted(shop)
     shop.ask(count=10)

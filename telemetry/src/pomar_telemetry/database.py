@@ -42,7 +42,7 @@ class DatabaseFigures:
     def collect(self) -> Iterator[Metric]:
         """Yield the latest metrics, or only ``pomar_database_up`` 0 if they are stale."""
         fresh = time.monotonic() - self._read_at < STALE_AFTER_SECONDS
-        up = GaugeMetricFamily("pomar_database_up", "Whether the shop's database answered in the last 15 seconds.")
+        up = GaugeMetricFamily("pomar_database_up", "Whether the database was read in the last 15 seconds.")
         up.add_metric([], int(fresh))
         yield up
         if fresh:

@@ -42,7 +42,7 @@ class Server(ThreadingMixIn, TCPServer):
 
     daemon_threads = True
     allow_reuse_address = True
-    # With the default of 5, a client that connects after ten others at once waits for a second.
+    # With the default of 5, if ten clients connect at once, the next one waits for a second.
     request_queue_size = 128
 
     def __init__(self, name: str, address: tuple[str, int], respond: Callable[[str, Message], Response]) -> None:

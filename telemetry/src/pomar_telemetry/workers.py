@@ -112,6 +112,6 @@ class WorkerProcesses:
         yield files
         yield CounterMetricFamily(
             "pomar_workers_cpu_seconds_total",
-            "CPU time of the workers in seconds, those that have ended included.",
+            "CPU time of the workers in seconds, including workers that have exited.",
             value=self._cpu_seconds,
         )

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Pomar's commands: migrate, seed_catalogue, check and Django's own."""
+"""Run Pomar's management commands: seed_catalogue and Django's own."""
 
 import os
 import sys
@@ -9,9 +9,9 @@ from django.core.management import execute_from_command_line
 
 
 def main() -> None:
-    """Run one command; a broken setting ends in its one sentence, without a traceback."""
+    """Run one command. An invalid setting is reported in one sentence, without a traceback."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    # The workers' directory of metrics is theirs alone: a command that ran beside them would leave files in it.
+    # Only uWSGI workers may write to this directory; a management command would leave its own metric files there.
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
     try:
         execute_from_command_line(sys.argv)

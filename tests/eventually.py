@@ -1,4 +1,4 @@
-"""Waiting for what takes a moment, within bounds and without blind sleeps."""
+"""Wait for a condition, with a timeout and without fixed sleeps."""
 
 import time
 from collections.abc import Callable
@@ -13,10 +13,10 @@ _PAUSE_SECONDS = 0.05
 def eventually(
     check: Callable[[], Seen], *, because: str, timeout: float = 10.0, wanted: Callable[[Seen], bool] = bool
 ) -> Seen:
-    """Call ``check`` until what it returns is ``wanted``, and return that; by default, until it is true.
+    """Call ``check`` until ``wanted`` accepts its result, and return the result; by default, until it is true.
 
-    A connection that fails (any OSError) is a thing seen, too. After ``timeout`` seconds the test fails with
-    ``because`` and the last thing that was seen. An assertion in ``check`` fails the test at once.
+    An OSError, such as a failed connection, means that the condition is not met yet. After ``timeout`` seconds, the
+    test fails with ``because`` and the last result or error. An assertion in ``check`` fails the test immediately.
     """
     end = time.monotonic() + timeout
     while True:

@@ -1,16 +1,16 @@
-"""A machine whose hosts file says something else of `localhost`."""
+"""Run a command with another hosts file, to change what `localhost` resolves to."""
 
 import os
 from pathlib import Path
 
-#: As most systems have it: of the two, a resolver gives ::1 first.
+#: The entries of most systems; a resolver returns ::1 first.
 BOTH = "127.0.0.1 localhost\n::1 localhost\n"
-#: Whatever calls `localhost` reaches nothing of the lab.
+#: Programs that connect to `localhost` cannot reach the lab.
 ONLY_IPV6 = "::1 localhost\n"
 
 
 def seeing_hosts(text: str, folder: Path) -> list[str]:
-    """Return what to write before a command so that it and what it starts see these hosts; root is not needed."""
+    """Return a command prefix that gives a command and its children this hosts file; does not need root."""
     file = folder / "hosts"
     file.write_text(text)
     user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]

@@ -1,4 +1,4 @@
-"""The programs that a test runs: from the PATH, or from Debian's packages as `make up` unpacks them."""
+"""Find the programs that tests run: on the PATH, or in the Debian packages that `make up` unpacks."""
 
 import os
 import shutil
@@ -11,14 +11,14 @@ STATE = Path(__file__).resolve().parent.parent / ".lab"
 FOLDERS = (STATE / "debian/usr/sbin", STATE / "debian/usr/bin", STATE / "venv/bin")
 
 
-#: promtool makes a database for each case: in memory it does not wait for the disk. Fewer garbage collections save a
-#: fifth of its CPU time.
+#: promtool creates a database for each test case; in memory, it does not wait for the disk. Running the garbage
+#: collector less often saves a fifth of its CPU time.
 FOR_PROMTOOL = {**os.environ, "TMPDIR": "/dev/shm" if os.access("/dev/shm", os.W_OK) else gettempdir(), "GOGC": "400"}
 
 
 def program(name: str) -> Path:
-    """Return the path of the program ``name``; fail the test with one sentence when it is nowhere."""
+    """Return the path of the program ``name``; fail the test with one sentence if it is not found."""
     found = shutil.which(name) or next((str(folder / name) for folder in FOLDERS if (folder / name).is_file()), None)
     if not found:
-        pytest.fail(f"{name} is not on the PATH and not under .lab/: `make up` gets it, or install it.", pytrace=False)
+        pytest.fail(f"{name} is neither on the PATH nor under .lab/: run `make up`, or install it.", pytrace=False)
     return Path(found)

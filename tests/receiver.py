@@ -1,4 +1,4 @@
-"""The receiver of notifications as a running program, and what Alertmanager would send it."""
+"""Run the notification receiver as a program, and build notifications like Alertmanager's."""
 
 import re
 import subprocess
@@ -14,7 +14,7 @@ RECEIVER = ROOT / "alertmanager" / "receiver.py"
 
 @contextmanager
 def running_receiver(file: Path) -> Iterator[str]:
-    """Start a receiver on a free port and yield its address; it ends with the context."""
+    """Run a receiver on a free port until the end of the block, and yield its URL."""
     command = [sys.executable, RECEIVER, f"--file={file}", "--listen-address=127.0.0.1:0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -27,7 +27,7 @@ def running_receiver(file: Path) -> Iterator[str]:
 def notification(
     receiver: str = "page", status: str = "firing", name: str = "NginxDown", severity: str = "page", summary: str = ""
 ) -> dict:
-    """Return a notification of one alert, as Alertmanager 0.25 sends it."""
+    """Return a notification for one alert, in the format of Alertmanager 0.25."""
     labels = {"alertname": name, "severity": severity}
     alert = {
         **{"status": status, "labels": labels, "annotations": {"summary": summary}, "generatorURL": ""},

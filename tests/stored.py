@@ -1,4 +1,4 @@
-"""A real Prometheus that has been given its samples."""
+"""Run a real Prometheus with given samples."""
 
 import subprocess
 import time
@@ -16,9 +16,9 @@ from tests.programs import program
 
 @contextmanager
 def prometheus_with(samples: Iterable[str], folder: Path) -> Iterator[str]:
-    """Run a Prometheus in a folder that has these lines of OpenMetrics (``name{labels} value seconds``); yield its URL.
+    """Run a Prometheus that contains these samples until the end of the block, and yield its URL.
 
-    The lines of a series must be in the order of their times.
+    Samples are lines in OpenMetrics format (``name{labels} value seconds``); those of a series must be sorted by time.
     """
     rows: dict[str, list[str]] = {}
     for line in samples:
@@ -41,7 +41,7 @@ def prometheus_with(samples: Iterable[str], folder: Path) -> Iterator[str]:
 
 
 def every_five_seconds(series: str, values: Iterable[float], end: float) -> Iterator[str]:
-    """Yield a series' samples, the last of which is at ``end``."""
+    """Yield one sample of the series every 5 seconds; the last one is at ``end``."""
     numbers = list(values)
     first = end - 5 * (len(numbers) - 1)
     for place, value in enumerate(numbers):
@@ -49,5 +49,5 @@ def every_five_seconds(series: str, values: Iterable[float], end: float) -> Iter
 
 
 def two_hours_ago() -> float:
-    """Return a unix time that is old enough for a block of its own, on a full minute."""
+    """Return a Unix time on a full minute, old enough to get its own TSDB block."""
     return (time.time() // 60) * 60 - 7200

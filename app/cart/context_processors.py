@@ -1,4 +1,4 @@
-"""What every page shows of the cart."""
+"""Template context of the cart, for every page."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,5 +9,5 @@ from cart import selectors
 
 
 def cart_units(request: HttpRequest) -> dict[str, Callable[[], int]]:
-    """Units in the visitor's cart, counted only by a page that shows them."""
+    """Return a function that counts the units in the visitor's cart; only pages that show it run the query."""
     return {"cart_units": partial(selectors.cart_units, session=request.session)}

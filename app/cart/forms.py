@@ -1,22 +1,22 @@
-"""What a visitor asks of a cart."""
+"""The cart's forms."""
 
 from django import forms
-from product.models import MOST_UNITS
+from product.models import MAX_UNITS
 
-MESSAGE = f"Please choose a whole number from 1 to {MOST_UNITS}."
+MESSAGE = f"Please choose a whole number from 1 to {MAX_UNITS}."
 
 
 class QuantityForm(forms.Form):
-    """How many units of a product, from 1 to the most that a cart takes of one."""
+    """The number of units of a product, from 1 to MAX_UNITS."""
 
     quantity = forms.IntegerField(
         min_value=1,
-        max_value=MOST_UNITS,
+        max_value=MAX_UNITS,
         error_messages=dict.fromkeys(("invalid", "required", "min_value", "max_value"), MESSAGE),
     )
 
 
 class ProductForm(forms.Form):
-    """Which product, by its slug."""
+    """The slug of a product."""
 
     product = forms.SlugField(max_length=80)

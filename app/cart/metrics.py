@@ -1,24 +1,24 @@
-"""What the cart counts: called by its services at the business moment, after the commit, and never by a view."""
+"""Metrics of the cart. Only the cart's services call these functions, after the transaction has committed."""
 
 from prometheus_client import Counter
 
-CART_ITEMS = Counter("pomar_cart_items", "Units put into, changed in or taken out of carts, by action.", ["action"])
+CART_ITEMS = Counter("pomar_cart_items", "Units added to, changed in or removed from carts, by action.", ["action"])
 
-# At 0 from the start of the worker: Prometheus sees no increase in a series that begins with its first events.
+# Create every series at 0 when the worker starts: Prometheus misses the increase if a new series starts above 0.
 for _action in ("add", "update", "remove"):
     CART_ITEMS.labels(action=_action)
 
 
 def cart_added(*, units: int) -> None:
-    """Count units put into a cart."""
+    """Count units added to a cart."""
     CART_ITEMS.labels(action="add").inc(units)
 
 
 def cart_updated(*, units: int) -> None:
-    """Count units by which a line of a cart was changed (the absolute difference)."""
+    """Count the units by which a cart line changed (the absolute difference)."""
     CART_ITEMS.labels(action="update").inc(units)
 
 
 def cart_removed(*, units: int) -> None:
-    """Count units taken out with a line of a cart."""
+    """Count the units of a cart line that was removed."""
     CART_ITEMS.labels(action="remove").inc(units)

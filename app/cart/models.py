@@ -1,18 +1,18 @@
-"""Carts, which belong to sessions."""
+"""Carts and their lines."""
 
 from decimal import Decimal
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django_prometheus.models import ExportModelOperationsMixin
-from product.models import MOST_UNITS, Product
+from product.models import MAX_UNITS, Product
 
 
 class Cart(ExportModelOperationsMixin("cart"), models.Model):
-    """One visitor's cart; the visitor's session holds its key, so nobody else can name it.
+    """One visitor's cart. Its key is stored in the visitor's session, so nobody else can access it.
 
-    It is made at the first add and outlives the orders placed from it: an order is shown to whoever has
-    the cart that it came from.
+    It is created when the first product is added, and is kept after an order: an order is shown only to the session
+    that owns its cart.
     """
 
     created = models.DateTimeField(auto_now_add=True)
@@ -22,12 +22,12 @@ class Cart(ExportModelOperationsMixin("cart"), models.Model):
 
 
 class CartLine(ExportModelOperationsMixin("cart_line"), models.Model):
-    """So many units of one product."""
+    """A number of units of one product."""
 
     cart = models.ForeignKey(Cart, on_delete=models.CASCADE, related_name="lines")
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="cart_lines")
     quantity = models.PositiveSmallIntegerField(
-        validators=[MinValueValidator(1), MaxValueValidator(MOST_UNITS)], help_text="Units."
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_UNITS)], help_text="Units."
     )
 
     class Meta:
@@ -35,7 +35,7 @@ class CartLine(ExportModelOperationsMixin("cart_line"), models.Model):
         constraints = (
             models.UniqueConstraint(fields=("cart", "product"), name="cart_line_one_per_product"),
             models.CheckConstraint(
-                condition=models.Q(quantity__gte=1, quantity__lte=MOST_UNITS), name="cart_line_quantity_in_range"
+                condition=models.Q(quantity__gte=1, quantity__lte=MAX_UNITS), name="cart_line_quantity_in_range"
             ),
         )
 
@@ -44,15 +44,15 @@ class CartLine(ExportModelOperationsMixin("cart_line"), models.Model):
 
     @property
     def name(self) -> str:
-        """What the line is called, as in an order's line."""
+        """The product's name, under the same attribute as in an order line."""
         return self.product.name
 
     @property
     def total(self) -> Decimal:
-        """Price of the line in euro."""
+        """Price of the line in euros."""
         return self.product.price * self.quantity
 
     @property
     def is_short(self) -> bool:
-        """Whether the stock does not cover the line at the moment."""
+        """Whether the line has more units than are in stock."""
         return self.quantity > self.product.stock

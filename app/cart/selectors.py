@@ -1,4 +1,4 @@
-"""What is read from carts."""
+"""Queries on carts."""
 
 from decimal import Decimal
 
@@ -11,25 +11,25 @@ SESSION_KEY = "cart"
 
 
 def cart_of(*, session: SessionBase) -> Cart | None:
-    """The session's cart; None for a visitor who never put anything into one."""
+    """Return the session's cart; None if the visitor has never added a product."""
     key = session.get(SESSION_KEY)
     return None if key is None else Cart.objects.filter(pk=key).first()
 
 
 def cart_lines(*, cart: Cart | None) -> list[CartLine]:
-    """The cart's lines with their products, in the order in which they were added."""
+    """Return the cart's lines with their products, in the order in which they were added."""
     if cart is None:
         return []
     return list(CartLine.objects.filter(cart=cart).select_related("product__category"))
 
 
 def cart_total(*, lines: list[CartLine]) -> Decimal:
-    """Price of all lines in euro."""
+    """Return the price of all lines in euros."""
     return sum((line.total for line in lines), Decimal("0.00"))
 
 
 def cart_units(*, session: SessionBase) -> int:
-    """Units in the session's cart; costs no query for a visitor without a cart."""
+    """Return the number of units in the session's cart; runs no query for a visitor without a cart."""
     key = session.get(SESSION_KEY)
     if key is None:
         return 0

@@ -1,14 +1,14 @@
-"""What changes carts. Each change locks its cart, so that two tabs of one visitor do not mix."""
+"""Changes to carts. Each change locks its cart, so that two tabs of one visitor do not interfere."""
 
 from django.db import transaction
-from product.models import MOST_UNITS, Product
+from product.models import MAX_UNITS, Product
 
 from cart import metrics
 from cart.models import Cart, CartLine
 
 
 class TooManyUnits(Exception):
-    """A cart takes at most MOST_UNITS of one product."""
+    """A cart may contain at most MAX_UNITS of one product."""
 
 
 class NotInCart(Exception):
@@ -17,17 +17,17 @@ class NotInCart(Exception):
 
 @transaction.atomic
 def cart_add(*, cart: Cart | None, product: Product, quantity: int) -> Cart:
-    """Put ``quantity`` more units of a product into the cart, a new one for a visitor without.
+    """Add ``quantity`` units of a product to the cart, creating the cart if it is None; return the cart.
 
-    Raises TooManyUnits when there would be more of it than a cart takes.
+    Raises TooManyUnits if the cart would then contain more than MAX_UNITS of the product.
     """
-    if quantity > MOST_UNITS:
+    if quantity > MAX_UNITS:
         raise TooManyUnits
     cart = Cart.objects.create() if cart is None else Cart.objects.select_for_update().get(pk=cart.pk)
     line = CartLine.objects.filter(cart=cart, product=product).first()
     if line is None:
         CartLine.objects.create(cart=cart, product=product, quantity=quantity)
-    elif line.quantity + quantity > MOST_UNITS:
+    elif line.quantity + quantity > MAX_UNITS:
         raise TooManyUnits
     else:
         line.quantity += quantity
@@ -38,7 +38,7 @@ def cart_add(*, cart: Cart | None, product: Product, quantity: int) -> Cart:
 
 @transaction.atomic
 def cart_update(*, cart: Cart, product: Product, quantity: int) -> None:
-    """Set how many units of a product are in the cart; raises NotInCart when it has none."""
+    """Set the number of units of a product in the cart; raises NotInCart if the product is not in it."""
     line = _locked_line(cart=cart, product=product)
     difference = abs(quantity - line.quantity)
     line.quantity = quantity
@@ -48,7 +48,7 @@ def cart_update(*, cart: Cart, product: Product, quantity: int) -> None:
 
 @transaction.atomic
 def cart_remove(*, cart: Cart, product: Product) -> None:
-    """Take a product out of the cart; raises NotInCart when it has none."""
+    """Remove a product from the cart; raises NotInCart if the product is not in it."""
     line = _locked_line(cart=cart, product=product)
     line.delete()
     transaction.on_commit(lambda: metrics.cart_removed(units=line.quantity), robust=True)

@@ -1,4 +1,4 @@
-"""The cart's addresses."""
+"""URLs of the cart."""
 
 from django.urls import path
 

@@ -5,7 +5,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
-from product.models import MOST_UNITS, Product
+from product.models import MAX_UNITS, Product
 from product.views import product_or_404, product_page
 
 from cart import selectors, services
@@ -17,13 +17,13 @@ NOT_IN_CART = "{product} is no longer in your cart."
 @never_cache
 @require_safe
 def cart_summary(request: HttpRequest) -> HttpResponse:
-    """What is in the cart and what it comes to."""
+    """Show the cart and its total."""
     return _cart_page(request)
 
 
 @require_POST
 def cart_add(request: HttpRequest, slug: str) -> HttpResponse:
-    """Put units of a product into the cart; 400 with the product's page when the quantity makes no sense."""
+    """Add units of a product to the cart; return 400 and the product's page if the quantity is invalid."""
     product = product_or_404(slug)
     form = QuantityForm({"quantity": request.POST.get("quantity", "1")})
     if not form.is_valid():
@@ -33,18 +33,17 @@ def cart_add(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         cart = services.cart_add(cart=cart, product=product, quantity=quantity)
     except services.TooManyUnits:
-        return product_page(
-            request, product, problem=f"A cart takes at most {MOST_UNITS} of one product, and yours has some already."
-        )
+        problem = f"You can order at most {MAX_UNITS} of one product, and your cart already contains some."
+        return product_page(request, product, problem=problem)
     if request.session.get(selectors.SESSION_KEY) != cart.pk:
         request.session[selectors.SESSION_KEY] = cart.pk
-    messages.success(request, f"{quantity} \N{MULTIPLICATION SIGN} {product} went into your cart.")
+    messages.success(request, f"Added to your cart: {quantity} \N{MULTIPLICATION SIGN} {product}.")
     return redirect("cart:cart-summary")
 
 
 @require_POST
 def cart_update(request: HttpRequest) -> HttpResponse:
-    """Set the units of one product; 400 with the cart when the quantity makes no sense."""
+    """Set the quantity of one product; return 400 and the cart if the quantity is invalid."""
     product = _product_sent(request)
     form = QuantityForm(request.POST)
     if not form.is_valid():
@@ -61,7 +60,7 @@ def cart_update(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def cart_remove(request: HttpRequest) -> HttpResponse:
-    """Take one product out; nothing happens when it is out already."""
+    """Remove one product; if it is not in the cart, the cart does not change."""
     product = _product_sent(request)
     cart = selectors.cart_of(session=request.session)
     try:
@@ -71,7 +70,7 @@ def cart_remove(request: HttpRequest) -> HttpResponse:
     except services.NotInCart:
         messages.info(request, NOT_IN_CART.format(product=product))
     else:
-        messages.success(request, f"{product} was taken out of your cart.")
+        messages.success(request, f"Removed from your cart: {product}.")
     return redirect("cart:cart-summary")
 
 
@@ -85,7 +84,7 @@ def _product_sent(request: HttpRequest) -> Product:
 def _cart_page(
     request: HttpRequest, *, problem: str = "", product: Product | None = None, status: int = 200
 ) -> HttpResponse:
-    """The cart; ``problem`` is shown at the line of ``product``, or on top when there is none."""
+    """Show the cart, with ``problem`` next to the line of ``product``, or at the top if there is no such line."""
     lines = selectors.cart_lines(cart=selectors.cart_of(session=request.session))
     context = {
         "lines": lines,

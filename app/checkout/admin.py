@@ -1,4 +1,4 @@
-"""Orders, as the shopkeeper packs them: nothing of what was sold can be changed."""
+"""Admin pages of the orders. What was sold cannot be changed there."""
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -7,7 +7,7 @@ from checkout.models import Order, OrderLine
 
 
 class OrderLineInline(admin.TabularInline):
-    """What was sold."""
+    """The products of an order, read-only."""
 
     model = OrderLine
     fields = readonly_fields = ("name", "unit", "price", "quantity")
@@ -15,13 +15,13 @@ class OrderLineInline(admin.TabularInline):
     can_delete = False
 
     def has_add_permission(self, request: HttpRequest, obj: Order | None = None) -> bool:
-        """Never: a sale is finished."""
+        """Forbid adding lines to an order."""
         return False
 
 
 @admin.register(Order)
 class OrderAdmin(admin.ModelAdmin):
-    """Orders, the newest first; the address can be corrected."""
+    """Orders, newest first; only the customer's name and address can be edited."""
 
     list_display = ("reference", "placed", "name", "city", "total")
     date_hierarchy = "placed"
@@ -31,5 +31,5 @@ class OrderAdmin(admin.ModelAdmin):
     inlines = (OrderLineInline,)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Never: orders come from carts."""
+        """Forbid adding orders: they are only created from carts."""
         return False

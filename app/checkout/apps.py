@@ -4,6 +4,6 @@ from django.apps import AppConfig
 
 
 class CheckoutConfig(AppConfig):
-    """From a cart to an order."""
+    """Turns carts into orders."""
 
     name = "checkout"

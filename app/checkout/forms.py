@@ -1,4 +1,4 @@
-"""What a visitor tells us to get an order delivered."""
+"""The checkout form."""
 
 from uuid import uuid4
 
@@ -6,7 +6,7 @@ from django import forms
 
 
 class CheckoutForm(forms.Form):
-    """Name, e-mail and address, and the token that makes a repeated submit the same order."""
+    """Name, e-mail and address, and a token: submitting the same token twice creates only one order."""
 
     name = forms.CharField(max_length=100, widget=forms.TextInput(attrs={"autocomplete": "name"}))
     email = forms.EmailField(max_length=254, label="E-mail", widget=forms.EmailInput(attrs={"autocomplete": "email"}))
@@ -18,21 +18,21 @@ class CheckoutForm(forms.Form):
     postal_code = forms.RegexField(
         r"^[A-Za-z0-9][A-Za-z0-9 -]{1,10}[A-Za-z0-9]$",
         max_length=12,
-        error_messages={"invalid": "Please enter a postal code, as in 2560-123."},
+        error_messages={"invalid": "Please enter a postal code such as 2560-123."},
         widget=forms.TextInput(attrs={"autocomplete": "postal-code"}),
     )
     city = forms.CharField(max_length=80, widget=forms.TextInput(attrs={"autocomplete": "address-level2"}))
     token = forms.UUIDField(
-        widget=forms.HiddenInput, error_messages=dict.fromkeys(("required", "invalid"), "This form was too old.")
+        widget=forms.HiddenInput, error_messages=dict.fromkeys(("required", "invalid"), "This form has expired.")
     )
 
     @classmethod
     def fresh(cls) -> "CheckoutForm":
-        """An empty form with a token of its own."""
+        """Return an empty form with a new token."""
         return cls(initial={"token": uuid4()})
 
     def with_usable_token(self) -> "CheckoutForm":
-        """This form to be shown again: what was typed stays, a broken token is replaced."""
+        """Return this form to show it again: the input is kept, an invalid token is replaced."""
         if "token" in self.errors:
             self.data = {**self.data.dict(), "token": str(uuid4())}
         return self

@@ -1,6 +1,6 @@
-"""What the checkout counts: called by its services at the business moment, after the commit, and never by a view.
+"""Metrics of the checkout. Only the checkout's services call these functions, after the transaction has committed.
 
-Labels come from small fixed sets, so that no visitor can create a series.
+Label values come from small fixed sets, so visitors cannot create new series.
 """
 
 from decimal import Decimal
@@ -15,14 +15,14 @@ ORDER_VALUE = Histogram(
 )
 ITEMS_SOLD = Counter("pomar_items_sold", "Units sold in placed orders, by category.", ["category"])
 
-# At 0 from the start of the worker: Prometheus sees no increase in a series that begins with its first events. The
-# categories are the shopkeeper's, so those of ITEMS_SOLD are not known.
+# Create every series at 0 when the worker starts: Prometheus misses the increase if a new series starts above 0.
+# Not ITEMS_SOLD: its categories are in the database and not known here.
 for _outcome in ("placed", "out_of_stock", "repeated"):
     ORDERS.labels(outcome=_outcome)
 
 
 def order_placed(*, value: Decimal, units_by_category: dict[str, int]) -> None:
-    """Count one order that was committed: its value in euros, its units by category slug."""
+    """Count one committed order: its value in euros and its units by category slug."""
     ORDERS.labels(outcome="placed").inc()
     ORDER_VALUE.observe(float(value))
     for category, units in units_by_category.items():
@@ -30,10 +30,10 @@ def order_placed(*, value: Decimal, units_by_category: dict[str, int]) -> None:
 
 
 def order_refused_for_stock() -> None:
-    """Count one checkout that ended because the stock did not cover it."""
+    """Count one checkout that was refused because of insufficient stock."""
     ORDERS.labels(outcome="out_of_stock").inc()
 
 
 def order_repeated() -> None:
-    """Count one repeated submit of an order that exists already: no second order was made."""
+    """Count one repeated submit of an existing order, which did not create a second order."""
     ORDERS.labels(outcome="repeated").inc()

@@ -14,22 +14,22 @@ REFERENCE_LENGTH = 16
 
 
 def new_reference() -> str:
-    """A name for an order that nobody can guess (79 bits), without letters that look alike."""
+    """Return an order reference that cannot be guessed (79 bits), without characters that look alike."""
     return "".join(secrets.choice(REFERENCE_LETTERS) for _ in range(REFERENCE_LENGTH))
 
 
 class Order(ExportModelOperationsMixin("order"), models.Model):
-    """A sale: what was sold is in its lines, what it cost is fixed in it."""
+    """A sale. Its lines and its total do not change when the catalogue changes."""
 
     reference = models.CharField(max_length=REFERENCE_LENGTH, unique=True, default=new_reference, editable=False)
-    token = models.UUIDField(unique=True, editable=False, help_text="Came with the form: one token, one order.")
+    token = models.UUIDField(unique=True, editable=False, help_text="Token of the checkout form; one order per token.")
     cart = models.ForeignKey(
         Cart,
         on_delete=models.SET_NULL,
         null=True,
         editable=False,
         related_name="orders",
-        help_text="Where it came from: only the session of this cart may see the order.",
+        help_text="The cart that was ordered; only its session may see the order.",
     )
     placed = models.DateTimeField(auto_now_add=True, db_index=True)
     name = models.CharField(max_length=100)
@@ -37,7 +37,7 @@ class Order(ExportModelOperationsMixin("order"), models.Model):
     street = models.CharField(max_length=120)
     postal_code = models.CharField(max_length=12)
     city = models.CharField(max_length=80)
-    total = models.DecimalField(max_digits=10, decimal_places=2, editable=False, help_text="Euro.")
+    total = models.DecimalField(max_digits=10, decimal_places=2, editable=False, help_text="In euros.")
 
     class Meta:
         ordering = ("-placed", "-pk")
@@ -46,18 +46,18 @@ class Order(ExportModelOperationsMixin("order"), models.Model):
         return self.reference
 
     def get_absolute_url(self) -> str:
-        """Its page in the shop."""
+        """Return the URL of its page in the shop."""
         return reverse("checkout:order-detail", kwargs={"reference": self.reference})
 
 
 class OrderLine(ExportModelOperationsMixin("order_line"), models.Model):
-    """Units of one product as they were sold: name and price stay what they were then."""
+    """A number of units of one product, with its name and price at the time of sale."""
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
     product = models.ForeignKey(Product, on_delete=models.SET_NULL, null=True, related_name="order_lines")
     name = models.CharField(max_length=120)
     unit = models.CharField(max_length=40)
-    price = models.DecimalField(max_digits=7, decimal_places=2, help_text="Euro a unit.")
+    price = models.DecimalField(max_digits=7, decimal_places=2, help_text="In euros per unit.")
     quantity = models.PositiveSmallIntegerField()
 
     class Meta:
@@ -71,5 +71,5 @@ class OrderLine(ExportModelOperationsMixin("order_line"), models.Model):
 
     @property
     def total(self) -> Decimal:
-        """Price of the line in euro."""
+        """Price of the line in euros."""
         return self.price * self.quantity

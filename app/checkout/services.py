@@ -1,4 +1,4 @@
-"""How a cart becomes an order: stock is taken in the same transaction, one token makes one order."""
+"""Turn a cart into an order. Stock is taken in the same transaction, and each token creates at most one order."""
 
 from collections import Counter
 from typing import NamedTuple, TypedDict
@@ -25,18 +25,18 @@ class Delivery(TypedDict):
 
 
 class Shortfall(NamedTuple):
-    """A product of which more is wanted than there is."""
+    """A product whose stock is less than the quantity in the cart."""
 
     product: Product
     wanted: int
 
 
 class CartEmpty(Exception):
-    """There is nothing to order."""
+    """The cart is empty, so there is nothing to order."""
 
 
 class OutOfStock(Exception):
-    """The stock does not cover the cart; ``shortfalls`` says which products are short."""
+    """There is not enough stock for the cart; ``shortfalls`` lists the products."""
 
     def __init__(self, shortfalls: list[Shortfall]) -> None:
         super().__init__(", ".join(str(short.product) for short in shortfalls))
@@ -44,21 +44,21 @@ class OutOfStock(Exception):
 
 
 def order_place(*, cart: Cart | None, token: UUID, delivery: Delivery) -> Order:
-    """Make an order of what is in the cart, take its stock and empty the cart: all of it or nothing.
+    """Create an order from the cart, take its stock and empty the cart, all in one transaction.
 
-    A token that made an order already returns that order, whatever is in the cart by now.
-    Raises CartEmpty, or OutOfStock when the stock does not cover the cart.
+    If an order with this token already exists, return it and leave the cart unchanged.
+    Raises CartEmpty, or OutOfStock if there is not enough stock.
     """
     try:
         return _place(cart=cart, token=token, delivery=delivery)
     except IntegrityError:
-        # Another request with this token was faster, from another cart: its order is the order.
+        # Another request, from another cart, has just created the order for this token.
         order = _repeated(token=token)
         if order is None:
             raise
         return order
     except OutOfStock:
-        transaction.on_commit(metrics.order_refused_for_stock, robust=True)  # the rollback is behind us
+        transaction.on_commit(metrics.order_refused_for_stock, robust=True)  # the transaction is already rolled back
         raise
 
 
@@ -73,7 +73,7 @@ def _repeated(*, token: UUID) -> Order | None:
 def _place(*, cart: Cart | None, token: UUID, delivery: Delivery) -> Order:
     if cart is None:
         raise CartEmpty
-    # The cart's row is the turnstile: of two submits of one form, the second finds the first one's order.
+    # Lock the cart: if one form is submitted twice, the second submit waits here and then finds the first one's order.
     Cart.objects.select_for_update().filter(pk=cart.pk).first()
     if (order := _repeated(token=token)) is not None:
         return order
@@ -84,7 +84,7 @@ def _place(*, cart: Cart | None, token: UUID, delivery: Delivery) -> Order:
 
     order = Order.objects.create(cart=cart, token=token, total=cart_total(lines=lines), **delivery)
     for line in lines:
-        # One by one, because a bulk insert goes past the model's metrics.
+        # One by one, because django-prometheus does not count bulk inserts.
         OrderLine.objects.create(
             order=order,
             product=line.product,
@@ -98,16 +98,16 @@ def _place(*, cart: Cart | None, token: UUID, delivery: Delivery) -> Order:
     units = Counter()
     for line in lines:
         units[line.product.category.slug] += line.quantity
-    # A function, not a partial: Django asks a hook that failed for its __qualname__ to log it.
+    # Not functools.partial: if the hook fails, Django logs its __qualname__, which a partial does not have.
     transaction.on_commit(lambda: metrics.order_placed(value=order.total, units_by_category=dict(units)), robust=True)
     return order
 
 
 def _take_stock(lines: list[CartLine]) -> None:
-    """Take every line's units off the stock, or raise OutOfStock with all that is short.
+    """Take the units of every line from stock, or raise OutOfStock with all shortfalls.
 
-    Rows are locked in the order of their keys, so that two orders never wait for each other. Where a
-    database has no row locks the condition of the update decides.
+    Rows are locked in primary key order, so that two orders cannot deadlock. On a database without row locks, the
+    condition of the UPDATE keeps the stock from going below zero.
     """
     wanted = {line.product_id: line.quantity for line in lines}
     stocked = list(Product.objects.select_for_update().filter(pk__in=wanted).order_by("pk"))

@@ -1,4 +1,4 @@
-"""The checkout's addresses."""
+"""URLs of the checkout."""
 
 from django.urls import path
 

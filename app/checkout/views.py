@@ -14,7 +14,7 @@ from checkout.forms import CheckoutForm
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def checkout(request: HttpRequest) -> HttpResponse:
-    """The form; sent back filled in, it places the order."""
+    """Show the checkout form; a valid POST places the order."""
     if request.method == "POST":
         return _place(request)
     if not cart_lines(cart=cart_of(session=request.session)):
@@ -25,7 +25,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def order_detail(request: HttpRequest, reference: str) -> HttpResponse:
-    """An order, for the session that placed it; 404 for everybody else."""
+    """Show an order to the session that placed it; return 404 to everyone else."""
     order = selectors.order_of(session=request.session, reference=reference)
     if order is None:
         raise Http404("no such order")
@@ -47,7 +47,7 @@ def _place(request: HttpRequest) -> HttpResponse:
 
 
 def _back_to_the_empty_cart(request: HttpRequest) -> HttpResponse:
-    messages.info(request, "Your cart is empty: there is nothing to order yet.")
+    messages.info(request, "Your cart is empty, so there is nothing to order yet.")
     return redirect("cart:cart-summary")
 
 

@@ -1,8 +1,9 @@
-"""The Content-Type of a request, before Django parses it.
+"""Simplify the Content-Type of each request before Django parses it.
 
-Django reads it while it creates the request, which is before any middleware or error handler: an exception there leaves
-the application, and the client gets NGINX's 502. Two examples are ``a/b;charset=hex`` with a query string and
-``a/b; foo*=bogus''%41``. The shop needs the media type and the boundary of a multipart form; its forms are UTF-8.
+Django parses this header while it creates the request, before any middleware or error handler runs. An exception at
+that point escapes the application, and NGINX returns 502. Two headers that raise are ``a/b;charset=hex`` with a query
+string and ``a/b; foo*=bogus''%41``. The shop only needs the media type and the boundary of a multipart form; all its
+forms are UTF-8.
 """
 
 import re
@@ -17,7 +18,7 @@ _BOUNDARY = re.compile(r""";[ \t]*boundary=("?)([0-9A-Za-z'()+_,./:=?-]{1,70})\1
 
 
 def plain(content_type: str) -> str:
-    """Return the media type, with the boundary of a multipart type; an empty string when it is not a media type."""
+    """Return the media type, and the boundary if it is multipart; an empty string if the media type is invalid."""
     found = _MEDIA_TYPE.match(content_type)
     if not found:
         return ""
@@ -27,7 +28,7 @@ def plain(content_type: str) -> str:
 
 
 class PlainContentType:
-    """WSGI middleware: passes on the media type and the boundary, and no other parameter of the Content-Type."""
+    """WSGI middleware that removes every Content-Type parameter except the boundary."""
 
     def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
         self._application = application

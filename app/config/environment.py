@@ -1,7 +1,7 @@
-"""The environment, read and typed: each function turns one variable into what a setting needs.
+"""Read settings from environment variables: each function reads and validates one variable.
 
-A value that cannot be understood raises ImproperlyConfigured with one sentence that names the variable and
-says how to mend it. Values themselves are not repeated in it: an address may carry a password.
+An invalid value raises ImproperlyConfigured, with one sentence that names the variable and says how to fix it.
+The sentence never contains the value, because a URL may include a password.
 """
 
 import re
@@ -20,7 +20,7 @@ DATABASE_ENGINES = {
     "postgresql": "django_prometheus.db.backends.postgresql",
 }
 SQLITE_OPTIONS = {
-    # Without IMMEDIATE a read that turns into a write fails at once with "database is locked".
+    # Without IMMEDIATE, a transaction that first reads and then writes can fail at once with "database is locked".
     "transaction_mode": "IMMEDIATE",
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     "timeout": 20,
@@ -33,9 +33,9 @@ CACHE_BACKENDS = {
 
 
 def value_or_file(name: str) -> str:
-    """The variable ``name``, or what is in the file that ``<name>_FILE`` names; nothing when neither is set.
+    """Return the variable ``name`` or the content of the file ``<name>_FILE``; an empty string if neither is set.
 
-    What is secret is handed over in a file, which no listing of processes or containers shows.
+    Secrets are passed in files so that they do not appear in process or container listings.
     """
     value, file = env.str(name, default=""), env.str(f"{name}_FILE", default="")
     if value or not file:
@@ -43,38 +43,41 @@ def value_or_file(name: str) -> str:
     try:
         value = Path(file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ImproperlyConfigured(f"{name}_FILE names {file}, which cannot be read: {error}.") from error
+        raise ImproperlyConfigured(f"{name}_FILE is set to {file}, which cannot be read: {error}.") from error
     if not value:
-        raise ImproperlyConfigured(f"{name}_FILE names {file}, which is empty: put the value in it.")
+        raise ImproperlyConfigured(f"{name}_FILE is set to {file}, which is empty: write the value to that file.")
     return value
 
 
 def secret_key() -> str:
-    """The key from SECRET_KEY, or from the file that SECRET_KEY_FILE names."""
+    """Return the key from SECRET_KEY, or from the file that SECRET_KEY_FILE points to."""
     key = value_or_file("SECRET_KEY")
     if not key:
-        raise ImproperlyConfigured("Pomar needs a secret key: set SECRET_KEY, or SECRET_KEY_FILE to a file with it.")
+        raise ImproperlyConfigured(
+            "No secret key is configured: set SECRET_KEY, or set SECRET_KEY_FILE to a file that contains it."
+        )
     return key
 
 
 def lab_faults_token() -> str:
-    """The token of who may ask for faults, from LAB_TOKEN or LAB_TOKEN_FILE; nothing unless LAB_FAULTS is on.
+    """Return the token that clients need to inject faults; an empty string unless LAB_FAULTS is on.
 
-    A lab's runtime sets both. A shop that sells has neither.
+    The token comes from LAB_TOKEN or LAB_TOKEN_FILE. The lab sets it together with LAB_FAULTS; in production, set
+    neither.
     """
     if not env.bool("LAB_FAULTS", default=False):
         return ""
     token = value_or_file("LAB_TOKEN")
     if not re.fullmatch(r"[0-9a-f]{32,}", token):
         raise ImproperlyConfigured(
-            "LAB_FAULTS is on without a token that cannot be guessed: set LAB_TOKEN_FILE to a file with at least 32 "
-            "random hexadecimal digits, or leave LAB_FAULTS out."
+            "LAB_FAULTS is on without a valid LAB_TOKEN: set LAB_TOKEN_FILE to a file with at least 32 random "
+            "lowercase hexadecimal digits, or unset LAB_FAULTS."
         )
     return token
 
 
 def whole_number(name: str, *, default: int) -> int:
-    """A number of at least 0 from the variable ``name``."""
+    """Return the variable ``name`` as a whole number of at least 0."""
     text = env.str(name, default=str(default))
     if not (text.isascii() and text.isdigit()):
         raise ImproperlyConfigured(f"{name} must be a whole number of at least 0.")
@@ -82,17 +85,17 @@ def whole_number(name: str, *, default: int) -> int:
 
 
 def hosts(name: str, *, default: str) -> list[str]:
-    """Host names from a comma list; there is always at least one."""
+    """Return the host names in a comma-separated list; raises ImproperlyConfigured if there are none."""
     names = [host.strip() for host in env.str(name, default=default).split(",") if host.strip()]
     if not names:
-        raise ImproperlyConfigured(f"{name} must name at least one host, as in {default}.")
+        raise ImproperlyConfigured(f"{name} must name at least one host, for example {default}.")
     return names
 
 
 def database(*, default_file: Path) -> dict[str, Any]:
-    """Django's description of the database that DATABASE_URL names (or the file that DATABASE_URL_FILE names).
+    """Return the ``DATABASES`` entry for DATABASE_URL or DATABASE_URL_FILE, with a django-prometheus engine.
 
-    The engine is django-prometheus's. Without DATABASE_URL it is SQLite in ``default_file``, whose folder is made.
+    If neither is set, it is an SQLite database in ``default_file``, whose folder is created if necessary.
     """
     url = value_or_file("DATABASE_URL")
     if not url:
@@ -100,8 +103,8 @@ def database(*, default_file: Path) -> dict[str, Any]:
             default_file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ImproperlyConfigured(
-                f"The folder {default_file.parent} for the database cannot be made "
-                f"({error.strerror}): mend that, or set DATABASE_URL."
+                f"The database folder {default_file.parent} cannot be created ({error.strerror}): "
+                "fix that, or set DATABASE_URL."
             ) from error
         url = f"sqlite:///{quote(str(default_file))}"
     try:
@@ -112,12 +115,12 @@ def database(*, default_file: Path) -> dict[str, Any]:
     if not config.get("NAME"):
         raise ImproperlyConfigured(
             "DATABASE_URL must look like sqlite:////folder/shop.sqlite3 or "
-            "postgres://user:password@host:5432/name (with signs in the password percent-encoded)."
+            "postgres://user:password@host:5432/name (percent-encode special characters in the password)."
         )
     options = dict(config.pop("OPTIONS", {}))
     if engine.endswith("sqlite3"):
         return {**config, "OPTIONS": SQLITE_OPTIONS | options}
-    # A database that is away must fail within a few seconds, not hold every worker until its harakiri.
+    # An unreachable database must fail within seconds, instead of blocking every worker until the harakiri timeout.
     return {
         **config,
         "OPTIONS": {"connect_timeout": 5} | options,
@@ -127,7 +130,7 @@ def database(*, default_file: Path) -> dict[str, Any]:
 
 
 def cache() -> dict[str, Any]:
-    """Django's description of the cache that CACHE_URL (or CACHE_URL_FILE) names, with django-prometheus's backend."""
+    """Return the ``CACHES`` entry for CACHE_URL or CACHE_URL_FILE, with a django-prometheus backend."""
     url = value_or_file("CACHE_URL") or "locmem://"
     try:
         parts = urlsplit(url)
@@ -138,7 +141,7 @@ def cache() -> dict[str, Any]:
         raise ImproperlyConfigured("CACHE_URL must look like locmem:// or redis://host:6379/0.")
     if parts.scheme == "locmem":
         return {"BACKEND": backend, "LOCATION": "pomar"}
-    # A cache that hangs must cost less than what it saves.
+    # Waiting for a cache that hangs must not take longer than working without one.
     return {
         "BACKEND": backend,
         "LOCATION": url,

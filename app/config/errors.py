@@ -1,7 +1,7 @@
 """The shop's error pages.
 
-Django's own error views check the CSRF token first, which reads the body: a body that cannot be read raises there a
-second time, and the client gets no response. These views do not read the body.
+Django's default error views check the CSRF token, which reads the request body. If the body cannot be read, that
+raises a second exception inside the error view, and the client gets no response. These views do not read the body.
 """
 
 import sys
@@ -10,7 +10,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 
-#: Seconds after which a client should try again: a database that was restarted is back by then.
+#: Seconds after which a client should retry. A database that is restarting is usually back by then.
 RETRY_AFTER = 5
 
 
@@ -30,7 +30,7 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def shop_failed(request: HttpRequest) -> HttpResponse:
-    """Return 503 when the database cannot be reached, whichever layer asked it, and 500 for any other error."""
+    """Return 503 if the database is unreachable, whichever layer of the shop needed it, and 500 for other errors."""
     if not isinstance(sys.exception(), OperationalError | InterfaceError):
         return _bare(500)
     response = _bare(503)

@@ -1,4 +1,4 @@
-"""Messages to a visitor, in a cookie whose name no other Django project on localhost uses."""
+"""Messages for the visitor, in a cookie whose name does not collide with other Django projects on localhost."""
 
 from django.contrib.messages.storage.cookie import CookieStorage
 from django.contrib.messages.storage.fallback import FallbackStorage
@@ -6,12 +6,12 @@ from django.contrib.messages.storage.session import SessionStorage
 
 
 class ShopCookieStorage(CookieStorage):
-    """Django's storage in a cookie; two projects that share its default name delete each other's messages."""
+    """Django's cookie storage, renamed: projects that share the default name delete each other's messages."""
 
     cookie_name = "pomar_messages"
 
 
 class Storage(FallbackStorage):
-    """Django's default: a cookie, and the session for what is too long for one."""
+    """Django's default storage: a cookie, and the session for messages too long for a cookie."""
 
     storage_classes = (ShopCookieStorage, SessionStorage)

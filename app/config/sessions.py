@@ -1,4 +1,4 @@
-"""Sessions in the database, where a key that this shop cannot have made is no key."""
+"""Database sessions that reject malformed session keys."""
 
 import re
 
@@ -8,9 +8,9 @@ KEY = re.compile(r"[0-9a-z]{32}")
 
 
 class SessionStore(DatabaseSessionStore):
-    """Django's database sessions; whoever brings an impossible key is a new visitor.
+    """Django's database sessions; a visitor whose session key is malformed gets a new session.
 
-    Cookies may carry quoted control characters, and a NUL would be an error in PostgreSQL.
+    A cookie may contain quoted control characters, and PostgreSQL raises an error for a NUL.
     """
 
     def _validate_session_key(self, key: str | None) -> bool:

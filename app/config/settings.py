@@ -1,6 +1,6 @@
-"""Pomar's settings: read from the environment once, safe for production with nothing set.
+"""Pomar's settings, read from the environment. The defaults are safe for production.
 
-What production must bring (SECRET_KEY or SECRET_KEY_FILE) raises ImproperlyConfigured when it is missing.
+Only SECRET_KEY or SECRET_KEY_FILE is required; ImproperlyConfigured is raised if both are missing.
 """
 
 from pathlib import Path
@@ -42,7 +42,7 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
-# Faults on demand, in a lab: inside of all that measures.
+# Fault injection, only in a lab. This middleware comes last, so that the metrics include the faults.
 LAB_FAULTS_TOKEN = environment.lab_faults_token()
 if LAB_FAULTS_TOKEN:
     INSTALLED_APPS.append("faults")
@@ -71,24 +71,24 @@ TEMPLATES = [
 DATABASES = {"default": environment.database(default_file=LAB / "data" / "shop.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Sessions stay out of the cache: django-prometheus's cache wrappers lose stored falsy values, and a shop
-# whose cache is emptied must not lose its carts.
+# Sessions are not kept in the cache: django-prometheus's cache backends lose falsy values, and flushing the cache must
+# not empty the visitors' carts.
 CACHES = {"default": environment.cache()}
 SESSION_ENGINE = "config.sessions"
 
-# Requests: the shop takes short forms only.
+# Request limits: the shop only has short forms.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 DATA_UPLOAD_MAX_NUMBER_FILES = 1
 
-# NGINX ends TLS and always sets X-Forwarded-Proto itself, so no visitor can forge it.
+# NGINX terminates TLS and always overwrites X-Forwarded-Proto, so visitors cannot forge it.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = not DEBUG
 SECURE_HSTS_SECONDS = environment.whole_number("HSTS_SECONDS", default=31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_SECONDS > 0
 SECURE_HSTS_PRELOAD = SECURE_HSTS_SECONDS > 0
-# Browsers send the cookies of one port of localhost to all others: Django's default names would collide with those of
-# other projects.
+# Browsers send cookies of localhost to every port, so Django's default cookie names would collide with those of other
+# projects on this machine.
 SESSION_COOKIE_NAME = "pomar_session"
 CSRF_COOKIE_NAME = "pomar_csrf"
 MESSAGE_STORAGE = "config.messages.Storage"
@@ -129,16 +129,16 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
-        # Every refused request is in NGINX's access log: strangers must not be able to flood this one.
+        # Rejected requests are already in NGINX's access log; they must not be able to flood this log.
         "django.request": {"level": "ERROR"},
         "django.security": {"level": "CRITICAL"},
     },
 }
 
-# The migrations gauges are set once, at start, by whichever process starts: in the workers each would carry
-# a pid and an old answer. The metrics process computes them instead.
+# django-prometheus would set the migration gauges once in each worker at start: one outdated series per process.
+# The metrics process exports them instead.
 PROMETHEUS_EXPORT_MIGRATIONS = False
-# What the metrics process reads from the database besides.
+# Additional metrics that the metrics process reads from the database.
 TELEMETRY_COLLECTORS = ["product.metrics.StockCollector"]
 PROMETHEUS_LATENCY_BUCKETS = (
     *(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75),

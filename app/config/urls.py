@@ -1,4 +1,4 @@
-"""Every address of the shop. A URL's name is a metric's label: renaming one changes the contract."""
+"""The shop's URLs. URL names are used as metric labels, so renaming one changes the metrics contract."""
 
 from django.contrib import admin
 from django.urls import include, path

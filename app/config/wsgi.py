@@ -1,4 +1,4 @@
-"""What uWSGI loads. The metrics' worker slots come first: they must be set before any metric exists."""
+"""The WSGI application that uWSGI loads. Worker slots must be set up before any metric is created."""
 
 from pomar_telemetry import multiprocess
 
@@ -14,7 +14,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 application = PlainContentType(get_wsgi_application())
 
-# Imported at the start of the worker, and not by its first request: until then their counters would be missing.
+# Imported when the worker starts, so that the counters exist before the first request.
 import cart.metrics  # noqa: E402, F401
 import checkout.metrics  # noqa: E402, F401
 import product.metrics  # noqa: E402, F401

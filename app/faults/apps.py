@@ -1,9 +1,9 @@
-"""Faults on demand."""
+"""Fault injection."""
 
 from django.apps import AppConfig
 
 
 class FaultsConfig(AppConfig):
-    """What a lab may break in the shop; it has no models."""
+    """Faults that a lab can inject into the shop; this app has no models."""
 
     name = "faults"

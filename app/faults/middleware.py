@@ -1,7 +1,7 @@
-"""Faults on demand, to see what each tier's figures make of them: ``X-Lab-Fault: sleep=0.5``. For a lab alone.
+"""Inject faults into requests, to see how each tier's metrics show them: ``X-Lab-Fault: sleep=0.5``. Only for a lab.
 
-The middleware is not there unless ``LAB_FAULTS`` is on, and it heeds only who brings the lab's token, ``X-Lab-Token``.
-NGINX lets neither header through from anybody else.
+The middleware is installed only if ``LAB_FAULTS`` is on. Clients that send the lab token in ``X-Lab-Token`` can inject
+faults; NGINX removes both headers from all other requests.
 """
 
 import os
@@ -22,15 +22,15 @@ from django.utils.crypto import constant_time_compare
 
 
 class LabFault(Exception):
-    """An error of the shop that was asked for."""
+    """An injected exception."""
 
 
 class BadFault(Exception):
-    """A fault that is not known, or not so large; the message is one sentence."""
+    """The requested fault is unknown or its amount is out of range; the message is one sentence."""
 
 
 class LabFaults:
-    """Commits the fault that a request asks for, where its view would begin: inside of what measures the view."""
+    """Injects the requested fault just before the view runs, so that it is measured as part of the view."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -39,34 +39,35 @@ class LabFaults:
         return self._get_response(request)
 
     def process_view(self, request: HttpRequest, *_: Any) -> HttpResponseBase | None:
-        """Commit the fault; answer in the view's place when the fault is an answer, or is none (400)."""
-        asked = request.headers.get("X-Lab-Fault", "")
-        if not asked or not constant_time_compare(request.headers.get("X-Lab-Token", ""), settings.LAB_FAULTS_TOKEN):
+        """Inject the fault. Respond instead of the view if the fault is a response, or with 400 if it is invalid."""
+        requested = request.headers.get("X-Lab-Fault", "")
+        token = request.headers.get("X-Lab-Token", "")
+        if not requested or not constant_time_compare(token, settings.LAB_FAULTS_TOKEN):
             return None
         try:
-            return commit(asked)
+            return inject(requested)
         except BadFault as error:
             return HttpResponse(f"{error}\n", status=400, content_type="text/plain")
 
 
-def commit(asked: str) -> HttpResponseBase | None:
-    """Commit a fault as ``FAULTS`` names it; raises BadFault for any other."""
-    name, _, amount = asked.partition("=")
+def inject(requested: str) -> HttpResponseBase | None:
+    """Inject a fault from ``FAULTS``, such as ``sleep=0.5``; raises BadFault if it is unknown or out of range."""
+    name, _, amount = requested.partition("=")
     fault = FAULTS.get(name)
     if not fault:
-        raise BadFault(f"X-Lab-Fault knows no {name!r}: ask for one of {', '.join(FAULTS)}.")
+        raise BadFault(f"X-Lab-Fault: unknown fault {name!r}; use one of {', '.join(FAULTS)}.")
     if not fault.unit:
         if amount:
             raise BadFault(f"X-Lab-Fault: {name} takes no amount.")
-        return fault.commit()
+        return fault.inject()
     try:
         number = fault.of(amount)
     except ValueError:
         number = -1
-    if not fault.least <= number <= fault.most:
-        bounds = f"{fault.least:g} to {fault.most:g}"
-        raise BadFault(f"X-Lab-Fault: {name} needs {fault.unit} from {bounds}, as in {name}={fault.most:g}.")
-    return fault.commit(number)
+    if not fault.minimum <= number <= fault.maximum:
+        bounds = f"from {fault.minimum:g} to {fault.maximum:g}"
+        raise BadFault(f"X-Lab-Fault: {name} needs {fault.unit} {bounds}, for example {name}={fault.maximum:g}.")
+    return fault.inject(number)
 
 
 def _sleep(seconds: float) -> None:
@@ -74,19 +75,19 @@ def _sleep(seconds: float) -> None:
 
 
 def _status(status: int) -> HttpResponse:
-    return HttpResponse(f"{status}, as X-Lab-Fault asked\n", status=status, content_type="text/plain")
+    return HttpResponse(f"{status}, requested by X-Lab-Fault\n", status=status, content_type="text/plain")
 
 
 def _error() -> None:
-    raise LabFault("X-Lab-Fault asked for an error")
+    raise LabFault("error requested by X-Lab-Fault")
 
 
 def _break_off() -> StreamingHttpResponse:
-    """Begin an answer, and fail in its midst: what is raised there passes Django by, and reaches uWSGI."""
+    """Start a response, then raise: Django does not catch an exception in a streamed body, so it reaches uWSGI."""
 
     def pieces() -> Iterator[bytes]:
-        yield b"So far it went well"
-        raise LabFault("X-Lab-Fault asked for an answer that breaks off")
+        yield b"The first bytes of the response"
+        raise LabFault("truncated response requested by X-Lab-Fault")
 
     return StreamingHttpResponse(pieces(), content_type="text/plain")
 
@@ -104,14 +105,14 @@ def _db_slow(seconds: float) -> None:
 
 def _db_error() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM a_table_that_there_is_not")
+        cursor.execute("SELECT * FROM missing_table")
 
 
 _connections: list[BaseDatabaseWrapper] = []
 
 
 def _db_leak() -> None:
-    # One more than this worker needs, and never given back.
+    # An extra connection that this worker never closes.
     extra = connection.copy()
     extra.ensure_connection()
     _connections.append(extra)
@@ -123,14 +124,14 @@ _cache_clients: list[redis.Redis] = []
 def _cache_leak(connections: int) -> None:
     location = settings.CACHES["default"].get("LOCATION", "")
     if "://" not in location:
-        raise BadFault("X-Lab-Fault: cache-leak needs a cache that is a server: set CACHE_URL.")
+        raise BadFault("X-Lab-Fault: cache-leak needs a cache server: set CACHE_URL.")
     while len(_cache_clients) < connections:
         extra = redis.Redis.from_url(location)
         extra.ping()
         _cache_clients.append(extra)
 
 
-#: Seconds that the cache keeps what a fault put there.
+#: Seconds after which values that a fault stored in the cache expire.
 _CACHED_SECONDS = 20
 
 
@@ -147,17 +148,17 @@ _leaked: list[bytearray] = []
 
 
 def _leak(mebibytes: float) -> None:
-    # Written to, or the system would not count it as resident.
+    # Memory counts as resident only once it has been written to.
     _leaked.append(bytearray(b"x") * int(mebibytes * 1024 * 1024))
 
 
 class Fault(NamedTuple):
-    """What a fault does, and the amount that it takes: its unit and bounds."""
+    """The function that injects a fault, and its amount: unit, bounds and type."""
 
-    commit: Callable[..., HttpResponseBase | None]
+    inject: Callable[..., HttpResponseBase | None]
     unit: str = ""
-    least: float = 0
-    most: float = 0
+    minimum: float = 0
+    maximum: float = 0
     of: type = float
 
 

@@ -1,9 +1,9 @@
-"""Whether the shop is well."""
+"""Health checks."""
 
 from django.apps import AppConfig
 
 
 class HealthConfig(AppConfig):
-    """Liveness and readiness; it has no models."""
+    """Liveness and readiness; this app has no models."""
 
     name = "health"

@@ -1,4 +1,4 @@
-"""Addresses at which NGINX, an orchestrator and a person ask whether the shop is well."""
+"""URLs of the health checks."""
 
 from django.urls import path
 

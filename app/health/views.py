@@ -1,4 +1,4 @@
-"""Liveness and readiness, for machines."""
+"""Liveness and readiness endpoints."""
 
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
@@ -10,14 +10,14 @@ from health import selectors
 @never_cache
 @require_safe
 def live(request: HttpRequest) -> JsonResponse:
-    """Answer as long as this process can: no database, no cache."""
+    """Return 200 as long as this process responds; uses neither the database nor the cache."""
     return JsonResponse({"live": True})
 
 
 @never_cache
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when orders can be taken, 503 with one line of reason when not."""
+    """Return 200 if the shop can take orders, otherwise 503 with the reason in one line."""
     try:
         selectors.require_ready()
     except selectors.NotReady as reason:

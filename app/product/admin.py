@@ -1,4 +1,4 @@
-"""The catalogue, as the shopkeeper keeps it."""
+"""Admin pages of the catalogue."""
 
 from django.contrib import admin
 
@@ -6,12 +6,12 @@ from product.models import Category, Product
 
 admin.site.site_header = "Pomar"
 admin.site.site_title = "Pomar"
-admin.site.index_title = "The shop's back room"
+admin.site.index_title = "Shop administration"
 
 
 @admin.register(Category)
 class CategoryAdmin(admin.ModelAdmin):
-    """Shelves and their order."""
+    """Categories, in the order of the navigation."""
 
     list_display = ("name", "slug", "position")
     prepopulated_fields = {"slug": ("name",)}  # noqa: RUF012

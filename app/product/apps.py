@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class ProductConfig(AppConfig):
-    """Categories and products, as a visitor sees them and the shopkeeper keeps them."""
+    """Categories and products, with their pages and their administration."""
 
     name = "product"
     verbose_name = "Catalogue"

@@ -1,4 +1,4 @@
-"""The catalogue's data file, read: what the shop sells."""
+"""Read the catalogue's data file, which lists what the shop sells."""
 
 import json
 from decimal import Decimal
@@ -11,7 +11,7 @@ CATEGORIES: dict[str, str] = json.loads(FILE.read_text(encoding="utf-8"))["categ
 
 
 class Item(NamedTuple):
-    """A product of the data file, which also says what its picture is drawn from."""
+    """A product in the data file. The file also describes its picture, which is not read here."""
 
     slug: str
     category: str
@@ -24,7 +24,7 @@ class Item(NamedTuple):
 
 @cache
 def items() -> tuple[Item, ...]:
-    """Every product, in the file's order."""
+    """Return every product, in the order of the file."""
     return tuple(
         Item(
             slug=entry["slug"],

@@ -1,4 +1,4 @@
-"""What every page shows of the catalogue."""
+"""Template context of the catalogue, for every page."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,5 +9,5 @@ from product import selectors
 
 
 def categories(request: HttpRequest) -> dict[str, Callable[[], Any]]:
-    """The navigation's shelves, fetched only by a page that shows them."""
+    """Return a function that lists the categories; only pages that show the navigation run the query."""
     return {"categories": selectors.categories_for_navigation}

@@ -1,13 +1,13 @@
-"""What a visitor sends to the catalogue."""
+"""The catalogue's forms."""
 
 from django import forms
 
 
 class SearchForm(forms.Form):
-    """What somebody looks for."""
+    """The text to search for."""
 
     q = forms.CharField(
         max_length=100,
         required=False,
-        error_messages={"max_length": "Please search with at most 100 characters."},
+        error_messages={"max_length": "Please use at most 100 characters."},
     )

@@ -1,4 +1,4 @@
-"""What the catalogue counts, called by its services after the commit; and the stock, read for the metrics process."""
+"""Metrics of the catalogue: searches, counted by its services, and the stock, which the metrics process reads."""
 
 from collections.abc import Iterator
 
@@ -10,21 +10,21 @@ from product.models import Product
 
 SEARCHES = Counter("pomar_searches", "Searches in the catalogue, by outcome.", ["outcome"])
 
-# At 0 from the start of the worker: Prometheus sees no increase in a series that begins with its first events.
+# Create every series at 0 when the worker starts: Prometheus misses the increase if a new series starts above 0.
 for _outcome in ("found", "nothing"):
     SEARCHES.labels(outcome=_outcome)
 
 
 def search_made(*, found: bool) -> None:
-    """Count one search by whether it found anything."""
+    """Count one search, by whether it found anything."""
     SEARCHES.labels(outcome="found" if found else "nothing").inc()
 
 
 class StockCollector:
-    """The stock in the database; the setting TELEMETRY_COLLECTORS names it."""
+    """Reads the stock from the database; listed in the setting TELEMETRY_COLLECTORS."""
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the units in stock by category, and the number of products that are sold out."""
+        """Yield the units in stock by category and the number of products that are sold out."""
         stock = GaugeMetricFamily("pomar_stock_units", "Units in stock, by category.", labels=["category"])
         for category, units in Product.objects.order_by().values_list("category__slug").annotate(Sum("stock")):
             stock.add_metric([category], units)

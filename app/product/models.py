@@ -8,14 +8,14 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django_prometheus.models import ExportModelOperationsMixin
 
-#: Units of one product that a visitor can buy at once.
-MOST_UNITS = 99
+#: The maximum number of units of one product in a cart.
+MAX_UNITS = 99
 
-PICTURE_OF_THE_UNPICTURED = "product/pictures/basket.svg"
+DEFAULT_PICTURE = "product/pictures/basket.svg"
 
 
 class Category(ExportModelOperationsMixin("category"), models.Model):
-    """A shelf of the shop."""
+    """A category of products."""
 
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=60)
@@ -29,22 +29,22 @@ class Category(ExportModelOperationsMixin("category"), models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        """The list of its products."""
+        """Return the URL of the list of its products."""
         return reverse("product:list", kwargs={"category": self.slug})
 
 
 class Product(ExportModelOperationsMixin("product"), models.Model):
-    """Something that can be bought, with what is left of it."""
+    """A product and its stock."""
 
     category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="products")
     slug = models.SlugField(unique=True, max_length=80)
     name = models.CharField(max_length=120)
     description = models.TextField()
     price = models.DecimalField(
-        max_digits=7, decimal_places=2, validators=[MinValueValidator(Decimal("0.01"))], help_text="Euro."
+        max_digits=7, decimal_places=2, validators=[MinValueValidator(Decimal("0.01"))], help_text="In euros."
     )
-    unit = models.CharField(max_length=40, help_text="What the price is for, as in 1 kg.")
-    stock = models.PositiveIntegerField(default=0, help_text="Units left to sell.")
+    unit = models.CharField(max_length=40, help_text="What one unit is, for example 1 kg.")
+    stock = models.PositiveIntegerField(default=0, help_text="Units in stock.")
 
     class Meta:
         ordering = ("category__position", "name", "pk")
@@ -57,13 +57,13 @@ class Product(ExportModelOperationsMixin("product"), models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        """Its own page."""
+        """Return the URL of its page."""
         return reverse("product:detail", kwargs={"slug": self.slug})
 
     @property
     def picture(self) -> str:
-        """Address of its picture; a product that nobody drew yet has the basket."""
+        """URL of its picture; the default picture if it has none of its own."""
         try:
             return static(f"product/pictures/{self.slug}.svg")
         except ValueError:
-            return static(PICTURE_OF_THE_UNPICTURED)
+            return static(DEFAULT_PICTURE)

@@ -1,4 +1,4 @@
-"""What is read from the catalogue."""
+"""Queries on the catalogue."""
 
 import logging
 from typing import NamedTuple
@@ -15,29 +15,29 @@ logger = logging.getLogger(__name__)
 
 
 class Shelf(NamedTuple):
-    """What the navigation shows of a category."""
+    """A category in the navigation."""
 
     slug: str
     name: str
 
 
 def categories_for_navigation() -> list[Shelf]:
-    """The shelves in their order, from the cache for up to 15 seconds.
+    """Return the categories in order, cached for up to 15 seconds.
 
-    A cache that fails is a miss: the shop goes on without it.
+    If the cache fails, the categories are read from the database.
     """
-    cache = caches["default"]  # outside of try: a backend that cannot be loaded is no miss but a mistake
+    cache = caches["default"]  # outside of try: a backend that cannot be loaded is a configuration error
     try:
         shelves = cache.get(CATEGORIES_KEY)
-    except Exception as problem:
-        logger.warning("The cache does not answer, categories come from the database: %s", problem)
+    except Exception as error:
+        logger.warning("Cannot read from the cache, using the database for the categories: %s", error)
         return _shelves()
     if shelves is None:
         shelves = _shelves()
         try:
             cache.set(CATEGORIES_KEY, shelves, CATEGORIES_SECONDS)
-        except Exception as problem:
-            logger.warning("The cache does not store: %s", problem)
+        except Exception as error:
+            logger.warning("Cannot write to the cache: %s", error)
     return shelves
 
 
@@ -46,13 +46,13 @@ def _shelves() -> list[Shelf]:
 
 
 def products(*, category: str | None = None) -> QuerySet[Product]:
-    """All products, or those of one category, in the order of the shelves."""
+    """Return all products, or those of one category, in the order of the categories."""
     found = Product.objects.all()
     return found if category is None else found.filter(category__slug=category)
 
 
 def products_matching(*, text: str) -> QuerySet[Product]:
-    """Products in whose name, description or category every word of ``text`` occurs."""
+    """Return the products whose name, description or category contain every word of ``text``."""
     found = products()
     for word in text.split():
         found = found.filter(

@@ -1,4 +1,4 @@
-"""What changes the catalogue, and what is counted about it."""
+"""Changes to the catalogue, and the search, which is counted."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from product.models import Category, Product
 
 
 class Seeded(NamedTuple):
-    """What a seeding did, in products."""
+    """The result of seeding, as numbers of products."""
 
     created: int
     updated: int
@@ -17,19 +17,19 @@ class Seeded(NamedTuple):
     restocked: int
 
 
-def product_search(*, text: str, most: int) -> tuple[list[Product], bool]:
-    """Search the catalogue and count the search: at most ``most`` products, and whether there are more."""
-    found = list(selectors.products_matching(text=text)[: most + 1])
+def product_search(*, text: str, limit: int) -> tuple[list[Product], bool]:
+    """Search the catalogue and count the search; return up to ``limit`` products, and whether there are more."""
+    found = list(selectors.products_matching(text=text)[: limit + 1])
     transaction.on_commit(lambda: metrics.search_made(found=bool(found)), robust=True)
-    return found[:most], len(found) > most
+    return found[:limit], len(found) > limit
 
 
 @transaction.atomic
 def catalogue_seed(*, restock: bool = False, stock: int | None = None) -> Seeded:
-    """Bring categories and products to the state of the catalogue's data file, as often as one likes.
+    """Create or update the categories and products in the data file; running it again is safe.
 
-    Texts and prices are always set, stock only for new products. With ``restock`` the stock of every
-    product of the catalogue is set: to its catalogue value, or to ``stock`` when that is given.
+    Texts and prices are always updated. Stock is set only for new products, unless ``restock`` is true: then the stock
+    of every product in the data file is set to its value there, or to ``stock`` if that is given.
     """
     categories = {}
     for position, (slug, name) in enumerate(catalogue.CATEGORIES.items(), start=1):

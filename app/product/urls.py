@@ -1,4 +1,4 @@
-"""The catalogue's addresses."""
+"""URLs of the catalogue."""
 
 from cart.views import cart_add
 from django.urls import path

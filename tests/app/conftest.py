@@ -1,4 +1,4 @@
-"""The shop under test."""
+"""Fixtures of the shop's tests."""
 
 import pytest
 from django.core.cache import cache

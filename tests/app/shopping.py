@@ -1,4 +1,4 @@
-"""What tests of the shop do over and over: shop like a visitor, read a page's marks, watch a counter."""
+"""Helpers for tests of the shop: act as a visitor, read data attributes from pages, watch counters."""
 
 import re
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ _numbers = count(1)
 
 
 def make_product(**fields: Any) -> Product:
-    """A product of which 10 are left, in the category fruit unless another slug is given."""
+    """Create a product with 10 in stock, in the category fruit unless another slug is given."""
     number = next(_numbers)
     slug = fields.pop("category", "fruit")
     category, _ = Category.objects.get_or_create(slug=slug, defaults={"name": slug.title()})
@@ -34,51 +34,51 @@ def make_product(**fields: Any) -> Product:
 
 
 class Shopper(Client):
-    """A visitor with a browser of their own, who comes through NGINX and its TLS."""
+    """A visitor with their own cookies, whose requests look as if they came through NGINX over TLS."""
 
     def __init__(self, **more: Any) -> None:
         super().__init__(headers={"host": "localhost:8443", "x-forwarded-proto": "https"}, **more)
 
     def add(self, product: Product, quantity: object = 1) -> HttpResponse:
-        """Put a product into the cart."""
+        """Add a product to the cart."""
         return self.post(reverse("product:add-to-cart", args=[product.slug]), {"quantity": quantity})
 
     def update(self, product: Product, quantity: object) -> HttpResponse:
-        """Change how many of a product are in the cart."""
+        """Change the quantity of a product in the cart."""
         return self.post(reverse("cart:update"), {"product": product.slug, "quantity": quantity})
 
     def remove(self, product: Product) -> HttpResponse:
-        """Take a product out of the cart."""
+        """Remove a product from the cart."""
         return self.post(reverse("cart:remove"), {"product": product.slug})
 
     def checkout(self, **fields: object) -> HttpResponse:
-        """Send the checkout form, valid but for ``fields``."""
+        """Submit a valid checkout form, with ``fields`` replaced."""
         return self.post(reverse("checkout:checkout"), DELIVERY | {"token": str(uuid4())} | fields)
 
     def units(self) -> int:
-        """Units in the cart as the header says."""
+        """Return the number of units in the cart, as the page header shows it."""
         return int(mark(self.get(reverse("cart:cart-summary")), "data-cart-units"))
 
 
 def marks(response: HttpResponse, name: str) -> list[str]:
-    """Every value of a mark on a page."""
+    """Return all values of a data attribute on a page."""
     return [unescape(value) for value in re.findall(rf'{name}="([^"]*)"', response.content.decode())]
 
 
 def mark(response: HttpResponse, name: str) -> str:
-    """The value of a mark that is on the page once."""
+    """Return the value of a data attribute that occurs once on the page."""
     (value,) = marks(response, name)
     return value
 
 
 def counted(name: str, **labels: str) -> float:
-    """The value of a counter; 0 when it never moved."""
+    """Return the value of a counter; 0 if the series does not exist."""
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 @contextmanager
 def growth(name: str, **labels: str) -> Iterator[list[float]]:
-    """Puts into the list by how much a counter grew inside of the block."""
+    """Append to the yielded list by how much a counter increased inside the block."""
     result: list[float] = []
     before = counted(name, **labels)
     yield result

@@ -1,4 +1,4 @@
-"""The shop's back room."""
+"""The shop's admin pages."""
 
 import pytest
 from checkout.models import Order
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def keeper(stranger):
-    """The shopkeeper, logged in."""
+    """A client that is logged in as an administrator."""
     stranger.force_login(User.objects.create_superuser("keeper", password="not-a-default-one"))
     return stranger
 

@@ -1,4 +1,4 @@
-"""What the shopkeeper counts: exact amounts, after the commit, and nothing that was rolled back."""
+"""Business metrics count exactly, after the commit, and never what was rolled back."""
 
 from contextlib import suppress
 from functools import partial
@@ -26,7 +26,7 @@ searches = partial(growth, "pomar_searches_total")
 
 
 class Regret(Exception):
-    """Why a transaction is rolled back."""
+    """Raised by a test to roll back a transaction."""
 
 
 def test_an_order_counts_its_value_and_its_units_by_category(shopper):
@@ -111,7 +111,7 @@ def test_what_is_rolled_back_was_never_counted():
         lambda: cart_add(cart=cart, product=product, quantity=1),
         lambda: cart_update(cart=cart, product=product, quantity=2),
         lambda: cart_remove(cart=cart, product=product),
-        lambda: product_search(text="quince", most=1),
+        lambda: product_search(text="quince", limit=1),
     ]
 
     def regret(deed) -> None:

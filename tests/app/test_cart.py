@@ -1,4 +1,4 @@
-"""Putting things into a cart, changing them, taking them out."""
+"""Adding products to a cart, changing quantities, removing products."""
 
 import pytest
 from cart.models import Cart, CartLine
@@ -60,7 +60,7 @@ def test_a_cart_takes_at_most_99_of_one_product(shopper):
     page = shopper.add(product, 2)
 
     assert page.status_code == 400
-    assert b"at most 99" in page.content
+    assert b"at most 99 of one product, and your cart already contains some" in page.content
     assert shopper.units() == 98
 
 
@@ -176,7 +176,8 @@ def test_a_cart_costs_the_same_queries_with_one_line_and_with_twenty(shopper, dj
         shopper.add(make_product())
     shopper.get("/cart/")
 
-    with django_assert_num_queries(4):  # session, cart, lines, units in the header; categories are cached
+    # One query each: session, cart, lines, units in the header. The categories are cached.
+    with django_assert_num_queries(4):
         page = shopper.get("/cart/")
 
     assert mark(page, "data-cart-units") == "20"

@@ -1,4 +1,4 @@
-"""The list, the search, a product's page, and how the shelves are filled."""
+"""The product list, the search, product pages, and seeding the catalogue."""
 
 from io import StringIO
 
@@ -20,17 +20,17 @@ pytestmark = pytest.mark.django_db
 
 
 class BrokenCache(DummyCache):
-    """A cache whose server is away."""
+    """A cache whose server is down."""
 
     def get(self, *args, **kwargs):
-        raise ConnectionError("the cache is away")
+        raise ConnectionError("the cache is down")
 
     def set(self, *args, **kwargs):
-        raise ConnectionError("the cache is away")
+        raise ConnectionError("the cache is down")
 
 
 def seed(**options) -> str:
-    """Seed the catalogue; what the command printed."""
+    """Seed the catalogue and return what the command printed."""
     said = StringIO()
     call_command("seed_catalogue", stdout=said, **options)
     return said.getvalue()
@@ -153,7 +153,7 @@ def test_a_products_page_says_what_is_left(shopper, stock, text, can_be_bought):
 
     assert mark(page, "data-stock") == str(stock)
     assert text in page.content
-    assert (b"Put into the cart" in page.content) is can_be_bought
+    assert (b"Add to cart" in page.content) is can_be_bought
 
 
 def test_names_are_escaped(shopper):
@@ -190,9 +190,9 @@ def test_seeding_mends_texts_and_prices_and_leaves_the_stock():
 
     said = seed()
 
-    mended = Product.objects.get(slug="quinces")
+    updated = Product.objects.get(slug="quinces")
     assert said == "catalogue: 0 created, 1 updated, 63 unchanged, 0 restocked\n"
-    assert (mended.name, str(mended.price), mended.stock) == ("Quinces", "3.30", 7)
+    assert (updated.name, str(updated.price), updated.stock) == ("Quinces", "3.30", 7)
 
 
 def test_restocking_sets_the_catalogues_stock():

@@ -1,4 +1,4 @@
-"""From a cart to an order: what is refused, what is kept, who may see it."""
+"""Checkout: which orders are refused, what is stored, and who may see an order."""
 
 from uuid import uuid4
 
@@ -96,7 +96,7 @@ def test_a_form_with_a_broken_token_comes_back_with_a_good_one(shopper, token):
     again = shopper.checkout(token=page.context["form"]["token"].value())
 
     assert page.status_code == 400
-    assert b"This form was too old" in page.content
+    assert b"This form has expired" in page.content
     assert mark(shopper.get(again["Location"]), "data-order")
 
 

@@ -1,4 +1,4 @@
-"""Many buyers at the same moment, each with a connection of their own, against a real database."""
+"""Many buyers at the same time, each with their own database connection, against a real database."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def all_at_once(deeds: list[Callable[[], object]]) -> list[object]:
-    """Do each deed in a thread of its own, all started together; what each returned or raised."""
+    """Run each function in its own thread, all at once; return what each returned or raised."""
     start = Barrier(len(deeds))
 
     def run(deed: Callable[[], object]) -> object:
@@ -37,7 +37,7 @@ def all_at_once(deeds: list[Callable[[], object]]) -> list[object]:
 
 
 def filled_cart(*wanted: tuple[Product, int]) -> Cart:
-    """A cart with products, put in in that order."""
+    """Create a cart and add the products in this order."""
     cart = None
     for product, quantity in wanted:
         cart = cart_add(cart=cart, product=product, quantity=quantity)
@@ -45,12 +45,12 @@ def filled_cart(*wanted: tuple[Product, int]) -> Cart:
 
 
 def buying(cart: Cart, token: UUID | None = None) -> Callable[[], Order]:
-    """The deed of ordering what is in a cart."""
+    """Return a function that orders the content of a cart."""
     return lambda: order_place(cart=cart, token=token or uuid4(), delivery=DELIVERY)
 
 
 def kinds(results: list[object]) -> Counter:
-    """How many results of each type."""
+    """Return the number of results of each type."""
     return Counter(type(result) for result in results)
 
 

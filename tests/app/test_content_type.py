@@ -1,4 +1,4 @@
-"""Whatever Content-Type a client sends, Django responds: checked at the WSGI entry, with CSRF protection on."""
+"""Django responds to any Content-Type: tested through the WSGI application, with CSRF protection on."""
 
 from collections.abc import Iterator
 from io import BytesIO
@@ -47,7 +47,7 @@ BODIES = [b"", b"x=1", b"--x\r\nnonsense", b"\xff\x00"]
 
 
 def respond(method: str, path: str, content_type: str, body: bytes = b"", **variables: str) -> int:
-    """Return the status of the shop's response to a request that comes through its WSGI entry."""
+    """Send a request through the shop's WSGI application and return the status."""
     environ = RequestFactory(enforce_csrf_checks=True)._base_environ(
         REQUEST_METHOD=method,
         PATH_INFO=path,
@@ -68,7 +68,7 @@ def respond(method: str, path: str, content_type: str, body: bytes = b"", **vari
 
 @pytest.fixture(autouse=True)
 def _one_connection() -> Iterator[None]:
-    """Keep the test's transaction: a request closes the connections of the one before it."""
+    """Keep the test's transaction open: a new request would close the database connection."""
     signals = (request_started, request_finished)
     for signal in signals:
         signal.disconnect(close_old_connections)
@@ -79,7 +79,7 @@ def _one_connection() -> Iterator[None]:
 
 @pytest.fixture
 def csrf_cookie(settings) -> str:
-    """A CSRF cookie that a client can make up."""
+    """A valid CSRF cookie, as a client could make it up."""
     return f"{settings.CSRF_COOKIE_NAME}={'a' * 32}"
 
 

@@ -1,4 +1,4 @@
-"""Faults on demand: what each does, and that nobody but the lab can ask for one."""
+"""Fault injection: what each fault does, and that only clients with the lab token can inject one."""
 
 import os
 import time
@@ -18,7 +18,7 @@ TOKEN = "0123456789abcdef" * 2
 
 @pytest.fixture
 def ask(client, settings, db):
-    """Ask for a page with a fault, in a shop where that is on; by default with the right token."""
+    """Request a page with a fault, in a shop with fault injection on; by default with the correct token."""
     settings.LAB_FAULTS_TOKEN = TOKEN
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "faults.middleware.LabFaults"]
     client.raise_request_exception = False
@@ -99,7 +99,7 @@ def test_an_answer_breaks_off_behind_django(ask):
 def test_an_answer_of_any_bad_status_can_be_asked_for(ask, status):
     answer = ask(f"status={status}")
 
-    assert (answer.status_code, answer.content.decode()) == (status, f"{status}, as X-Lab-Fault asked\n")
+    assert (answer.status_code, answer.content.decode()) == (status, f"{status}, requested by X-Lab-Fault\n")
 
 
 def test_an_error_is_one_of_the_shops_own(ask):
@@ -118,16 +118,16 @@ def test_memory_is_kept(ask):
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     [
-        ("explode", f"X-Lab-Fault knows no 'explode': ask for one of {', '.join(faults.FAULTS)}."),
+        ("explode", f"X-Lab-Fault: unknown fault 'explode'; use one of {', '.join(faults.FAULTS)}."),
         ("error=3", "X-Lab-Fault: error takes no amount."),
-        ("sleep", "X-Lab-Fault: sleep needs seconds from 0 to 60, as in sleep=60."),
-        ("sleep=61", "X-Lab-Fault: sleep needs seconds from 0 to 60, as in sleep=60."),
-        ("sleep=-1", "X-Lab-Fault: sleep needs seconds from 0 to 60, as in sleep=60."),
-        ("sleep=nan", "X-Lab-Fault: sleep needs seconds from 0 to 60, as in sleep=60."),
-        ("status=200", "X-Lab-Fault: status needs a status from 400 to 599, as in status=599."),
-        ("cache-leak=3", "X-Lab-Fault: cache-leak needs a cache that is a server: set CACHE_URL."),
-        ("cache-leak=201", "X-Lab-Fault: cache-leak needs connections from 1 to 200, as in cache-leak=200."),
-        ("leak=1e9", "X-Lab-Fault: leak needs MiB from 0 to 100, as in leak=100."),
+        ("sleep", "X-Lab-Fault: sleep needs seconds from 0 to 60, for example sleep=60."),
+        ("sleep=61", "X-Lab-Fault: sleep needs seconds from 0 to 60, for example sleep=60."),
+        ("sleep=-1", "X-Lab-Fault: sleep needs seconds from 0 to 60, for example sleep=60."),
+        ("sleep=nan", "X-Lab-Fault: sleep needs seconds from 0 to 60, for example sleep=60."),
+        ("status=200", "X-Lab-Fault: status needs a status from 400 to 599, for example status=599."),
+        ("cache-leak=3", "X-Lab-Fault: cache-leak needs a cache server: set CACHE_URL."),
+        ("cache-leak=201", "X-Lab-Fault: cache-leak needs connections from 1 to 200, for example cache-leak=200."),
+        ("leak=1e9", "X-Lab-Fault: leak needs MiB from 0 to 100, for example leak=100."),
     ],
 )
 def test_what_is_no_fault_is_refused_with_a_sentence(ask, fault, sentence):
@@ -166,7 +166,7 @@ def test_faults_without_a_token_that_cannot_be_guessed_end_in_one_sentence(monke
     monkeypatch.setenv("LAB_FAULTS", "1")
     monkeypatch.setenv("LAB_TOKEN", given)
 
-    with pytest.raises(ImproperlyConfigured, match="set LAB_TOKEN_FILE to a file with at least 32 random hexadecimal"):
+    with pytest.raises(ImproperlyConfigured, match="set LAB_TOKEN_FILE to a file with at least 32 random lowercase"):
         environment.lab_faults_token()
 
 
@@ -174,4 +174,4 @@ def test_a_shop_told_to_have_faults_without_a_token_does_not_start():
     done = manage("check", SECRET_KEY="x" * 50, LAB_FAULTS="1")
 
     assert done.returncode == 1
-    assert done.stderr.startswith("pomar: LAB_FAULTS is on without a token")
+    assert done.stderr.startswith("pomar: LAB_FAULTS is on without a valid LAB_TOKEN: ")

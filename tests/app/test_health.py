@@ -1,4 +1,4 @@
-"""Whether the shop is well, as machines ask."""
+"""The shop's health checks."""
 
 import json
 
@@ -32,7 +32,7 @@ def test_not_ready_until_the_last_migration_is_applied(shopper):
     assert before.status_code == 503
     assert before.json() == {
         "ready": False,
-        "reason": "1 migrations are not applied, the first is checkout.0001_initial",
+        "reason": "unapplied migrations: 1, the first is checkout.0001_initial",
     }
     assert b"\n" not in before.content
     assert after.status_code == 200

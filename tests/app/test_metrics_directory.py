@@ -1,4 +1,4 @@
-"""The workers' metrics under a real uWSGI: there from the start, and after the loss of their directory or of a file."""
+"""The workers' metrics under a real uWSGI: at start, and after the metrics directory or a file in it is lost."""
 
 import os
 import shutil
@@ -25,14 +25,14 @@ KNOWN = {
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    """A shop that runs; what is done to it must leave it well."""
+    """A running shop; each test must leave it healthy."""
     one = Shop(tmp_path_factory.mktemp("shop"))
     with one.running():
         yield one
 
 
 def requests_counted(shop: Shop) -> float:
-    """Return how many requests Django has counted; -1 when nothing says."""
+    """Return how many requests Django has counted; -1 if the series does not exist."""
     return shop.samples().get(BEFORE, -1)
 
 
@@ -56,7 +56,7 @@ def test_a_respawned_worker_goes_on_counting_where_the_one_before_it_stopped(sho
 
 
 def kill_workers(shop: Shop) -> None:
-    """Kill each worker, and wait until others have taken their slots."""
+    """Kill every worker and wait until all are respawned."""
     workers = shop.workers()
     for pid in workers.values():
         os.kill(pid, signal.SIGKILL)
@@ -81,18 +81,18 @@ def test_silent_clients_of_the_statistics_take_no_worker_from_the_metrics(shop):
         assert time.monotonic() - began < 1
 
 
-# The directory is lost while the shop runs
+# Losing the directory while the shop is running
 
 
 def all_files(shop: Shop) -> bool:
-    """Have a request answered, and say whether both workers have their files."""
+    """Send a request and return whether both workers have their metric files."""
     shop.ask()
     wanted = {f"{kind}_{slot}.db" for kind in ("counter", "histogram") for slot in (1, 2)}
     return wanted <= {path.name for path in shop.directory.glob("*.db")}
 
 
 def empty(directory: Path) -> None:
-    """Remove all that is in the directory, and the directory: so does systemd-logind at the last logout."""
+    """Remove the directory and everything in it, as systemd-logind does when the user logs out."""
     shutil.rmtree(directory)
 
 
@@ -152,7 +152,7 @@ def test_a_loss_is_a_reset_that_the_start_time_names(shop, damage):
     after = eventually(shop.samples, because="the loss is noticed", wanted=lambda seen: seen[START] > before[START])
     assert after.get(BEFORE, 0) == 0
 
-    # Each worker goes on in new files, a second after the reset or with its next request.
+    # At most a second after the reset, each worker opens new files with its next request.
     eventually(lambda: all_files(shop), because="both workers count in new files")
     counted = requests_counted(shop)
     shop.ask(count=10)
@@ -173,7 +173,7 @@ def test_a_truncated_file_ends_its_worker_alone_and_is_a_reset(shop, size):
     eventually(shop.samples, because="the loss is noticed", wanted=lambda seen: seen[START] > before[START])
 
     def both_again() -> bool:
-        # The worker may die of it, once.
+        # The worker may crash once because of the truncated file.
         with suppress(AssertionError):
             return all_files(shop)
         return False
@@ -216,7 +216,7 @@ def test_the_shop_serves_where_the_directory_cannot_be_made_again(shop):
     eventually(lambda: (shop.ask(), requests_counted(shop))[1], because="requests count", wanted=lambda seen: seen >= 3)
 
 
-# Before the start
+# Before uWSGI starts
 
 
 def test_uwsgi_does_not_start_with_an_empty_directory_name(tmp_path):

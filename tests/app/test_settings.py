@@ -1,4 +1,4 @@
-"""Settings: safe with nothing set, and one clear sentence for what cannot be understood."""
+"""Settings are safe by default, and an invalid value is reported in one clear sentence."""
 
 import logging
 import os
@@ -16,7 +16,7 @@ MARIADB = "mysql://shop:secret@localhost/shop"
 
 
 def manage(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
-    """Run manage.py in an environment with nothing but ``variables``."""
+    """Run manage.py with only ``variables`` in its environment."""
     return subprocess.run(
         [sys.executable, "-W", "ignore", str(MANAGE), *arguments],
         env={"PATH": os.environ["PATH"]} | variables,
@@ -42,7 +42,9 @@ def test_a_missing_key_ends_in_one_sentence():
     done = manage("check")
 
     assert done.returncode == 1
-    assert done.stderr == ("pomar: Pomar needs a secret key: set SECRET_KEY, or SECRET_KEY_FILE to a file with it.\n")
+    assert done.stderr == (
+        "pomar: No secret key is configured: set SECRET_KEY, or set SECRET_KEY_FILE to a file that contains it.\n"
+    )
 
 
 def test_the_key_can_come_from_a_file(monkeypatch, tmp_path):
@@ -77,7 +79,7 @@ def test_a_key_file_that_holds_no_key_is_named(monkeypatch, tmp_path, content):
     monkeypatch.delenv("SECRET_KEY", raising=False)
     monkeypatch.setenv("SECRET_KEY_FILE", str(file))
 
-    with pytest.raises(ImproperlyConfigured, match=r"SECRET_KEY_FILE names .*key, which"):
+    with pytest.raises(ImproperlyConfigured, match=r"SECRET_KEY_FILE is set to .*key, which"):
         environment.secret_key()
 
 
@@ -134,7 +136,7 @@ def test_a_folder_that_cannot_be_made_is_named(monkeypatch, tmp_path):
     (tmp_path / "data").write_text("a file is in the way")
     monkeypatch.delenv("DATABASE_URL", raising=False)
 
-    with pytest.raises(ImproperlyConfigured, match=r"The folder .*data for the database cannot be made"):
+    with pytest.raises(ImproperlyConfigured, match=r"The database folder .*data cannot be created"):
         environment.database(default_file=tmp_path / "data" / "shop.sqlite3")
 
 

@@ -1,4 +1,4 @@
-"""Bad days and bad guests: the right 4xx, own pages, never a 500 that was not ours."""
+"""Invalid requests get the correct 4xx and the shop's own error pages; only an error in the shop is a 500."""
 
 import pytest
 from cart.models import Cart
@@ -88,7 +88,7 @@ def test_a_foreign_host_is_the_shops_own_400(shopper, host):
     page = shopper.get("/", headers={"host": host})
 
     assert page.status_code == 400
-    assert b"We did not understand that" in page.content
+    assert b"The shop could not understand what your browser sent" in page.content
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_cookies_of_another_project_on_localhost_do_not_disturb_the_shop(cookie)
 
     assert added.status_code == 302
     assert mark(cart, "data-cart-units") == "1"
-    assert b"went into your cart" in cart.content
+    assert b"Added to your cart" in cart.content
     assert ours.keys() == {"pomar_session", "pomar_csrf", "pomar_messages"}
 
 
@@ -223,7 +223,7 @@ def test_a_database_that_is_away_is_a_503_page_that_asks_to_come_back(monkeypatc
 
     assert page.status_code == 503
     assert page["Retry-After"] == "5"
-    assert b"The storeroom is locked just now" in page.content
+    assert b"The shop is temporarily unavailable" in page.content
     assert shopper.get("/cart/").context["cart_units"]() == 1
 
 

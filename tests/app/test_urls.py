@@ -1,4 +1,4 @@
-"""A URL's name is a metric's label: this table is the contract with NGINX's routes and the dashboards."""
+"""URL names are metric labels: this table is the contract with NGINX's routes and the dashboards."""
 
 import pytest
 from django.urls import resolve, reverse

@@ -1,4 +1,4 @@
-"""The shop under a real uWSGI, with app/uwsgi.ini, a folder of its own and free ports."""
+"""Run the shop under a real uWSGI with app/uwsgi.ini, in its own folder and on free ports."""
 
 import os
 import re
@@ -23,7 +23,7 @@ START = ("pomar_counters_start_time_seconds", ())
 
 
 class Shop:
-    """The ports and the folder of a shop, and what its metrics say."""
+    """A shop with its ports, its folder and its metrics."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.app, self.metrics, self.stats = free_ports(3)
@@ -45,14 +45,14 @@ class Shop:
 
     @property
     def command(self) -> list[str | Path]:
-        """Return what the host runtime runs, with options that make it exit soon and whole."""
-        # As in tests/config/front.py.
+        """Return the command that the host runtime runs, with options that make uWSGI stop quickly and completely."""
+        # The same options as in tests/config/front.py, for the reasons given there.
         quick = ["--no-orphans", "--reload-mercy", "2", "--worker-reload-mercy", "2", "--forkbomb-delay", "0"]
         return [program("uwsgi"), "--ini", ROOT / "app" / "uwsgi.ini", *quick]
 
     @contextmanager
     def running(self) -> Iterator[subprocess.Popen]:
-        """Run the shop until the end of the block, once both workers and the metrics answer."""
+        """Run the shop until the end of the block; enter the block once the workers and the metrics are ready."""
         with self.log.open("ab") as log, ending(self.command, env=self.environment, stdout=log, stderr=log) as process:
             wanted = int(self.environment["UWSGI_WORKERS"])
             eventually(lambda: can_connect(self.metrics), because="the metrics process starts", timeout=20)
@@ -60,7 +60,7 @@ class Shop:
             yield process
 
     def workers(self) -> dict[str, int]:
-        """Return the process of each worker that has loaded the shop, by slot, as uWSGI's log tells."""
+        """Return the pid of each worker that has loaded the shop, by slot, from uWSGI's log."""
         text = self.log.read_text(errors="replace")
         loaded = set(re.findall(r"WSGI app 0 .* ready in .* pid: (\d+)", text))
         spawned = re.findall(r"[Ss]pawned uWSGI worker (\d+) \(.*?pid: (\d+)", text)
@@ -68,23 +68,23 @@ class Shop:
         return {slot: int(pid) for slot, pid in spawned if pid in loaded}
 
     def samples(self) -> dict[tuple[str, Labels], float]:
-        """Return all that the metrics process says."""
+        """Return all samples of the metrics process."""
         return samples(self.metrics)
 
     def ask(self, path: str = "/health/live", count: int = 1) -> None:
-        """Send requests as NGINX does, over the uwsgi protocol; any worker answers."""
+        """Send requests over the uwsgi protocol, as NGINX does; any worker may handle them."""
         for _ in range(count):
             variables = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "QUERY_STRING": "", "HTTP_HOST": "localhost"}
             variables |= {"SERVER_NAME": "localhost", "SERVER_PORT": "443", "SERVER_PROTOCOL": "HTTP/1.1"}
             assert uwsgi_request(self.app, variables | {"HTTP_X_FORWARDED_PROTO": "https"}).startswith(b"HTTP/1.1 200")
 
     def page(self) -> requests.Response:
-        """Return the answer of the metrics process."""
+        """Return the response of the metrics process."""
         return requests.get(f"http://127.0.0.1:{self.metrics}/metrics", timeout=5)
 
 
 def uwsgi_request(port: int, variables: dict[str, str]) -> bytes:
-    """Send one request over the uwsgi protocol, and return the whole response."""
+    """Send one request over the uwsgi protocol and return the whole response."""
 
     def sized(text: str) -> bytes:
         return struct.pack("<H", len(text)) + text.encode()

@@ -1,8 +1,8 @@
-"""Make every series that Django's vocabulary allows in one worker's files, and print how many and how large they are.
+"""Create every series that one worker can have, and print their number and the size of the metric files.
 
     PROMETHEUS_MULTIPROC_DIR=FOLDER python tests/config/every_series.py STATUSES
 
-Run as a program of its own, because the client library decides at its import where values are kept.
+This is a separate program because the client library decides on import where it stores values.
 """
 
 import itertools
@@ -31,14 +31,14 @@ from prometheus_client.multiprocess import MultiProcessCollector  # noqa: E402
 
 
 def views(resolver: URLResolver, namespace: str = "") -> set[str]:
-    """Return the name of every view, as django-prometheus has it."""
+    """Return the name of every view, as django-prometheus writes it."""
     names = {namespace + key for key in resolver.reverse_dict if isinstance(key, str)}
     for inner, (_, inner_resolver) in resolver.namespace_dict.items():
         names |= views(inner_resolver, f"{namespace}{inner}:")
     return names
 
 
-#: Of each label: every value where the vocabulary is known, else more than there are, and as long as they get.
+#: The values of each label: all of them if they are known, otherwise more and longer ones than occur.
 VALUES = {
     "view": [*views(get_resolver()), "<unnamed view>"],
     "method": ["GET", "HEAD", "POST"],

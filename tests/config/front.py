@@ -1,4 +1,4 @@
-"""A real NGINX with the lab's configuration, on free ports and in a folder of its own."""
+"""Run a real NGINX with the lab's configuration, on free ports and in its own folder."""
 
 import json
 import os
@@ -24,7 +24,7 @@ HOSTS = ["localhost", "127.0.0.1", "shop.example"]
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the metrics' log."""
+    """One line of the access log from which mtail makes metrics (``metrics.log``)."""
 
     route: str
     method: str
@@ -38,9 +38,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer as it came over the wire: header names in lower case, one entry a line of it.
+    """A raw HTTP response; header names are in lower case, and repeated headers are kept.
 
-    ``line`` is what the metrics' log says of the request.
+    ``line`` is the request's line in ``metrics.log``.
     """
 
     status: int
@@ -49,19 +49,19 @@ class Answer:
     line: Line
 
     def all(self, name: str) -> list[str]:
-        """Return every value of a header."""
+        """Return all values of a header."""
         return [value for key, value in self.headers if key == name.lower()]
 
     def json(self) -> dict:
-        """Return what the stand-in for the shop says that it saw."""
+        """Return the request as the fake shop received it."""
         return json.loads(self.body)
 
 
 class Front:
-    """NGINX and how to talk to it. ``https``, ``http``, ``status`` and ``app`` are ports of 127.0.0.1."""
+    """NGINX and ways to send requests to it. ``https``, ``http``, ``status`` and ``app`` are ports on 127.0.0.1."""
 
     def __init__(self, prefix: Path, hosts: Sequence[str] = HOSTS) -> None:
-        """Make the folder that `nginx -p` is given, as the host runtime does."""
+        """Create the folder for `nginx -p`, as the host runtime does."""
         self.prefix = prefix
         self.hosts = list(hosts)
         self.https, self.http, self.status, self.app = free_ports(4)
@@ -75,7 +75,7 @@ class Front:
         self._logged = 0
 
     def write_listen_conf(self, authority_port: str, address: str = "127.0.0.1") -> None:
-        """Render the only generated part of the configuration."""
+        """Write the only generated file of the configuration."""
         values = {
             "LISTEN_ADDRESS": address,
             "SHOP_HTTP_PORT": self.http,
@@ -88,12 +88,12 @@ class Front:
         prepare.write_listen_conf(self.prefix, values, self._nginx())
 
     def _nginx(self) -> list[str]:
-        # Started by root, NGINX gives its workers to `nobody`, who cannot enter a test's folder.
+        # If root starts NGINX, its workers run as `nobody`, which cannot access the test's folder.
         user = " user root;" if os.geteuid() == 0 else ""
         return [str(program("nginx")), "-g", f"daemon off;{user}"]
 
     def command(self, *arguments: str) -> list[str]:
-        """Return the command that the host runtime runs."""
+        """Return the command that the host runtime uses."""
         return [*self._nginx(), "-e", "stderr", "-p", f"{self.prefix}/", "-c", "conf/nginx.conf", *arguments]
 
     @contextmanager
@@ -105,25 +105,25 @@ class Front:
 
     @contextmanager
     def app_running(self, *, workers: int = 2):
-        """Run the stand-in for the shop under uWSGI until the end of the block."""
+        """Run the fake shop under uWSGI until the end of the block."""
         command = [program("uwsgi"), "--master", "--die-on-term", "--need-app", "--disable-logging", "--lazy-apps"]
         command += ["--chdir", ROOT, "--module", "tests.config.app", "--workers", str(workers)]
         command += ["--socket", f"127.0.0.1:{self.app}", *_request_limits()]
-        # A worker that was just made anew may miss the signal to end: it is not waited for long.
+        # A worker that was just respawned may miss the signal to stop, so do not wait long for it.
         command += ["--no-orphans", "--reload-mercy", "2", "--worker-reload-mercy", "2"]
-        # A master that waits before it makes a worker anew makes it after the signal to end, and does not end.
+        # If the master delays a respawn, it may spawn the worker after the signal to stop, and then never exits.
         command += ["--forkbomb-delay", "0"]
         with (self.prefix / "logs" / "app.log").open("ab") as log, ending(command, stdout=log, stderr=log) as process:
             eventually(lambda: can_connect(self.app), because="uWSGI starts")
             yield process
 
     def get(self, path: str = "/", *, method: str = "GET", headers: str = "", **options) -> Answer:
-        """Send a request with the path as it stands, and ``headers`` as lines that end with CRLF."""
+        """Send a request with the unmodified path; ``headers`` are lines that end with CRLF."""
         host = "" if "host:" in headers.lower() else "Host: localhost\r\n"
         return self.send(f"{method} {path} HTTP/1.1\r\n{host}Connection: close\r\n{headers}\r\n".encode(), **options)
 
     def send(self, request: bytes, *, port: int | None = None, tls: bool = True) -> Answer:
-        """Send bytes, and return the answer once the connection is closed and the request is in the log."""
+        """Send bytes; return the response once the connection is closed and the request is in the log."""
         with self.connection(port=port, tls=tls) as connection:
             connection.sendall(request)
             head, _, body = read_all(connection).partition(b"\r\n\r\n")
@@ -134,14 +134,14 @@ class Front:
         return Answer(int(first.split()[1]), headers, body, self.next_line())
 
     def connection(self, *, port: int | None = None, tls: bool = True, name: str = "localhost") -> socket.socket:
-        """Open a connection, by default to the shop over TLS, whose certificate is verified."""
+        """Open a connection, by default to the shop over TLS; the certificate is verified."""
         plain = socket.create_connection(("127.0.0.1", port or self.https), timeout=10)
         if not tls:
             return plain
         return ssl.create_default_context(cafile=self.ca).wrap_socket(plain, server_hostname=name)
 
     def next_line(self) -> Line:
-        """Wait for the next line of the metrics' log; there must be no more than that one."""
+        """Wait for the next line of ``metrics.log``, and fail if there is more than one new line."""
         self._logged += 1
         lines = eventually(
             lambda: (self.prefix / "logs" / "metrics.writing.log").read_text().splitlines(),
@@ -155,7 +155,7 @@ class Front:
 
     @contextmanager
     def mtail_running(self):
-        """Run mtail over the metrics' log, and give its port; its own messages are in ``logs/mtail.log``."""
+        """Run mtail on ``metrics.log`` until the end of the block and yield its port; it logs to ``logs/mtail.log``."""
         (port,) = free_ports(1)
         command = [program("mtail"), "--progs", ROOT / "nginx" / "access_log.mtail", "--emit_prog_label=false"]
         command += ["--logs", self.prefix / "logs" / "metrics.log", "--address", "127.0.0.1", "--port", str(port)]
@@ -171,7 +171,7 @@ class Front:
 
     @contextmanager
     def rotation_running(self, *, max_bytes: int):
-        """Run the rotation of the logs, faster than in the lab, until the end of the block."""
+        """Rotate the logs, more often than in the lab, until the end of the block."""
         settings = {
             "LOG_MAX_BYTES": str(max_bytes),
             "LOG_CHECK_SECONDS": "0.05",
@@ -183,26 +183,26 @@ class Front:
             yield process
 
     def visitors(self) -> list[dict]:
-        """Return the log for people."""
+        """Return the entries of the JSON access log, which is meant for people."""
         text = (self.prefix / "logs" / "access.log").read_text(errors="replace")
         return [json.loads(line) for line in text.splitlines()]
 
 
 def _request_limits() -> list[str]:
-    """Return the limits on a request in uwsgi.ini as flags of uWSGI."""
+    """Return the request limits in uwsgi.ini as flags of uWSGI."""
     text = (ROOT / "app" / "uwsgi.ini").read_text()
     found = re.findall(r"^(buffer-size|max-vars|post-buffering) = (\d+)$", text, re.MULTILINE)
     return [word for name, value in found for word in (f"--{name}", value)]
 
 
 def read_all(connection: socket.socket) -> bytes:
-    """Read until the other side ends."""
+    """Read until the other side closes the connection."""
     with connection.makefile("rb") as file:
         return file.read()
 
 
 def dechunked(body: bytes) -> bytes:
-    """Put the chunks of a body together."""
+    """Decode a chunked body."""
     whole = b""
     while body:
         size, _, rest = body.partition(b"\r\n")
@@ -211,14 +211,14 @@ def dechunked(body: bytes) -> bytes:
 
 
 def can_connect(port: int) -> bool:
-    """Say whether somebody listens."""
+    """Return True if a program listens on the port; raises OSError otherwise."""
     with socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
 
 
 @contextmanager
 def ending(command, **options):
-    """Run a program until the end of the block, and fail if it does not end within 10 s of SIGTERM."""
+    """Run a program until the end of the block; raise if it does not exit within 10 s after SIGTERM."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)
     try:
         yield process

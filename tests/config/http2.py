@@ -1,4 +1,4 @@
-"""HTTP/2 by hand: frames as a test wants them, also those that no library would send."""
+"""A minimal HTTP/2 client that can also send frames that no library would send."""
 
 import socket
 import ssl
@@ -10,14 +10,14 @@ from tests.config.front import Front
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 4, 6, 7, 8, 9
 END_STREAM, END_HEADERS = 0x1, 0x4
-#: Of the static table of RFC 7541; NGINX writes every other status as three digits.
+#: Entries of the static table in RFC 7541; NGINX sends every other status as three digits.
 STATUSES = {0x88: 200, 0x89: 204, 0x8A: 206, 0x8B: 304, 0x8C: 400, 0x8D: 404, 0x8E: 500}
 FRAME_BYTES = 16_384
 Header = tuple[str, str]
 
 
 class Frame(NamedTuple):
-    """One frame as NGINX sent it."""
+    """One frame from NGINX."""
 
     kind: int
     flags: int
@@ -26,20 +26,20 @@ class Frame(NamedTuple):
 
 
 class Http2:
-    """One connection; its streams are 1, 3, 5 …"""
+    """One connection. Its streams are numbered 1, 3, 5 …"""
 
     def __init__(self, connection: socket.socket):
         self._connection = connection
         self._file = connection.makefile("rb")
-        # The connection has room for all responses; each stream has the usual 65,535 bytes.
+        # The connection's window is large enough for all responses; each stream's has the default of 65,535 bytes.
         room = frame(WINDOW_UPDATE, payload=(2**30).to_bytes(4))
         connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS) + room)
         self._next = 1
-        #: Whether NGINX has said that it accepts no further stream.
+        #: Whether NGINX has sent GOAWAY and accepts no new streams.
         self.told_to_go = False
 
     def send(self, data: bytes) -> None:
-        """Send bytes, such as frames one after the other."""
+        """Send bytes, for example several frames."""
         self._connection.sendall(data)
 
     def request(
@@ -53,7 +53,7 @@ class Http2:
         return stream
 
     def frames(self) -> Iterator[Frame]:
-        """Yield what NGINX sends until it closes the connection, or has sent nothing for as long as is waited for."""
+        """Yield NGINX's frames until it closes the connection or the timeout expires."""
         try:
             while len(head := self._file.read(9)) == 9:
                 length, kind, flags = int.from_bytes(head[:3]), head[3], head[4]
@@ -63,7 +63,7 @@ class Http2:
             return
 
     def frames_of(self, stream: int) -> Iterator[Frame]:
-        """Yield the frames of one stream until it ends."""
+        """Yield the frames of one stream until it is closed."""
         for each in self.frames():
             if each.stream == stream:
                 yield each
@@ -75,9 +75,9 @@ class Http2:
         return b"".join(each.payload for each in self.frames_of(stream) if each.kind == DATA)
 
     def statuses(self, number: int) -> dict[int, int | None]:
-        """Return the status of each stream, once so many have ended or NGINX has closed the connection.
+        """Return the status by stream, once ``number`` streams are closed or NGINX has closed the connection.
 
-        It is None for a stream that NGINX has reset.
+        The status is None for a stream that NGINX has reset.
         """
         seen: dict[int, int | None] = {}
         ended = set()
@@ -95,11 +95,11 @@ class Http2:
 
 @contextmanager
 def connected(front: Front, *, timeout: float = 10) -> Iterator[Http2]:
-    """Open a connection to the shop on which HTTP/2 was negotiated."""
+    """Open an HTTP/2 connection to the shop."""
     context = ssl.create_default_context(cafile=front.ca)
     context.set_alpn_protocols(["h2", "http/1.1"])
     plain = socket.create_connection(("127.0.0.1", front.https), timeout=timeout)
-    # Small frames are not held back for the acknowledgement of earlier ones.
+    # Send small frames at once, without waiting for the acknowledgement of earlier ones.
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with context.wrap_socket(plain, server_hostname="localhost") as connection:
         assert connection.selected_alpn_protocol() == "h2"
@@ -112,9 +112,9 @@ def frame(kind: int, flags: int = 0, stream: int = 0, payload: bytes = b"") -> b
 
 
 def headers_frames(stream: int, headers: Iterable[Header], *, end: bool = True, complete: bool = True) -> bytes:
-    """Return a HEADERS frame and the CONTINUATION frames that it needs.
+    """Return a HEADERS frame and, if necessary, CONTINUATION frames.
 
-    ``end``: no body follows. ``complete``: the last of them says that the headers are complete.
+    ``end`` sets END_STREAM, which means that no body follows; ``complete`` sets END_HEADERS on the last frame.
     """
     block = b"".join(b"\x00" + text(name) + text(value) for name, value in headers)
     parts = [block[start : start + FRAME_BYTES] for start in range(0, len(block), FRAME_BYTES)]
@@ -125,7 +125,7 @@ def headers_frames(stream: int, headers: Iterable[Header], *, end: bool = True, 
 
 
 def text(string: str) -> bytes:
-    """Return a string as HPACK has it, without Huffman's code."""
+    """Encode a string for HPACK, without Huffman coding."""
     data = string.encode("latin-1")
     if len(data) < 127:
         return bytes([len(data)]) + data
@@ -136,9 +136,9 @@ def text(string: str) -> bytes:
 
 
 def status(block: bytes) -> int:
-    """Return the status that a block of headers begins with."""
+    """Return the status at the start of a header block."""
     if block[0] in STATUSES:
         return STATUSES[block[0]]
-    # A literal for the name 8 of the static table, which is `:status`.
+    # A literal value for the name with index 8 in the static table, which is `:status`.
     assert (block[0] & 0xF, block[1]) == (8, 3), block[:5]
     return int(block[2:5])

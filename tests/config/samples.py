@@ -1,4 +1,4 @@
-"""The metrics that a program exposes, as a test reads them."""
+"""Read the metrics that a program exposes."""
 
 import requests
 from prometheus_client.parser import text_string_to_metric_families
@@ -7,17 +7,17 @@ Labels = tuple[tuple[str, str], ...]
 
 
 def samples(port: int) -> dict[tuple[str, Labels], float]:
-    """Return the value of every series that 127.0.0.1:``port``/metrics tells, by its name and its sorted labels."""
+    """Return the value of every series at 127.0.0.1:``port``/metrics, by name and sorted labels."""
     text = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
     families = text_string_to_metric_families(text)
     return {(one.name, tuple(sorted(one.labels.items()))): one.value for family in families for one in family.samples}
 
 
 def series(name: str, **labels: str) -> tuple[str, Labels]:
-    """Return the key of one series in what :func:`samples` returns."""
+    """Return the key of one series in the result of :func:`samples`."""
     return name, tuple(sorted(labels.items()))
 
 
 def total(port: int, name: str) -> float:
-    """Return the sum of all series of one name."""
+    """Return the sum of all series with this name."""
     return sum(value for (found, _), value in samples(port).items() if found == name)

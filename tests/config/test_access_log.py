@@ -99,7 +99,7 @@ def test_the_routes_say_how_to_make_them_again():
 
 def test_a_url_that_nginx_cannot_be_told_of_is_an_error_and_not_a_wrong_name(settings):
     settings.ROOT_URLCONF = (re_path("anywhere/", HttpResponse, name="loose"),)
-    with pytest.raises(ImproperlyConfigured, match="begin it with"):
+    with pytest.raises(ImproperlyConfigured, match="start it with"):
         nginx_routes()
 
 

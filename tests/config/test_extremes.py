@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from pomar_telemetry.http_server import MOST_CLIENTS
+from pomar_telemetry.http_server import MAX_CLIENTS
 from pomar_telemetry.uwsgi_exporter.families import stats_families
 from pomar_telemetry.wipe import WORKER_BYTES
 
@@ -138,7 +138,7 @@ def test_the_metrics_of_the_most_workers_fit_in_the_containers_memory_file_syste
 
 def test_the_most_workers_stay_below_the_limit_of_processes():
     # The master, the init process, and the metrics process with its threads.
-    assert SERVICES["app"]["pids_limit"] > settings.MOST_WORKERS + MOST_CLIENTS + 20
+    assert SERVICES["app"]["pids_limit"] > settings.MOST_WORKERS + MAX_CLIENTS + 20
 
 
 def test_the_most_workers_leave_postgres_enough_connections():

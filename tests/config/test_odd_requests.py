@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from pomar_telemetry.http_server import MOST_CLIENTS
+from pomar_telemetry.http_server import MAX_CLIENTS
 
 from lab.paths import ROOT
 from lab.runtimes.ports import free_ports
@@ -161,9 +161,9 @@ def test_a_client_that_goes_away_before_its_answer_leaves_no_traceback(server):
 @pytest.mark.parametrize("kind", [exporter, metrics_process], ids=lambda each: each.__name__)
 def test_many_silent_clients_cost_few_threads(kind, tmp_path):
     with running(kind, tmp_path) as server, ExitStack() as held:
-        for _ in range(MOST_CLIENTS + 20):
+        for _ in range(MAX_CLIENTS + 20):
             held.enter_context(server.connect())
 
         # Each is hung up on after two seconds; Prometheus waits for four.
         assert requests.get(server.url, timeout=4).status_code == 200
-        assert len(list(Path(f"/proc/{server.pid}/task").iterdir())) <= MOST_CLIENTS + 5
+        assert len(list(Path(f"/proc/{server.pid}/task").iterdir())) <= MAX_CLIENTS + 5

@@ -1,23 +1,23 @@
-"""Requests that no browser sends, as Hypothesis strategies: each is odd in up to two ways and ordinary in the others.
+"""Hypothesis strategies for requests that no browser sends: each is unusual in up to two ways.
 
-They are at each limit of NGINX, uWSGI and Django on a request, and one beyond it.
+The values include every request limit of NGINX, uWSGI and Django, and the first value beyond it.
 """
 
 from hypothesis import strategies as st
 
-#: NGINX's 8 KiB for a line, and Django's 2,048 characters for a redirect.
+#: Around NGINX's limit of 8 KiB per line and Django's limit of 2,048 characters for a redirect.
 LENGTHS = st.sampled_from([0, 1, 63, 255, 256, 1023, 1024, 2047, 2048, 2049, 4096, 8150, 8190, 8191, 8192, 8193])
-#: The 256 KiB of NGINX and Django for a body, and the 64 KiB that uWSGI keeps in memory.
+#: Around the body limit of 256 KiB in NGINX and Django, and the 64 KiB that uWSGI keeps in memory.
 SIZES = st.sampled_from([0, 1, 100, 65_535, 65_536, 65_537, 262_143, 262_144, 262_145, 300_000])
-#: Django's 500 fields of a form.
+#: Around Django's limit of 500 fields per form.
 FIELDS = st.sampled_from([1, 2, 499, 500, 501, 1000])
-#: The headers that uWSGI had room for once, those that it has room for now, and NGINX's buffers.
+#: Numbers of headers around uWSGI's former and current limits, and around NGINX's buffers.
 MANY = st.sampled_from([64, 111, 112, 128, 129, 250, 900, 999, 1000, 1001, 3000])
 
 TOKEN = b"a" * 32
 CSRF = b"Cookie: pomar_csrf=%s; csrftoken=%s\r\nOrigin: https://localhost" % (TOKEN, TOKEN)
 FORM, MULTIPART = b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=x"
-#: The names of all fields of the shop's forms.
+#: The names of all fields in the shop's forms.
 FIELD_NAMES = b"quantity product name email street postal_code city token username password next".split()
 
 METHODS = st.sampled_from(
@@ -126,7 +126,7 @@ WAYS = ("method", "target", "path", "query", "version", "host", "type", "cookie"
 
 
 def filled(length: int, piece: bytes) -> bytes:
-    """Return so many bytes of one piece, repeated."""
+    """Repeat ``piece`` up to a length."""
     return (piece * (length // len(piece) + 1))[:length]
 
 
@@ -140,7 +140,7 @@ def form(fields: int, value: bytes) -> bytes:
 
 
 def multipart(fields: int, value: bytes) -> bytes:
-    """Return a multipart form that passes the CSRF check, and whose parts have odd headers."""
+    """Return a multipart form that passes the CSRF check and whose parts have unusual headers."""
     head = b"Content-Disposition: form-data; name=\"%s\"; filename*=bogus''%%41\r\nContent-Type: a/b; charset=hex\r\n"
     token = b'--x\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n%s\r\n' % TOKEN
     parts = ((b"--x\r\n" + head + b"\r\n%s\r\n") % (b"f%d" % number, value[:50]) for number in range(fields))
@@ -156,7 +156,7 @@ HEADERS = st.lists(st.tuples(NAMES, WORDS | ODD), min_size=1, max_size=4)
 
 @st.composite
 def requests(draw: st.DrawFn) -> bytes:
-    """Build one request as it goes over the wire."""
+    """Build the bytes of one request."""
     odd = draw(st.sets(st.sampled_from(WAYS), max_size=2))
 
     def one(way: str, ordinary: st.SearchStrategy, strange: st.SearchStrategy):
@@ -187,7 +187,7 @@ def requests(draw: st.DrawFn) -> bytes:
 
 
 def framed(framing: str, body: bytes) -> list[bytes]:
-    """Return the last headers, which say how long the body is, and the body."""
+    """Return the headers that frame the body, a final ``Connection: close``, and the body."""
     size = len(body)
     lengths = {"length": [size], "short": [size // 2], "long": [size + 1], "both": [size], "twice": [size, size + 1]}
     lines = [b"Content-Length: %d" % length for length in (lengths | {"negative": [-1]}).get(framing, [])]

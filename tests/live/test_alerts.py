@@ -1,4 +1,4 @@
-"""The way of an alert from Prometheus to whom it is for: it arrives, once, under its name, and its end does too."""
+"""Alerts from Prometheus to the receiver: each is sent once, under its name, and so is its resolved notification."""
 
 import os
 import subprocess
@@ -16,14 +16,14 @@ from lab.runtimes import services
 from lab.runtimes.base import Runtime
 from tests.eventually import eventually
 
-#: Prometheus tells Alertmanager again each minute, and this tells the receiver again each minute.
+#: Prometheus resends the alert to Alertmanager every minute, and Alertmanager to the receiver every minute.
 HEARTBEAT_SECONDS = 90
-#: Longer than group_wait, group_interval and one attempt more.
+#: Longer than group_wait, group_interval and one retry.
 TOLD_SECONDS = 40
 
 
 class Pushed:
-    """Alerts that a test pushes to Alertmanager as Prometheus does, all with one label that no other alert has."""
+    """Alerts that a test pushes to Alertmanager as Prometheus does; a unique label tells them from all others."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -31,17 +31,17 @@ class Pushed:
         self._alerts: list[dict[str, str]] = []
 
     def fire(self, name: str, severity: str) -> None:
-        """Begin an alert."""
+        """Send a firing alert."""
         labels = {"alertname": name, "severity": severity, "namespace": self._namespace}
         self._alerts.append(labels)
         self._push([labels], timedelta(minutes=5))
 
     def end(self) -> None:
-        """End all of them."""
+        """Resolve all of them."""
         self._push(self._alerts, timedelta())
 
     def told(self) -> list[tuple[str, str, str]]:
-        """Return what the receiver was told of them: to whom, the status, and the name."""
+        """Return the notifications about them that were received: receiver, status and alert name."""
         return [
             (each["receiver"], each["status"], each["groupLabels"]["alertname"])
             for each in kept(self._runtime)
@@ -49,7 +49,7 @@ class Pushed:
         ]
 
     def states(self) -> dict[str, str]:
-        """Return what Alertmanager does with each that fires."""
+        """Return the state in Alertmanager of each firing alert."""
         found = [each for each in held(self._runtime) if each["labels"].get("namespace") == self._namespace]
         return {each["labels"]["alertname"]: each["status"]["state"] for each in found}
 
@@ -64,7 +64,7 @@ class Pushed:
 
 @pytest.fixture
 def pushed(runtime) -> Iterator[Pushed]:
-    """Alerts of this test's own; they end with it."""
+    """Alerts that are resolved at the end of the test."""
     alerts = Pushed(runtime)
     yield alerts
     alerts.end()
@@ -79,20 +79,20 @@ def lab_alerts(runtime) -> Callable[[], subprocess.CompletedProcess]:
 
 
 def is_heartbeat(notification: dict) -> bool:
-    """Say whether it is the Watchdog's."""
+    """Return whether a notification is about the Watchdog."""
     return notification["groupLabels"]["alertname"] == "Watchdog"
 
 
 def came(notification: dict) -> datetime:
-    """Return when a notification came."""
+    """Return when a notification was received."""
     return datetime.fromisoformat(notification["received"])
 
 
 def told(alerts: Pushed, *wanted: tuple[str, str, str]) -> None:
-    """Wait until this, and nothing else, was told of a test's alerts."""
+    """Wait until exactly these notifications about a test's alerts have been received."""
     eventually(
         lambda: sorted(alerts.told()),
-        because="it is told",
+        because="the notifications arrive",
         timeout=TOLD_SECONDS,
         wanted=lambda seen: seen == sorted(wanted),
     )
@@ -142,7 +142,7 @@ def test_what_follows_from_a_known_cause_is_not_told(pushed, lab_alerts):
     pushed.fire("UpstreamFailing", "page")
 
     told(pushed, ("page", "firing", "UwsgiDown"))
-    # Both had the same time to be told.
+    # Both alerts had the same time to be sent.
     assert pushed.states() == {"UwsgiDown": "active", "UpstreamFailing": "suppressed"}
     assert any(
         line.startswith("UpstreamFailing ") and "inhibited by UwsgiDown" in line

@@ -1,4 +1,4 @@
-"""Every metric that the contract promises is there, with its type and labels, and moves when the contract says so."""
+"""Every metric in the contract exists, with its type and labels, and changes when the contract says so."""
 
 import pytest
 
@@ -6,20 +6,20 @@ from lab import contract, http
 from lab.runtimes.base import Runtime
 
 ENTRIES = contract.load()
-#: Labels that Prometheus or a rule adds to what the exporter said.
+#: Labels that Prometheus or a rule adds to the exporter's own.
 FROM_PROMETHEUS = {"__name__", "job", "instance", "namespace"}
-#: Jobs of which the contract names every metric; of the others, Prometheus itself and its kin, the useful ones.
+#: Jobs for which the contract lists every metric. For the others, it lists only the useful ones.
 WHOLE = ("django", "uwsgi", "nginx", "nginx-log")
-#: What a language's runtime, the exporter's own process or its HTTP handler say about themselves.
+#: Metrics of a language runtime, of the exporter's own process or of its HTTP handler.
 NOT_PROMISED = (
     *("go_", "process_", "promhttp_", "mtail_"),
     *("nginxexporter_build_info", "nginx_exporter_build_info", "uwsgi_exporter_build_info"),
 )
-#: Jobs of what is pushed, and the job that Prometheus has it from.
+#: The job label of pushed metrics, and the job from which Prometheus scrapes them.
 PUSHED = {"lab": "pushgateway"}
-#: What Prometheus says of a scrape.
+#: Series that Prometheus itself adds to a target.
 OF_PROMETHEUS = {
-    # An alert on a target has the target's labels.
+    # An alert about a target has the target's labels.
     *("ALERTS", "ALERTS_FOR_STATE"),
     "up",
     "scrape_duration_seconds",
@@ -29,12 +29,12 @@ OF_PROMETHEUS = {
 }
 
 
-#: Labels that are empty in this lab, which for Prometheus is to be absent, or that an older exporter does not have.
+#: Labels that are empty in this lab, which Prometheus treats as missing, or that older exporters do not have.
 EMPTY = {"mountpoint", "chdir", "commit", "date"}
 
 
 def skip_what_is_not_here(runtime: Runtime, *entries: contract.Entry) -> None:
-    """Skip a test, by name, of metrics that need what this runtime does not have."""
+    """Skip the test if a metric needs a service that this runtime does not have; the reason names the service."""
     if missing := sorted({need for entry in entries for need in entry.needs} - runtime.provides):
         pytest.skip(f"not on {runtime.name}: needs {', '.join(missing)}")
 
@@ -83,7 +83,7 @@ def test_the_metrics_of_a_job_have_the_promised_types(observer, runtime, shopped
 
     seen = {}
     for entry in ENTRIES:
-        # In the newer exposition format a counter's family is named without _total.
+        # In the OpenMetrics format, the name of a counter's family does not include _total.
         known = types.get(entry.name) or types.get(entry.name.removesuffix("_total"))
         if entry.job == job and (known or entry.moves != "fault"):
             seen[entry.name] = known

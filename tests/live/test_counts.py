@@ -1,4 +1,4 @@
-"""Counts are exact: N requests are N at NGINX, at Django and in Prometheus, whatever happens to the workers."""
+"""Counts are exact: NGINX, Django and Prometheus count every request once, whatever happens to the workers."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -10,13 +10,13 @@ from lab.runtimes.base import Runtime
 from tests.eventually import eventually
 from tests.live.observer import SETTLED_SECONDS, Observer, send_signal
 
-#: No persona, probe or health check asks for this page while these tests run.
+#: No persona, probe or health check requests this page while these tests run.
 VIEW, PATH = "cart:cart-summary", "/cart/"
 DJANGO = {"view": VIEW, "transport": "https", "method": "GET"}
 
 
 class Counters:
-    """One view's counters at each tier, on the exporters' own pages and in Prometheus."""
+    """The counters of one view in each tier, on the exporters' metrics pages and in Prometheus."""
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
@@ -36,7 +36,7 @@ class Counters:
         }
 
     def assert_grew_by(self, requests_sent: int) -> None:
-        """Fail unless every tier counted exactly the requests that were sent."""
+        """Fail unless every tier counted exactly the number of requests that were sent."""
         eventually(
             lambda: self._on_pages()["nginx"] - self._page_before["nginx"] >= requests_sent,
             because="mtail reads the log within a second",
@@ -67,13 +67,13 @@ class Counters:
 
 @pytest.fixture
 def counters(observer: Observer) -> Counters:
-    """The counters as they stand before the test."""
+    """The counters, read before the test."""
     return Counters(observer)
 
 
 @pytest.fixture
 def send(observer: Observer) -> Iterator[Callable[[int], None]]:
-    """Send so many requests to the view over 8 connections; each must be answered with 200."""
+    """A function that sends requests to the view over 8 connections; every response must be 200."""
     sessions = [observer.client() for _ in range(8)]
 
     def get(number: int) -> int:
@@ -93,7 +93,7 @@ def send(observer: Observer) -> Iterator[Callable[[int], None]]:
 
 
 def kill_worker(observer: Observer, runtime: Runtime, slot: int) -> int:
-    """Kill the worker of a slot without warning, and await it first if it is just being renewed; return its pid."""
+    """Kill a worker with SIGKILL, once it is running, and return its pid."""
 
     def attempt() -> int:
         pid = observer.workers()[slot]["pid"]
@@ -156,13 +156,13 @@ def test_uwsgi_counts_what_django_counts(observer, send):
 
     uwsgi_after, django_after = both()
     assert django_after - django_before >= 300
-    # A probe may fall between the two looks; it is there once more at each.
+    # A probe's request may arrive between the two reads, before and after the load.
     assert abs((uwsgi_after - uwsgi_before) - (django_after - django_before)) <= 1
 
 
 @pytest.fixture(scope="module")
 def grown(observer: Observer, shopped: dict) -> Callable[[str], float]:
-    """By how much the sum of a selector's series has grown over the smoke run."""
+    """A function that returns by how much the sum of a selector's series increased during the smoke run."""
 
     def difference(selector: str) -> float:
         before, after = (observer.total(selector, at=shopped[moment]) for moment in ("before", "after"))
@@ -172,7 +172,7 @@ def grown(observer: Observer, shopped: dict) -> Callable[[str], float]:
 
 
 def counts_of(result: dict) -> Iterator[tuple[str, str, str, int]]:
-    """Yield what the load sent: route, method, status and how often."""
+    """Yield the load generator's counts: route, method, status and number of requests."""
     for route, methods in result["counts"].items():
         for method, statuses in methods.items():
             for status, count in statuses.items():
@@ -180,7 +180,7 @@ def counts_of(result: dict) -> Iterator[tuple[str, str, str, int]]:
 
 
 def test_nginx_counted_what_the_load_sent_by_route_method_and_status(shopped, grown):
-    # The probe from outside asks for the redirect as well; a method that NGINX refuses is `other` to it.
+    # The blackbox probe also requests the redirect. NGINX counts a method that it refuses as `other`.
     known = [(r, "other" if r == "refused" else m, s, n) for r, m, s, n in counts_of(shopped) if r != "redirect"]
 
     counted = {

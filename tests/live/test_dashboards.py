@@ -1,4 +1,4 @@
-"""Every query of every dashboard, after a load: Prometheus takes it, it is quick, and it shows something."""
+"""After a load run, every query of every dashboard is valid, fast and returns data."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def api(runtime) -> Api:
 
 @pytest.fixture(scope="module")
 def proven(api, runtime, shopped) -> Proof:
-    """What came of all queries, just after a load."""
+    """The results of all queries, just after a load run."""
     return proof.prove(api, runtime.provides, shopped["after"])
 
 

@@ -1,4 +1,4 @@
-"""The ledger holds: each tier counts the same, to the request, whatever happens; and what it cannot know it says."""
+"""The ledger is exact: every tier counts the same requests, whatever happens. If that cannot be known, it says so."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from tests.eventually import eventually
 from tests.live.observer import send_signal
 from tests.live.visitors import Visitors, once_the_load_runs
 
-#: What the shelves begin a flash sale with.
+#: The stock at the start of a flash sale.
 CATALOGUE = json.loads((ROOT / "app" / "product" / "catalogue.json").read_text())["products"]
 STOCK_LEFT = "from product.models import Product; print(sum(Product.objects.values_list('stock', flat=True)))"
 
@@ -29,19 +29,19 @@ def visitors(runtime, observer) -> Visitors:
 
 
 def holds(ledger: Ledger) -> None:
-    """Fail, with the whole ledger, unless every tier counted the same."""
+    """Fail, and print the ledger, unless every tier counted the same."""
     assert ledger.verdict == "exact", f"\n{text.page(ledger)}"
     assert {row.remainder for row in ledger.account.rows} == {0}
 
 
 def term(ledger: Ledger, what: str) -> int:
-    """Return the count of the statement's line that begins like this."""
+    """Return the count in the ledger line that starts with ``what``."""
     (found,) = {line.count for line in ledger.account.lines if line.what.startswith(what)}
     return found
 
 
 def others(ledger: Ledger, route: str) -> int:
-    """Return how many requests of other visitors a route had."""
+    """Return how many requests of other clients a route had."""
     return sum(row.others for row in ledger.account.rows if row.route == route)
 
 
@@ -55,7 +55,7 @@ def test_a_steady_run_has_no_remainder(runtime, shopped):
 
 @pytest.mark.one_runtime("host")
 def test_fifty_visitors_and_a_worker_killed_for_taking_too_long(runtime, observer, visitors):
-    """The stuck request is another's: Django has begun it and never answers it, and uWSGI never finishes it."""
+    """The stuck request comes from another client: Django starts it but never responds, and uWSGI never finishes it."""
     harakiri = int(runtime.settings["UWSGI_HARAKIRI"])
     answers = []
 
@@ -76,7 +76,7 @@ def test_fifty_visitors_and_a_worker_killed_for_taking_too_long(runtime, observe
 
 @pytest.mark.one_runtime("host")
 def test_a_flash_sale_is_counted_with_its_refusals(runtime, observer):
-    """What was sold is what the shelves then lack, and each refusal is one of the shop's own count."""
+    """The units sold match the decrease in stock, and the refused orders match the shop's counter."""
 
     def told() -> dict[str, float]:
         return {
@@ -105,7 +105,7 @@ def test_a_flash_sale_is_counted_with_its_refusals(runtime, observer):
 
 @pytest.mark.one_runtime("compose")
 def test_another_load_beside_it_that_wears_out_the_workers_is_a_term_of_its_own(runtime, observer):
-    """More requests than a worker lives for, by another program: they are others', and each worker is renewed."""
+    """Another program sends more requests than max-requests: they count as others', and every worker is recycled."""
     ab = shutil.which("ab")
     if not ab:
         sentence = "no second load generator: apt install apache2-utils"
@@ -138,7 +138,7 @@ def test_workers_that_die_take_with_them_what_they_were_at_and_nothing_else(runt
                     lambda slot=slot: send_signal(runtime, signal.SIGKILL, observer.workers()[slot]["pid"] or 2**22),
                     because=f"worker {slot} is there to be killed",
                 )
-        # In the middle of a view, for certain.
+        # These workers are certainly killed inside a view.
         visitors.send(3, [("/cart/", "cart:cart-summary")], **{"X-Lab-Fault": "abort"})
 
     holds(kept[0])
@@ -156,7 +156,7 @@ def test_a_chain_reload_of_the_workers_costs_no_request_and_no_count(runtime, ob
 
     with visitors.books() as kept, visitors.walking():
         assert runtime.run(["sh", "-c", 'echo c >"$APP_FIFO"'], stdin=subprocess.DEVNULL).returncode == 0
-        eventually(renewed, because="each worker is renewed", timeout=30, wanted=lambda seen: len(seen) == len(before))
+        eventually(renewed, because="each worker reloads", timeout=30, wanted=lambda seen: len(seen) == len(before))
 
     holds(kept[0])
     assert visitors.statuses().keys() == {200, 301, 302, 404}
@@ -171,7 +171,7 @@ def test_a_reload_by_sighup_is_named_as_what_set_the_counters_to_zero(runtime, o
         assert send_signal(runtime, signal.SIGHUP, master)
         eventually(
             lambda: observer.on_page("django", "pomar_counters_start_time_seconds"),
-            because="uWSGI begins anew",
+            because="uWSGI reloads",
             timeout=30,
             wanted=lambda seen: seen > before,
         )
@@ -212,7 +212,7 @@ def test_strangers_who_never_rest_leave_the_loads_own_rows_exact(runtime, observ
 
 @pytest.mark.one_runtime("compose")
 def test_what_watches_may_be_away_and_the_rest_is_compared(runtime, visitors):
-    """A stopped exporter leaves its tier out; a Prometheus that is restarted misses scrapes, and no count."""
+    """A stopped exporter leaves its tier out; a restarted Prometheus misses scrapes but loses no count."""
     try:
         with visitors.books() as kept, visitors.walking():
             runtime.stop(services.named("uwsgi-exporter"))
@@ -236,7 +236,7 @@ def test_a_reload_of_nginx_and_a_rotation_of_its_logs_lose_no_line(runtime, visi
         return done.stdout
 
     def nginx_workers() -> str:
-        """Return the pids of its workers: processes whose parent is the one in its pid file."""
+        """List NGINX's workers, the children of the process in its pid file."""
         return in_nginx('read -r master <run/nginx.pid; grep -lsx "PPid:.$master" /proc/[0-9]*/status')
 
     log, workers = in_nginx("ls -i logs/metrics.log"), nginx_workers()
@@ -253,7 +253,7 @@ def test_a_reload_of_nginx_and_a_rotation_of_its_logs_lose_no_line(runtime, visi
 
     holds(kept[0])
     assert nginx_workers() != workers
-    # A kept connection may be closed while a request is on its way, which then never comes: once a visitor at most.
+    # NGINX may close a keep-alive connection while a request is on its way, at most once per visitor.
     statuses = visitors.statuses()
     assert statuses.keys() - {0} == {200, 301, 302, 404}
     assert statuses[0] == term(kept[0], "that got no answer") <= 8
@@ -285,7 +285,7 @@ def test_a_flood_of_wrong_addresses_with_and_without_keep_alive(visitors):
 
 @pytest.mark.one_runtime("host")
 def test_a_known_delay_lies_in_what_each_tier_says(runtime, observer):
-    # Fewer than workers, so that nobody waits for one.
+    # Fewer visitors than workers, so that no request is queued.
     visitors = Visitors(runtime, observer, number=2)
     with visitors.books() as kept:
         visitors.send(12, [("/cart/", "cart:cart-summary")], **{"X-Lab-Fault": "sleep=0.6"})
@@ -302,7 +302,7 @@ def test_a_known_delay_lies_in_what_each_tier_says(runtime, observer):
 
 @pytest.mark.one_runtime("compose")
 def test_a_ledger_of_somebody_elses_requests_names_locust(visitors):
-    """Requests that carry the mark, and that nobody says to have sent: who counts them all is not at fault."""
+    """Requests marked as load that the load generator did not count: the other tiers agree, so Locust is at fault."""
     with visitors.books() as kept:
         visitors.send(40)
         del visitors.tally.counts["product:list"]

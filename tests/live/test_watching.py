@@ -1,4 +1,4 @@
-"""Watching does not depend on what is watched."""
+"""Monitoring does not depend on the services that it monitors."""
 
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -15,14 +15,14 @@ STUCK_SECONDS = 20
 
 @pytest.fixture
 def stuck_workers(observer, runtime):
-    """Stop every worker where it stands; yields how many there are, and what lets them go on."""
+    """Stop every worker with SIGSTOP; yield their number and a function that lets them continue."""
 
     def send(number: signal.Signals, workers: dict[int, dict]) -> bool:
         pids = [worker["pid"] for worker in workers.values()]
         return 0 not in pids and send_signal(runtime, number, *pids)
 
     def stop() -> dict[int, dict]:
-        """Stop all workers; nothing while one that has reached its max-requests is not yet followed by another."""
+        """Stop all workers and return them; return nothing while one of them is being recycled."""
         workers = observer.workers()
         return workers if send(signal.SIGSTOP, workers) else {}
 
@@ -64,7 +64,7 @@ def test_a_scrape_is_no_request_of_the_shop(observer):
     for _ in range(60):
         observer.page("django")
 
-    # Only the probe from outside asks meanwhile, once in five seconds.
+    # In the meantime, only the blackbox probe sends requests, one every five seconds.
     assert requests_counted() - before < 20
 
 
@@ -103,7 +103,7 @@ def test_uwsgi_that_is_away_is_told_from_its_exporter_that_is_away(observer, run
     try:
         eventually(
             lambda: observer.value("uwsgi_up") == 0 and observer.value('up{job="uwsgi"}') == 1,
-            because="the exporter answers, and says that uWSGI is away",
+            because="the exporter responds and reports that uWSGI is down",
             timeout=15,
         )
         assert not observer.query("uwsgi_worker_requests_total"), "figures of a uWSGI that is gone"

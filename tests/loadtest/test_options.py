@@ -1,4 +1,4 @@
-"""The environment's variables, good and bad."""
+"""Valid and invalid environment variables of the load test."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is read off the pages is what the shop put there: Django renders them here, with its own templates."""
+"""Reading pages of the shop, which Django renders here from the real templates."""
 
 from decimal import Decimal
 from uuid import uuid4
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> None:
-    """The navigation of another test's shop is not in the cache."""
+    """Clear the cache, which may hold the categories of another test."""
     cache.clear()
 
 

@@ -1,4 +1,4 @@
-"""Short runs of the real load against a real shop: uWSGI without NGINX, on free ports."""
+"""Short runs of the real load test against a real shop: uWSGI without NGINX, on free ports."""
 
 import json
 import re
@@ -21,13 +21,13 @@ from tests.programs import program
 
 ROOT = Path(__file__).resolve().parents[2]
 APP = ROOT / "app"
-HEEDS_SIGINT = (
+WITH_DEFAULT_SIGINT = (
     "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
 )
 
 
 class Shop(NamedTuple):
-    """A running shop: its ports, its request log, and the environment in which its commands run."""
+    """A running shop: its ports, its request log, and the environment for its management commands."""
 
     port: int
     stats_port: int
@@ -39,18 +39,18 @@ class Shop(NamedTuple):
         self.manage("seed_catalogue", "--restock", "--stock", str(stock))
 
     def manage(self, *command: str) -> None:
-        """Run one of the shop's commands."""
+        """Run one of the shop's management commands."""
         manage_py = APP / "manage.py"
         subprocess.run([sys.executable, manage_py, *command], env=self.environment, check=True, capture_output=True)
 
     def requests_answered(self) -> int:
-        """Requests that uWSGI's workers have answered, static files included."""
+        """Return how many requests uWSGI's workers have handled, including those for static files."""
         stats = requests.get(f"http://127.0.0.1:{self.stats_port}", timeout=5).json()
         return sum(worker["requests"] for worker in stats["workers"])
 
 
 class Run(NamedTuple):
-    """What a run of the load left behind."""
+    """The exit code, output and result file of a load run."""
 
     code: int
     output: str
@@ -59,7 +59,7 @@ class Run(NamedTuple):
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """A shop with a full catalogue. In debug mode, because there is no NGINX to say that TLS was used."""
+    """A shop with the full catalogue, in debug mode: without NGINX, it would redirect every request to HTTPS."""
     folder = tmp_path_factory.mktemp("shop")
     (folder / "metrics").mkdir()
     environment = {
@@ -100,8 +100,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 def _start(host: str, result_file: Path, **variables: str) -> subprocess.Popen:
     command = [program("locust"), "-f", ROOT / "loadtest" / "locustfile.py", "--headless", "--host", host]
     return subprocess.Popen(
-        # A shell that began this in the background has it ignore SIGINT, which a new program would inherit.
-        [sys.executable, "-c", HEEDS_SIGINT, *command],
+        # A shell starts background jobs with SIGINT ignored, and child processes would inherit that.
+        [sys.executable, "-c", WITH_DEFAULT_SIGINT, *command],
         env=for_services() | {"LAB_LOAD_RESULT": str(result_file)} | variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -138,7 +138,7 @@ def test_a_run_visits_everything_and_the_shop_counts_what_it_counts(shop, tmp_pa
 
 
 def test_a_flash_sale_sells_all_there_is_and_refuses_the_rest(shop, tmp_path):
-    # So few that they are sold within the time on a machine that is busy with other tests as well.
+    # A stock so small that it sells out in time, even while other tests keep the machine busy.
     shop.restock(4)
 
     run = _run(f"http://127.0.0.1:{shop.port}", tmp_path, PROFILE="flash-sale", USERS="25", DURATION="10")
@@ -150,7 +150,7 @@ def test_a_flash_sale_sells_all_there_is_and_refuses_the_rest(shop, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_run_that_is_stopped_has_counted_every_request(shop, tmp_path, number):
-    """Several are stopped at once: a signal that ended one visitor's request would not do so each time."""
+    """Stop several runs at once: a signal that interrupts a user's request would not do so in every run."""
     shop.restock(1000)
     before = shop.requests_answered()
     files = [tmp_path / f"{place}.json" for place in range(3)]
@@ -177,7 +177,7 @@ def test_a_signal_to_the_lab_alone_ends_its_locust_gracefully(shop, tmp_path, nu
     variables = {"USERS": "20", "DURATION": "40", "LAB_LOAD_RESULT": str(result_file), **WITH_THE_LAB}
     environment = for_services() | variables
     lab = "import sys; from lab.runtimes.base import run_locust; sys.exit(run_locust(sys.argv[1:], None, None))"
-    load = [sys.executable, "-c", HEEDS_SIGINT, sys.executable, "-c", lab, *command]
+    load = [sys.executable, "-c", WITH_DEFAULT_SIGINT, sys.executable, "-c", lab, *command]
     with subprocess.Popen(load, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as this:
         eventually(shop.requests_answered, because="they shop", timeout=30, wanted=lambda seen: seen > before + 100)
 
@@ -199,7 +199,7 @@ def test_one_seed_is_one_walk_through_the_shop(shop, tmp_path):
         assert run.wait(60) == 0, run.stdout.read()
         run.stdout.close()
 
-    # Each worker writes for itself, so files that were fetched within a millisecond stand in any order; pages do not.
+    # Static files are left out: they are fetched within the same millisecond, so the workers may log them in any order.
     lines = [line.partition(" ") for line in shop.request_log.read_text()[logged_before:].splitlines()]
     one, other = (
         [request for host, _, request in lines if host == wanted and "/static/" not in request] for wanted in hosts

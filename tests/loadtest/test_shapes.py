@@ -1,4 +1,4 @@
-"""The profiles: what each asks of the shop at each moment, and how they are scaled."""
+"""The load profiles: how many users each has over time, and how they are scaled."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The figures of a run, and what is said of them."""
+"""The counts of a load run, and its summary."""
 
 from decimal import Decimal
 
@@ -10,7 +10,7 @@ from loadtest.tally import Tally
 
 @pytest.fixture
 def tally() -> Tally:
-    """Three requests, all well, and one order."""
+    """Three successful requests and one order."""
     tally = Tally()
     tally.request(name="product:list", method="GET", status=200, failure=None, seconds=0.01)
     tally.request(name="product:list", method="GET", status=404, failure=None, seconds=0.02)

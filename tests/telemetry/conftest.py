@@ -1,4 +1,4 @@
-"""What the tests of the exporters share."""
+"""Fixtures for the tests of the uWSGI exporter."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -12,22 +12,22 @@ from tests.telemetry.programs import RunningExporter, answering, running_exporte
 
 @pytest.fixture
 def recorded() -> bytes:
-    """What uWSGI 2.0.31 with 2 workers, memory-report and stats-no-cores sent after 8 requests and in a ninth."""
+    """Statistics of uWSGI 2.0.31 with 2 workers, memory-report and stats-no-cores, during its ninth request."""
     return (Path(__file__).parent / "uwsgi-2.0.31.json").read_bytes()
 
 
 @pytest.fixture
 def start_exporter() -> Iterator[Callable[..., RunningExporter]]:
-    """Start an exporter with a ``--stats.uri`` and further flags; it ends with the test."""
+    """Start an exporter with a ``--stats.uri`` and further flags; it is stopped when the test finishes."""
     with ExitStack() as stack:
         yield lambda uri, *flags: stack.enter_context(running_exporter(uri, *flags))
 
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., str]]:
-    """Listen, on a free port or a UNIX socket, and answer each connection; the address is returned.
+    """Start a server on a free port or a UNIX socket and return its address.
 
-    The answer is bytes, as from uWSGI's stats server, or a function that is handed the connection.
+    It sends the given bytes to each client, like uWSGI's stats server, or calls the given function with the connection.
     """
     with ExitStack() as stack:
 

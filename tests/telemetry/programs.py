@@ -1,4 +1,4 @@
-"""The exporter as a running program, and servers that answer it as a test wants; all on the loopback address."""
+"""Run the exporter as a program, and servers that respond to it as a test wants; all on the loopback address."""
 
 import re
 import socket
@@ -13,21 +13,21 @@ EXPORTER = (sys.executable, "-m", "pomar_telemetry.uwsgi_exporter")
 
 
 class RunningExporter:
-    """A started exporter: its address, and what it has written to stderr when it ends."""
+    """A running exporter and its address."""
 
     def __init__(self, process: subprocess.Popen, url: str):
         self.process = process
         self.url = url
 
     def stop(self) -> str:
-        """End it with SIGTERM and return the rest of its stderr."""
+        """Stop it with SIGTERM and return the rest of its stderr."""
         self.process.terminate()
         return self.process.communicate(timeout=2)[1]
 
 
 @contextmanager
 def running_exporter(uri: str, *flags: str) -> Iterator[RunningExporter]:
-    """Start an exporter on a free port; it ends with the context."""
+    """Run an exporter on a free port until the end of the block."""
     command = [*EXPORTER, f"--stats.uri={uri}", "--web.listen-address=127.0.0.1:0", *flags]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
@@ -42,7 +42,7 @@ def running_exporter(uri: str, *flags: str) -> Iterator[RunningExporter]:
 
 @contextmanager
 def answering(answer: Callable[[socket.socket], None], unix: Path | None) -> Iterator[str]:
-    """Listen on a free port or the UNIX socket, hand each connection to ``answer``, and yield the address."""
+    """Listen on a free port or the UNIX socket, call ``answer`` with each connection, and yield the address."""
     if unix:
         listener = socket.create_server(str(unix), family=socket.AF_UNIX)
         address = str(unix)
@@ -73,7 +73,7 @@ def answering(answer: Callable[[socket.socket], None], unix: Path | None) -> Ite
 
 
 def send_all(connection: socket.socket, answer: bytes) -> None:
-    """Send the bytes, say that there are no more, and wait for the other side: closing early could reset it."""
+    """Send the bytes, shut down writing, and wait for the client to close: closing first could reset the connection."""
     connection.sendall(answer)
     connection.shutdown(socket.SHUT_WR)
     while connection.recv(1024):

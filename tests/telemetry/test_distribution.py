@@ -1,4 +1,4 @@
-"""The telemetry as a package of its own, in a Django project that is not the shop: the one of its README."""
+"""pomar-telemetry as a separate distribution, in the Django project that its README describes."""
 
 import os
 import re
@@ -59,15 +59,15 @@ BY_VIEW = series(
 
 
 def block(language: str, number: int = 0) -> str:
-    """Return a code block of the README."""
+    """Return a code block from the README."""
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)[number]
 
 
 @pytest.fixture(scope="module")
 def venv(tmp_path_factory) -> Path:
-    """An environment with the wheel, where the packages that it needs are found in the lab's own."""
+    """A virtual environment with the wheel; its dependencies are taken from the lab's environment."""
     folder = tmp_path_factory.mktemp("wheel")
-    # A build leaves files beside the source.
+    # Copied, because building leaves files next to the source.
     source = shutil.copytree(TELEMETRY, folder / "telemetry", ignore=shutil.ignore_patterns("__pycache__"))
     pip = [sys.executable, "-I", "-m", "pip", "--quiet", "--disable-pip-version-check"]
     offline = ["--no-index", "--no-deps"]
@@ -76,7 +76,8 @@ def venv(tmp_path_factory) -> Path:
     (wheel,) = folder.glob("pomar_telemetry-*.whl")
     subprocess.run([*pip, "--python", folder / "venv/bin/python", "install", *offline, wheel], check=True)
     packages = sysconfig.get_path("purelib", "venv", {"base": str(folder / "venv")})
-    # A folder that is named in a .pth file is on the path, but its own .pth files, and so the checkout, are not.
+    # Python does not read the .pth files of a folder that was itself added by a .pth file, so the checkout, which is
+    # installed in the lab's environment in that way, cannot be imported.
     Path(packages, "dependencies.pth").write_text(sysconfig.get_path("purelib"))
     return folder / "venv"
 
@@ -96,7 +97,7 @@ def project(tmp_path, venv) -> Path:
 
 
 def environment(venv: Path, **variables: str) -> dict[str, str]:
-    """Return the variables of what runs in the environment."""
+    """Return the environment variables for programs in the virtual environment."""
     return {
         "PATH": f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -107,7 +108,7 @@ def environment(venv: Path, **variables: str) -> dict[str, str]:
 
 @contextmanager
 def serving(project: Path, venv: Path, *flags: str) -> Iterator[tuple[str, int]]:
-    """Run the project under uWSGI until the end of the block: its address, and the port of its metrics."""
+    """Run the project under uWSGI until the end of the block; yield its URL and the port of its metrics."""
     http, metrics = free_ports(2)
     command = [
         *(program("uwsgi"), f"--virtualenv={venv}", f"--http-socket=127.0.0.1:{http}", "--module=wsgi", "--need-app"),
@@ -148,7 +149,8 @@ def test_without_a_directory_it_serves_and_says_so_in_one_sentence(project, venv
 
     said = [line for line in words(project).splitlines() if "PROMETHEUS_MULTIPROC_DIR" in line]
     assert sorted(said) == [
-        f"telemetry: worker {slot} cannot record metrics: set PROMETHEUS_MULTIPROC_DIR to a directory for them alone."
+        f"telemetry: worker {slot} cannot record metrics: "
+        "set PROMETHEUS_MULTIPROC_DIR to a directory that contains nothing else."
         for slot in (1, 2)
     ]
     assert "Traceback" not in words(project)
@@ -168,7 +170,7 @@ def test_a_collector_that_cannot_be_imported_is_one_sentence(project, venv):
 
     assert done.returncode == 1
     assert done.stderr == (
-        "pomar_telemetry.server: TELEMETRY_COLLECTORS names warehouse.metrics.Nothing, which cannot be imported: "
+        "pomar_telemetry.server: TELEMETRY_COLLECTORS contains warehouse.metrics.Nothing, which cannot be imported: "
         'Module "warehouse.metrics" does not define a "Nothing" attribute/class.\n'
     )
 
@@ -201,7 +203,7 @@ def test_what_it_imports_is_declared():
 
     foreign = {name.partition(".")[0] for source in modules for name in imported(source)} - sys.stdlib_module_names
 
-    # uWSGI's own module is there only within it.
+    # The module uwsgi exists only inside uWSGI.
     assert foreign - {"pomar_telemetry", "uwsgi"} == {
         re.match(r"[\w-]+", requirement)[0].replace("-", "_") for requirement in project["dependencies"]
     }

@@ -1,4 +1,4 @@
-"""The uWSGI exporter as a program, before servers that answer well, badly, slowly or not at all."""
+"""The uWSGI exporter as a program, with servers that respond correctly, wrongly, slowly or not at all."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def _scrape(exporter, **headers):
 
 
 def _series(text):
-    """The samples of a page in the text format: name and labels as they are written, and the value."""
+    """Return the samples of a page in the text format: the value by name and labels, as they are written."""
     lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
     return {series: float(value) for series, _, value in lines}
 
@@ -84,7 +84,7 @@ print(StatsSource("http://localhost:{port}").read(2)["pid"])
 """
     command = [sys.executable, "-c", script]
 
-    # A stranger, who has the other address and never answers.
+    # Another program listens on the IPv6 address and never responds.
     with socket.create_server(("::1", port), family=socket.AF_INET6):
         done = subprocess.run([*seeing_hosts(hosts, tmp_path), *command], capture_output=True, text=True, timeout=20)
 
@@ -161,7 +161,7 @@ def test_a_refused_connection_is_a_failed_scrape(start_exporter):
 
     assert _names(text) == OWN_SERIES
     assert exporter.stop() == (
-        f"uwsgi_exporter: http://127.0.0.1:{port}: uWSGI's statistics cannot be read: Connection refused.\n"
+        f"uwsgi_exporter: http://127.0.0.1:{port}: cannot read uWSGI's statistics: Connection refused.\n"
     )
 
 
@@ -243,14 +243,14 @@ def _refusal(*flags):
     [
         ([], "required: --stats.uri"),
         (["--stats.uri=https://localhost"], "must be http, tcp or unix"),
-        (["--stats.uri=tcp://localhost"], "names no host and port"),
+        (["--stats.uri=tcp://localhost"], "host or port is missing"),
         (["--stats.uri=http://localhost:99999"], "Port out of range"),
-        (["--stats.uri=localhost:1", "--stats.timeout=5"], "'5' is not a duration"),
-        (["--stats.uri=localhost:1", "--stats.timeout=0s"], "'0s' is not a duration"),
+        (["--stats.uri=localhost:1", "--stats.timeout=5"], "'5' is not a positive duration"),
+        (["--stats.uri=localhost:1", "--stats.timeout=0s"], "'0s' is not a positive duration"),
         (["--stats.uri=localhost:1", "--web.listen-address=9117"], "'9117' is not an address"),
         (["--stats.uri=localhost:1", "--web.listen-address=:99999"], "':99999' is not an address"),
-        (["--stats.uri=localhost:1", "--web.listen-address=192.0.2.1:9117"], "192.0.2.1:9117 cannot be"),
-        (["--stats.uri=localhost:1", "--web.listen-address=a..b:9117"], "a..b:9117 cannot be"),
+        (["--stats.uri=localhost:1", "--web.listen-address=192.0.2.1:9117"], "cannot listen on 192.0.2.1:9117: "),
+        (["--stats.uri=localhost:1", "--web.listen-address=a..b:9117"], "cannot listen on a..b:9117: "),
         (["--stats.uri=localhost:1", "--web.telemetry-path=metrics"], "'metrics' is not a path"),
         (["--stats.uri=localhost:1", "--nonsense"], "unrecognized arguments: --nonsense"),
     ],
@@ -266,4 +266,4 @@ def test_a_taken_address_is_refused_in_one_sentence(start_exporter):
 
     sentence = _refusal("--stats.uri=http://127.0.0.1:1", f"--web.listen-address={taken}")
 
-    assert sentence == f"uwsgi_exporter: {taken} cannot be listened on: Address already in use.\n"
+    assert sentence == f"uwsgi_exporter: cannot listen on {taken}: Address already in use.\n"

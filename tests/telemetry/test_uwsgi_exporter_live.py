@@ -1,4 +1,4 @@
-"""The exporter beside a real uWSGI: what was sent is what is counted."""
+"""The exporter with a real uWSGI: it counts exactly the requests that were sent."""
 
 import re
 import subprocess
@@ -11,7 +11,8 @@ from lab.runtimes.ports import free_ports
 from tests.eventually import eventually
 from tests.programs import program
 
-#: It does with the cache `fruit` what the query says, such as `get=apple&set=pear`; `fetch=URL` sends that page.
+#: An application that reads and writes the cache `fruit` as its query says, such as `get=apple&set=pear`. `fetch=URL`
+#: returns that page.
 APPLICATION = """
 import uwsgi
 from urllib.parse import parse_qsl
@@ -32,7 +33,7 @@ def application(environ, start_response):
 
 @pytest.fixture(params=["http", "tcp"])
 def uwsgi(request, tmp_path):
-    """A running uWSGI with 2 workers: the URL of its application and the address of its statistics."""
+    """A running uWSGI with 2 workers: the URL of its application, the address of its statistics, and its process."""
     (tmp_path / "hello.py").write_text(APPLICATION)
     http, stats = free_ports(2)
     command = [
@@ -97,11 +98,11 @@ def test_as_many_hits_and_misses_of_a_cache_as_were_made_are_counted(uwsgi, star
     application, stats, _ = uwsgi
     exporter = start_exporter(stats)
 
-    # Of 4 items uWSGI keeps one free.
+    # uWSGI keeps one of the 4 items free.
     sets = "set=apple&set=pear&set=plum&set=quince&set=sloe"
     for query in ("get=apple&get=pear", sets, *["get=apple&get=pear&get=quince"] * 7):
         requests.get(f"{application}?{query}", timeout=5)
-    # Not by the client library, which reads counters as if their names ended in _total.
+    # Not parsed by the client library, which appends _total to the names of counters.
     page = requests.get(f"{exporter.url}/metrics", timeout=5).text
 
     found = re.findall(r'^uwsgi_cache_(\w+){name="(\w+)",stats_uri="(.+)"} (.+)$', page, flags=re.MULTILINE)
@@ -130,7 +131,7 @@ def test_as_many_requests_of_a_core_as_were_sent_are_counted(uwsgi, start_export
     during = requests.get(
         application, params={"fetch": f"{with_cores.url}/metrics"}, cookies={"sessionid": "secret"}, timeout=5
     ).text
-    # uWSGI frees a core a moment after the client has its response.
+    # uWSGI frees a core shortly after the client has received its response.
     after = eventually(
         lambda: _scrape(with_cores),
         because="no core is busy",

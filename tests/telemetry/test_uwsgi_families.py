@@ -1,4 +1,4 @@
-"""uWSGI's statistics, recorded and broken, and the metrics they become."""
+"""Converting uWSGI's statistics, recorded or invalid, to metrics."""
 
 import json
 from typing import Any
@@ -56,7 +56,7 @@ COUNTERS = {
     "uwsgi_cache_full": "Total Number of times cache full was hit.",
 }
 
-#: What uWSGI 2.0.31 says of a cache and of a core in a request.
+#: The statistics of uWSGI 2.0.31 for a cache, and for a core that is handling a request.
 CACHE = json.loads(
     """{"name": "fruit", "hash": "djb33x", "hashsize": 65536, "keysize": 2048, "max_items": 4, "blocks": 4,
     "blocksize": 65536, "items": 3, "hits": 5, "miss": 2, "full": 1, "last_modified_at": 0}"""
@@ -70,7 +70,7 @@ CORE = json.loads(
 
 @pytest.fixture
 def full(recorded) -> dict[str, Any]:
-    """The recorded statistics with two caches and with a core of each worker."""
+    """The recorded statistics with two caches, and with two cores in each worker."""
     stats = parse_stats(recorded)
     stats["caches"] = [CACHE, CACHE | {"name": "", "hits": 6}]
     for worker in stats["workers"]:
@@ -79,7 +79,7 @@ def full(recorded) -> dict[str, Any]:
 
 
 def _samples(stats: dict[str, Any], **options) -> dict[tuple, float]:
-    """All samples, by name and labels other than ``stats_uri``, which each of them must carry."""
+    """Return all samples by name and labels without ``stats_uri``, which every sample must have."""
     samples = {}
     for family in stats_families(stats, URI, **options):
         for sample in family.samples:
@@ -207,12 +207,12 @@ def test_a_figure_that_uwsgi_leaves_out_is_left_out(recorded):
         (b'{"workers": [{"id": 1, "requests": true}]}', "'requests' .* not a whole number"),
         (b'{"workers": [{"id": 1, "requests": 1.5}]}', "'requests' .* not a whole number"),
         (b'{"workers": [{"id": 1, "requests": 1' + b"0" * 400 + b"}]}", "'requests' .* not a whole number"),
-        (b'{"workers": [{"id": 1, "status": 1}]}', "'status' .* not a text"),
+        (b'{"workers": [{"id": 1, "status": 1}]}', "'status' .* not a string"),
         (b'{"workers": [{"id": 1, "apps": {}}]}', "'apps' .* not a list of objects"),
-        (b'{"workers": [{"id": 1, "apps": [{"id": 0, "chdir": []}]}]}', "'chdir' .* not a text"),
-        (b'{"workers": [], "sockets": [{"name": 1}]}', "'name' .* not a text"),
+        (b'{"workers": [{"id": 1, "apps": [{"id": 0, "chdir": []}]}]}', "'chdir' .* not a string"),
+        (b'{"workers": [], "sockets": [{"name": 1}]}', "'name' .* not a string"),
         (b'{"workers": [], "caches": {}}', "'caches' .* not a list of objects"),
-        (b'{"workers": [], "caches": [{"name": 1}]}', "'name' .* not a text"),
+        (b'{"workers": [], "caches": [{"name": 1}]}', "'name' .* not a string"),
         (b'{"workers": [], "caches": [{"hits": "1"}]}', "'hits' .* not a whole number"),
         (b'{"workers": [{"id": 1, "cores": [{}]}]}', "'id' .* not a whole number"),
         (b'{"workers": [{"id": 1, "cores": [{"id": 0, "in_request": []}]}]}', "'in_request' .* not a whole number"),
@@ -236,8 +236,8 @@ def test_a_path_that_is_not_utf_8_does_not_hide_the_figures(recorded):
     [
         ("https://localhost:1717", "must be http, tcp or unix"),
         ("file:///stats.json", "must be http, tcp or unix"),
-        ("tcp://localhost", "names no host and port"),
-        ("http://", "names no host and port"),
+        ("tcp://localhost", "host or port is missing"),
+        ("http://", "host or port is missing"),
         ("http://localhost:x", "Port could not be cast"),
         ("http://local..host:1", "label empty"),
         ("unix://a/b", "unix:///path/to/socket"),

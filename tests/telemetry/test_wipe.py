@@ -1,4 +1,4 @@
-"""The directory of metric files before the start: made or emptied, or refused in one sentence."""
+"""Preparing the metrics directory before uWSGI starts: it is created, emptied, or refused in one sentence."""
 
 import os
 import subprocess
@@ -11,14 +11,14 @@ WIPE = (sys.executable, "-m", "pomar_telemetry.wipe")
 
 
 def wipe(directory: str | Path, folder: Path, **options) -> subprocess.CompletedProcess:
-    """Run what uWSGI runs before its start."""
+    """Run the program that uWSGI runs before it starts."""
     environment = {"PATH": os.environ["PATH"], "PROMETHEUS_MULTIPROC_DIR": str(directory), **options.pop("env", {})}
     command = [*options.pop("prefix", []), *WIPE]
     return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
 
 
 def refused(done: subprocess.CompletedProcess) -> str:
-    """Return the sentence of a refusal."""
+    """Return the error message of a failed run."""
     assert done.returncode == 1, done
     (line,) = done.stderr.splitlines()
     return line
@@ -47,7 +47,7 @@ def test_only_the_client_librarys_own_files_are_deleted(tmp_path):
 def test_a_file_in_the_place_of_the_directory_is_refused(tmp_path):
     (tmp_path / "metrics").write_text("precious")
 
-    assert "cannot hold the metrics" in refused(wipe(tmp_path / "metrics", tmp_path))
+    assert "cannot be used for the metrics" in refused(wipe(tmp_path / "metrics", tmp_path))
     assert (tmp_path / "metrics").read_text() == "precious"
 
 
@@ -77,7 +77,7 @@ IN_A_MOUNT = ["unshare", "--mount", "--map-root-user", "sh", "-ec"]
 
 
 def mounted(options: str, folder: Path) -> subprocess.CompletedProcess:
-    """Run the wipe where its directory is a tmpfs with options, in a mount namespace of its own."""
+    """Run the program on a tmpfs with the given mount options, in a separate mount namespace."""
     script = f'mkdir -p m; mount -t tmpfs -o {options} none m; exec "$@"'
     return wipe(folder / "m", folder, prefix=[*IN_A_MOUNT, script, "sh"])
 
@@ -97,4 +97,4 @@ def test_a_file_system_with_too_little_space_is_refused(tmp_path):
 
 @needs_mounts
 def test_a_read_only_directory_is_refused(tmp_path):
-    assert "cannot hold the metrics (Read-only file system)" in refused(mounted("ro", tmp_path))
+    assert "cannot be used for the metrics (Read-only file system)" in refused(mounted("ro", tmp_path))

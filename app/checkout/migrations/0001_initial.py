@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 (
                     "token",
                     models.UUIDField(
-                        editable=False, help_text="Came with the form: one token, one order.", unique=True
+                        editable=False, help_text="Token of the checkout form; one order per token.", unique=True
                     ),
                 ),
                 ("placed", models.DateTimeField(auto_now_add=True, db_index=True)),
@@ -34,12 +34,12 @@ class Migration(migrations.Migration):
                 ("street", models.CharField(max_length=120)),
                 ("postal_code", models.CharField(max_length=12)),
                 ("city", models.CharField(max_length=80)),
-                ("total", models.DecimalField(decimal_places=2, editable=False, help_text="Euro.", max_digits=10)),
+                ("total", models.DecimalField(decimal_places=2, editable=False, help_text="In euros.", max_digits=10)),
                 (
                     "cart",
                     models.ForeignKey(
                         editable=False,
-                        help_text="Where it came from: only the session of this cart may see the order.",
+                        help_text="The cart that was ordered; only its session may see the order.",
                         null=True,
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="orders",
@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("name", models.CharField(max_length=120)),
                 ("unit", models.CharField(max_length=40)),
-                ("price", models.DecimalField(decimal_places=2, help_text="Euro a unit.", max_digits=7)),
+                ("price", models.DecimalField(decimal_places=2, help_text="In euros per unit.", max_digits=7)),
                 ("quantity", models.PositiveSmallIntegerField()),
                 (
                     "order",

@@ -37,13 +37,13 @@ class Migration(migrations.Migration):
                     "price",
                     models.DecimalField(
                         decimal_places=2,
-                        help_text="Euro.",
+                        help_text="In euros.",
                         max_digits=7,
                         validators=[django.core.validators.MinValueValidator(Decimal("0.01"))],
                     ),
                 ),
-                ("unit", models.CharField(help_text="What the price is for, as in 1 kg.", max_length=40)),
-                ("stock", models.PositiveIntegerField(default=0, help_text="Units left to sell.")),
+                ("unit", models.CharField(help_text="What one unit is, for example 1 kg.", max_length=40)),
+                ("stock", models.PositiveIntegerField(default=0, help_text="Units in stock.")),
                 (
                     "category",
                     models.ForeignKey(

@@ -1,4 +1,4 @@
-"""How prices are written."""
+"""Template filters for prices."""
 
 from decimal import Decimal
 
@@ -9,11 +9,11 @@ register = template.Library()
 
 @register.filter
 def euro(amount: Decimal) -> str:
-    """An amount as people read it: 12.5 becomes €12.50."""
+    """Format an amount for people: 12.5 becomes €12.50."""
     return f"€{amount:.2f}"
 
 
 @register.filter
 def cents(amount: Decimal) -> str:
-    """An amount as programs read it: 12.5 becomes 12.50."""
+    """Format an amount for programs: 12.5 becomes 12.50."""
     return f"{amount:.2f}"

@@ -1,7 +1,7 @@
-"""What only the database knows, read beside the scrapes and never within one: migrations, and what the project adds.
+"""Metrics read from the database in the background, never during a scrape: migrations and the project's collectors.
 
-The setting ``TELEMETRY_COLLECTORS`` lists the project's own collectors by dotted path: each is a class that is called
-without arguments, and whose ``collect()`` yields metrics.
+The setting ``TELEMETRY_COLLECTORS`` lists the project's own collectors by dotted path. Each is a class that can be
+called without arguments and whose ``collect()`` yields metrics.
 """
 
 import logging
@@ -24,10 +24,10 @@ logger = logging.getLogger(__name__)
 
 
 class DatabaseFigures:
-    """Gauges from the database, refreshed by a thread of their own so that a slow database slows no scrape.
+    """Metrics from the database, refreshed by a separate thread so that a slow database does not slow down scrapes.
 
-    When the last good read is older than ``STALE_AFTER_SECONDS`` the figures are left out and
-    ``pomar_database_up`` is 0: an old number is worse than none.
+    If the last successful read is older than ``STALE_AFTER_SECONDS``, ``pomar_database_up`` is 0 and the other metrics
+    are left out, because a stale value is worse than none.
     """
 
     def __init__(self, collectors: Iterable[Collector] = ()) -> None:
@@ -36,13 +36,13 @@ class DatabaseFigures:
         self._read_at = float("-inf")
 
     def start(self) -> None:
-        """Begin to refresh, in a daemon thread."""
+        """Start refreshing in a daemon thread."""
         threading.Thread(target=self._refresh_forever, name="database-figures", daemon=True).start()
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the newest figures, or only ``pomar_database_up`` 0 when there are none that are fresh."""
+        """Yield the latest metrics, or only ``pomar_database_up`` 0 if they are stale."""
         fresh = time.monotonic() - self._read_at < STALE_AFTER_SECONDS
-        up = GaugeMetricFamily("pomar_database_up", "Whether the shop's database answered in the last 15 seconds.")
+        up = GaugeMetricFamily("pomar_database_up", "Whether the database was read in the last 15 seconds.")
         up.add_metric([], int(fresh))
         yield up
         if fresh:
@@ -54,16 +54,16 @@ class DatabaseFigures:
                 self._figures = [metric for collector in self._collectors for metric in collector.collect()]
                 self._read_at = time.monotonic()
             except Exception as error:
-                logger.warning("the database gave no figures: %s", error)
+                logger.warning("cannot read metrics from the database: %s", error)
                 connection.close()
             time.sleep(REFRESH_SECONDS)
 
 
 class MigrationsCollector:
-    """How many migrations are applied, and how many are not."""
+    """Counts applied and unapplied migrations."""
 
     def collect(self) -> Iterator[Metric]:
-        """Yield both counts."""
+        """Yield one gauge for each count."""
         executor = MigrationExecutor(connection)
         unapplied = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
         for state, count in (("applied", len(executor.loader.applied_migrations)), ("unapplied", unapplied)):
@@ -77,13 +77,13 @@ class MigrationsCollector:
 
 
 def project_collectors() -> list[Collector]:
-    """Return an instance of each collector in ``TELEMETRY_COLLECTORS``; raises ImproperlyConfigured."""
+    """Return an instance of each class in ``TELEMETRY_COLLECTORS``; raises ImproperlyConfigured."""
     collectors = []
     for path in getattr(settings, "TELEMETRY_COLLECTORS", ()):
         try:
             collectors.append(import_string(path)())
         except ImportError as error:
             raise ImproperlyConfigured(
-                f"TELEMETRY_COLLECTORS names {path}, which cannot be imported: {error}."
+                f"TELEMETRY_COLLECTORS contains {path}, which cannot be imported: {error}."
             ) from error
     return collectors

@@ -1,6 +1,6 @@
 """The HTTP server of the metrics process and of the uWSGI exporter.
 
-It imports nothing of prometheus_client, which the metrics process may import only after it has changed its environment.
+It must not import prometheus_client, which the metrics process imports only after changing its environment.
 """
 
 import signal
@@ -13,18 +13,19 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
 from typing import NamedTuple
 
-#: Clients served at the same moment; the threads count against the limit of processes that the workers have as well.
-MOST_CLIENTS = 32
+#: Maximum number of clients served at the same time. Each takes a thread, which counts against the process limit that
+#: the workers share.
+MAX_CLIENTS = 32
 
 
 def exit_on_signals() -> None:
-    """Let SIGTERM and SIGINT end the program with exit code 0."""
+    """Make the program exit with code 0 on SIGTERM and SIGINT."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
 
 
 class Response(NamedTuple):
-    """What a client is sent."""
+    """An HTTP response."""
 
     status: int
     content_type: str
@@ -32,49 +33,50 @@ class Response(NamedTuple):
 
 
 class Server(ThreadingMixIn, TCPServer):
-    """A thread for each client, so that a slow or silent one does not hold up Prometheus; one too many waits.
+    """A server with one thread per client, so that a slow client does not delay Prometheus.
 
-    ``respond`` makes the response from the path and the headers of a request. ``name`` is how the program is called in
-    what it prints. Raises OSError or UnicodeError when the address cannot be listened on.
+    At most MAX_CLIENTS are served at once; further clients wait. ``respond`` returns the response for the path and
+    headers of a request. ``name`` is the program's name in error messages. Raises OSError or UnicodeError if the
+    server cannot listen on the address.
     """
 
     daemon_threads = True
     allow_reuse_address = True
-    # With the default of 5, ten clients at once make the next one wait for a second.
+    # With the default of 5, if ten clients connect at once, the next one waits for a second.
     request_queue_size = 128
 
     def __init__(self, name: str, address: tuple[str, int], respond: Callable[[str, Message], Response]) -> None:
         self.name = name
         self.respond = respond
-        self._free = threading.BoundedSemaphore(MOST_CLIENTS)
+        self._free = threading.BoundedSemaphore(MAX_CLIENTS)
         self.address_family, _, _, _, place = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)[0]
         super().__init__(place, Handler)
 
     def process_request(self, request: socket.socket, client_address: tuple) -> None:
-        """Begin a thread for the client once there are few enough."""
+        """Start a thread for the client as soon as fewer than MAX_CLIENTS are being served."""
         self._free.acquire()
         super().process_request(request, client_address)
 
     def process_request_thread(self, request: socket.socket, client_address: tuple) -> None:
-        """Serve the client, in its thread."""
+        """Serve the client in its thread."""
         try:
             super().process_request_thread(request, client_address)
         finally:
             self._free.release()
 
     def handle_error(self, request: object, client_address: tuple) -> None:
-        """Report what went wrong in one line."""
+        """Print the exception in one line."""
         error = sys.exception()
         print(f"{self.name}: {client_address[0]}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Sends what the server's ``respond`` returns."""
+    """Sends the response that the server's ``respond`` returns."""
 
     server: Server
     server_version = "metrics"
     sys_version = ""
-    # As long as a client may be silent; Prometheus has sent its request at once.
+    # Seconds that a client may be silent. Prometheus sends its request immediately after connecting.
     timeout = 2
 
     def do_GET(self) -> None:
@@ -90,4 +92,4 @@ class Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def log_message(self, *_: object) -> None:
-        """Say nothing about requests: Prometheus counts its scrapes itself."""
+        """Do not log requests: Prometheus counts its scrapes itself."""

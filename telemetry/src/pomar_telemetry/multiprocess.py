@@ -1,8 +1,8 @@
-"""Which file of ``PROMETHEUS_MULTIPROC_DIR`` a process writes its metrics to.
+"""Name the metric files in ``PROMETHEUS_MULTIPROC_DIR`` by uWSGI worker slot.
 
-The client library names the files by process id, so each respawned worker adds files and a scrape grows slower
-for as long as the pod lives. uWSGI's workers have a slot (1…N) that a respawn inherits: named by slot, the files
-stay as many as there are workers, and a counter goes on where the worker before it stopped.
+The client library names these files by process id: each respawned worker adds new files, and scrapes become slower
+and slower. uWSGI numbers its workers from 1 to N, and a respawned worker gets the number (slot) of its predecessor.
+With files named by slot, their number stays constant, and a respawned worker continues its predecessor's counters.
 """
 
 import os
@@ -15,15 +15,15 @@ from prometheus_client.mmap_dict import MmapedDict
 
 from pomar_telemetry.wipe import BEGAN, metric_files, used_bytes
 
-#: How often a worker looks whether the counters began again.
-LOOK_SECONDS = 1.0
+#: How often a worker checks whether the counters were reset.
+CHECK_SECONDS = 1.0
 
 
 class Slot:
-    """A worker's slot, as the client library puts it into the names of its files.
+    """A worker's slot, which the client library uses in the names of its files.
 
-    The library asks for it whenever a value changes; when it gets another one than before, it opens files by that
-    name and reads the values from them. Each ``Slot`` is another one.
+    The library compares it with the previous one at every change of a value. If they differ, it opens the files again
+    and reads the values from them. Two instances always differ, even with the same number.
     """
 
     def __init__(self, number: int) -> None:
@@ -34,26 +34,26 @@ class Slot:
 
 
 class CurrentSlot:
-    """Returns this worker's slot, and a new one once the counters began again (``pomar_telemetry.wipe.begin``)."""
+    """Returns this worker's slot, and a new instance after a reset of the counters (``pomar_telemetry.wipe.begin``)."""
 
     def __init__(self, directory: Path, number: int) -> None:
         self._began = directory / BEGAN
         self._number = number
         self._slot = Slot(number)
-        self._identity = self._look()
-        self._look_at = time.monotonic() + LOOK_SECONDS
+        self._identity = self._check()
+        self._check_at = time.monotonic() + CHECK_SECONDS
 
     def __call__(self) -> Slot:
-        if time.monotonic() >= self._look_at:
-            self._look_at = time.monotonic() + LOOK_SECONDS
-            identity = self._look()
-            # While the file is missing, the metrics process is about to write it.
+        if time.monotonic() >= self._check_at:
+            self._check_at = time.monotonic() + CHECK_SECONDS
+            identity = self._check()
+            # If the file is missing, the metrics process is about to write it.
             if identity and identity != self._identity:
                 self._identity = identity
                 self._slot = Slot(self._number)
         return self._slot
 
-    def _look(self) -> tuple[int, int] | None:
+    def _check(self) -> tuple[int, int] | None:
         try:
             found = self._began.stat()
         except OSError:
@@ -62,18 +62,18 @@ class CurrentSlot:
 
 
 def use_worker_slots() -> None:
-    """Name the metric files by uWSGI's worker slot. Call it before any metric exists.
+    """Name the metric files by uWSGI worker slot. Call this before any metric is created.
 
-    Outside uWSGI (``manage.py``, tests) it does nothing: metrics then stay in the process. So they do, with one
-    sentence in the log, without a directory that can be written to: a worker that serves is worth more than its
-    metrics.
+    Outside uWSGI (``manage.py``, tests) this does nothing, and metrics stay in the process. If the directory is not
+    writable, the worker logs one sentence and keeps its metrics in the process too: serving requests matters more than
+    recording metrics.
     """
     try:
         import uwsgi
     except ImportError:
         return
     directory, number = os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""), uwsgi.worker_id()
-    problem = "set PROMETHEUS_MULTIPROC_DIR to a directory for them alone"
+    problem = "set PROMETHEUS_MULTIPROC_DIR to a directory that contains nothing else"
     if directory:
         try:
             _prepare(Path(directory), number)
@@ -86,7 +86,7 @@ def use_worker_slots() -> None:
 
 
 def _prepare(directory: Path, number: int) -> None:
-    """Make sure that the files of a slot can be opened: the directory may be lost, or a file in it damaged."""
+    """Make sure that the files of a slot can be opened, even if the directory was lost or a file is damaged."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in metric_files(directory):
         if path.stem.rpartition("_")[2] != str(number) or not path.stat().st_size:
@@ -96,7 +96,8 @@ def _prepare(directory: Path, number: int) -> None:
                 raise ValueError
             list(MmapedDict.read_all_values_from_file(path))
         except Exception:
-            # The sums of all workers would go back a little, which reads as a large increase: all begin again.
+            # Losing this file would make the sums over all workers drop, which Prometheus reads as a reset followed by
+            # a large increase. Remove the start time as well, so that all counters restart from zero.
             path.unlink()
             (directory / BEGAN).unlink(missing_ok=True)
     with (directory / f"counter_{number}.db").open("ab"):

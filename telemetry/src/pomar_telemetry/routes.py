@@ -1,4 +1,4 @@
-"""Django's URL names for NGINX: the entries of a `map` that names a path exactly as Django's resolver does."""
+"""Django's URL names as entries of an NGINX `map`, which matches paths exactly as Django's resolver does."""
 
 import re
 from collections.abc import Iterator
@@ -7,15 +7,15 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RegexPattern, RoutePattern
 
-#: The route of a path that Django answers by a view without a name, as of one that it does not know.
+#: The route of paths whose URL pattern has no name, and of paths that match no URL pattern.
 UNNAMED = "other"
-HEADER = "# Generated from Django's URLs. To make it again: manage.py nginx_routes"
+HEADER = "# Generated from Django's URLs by manage.py nginx_routes"
 
 
 def nginx_routes() -> str:
-    """Return the entries of the map: one regular expression and one name a line, the first match wins.
+    """Return the entries of the map, one per line: a regular expression and a name; the first match wins.
 
-    Raises ImproperlyConfigured for a kind of URL pattern that cannot be said to NGINX.
+    Raises ImproperlyConfigured for a URL pattern that cannot be translated for NGINX.
     """
     lines = [f'"~^/{_escaped(expression)}" {name};' for expression, name in _routes(get_resolver().url_patterns)]
     return "\n".join([HEADER, *lines, ""])
@@ -34,22 +34,22 @@ def _routes(
 
 
 def _expression(pattern: object) -> str:
-    """Return what a URL pattern matches, as NGINX (PCRE) writes it, without the `^` and the names of its groups."""
+    """Return a URL pattern as a regular expression for NGINX (PCRE), without the leading `^` and named groups."""
     if not isinstance(pattern, RegexPattern | RoutePattern):
-        raise ImproperlyConfigured(f"NGINX cannot be told of {pattern!r}: use path() or re_path().")
+        raise ImproperlyConfigured(f"{pattern!r} cannot be translated for NGINX: use path() or re_path().")
     expression = pattern.regex.pattern
-    # Django matches an end-point that ends with `$` as a whole, and searches every other one.
+    # Django uses fullmatch() for an endpoint that ends with `$`, and search() for every other pattern.
     whole = isinstance(pattern, RegexPattern) and pattern._is_endpoint and expression.endswith("$")
     if whole:
         expression = f"(?:{expression[:-1].removeprefix('^')})" + r"\z"
     elif expression.startswith("^"):
         expression = expression.removeprefix("^")
     elif expression:
-        raise ImproperlyConfigured(f"NGINX cannot be told of {expression!r}: begin it with ^.")
-    # `\Z` is Python's end of the text; in PCRE it lets a line break follow.
+        raise ImproperlyConfigured(f"{expression!r} cannot be translated for NGINX: start it with ^.")
+    # Python's `\Z` matches only at the end of the text; PCRE's also matches before a final line break.
     return re.sub(r"\(\?P<\w+>", "(?:", expression).replace(r"\Z", r"\z").replace(r"\-", "-")
 
 
 def _escaped(expression: str) -> str:
-    """Write a regular expression between NGINX's double quotes, where a backslash says some letters are others."""
+    """Escape a regular expression for an NGINX string in double quotes."""
     return re.sub(r'\\(?=[\\"\'trn])|"', lambda found: "\\" + found.group(), expression)

@@ -1,8 +1,8 @@
-"""Serve ``/metrics`` of all workers from a process beside them: ``python -m pomar_telemetry.server``.
+"""The metrics process, which serves ``/metrics`` for all workers: ``python -m pomar_telemetry.server``.
 
-uWSGI's master starts it (``attach-daemon``) and starts it again if it exits. Because it is no worker, a scrape takes
-none, is counted as no request, and is answered while every worker is stuck. It listens on ``APP_METRICS_ADDRESS``
-(127.0.0.1) and ``APP_METRICS_PORT`` (8001).
+uWSGI's master starts it (``attach-daemon``) and restarts it if it exits. Because it is not a worker, a scrape occupies
+no worker, is not counted as a request, and succeeds even while every worker is stuck. It listens on
+``APP_METRICS_ADDRESS`` (default 127.0.0.1) and ``APP_METRICS_PORT`` (default 8001).
 """
 
 import os
@@ -16,12 +16,12 @@ NAME = "pomar_telemetry.server"
 
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT; exit with one sentence when a setting or the address cannot be used."""
+    """Serve until SIGTERM or SIGINT; exit with one sentence if a setting is invalid or the address is in use."""
     exit_on_signals()
     address = os.environ.get("APP_METRICS_ADDRESS", "127.0.0.1")
     port = int(os.environ.get("APP_METRICS_PORT", "8001"))
 
-    # Before prometheus_client is imported: this process reads the workers' files and writes none.
+    # Before importing prometheus_client: this process only reads the workers' files and must not write its own.
     directory = os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
     if not directory:
         sys.exit(f"{NAME}: set PROMETHEUS_MULTIPROC_DIR to the directory that the workers write to.")
@@ -53,7 +53,7 @@ def main() -> None:
     try:
         server = Server(NAME, (address, port), metrics)
     except OSError as error:
-        sys.exit(f"{NAME}: {address}:{port} cannot be bound: {error.strerror}.")
+        sys.exit(f"{NAME}: cannot listen on {address}:{port}: {error.strerror}.")
     with server:
         server.serve_forever()
 

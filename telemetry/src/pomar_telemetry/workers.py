@@ -1,4 +1,4 @@
-"""What uWSGI's workers counted and what they cost, read from outside them."""
+"""Metrics of uWSGI's workers, read by the metrics process: their counters and their resource usage."""
 
 import logging
 import re
@@ -16,13 +16,14 @@ logger = logging.getLogger(__name__)
 
 
 class WorkerMetrics:
-    """The metrics of all workers, added up from the files that they share.
+    """The metrics of all workers, summed over their metric files.
 
-    A file of length zero, which a worker killed while it creates its file leaves behind, would end each scrape
-    with an error: it holds nothing yet, so it is passed over, unless it held something before.
+    A worker that is killed while it creates its file leaves an empty file, which would make every scrape fail. It
+    contains nothing yet, so it is skipped, unless it had content before.
 
-    When the directory, or a file in it, is lost or damaged, all counters begin again, with a new
-    ``pomar_counters_start_time_seconds``: a sum over fewer files would go back, and read as a large increase.
+    If the directory or a file in it is lost or damaged, all counters restart from zero, with a new
+    ``pomar_counters_start_time_seconds``. Otherwise the sum over the remaining files would drop, which Prometheus reads
+    as a reset followed by a large increase.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -32,16 +33,16 @@ class WorkerMetrics:
         self._reason = ""
 
     def collect(self) -> list[Metric]:
-        """Return every metric that a worker has touched since the counters began, and when that was."""
+        """Return all metrics that the workers have recorded, and the time at which the counters started from zero."""
         with self._lock:
             try:
-                return self._whole() or self._whole() or self._begun_again()
+                return self._read() or self._read() or self._restart()
             except OSError as error:
-                logger.error("the metrics of the workers cannot be read: %s", error)
+                logger.error("cannot read the metrics of the workers: %s", error)
                 return []
 
-    def _whole(self) -> list[Metric]:
-        """Return all metrics; nothing when something that was there is lost, or cannot be read."""
+    def _read(self) -> list[Metric]:
+        """Return all metrics, or an empty list if a file is damaged or a file that was there before is missing."""
         try:
             files = [path for path in metric_files(self._directory) if used_bytes(path) > 0]
             began = float((self._directory / BEGAN).read_text())
@@ -49,7 +50,7 @@ class WorkerMetrics:
         except PermissionError:
             raise
         except Exception as error:
-            # Whatever the client library makes of a file that another program wrote to.
+            # The client library may raise any exception for a file that another program has written to.
             self._reason = f"{type(error).__name__}: {error}"
             return []
         if lost := self._known - set(files):
@@ -64,18 +65,18 @@ class WorkerMetrics:
         )
         return [start, *metrics]
 
-    def _begun_again(self) -> list[Metric]:
+    def _restart(self) -> list[Metric]:
         logger.error("%s is damaged (%s): all worker counters restart from zero.", self._directory, self._reason)
         self._known = set()
         begin(self._directory)
-        return self._whole()
+        return self._read()
 
 
 class WorkerProcesses:
-    """Memory, open files and CPU time of the workers, as the system sees the processes.
+    """Memory, open files and CPU time of the workers, from the operating system.
 
-    Which process has which slot stands in its name, which uWSGI gives it (``auto-procname``): the statistics are not
-    asked, because a client that connects to them and stays silent holds up all others.
+    The worker's slot is in its process title, which uWSGI sets (``auto-procname``). The stats server is not used,
+    because a client that connects to it and stays silent blocks all others.
     """
 
     def __init__(self, master: psutil.Process) -> None:
@@ -83,7 +84,7 @@ class WorkerProcesses:
         self._cpu_seconds = 0.0
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the figures of the workers that live at this moment; one that ends meanwhile is left out."""
+        """Yield the metrics of the running workers; a worker that exits in the meantime is left out."""
         memory = GaugeMetricFamily(
             "pomar_worker_resident_memory_bytes",
             "Resident memory of a worker in bytes.",
@@ -104,12 +105,13 @@ class WorkerProcesses:
                     cpu_seconds += times.user + times.system
             except psutil.NoSuchProcess:
                 continue
-        # A worker that ends between the two looks is in neither sum: the counter waits rather than go back.
+        # A worker that exits between the two reads is in neither sum. The counter then keeps its value, because it
+        # must not go backwards.
         self._cpu_seconds = max(self._cpu_seconds, cpu_seconds)
         yield memory
         yield files
         yield CounterMetricFamily(
             "pomar_workers_cpu_seconds_total",
-            "CPU time of the workers in seconds, those that have ended included.",
+            "CPU time of the workers in seconds, including workers that have exited.",
             value=self._cpu_seconds,
         )

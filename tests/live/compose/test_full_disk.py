@@ -1,4 +1,4 @@
-"""A full disk under Prometheus: what it has is still told, and it goes on by itself when there is room again."""
+"""Prometheus with a full disk: existing data can still be queried, and it recovers when there is space again."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ FILES = {
 
 @pytest.fixture
 def small_prometheus(inspected, runtime) -> Iterator[Callable[[str], float]]:
-    """Prometheus with the lab's configuration and a disk of 24 MiB; ask it a query of one value."""
+    """A Prometheus with the lab's configuration and a disk of 24 MiB, as a function that runs a query for one value."""
     grafana = "grafana.yaml" if "grafana" in runtime.provides else "none.yaml"
     files = FILES | {f"targets/{grafana}": "targets/grafana.yaml"}
     mounts = [f"--volume={ROOT}/prometheus/{source}:/etc/prometheus/{place}:ro,z" for source, place in files.items()]

@@ -1,4 +1,4 @@
-"""What dies comes back by itself, and what cannot is mended by one `make up`."""
+"""Killed services are restarted automatically; what cannot be is fixed by one `make up`."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from lab.runtimes.compose import engine
 from tests.eventually import eventually
 from tests.live.compose.conftest import comes_back
 
-#: Each service that can die alone, and whose target in Prometheus then goes and comes back with it.
+#: Each service that can fail alone, and its job in Prometheus, whose target goes down and comes back with it.
 TARGETS = {
     "app": "django",
     "nginx": None,
@@ -25,20 +25,21 @@ TARGETS = {
     "prometheus": "prometheus",
     "grafana": "grafana",
 }
-#: Whose counters are lost with which service; a reset is named, and all others go on.
+#: The counters that are reset when a service restarts; all others must continue.
 COUNTERS = {
     "app": ("django", "django_http_requests_before_middlewares_total"),
     "nginx": ("nginx", "nginx_http_requests_total"),
     "access-log-exporter": ("nginx-log", "nginx_http_responses_total"),
 }
-#: What the shop, or the counts of another service, could depend on is killed alone; the rest all at once, to wait once.
+#: Services on which the shop, or the counts of another service, could depend are killed one by one. All others are
+#: killed together, to save time.
 ALONE = ("app", "nginx", "access-log-exporter", "postgres", "valkey", "prometheus")
 KILLED = [{name} for name in ALONE] + [TARGETS.keys() - set(ALONE)]
 SECONDS_TO_HEAL = 40
 
 
 def working(runtime) -> dict[str, str]:
-    """Return what is wrong with each part that does not work."""
+    """Return the problem of each unhealthy service."""
     return {service.name: trouble for service, _, trouble in runtime.states() if trouble}
 
 
@@ -113,7 +114,7 @@ def test_the_owner_of_the_pods_network_can_be_restarted_by_name(observer, runtim
 
 
 def test_a_lab_whose_containers_all_ended_is_started_again_by_make_up_with_its_data(observer, runtime):
-    """As an engine that was restarted leaves it: members of the pod cannot join a network that is not there."""
+    """After an engine restart, members of the pod cannot join its network, because it does not exist yet."""
     containers = [container.id for container in engine.containers().values() if container.state == "running"]
     orders = runtime.manage("shell", "-c", "from checkout.models import Order; print(Order.objects.count())")
     engine.docker("kill", *containers)
@@ -131,6 +132,6 @@ def test_make_up_on_a_lab_that_works_changes_nothing(runtime):
     runtime.up()
 
     after = engine.containers()
-    # What runs once looks again, and changes nothing.
+    # The one-shot services run again but change nothing.
     assert {name for name in before if after[name].id != before[name].id} == set()
     assert {name for name in before if after[name].started_at != before[name].started_at} <= {"prepare", "migrate"}

@@ -1,4 +1,4 @@
-"""A start that cannot succeed ends in one sentence that says why, and takes nothing down with it."""
+"""A failed start is explained in one sentence and does not affect what is already running."""
 
 import json
 import re
@@ -39,7 +39,7 @@ def test_compose_accepts_both_kinds_of_images(runtime, kind):
 
 
 def test_files_are_mounted_from_a_checkout_of_any_name_without_a_colon(inspected, tmp_path):
-    """Compose takes every character but the colon, which ends the path in Docker's own form of a mount."""
+    """Compose accepts every character except the colon, which separates the paths in Docker's mount syntax."""
     checkout = tmp_path / """ü $HOME ${x} %s # ' " [a] \\ , ; = & *"""
     checkout.mkdir()
     (checkout / "nginx.conf").write_text("seen")
@@ -93,7 +93,7 @@ def test_a_lab_of_other_settings_is_refused_by_name(runtime):
 
 
 def test_make_up_applies_what_changed_in_the_checkout_and_restarts_nothing_else(runtime):
-    """As after `git pull`, which puts a new file in the place of each that changed."""
+    """Simulate `git pull`, which replaces changed files with new ones."""
     before = engine.containers()
     mounted, built = ROOT / "blackbox" / "blackbox.yml", ROOT / "telemetry" / "src" / "added-by-a-test"
     fresh = mounted.with_name("blackbox.yml.new")
@@ -110,6 +110,6 @@ def test_make_up_applies_what_changed_in_the_checkout_and_restarts_nothing_else(
     assert int(seen) == mounted.stat().st_ino
     assert after["uwsgi-exporter"].id != before["uwsgi-exporter"].id
     started = {name for name in before if after[name].started_at != before[name].started_at}
-    # The telemetry is in the app's image as well, and Compose restarts what depends on the app.
+    # The app's image also contains the telemetry package, and Compose restarts the services that depend on the app.
     with_the_app = {"app", "nginx", "nginx-exporter"}
     assert started == {"blackbox-exporter", "uwsgi-exporter", "prepare", "migrate"} | with_the_app

@@ -1,4 +1,4 @@
-"""A visitor who buys with plain HTTP, as the tests of bad days need one."""
+"""A visitor who shops with plain HTTP requests, for tests of failures."""
 
 import re
 
@@ -11,7 +11,7 @@ SECONDS = 15
 
 
 class Visitor:
-    """Keeps a session at the shop's address and sends its forms as a browser does."""
+    """Keeps a session with the shop and submits its forms as a browser does."""
 
     def __init__(self, observer: Observer) -> None:
         self._shop = observer.shop
@@ -22,21 +22,21 @@ class Visitor:
         return self._session.get(f"{self._shop}{path}", timeout=SECONDS)
 
     def send(self, page: requests.Response, path: str, form: dict[str, str]) -> requests.Response:
-        """Send a form that is on ``page``, with its hidden fields, and return the page that it leads to."""
+        """Submit a form on ``page``, with its hidden fields, and return the resulting page."""
         hidden = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
         headers = {"Referer": page.url}
         return self._session.post(f"{self._shop}{path}", data=hidden | form, headers=headers, timeout=SECONDS)
 
     def add_an_apple(self) -> None:
-        """Find an apple and put one into the cart."""
+        """Find an apple and add it to the cart."""
         slug = marks(self.get("/search/?q=apple"), "data-product")[0]
         added = self.send(self.get(f"/product/{slug}/"), f"/product/{slug}/add/", {"quantity": "1"})
         assert added.status_code == 200, added.text
 
     def units(self) -> int:
-        """Return how many units the cart shows."""
+        """Return the number of units that the cart shows."""
         return int(mark(self.get("/cart/"), "data-cart-units"))
 
     def order(self) -> requests.Response:
-        """Order what is in the cart and return the page of the order."""
+        """Order the content of the cart and return the page of the order."""
         return self.send(self.get("/checkout/"), "/checkout/", DELIVERY)

@@ -1,4 +1,4 @@
-"""Fill the shop's shelves."""
+"""``manage.py seed_catalogue``: load the catalogue into the database."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
@@ -7,34 +7,34 @@ from django.core.management.base import BaseCommand, CommandError
 
 from product import services
 
-MOST_STOCK = 1_000_000
+MAX_STOCK = 1_000_000
 
 
 def stock_level(text: str) -> int:
-    """A stock that a database column holds, from what was typed."""
-    if not (text.isascii() and text.isdigit() and int(text) <= MOST_STOCK):
-        raise ArgumentTypeError(f"must be a whole number from 0 to {MOST_STOCK}")
+    """Parse the argument of ``--stock``."""
+    if not (text.isascii() and text.isdigit() and int(text) <= MAX_STOCK):
+        raise ArgumentTypeError(f"must be a whole number from 0 to {MAX_STOCK}")
     return int(text)
 
 
 class Command(BaseCommand):
-    """Seeds the catalogue; repeatable, all or nothing."""
+    """Loads the catalogue in one transaction; running it again is safe."""
 
-    help = "Bring the catalogue to the state of its data file; the same result every time."
+    help = "Create or update the categories and products in catalogue.json; running it again is safe."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Two options about stock."""
+        """Add the options that set the stock."""
         parser.add_argument(
             "--restock", action="store_true", help="set the stock of every product to its catalogue value"
         )
         parser.add_argument(
-            "--stock", type=stock_level, metavar="N", help="with --restock: set every stock to N instead"
+            "--stock", type=stock_level, metavar="N", help="with --restock: set the stock of every product to N"
         )
 
     def handle(self, *args: Any, restock: bool, stock: int | None, **options: Any) -> None:
-        """Seed and say in one line what happened."""
+        """Load the catalogue and print the result in one line."""
         if stock is not None and not restock:
-            raise CommandError("--stock sets the level of a restock: use it together with --restock.")
+            raise CommandError("--stock needs --restock: use both options.")
         done = services.catalogue_seed(restock=restock, stock=stock)
         self.stdout.write(
             f"catalogue: {done.created} created, {done.updated} updated, {done.unchanged} unchanged, "

@@ -1,1 +1,1 @@
-"""Reading uWSGI's statistics and turning them into metrics: ``uwsgi-exporter``."""
+"""``uwsgi-exporter``: read uWSGI's statistics and export them as metrics."""

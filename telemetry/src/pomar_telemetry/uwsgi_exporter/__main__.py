@@ -1,12 +1,13 @@
-"""uWSGI's statistics as Prometheus metrics, with the names of timonwong/uwsgi_exporter 1.3.0.
+"""Export uWSGI's statistics as Prometheus metrics, with the names of timonwong/uwsgi_exporter 1.3.0.
 
-Instead of that program, which has had no release since 2023: names, types, labels and HELP texts are its own, so that
-rules and dashboards need not know which of the two they read. Like it, this asks uWSGI at each scrape and
-keeps nothing: a failed fetch exposes ``uwsgi_up 0`` and no figure of uWSGI. Two differences: a key that uWSGI
-leaves out is left out (there: 0), and a document without ``workers`` counts as a failed fetch.
+This program replaces timonwong/uwsgi_exporter, which has had no release since 2023. Metric names, types, labels and
+HELP texts are the same, so rules and dashboards work with both. Like the original, it fetches the statistics at each
+scrape and keeps no state: after a failed fetch it exports ``uwsgi_up 0`` and no other uWSGI metric. There are two
+differences: a key that uWSGI does not send is left out (the original exports 0), and a document without ``workers``
+counts as a failed fetch.
 
-``--collect.cores`` needs a uWSGI without ``stats-no-cores``. With the cores, the stats server shows the variables of
-every request in flight, cookies included, to anyone who can connect to it.
+``--collect.cores`` needs a uWSGI without ``stats-no-cores``. The stats server then shows the variables of every
+request in flight, including cookies, to anyone who can connect to it.
 
     uwsgi-exporter --stats.uri=http://localhost:1717 --web.listen-address=127.0.0.1:9117
 """
@@ -27,16 +28,16 @@ from pomar_telemetry.http_server import Response, Server, exit_on_signals
 from pomar_telemetry.uwsgi_exporter.families import stats_families
 from pomar_telemetry.uwsgi_exporter.source import StatsError, StatsSource
 
-# Taken off the time that Prometheus grants a scrape, so that the answer is there before Prometheus gives up.
+# Subtracted from Prometheus's scrape timeout, so that the response arrives before Prometheus gives up.
 SCRAPE_TIMEOUT_MARGIN = 0.25
-# prometheus_client adds _total to the name of every counter; the original's counters of caches have none.
+# prometheus_client appends _total to the name of every counter; the original's cache counters do not have it.
 CACHE_COUNTER = re.compile(rb"^(# (?:HELP|TYPE) uwsgi_cache_(?:hits|misses|full))_total ", re.MULTILINE)
-# The text format, as every release of prometheus_client writes it.
+# The text format, which every release of prometheus_client supports.
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class UwsgiExporter:
-    """Fetches uWSGI's statistics once for each scrape and counts how that went."""
+    """Fetches uWSGI's statistics once per scrape, and counts scrapes and errors."""
 
     def __init__(self, source: StatsSource, timeout: float, *, cores: bool):
         self._source = source
@@ -49,7 +50,7 @@ class UwsgiExporter:
         self._reported = ""
 
     def scrape(self, granted_seconds: float | None = None) -> bytes:
-        """Return all metrics as text, after at most the set timeout or, if less, the granted seconds."""
+        """Return all metrics as text, within the configured timeout or ``granted_seconds``, whichever is shorter."""
         timeout = self._timeout
         if granted_seconds is not None:
             timeout = min(timeout, max(0.1, granted_seconds - SCRAPE_TIMEOUT_MARGIN))
@@ -72,7 +73,7 @@ class UwsgiExporter:
             else:
                 self._seconds += seconds
             if failure != self._reported:
-                say(f"{self._source.uri}: {failure or 'uWSGI answers again'}.")
+                say(f"{self._source.uri}: {failure or 'uWSGI responds again'}.")
                 self._reported = failure
             return [
                 GaugeMetricFamily("uwsgi_up", "Whether the uWSGI server is up.", value=int(not failure)),
@@ -101,7 +102,7 @@ class UwsgiExporter:
 
 
 class _Ready:
-    """Families that are complete already, in the form that a registry takes."""
+    """A collector that returns the given metric families."""
 
     def __init__(self, families: list[Metric]):
         self._families = families
@@ -111,12 +112,12 @@ class _Ready:
 
 
 def pages(exporter: UwsgiExporter, metrics_path: str) -> Callable[[str, Message], Response]:
-    """Return what responds to a request: the metrics, the health check and a landing page."""
+    """Return a function that serves the metrics, the health check and a landing page."""
 
     def respond(path: str, headers: Message) -> Response:
         path = path.partition("?")[0]
         if path == metrics_path:
-            # Always in Prometheus's text format, as the original's.
+            # Always in Prometheus's text format, like the original.
             return Response(200, CONTENT_TYPE, exporter.scrape(granted_seconds(headers)))
         if path == "/-/healthy":
             return Response(200, "text/plain; charset=utf-8", b"ok")
@@ -130,7 +131,7 @@ def pages(exporter: UwsgiExporter, metrics_path: str) -> Callable[[str, Message]
 
 
 def granted_seconds(headers: Message) -> float | None:
-    """Return how long Prometheus waits for this scrape, if it says so."""
+    """Return the scrape timeout that Prometheus sends, or None if there is none."""
     try:
         return float(headers["X-Prometheus-Scrape-Timeout-Seconds"])
     except (TypeError, ValueError):
@@ -138,24 +139,24 @@ def granted_seconds(headers: Message) -> float | None:
 
 
 class Flags(argparse.ArgumentParser):
-    """A parser that refuses in one sentence, without the usage lines before it."""
+    """A parser that reports an error in one sentence, without the usage lines."""
 
     def error(self, message: str) -> None:
-        """End the program with exit code 2."""
+        """Print the message and exit with code 2."""
         self.exit(2, f"uwsgi_exporter: {message}.\n")
 
 
 def duration(text: str) -> float:
-    """Read a duration as Go writes it (``500ms``, ``5s``, ``1m``), in seconds."""
+    """Parse a duration in Go's notation (``500ms``, ``5s``, ``1m``) and return it in seconds."""
     units = {"ms": 0.001, "s": 1, "m": 60}
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)", text)
     if not found or not float(found[1]):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a duration above zero such as 500ms, 5s or 1m")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive duration such as 500ms, 5s or 1m")
     return float(found[1]) * units[found[2]]
 
 
 def listen_address(text: str) -> tuple[str, int]:
-    """Read ``host:port``, ``[ipv6]:port`` or, for all IPv4 addresses, ``:port``."""
+    """Parse ``host:port``, ``[ipv6]:port`` or, for all IPv4 addresses, ``:port``."""
     found = re.fullmatch(r"(?:\[([^\[\]]+)\]|([^:\[\]]*)):(\d{1,5})", text)
     if not found or int(found[3]) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is not an address such as :9117 or 127.0.0.1:9117")
@@ -163,18 +164,18 @@ def listen_address(text: str) -> tuple[str, int]:
 
 
 def metrics_path(text: str) -> str:
-    """Accept a path that nothing else is served under."""
+    """Parse the path of the metrics; it must differ from the exporter's other paths."""
     if not text.startswith("/") or text in ("/", "/-/healthy"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a path such as /metrics")
     return text
 
 
 def stats_source(text: str) -> StatsSource:
-    """Read uWSGI's address."""
+    """Parse the address of uWSGI's statistics."""
     try:
         return StatsSource(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} cannot be used: {error}") from error
+        raise argparse.ArgumentTypeError(f"{text!r} is not a valid address: {error}") from error
 
 
 def say(sentence: str) -> None:
@@ -183,7 +184,7 @@ def say(sentence: str) -> None:
 
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT; a bad flag or a taken address ends it with one sentence."""
+    """Serve until SIGTERM or SIGINT; exit with one sentence if a flag is invalid or the address is in use."""
     flags = Flags(description="uWSGI's statistics as Prometheus metrics.", allow_abbrev=False)
     flags.add_argument("--stats.uri", dest="source", type=stats_source, required=True, metavar="URI")
     flags.add_argument("--stats.timeout", dest="timeout", type=duration, default="3s", metavar="DURATION")
@@ -193,7 +194,7 @@ def main() -> None:
         "--collect.cores",
         dest="cores",
         action="store_true",
-        help="also export the cores of each worker; needs a uWSGI without stats-no-cores",
+        help="also export metrics of each worker's cores; needs a uWSGI without stats-no-cores",
     )
     options = flags.parse_args()
 
@@ -203,8 +204,8 @@ def main() -> None:
     try:
         server = Server("uwsgi_exporter", options.address, pages(exporter, options.path))
     except (OSError, UnicodeError) as error:
-        sys.exit(f"uwsgi_exporter: {host}:{port} cannot be listened on: {getattr(error, 'strerror', error)}.")
-    say(f"serving {options.source.uri} on {host}:{server.server_address[1]}.")
+        sys.exit(f"uwsgi_exporter: cannot listen on {host}:{port}: {getattr(error, 'strerror', error)}.")
+    say(f"exporting {options.source.uri} on {host}:{server.server_address[1]}.")
     with server:
         server.serve_forever()
 

@@ -1,4 +1,4 @@
-"""The metrics of timonwong/uwsgi_exporter 1.3.0 as tables, and their filling from uWSGI's statistics."""
+"""The metrics of timonwong/uwsgi_exporter 1.3.0 as tables, and their values from uWSGI's statistics."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ WORKER_STATUSES = ("busy", "idle", "cheap")
 
 
 class Figure(NamedTuple):
-    """A metric's name after its prefix, its HELP, uWSGI's key, and what the figure is divided by."""
+    """A metric: its name without the prefix, its HELP text, uWSGI's key, and the divisor of the value."""
 
     name: str
     help: str
@@ -67,7 +67,7 @@ WORKER_CORE = (
     Figure("write_errors_total", "Total number of write errors.", "write_errors"),
     Figure("read_errors_total", "Total number of read errors.", "read_errors"),
 )
-# Counters that the original names without _total.
+# Counters whose names have no _total in the original.
 CACHE_COUNTERS = (
     Figure("hits", "Total number of hits.", "hits"),
     Figure("misses", "Total number of misses.", "miss"),
@@ -81,13 +81,13 @@ CACHE = (
 
 
 def stats_families(stats: dict[str, Any], uri: str, *, cores: bool = False) -> list[Metric]:
-    """Turn uWSGI's statistics into metrics, with ``cores`` those of each core of a worker as well.
+    """Turn uWSGI's statistics into metrics; ``cores`` adds the metrics of each worker's cores.
 
-    Raises StatsError when a value has not the type it must have.
+    Raises StatsError if a value has the wrong type.
     """
-    # A worker with id 0 is a place that the cheaper mode keeps free.
+    # A worker with id 0 is a free slot, which occurs in uWSGI's cheaper mode.
     workers = {(str(worker["id"]),): worker for worker in _rows(stats, "workers") if _number(worker, "id")}
-    # Two sockets may share name and protocol: the first one stands for both, as in the original.
+    # If two sockets have the same name and protocol, only the first is exported, as in the original.
     sockets: dict[tuple[str, ...], dict] = {}
     for row in _rows(stats, "sockets"):
         sockets.setdefault((_text(row, "name"), _text(row, "proto")), row)
@@ -130,7 +130,7 @@ def _table(
     for figure in figures:
         name = prefix + figure.name
         counter = name.endswith("_total") or figure in CACHE_COUNTERS
-        # As CounterMetricFamily, which would add _total to each sample's name as well.
+        # Not CounterMetricFamily, which would also append _total to the name of each sample.
         family = Metric(name.removesuffix("_total"), figure.help, "counter" if counter else "gauge")
         for values, row in rows.items():
             if figure.key in row:
@@ -149,7 +149,7 @@ def _rows(holder: dict[str, Any], key: str) -> list[dict[str, Any]]:
 
 def _number(row: dict[str, Any], key: str) -> int:
     value = row.get(key)
-    # Beyond 64 bits it is no figure of uWSGI's, and might be too large for a float.
+    # uWSGI's numbers fit in 64 bits; a larger one is wrong and may not fit in a float.
     if type(value) is not int or abs(value) >= 2**64:
         raise StatsError(f"{key!r} in uWSGI's statistics is not a whole number")
     return value
@@ -158,5 +158,5 @@ def _number(row: dict[str, Any], key: str) -> int:
 def _text(row: dict[str, Any], key: str) -> str:
     value = row.get(key, "")
     if not isinstance(value, str):
-        raise StatsError(f"{key!r} in uWSGI's statistics is not a text")
+        raise StatsError(f"{key!r} in uWSGI's statistics is not a string")
     return value

@@ -1,4 +1,4 @@
-"""Fetching uWSGI's statistics over HTTP, TCP or a UNIX socket, with one deadline for the whole fetch."""
+"""Fetch uWSGI's statistics over HTTP, TCP or a UNIX socket, with one deadline for the whole fetch."""
 
 import json
 import re
@@ -11,24 +11,24 @@ MAX_STATS_BYTES = 16 * 1024 * 1024
 
 
 class StatsError(Exception):
-    """uWSGI's statistics could not be had; the message is one sentence that says why."""
+    """uWSGI's statistics could not be fetched; the message gives the reason in one sentence."""
 
 
 class StatsSource:
-    """Where uWSGI's statistics are read: ``http://host:port``, ``tcp://host:port`` or ``unix:///path``.
+    """The address of uWSGI's statistics: ``http://host:port``, ``tcp://host:port`` or ``unix:///path``.
 
-    An address without a scheme is taken as http, as the original does. Raises ValueError for anything else.
+    An address without a scheme is treated as http, as in the original. Raises ValueError for an invalid address.
     """
 
     def __init__(self, uri: str):
         parts = urlsplit(uri if "://" in uri else f"http://{uri}")
         if parts.scheme not in ("http", "tcp", "unix"):
-            raise ValueError(f"its scheme is {parts.scheme!r}, but must be http, tcp or unix")
+            raise ValueError(f"the scheme is {parts.scheme!r}, but must be http, tcp or unix")
         if parts.scheme == "unix":
             if not parts.path or parts.netloc:
                 raise ValueError("write a UNIX socket as unix:///path/to/socket")
         elif not parts.hostname or not (parts.port or parts.scheme == "http"):
-            raise ValueError("it names no host and port")
+            raise ValueError("host or port is missing")
         else:
             parts.hostname.encode("idna")
         self.uri = uri
@@ -40,40 +40,41 @@ class StatsSource:
             self._request = f"GET {target} HTTP/1.0\r\nHost: {parts.netloc}\r\nAccept: */*\r\n\r\n".encode()
 
     def read(self, timeout: float) -> dict[str, Any]:
-        """Fetch the statistics within ``timeout`` seconds for the whole fetch; raises StatsError."""
+        """Fetch the statistics within ``timeout`` seconds in total; raises StatsError."""
         deadline = time.monotonic() + timeout
         try:
-            answer = self._exchange(deadline)
+            response = self._exchange(deadline)
         except TimeoutError as error:
             raise StatsError(f"uWSGI did not send its statistics within {timeout:g} s") from error
         except OSError as error:
-            raise StatsError(f"uWSGI's statistics cannot be read: {error.strerror or error}") from error
+            raise StatsError(f"cannot read uWSGI's statistics: {error.strerror or error}") from error
         if self._request:
-            head, _, answer = answer.partition(b"\r\n\r\n")
+            head, _, response = response.partition(b"\r\n\r\n")
             status = re.match(rb"HTTP/1\.[01] (\d{3})\b", head)
             if not status:
-                raise StatsError("the answer is not HTTP; uWSGI needs stats-http, or use tcp://")
+                raise StatsError("the response is not HTTP; set stats-http in uWSGI, or use tcp://")
             if status[1] != b"200":
-                raise StatsError(f"the answer has HTTP status {status[1].decode()}")
-        return parse_stats(answer)
+                raise StatsError(f"the response has HTTP status {status[1].decode()}")
+        return parse_stats(response)
 
     def _exchange(self, deadline: float) -> bytes:
         with self._connect(deadline) as connection:
             connection.sendall(self._request)
-            answer = bytearray()
-            while len(answer) <= MAX_STATS_BYTES:
+            response = bytearray()
+            while len(response) <= MAX_STATS_BYTES:
                 connection.settimeout(_remaining(deadline))
                 if not (chunk := connection.recv(65536)):
-                    return bytes(answer)
-                answer += chunk
-        raise StatsError(f"the answer is longer than {MAX_STATS_BYTES} bytes")
+                    return bytes(response)
+                response += chunk
+        raise StatsError(f"the response is longer than {MAX_STATS_BYTES} bytes")
 
     def _connect(self, deadline: float) -> socket.socket:
         if self._address is None:
             candidates = [(socket.AF_UNIX, self._path)]
         else:
             host, port = self._address
-            # uWSGI is on 127.0.0.1. The resolver may have ::1 first, where another program may listen, or know no name.
+            # uWSGI listens on 127.0.0.1. A resolver may return ::1 first, where another program may be listening, or
+            # may not know localhost at all.
             names = ("127.0.0.1", "::1") if host == "localhost" else (host,)
             found = [each for name in names for each in socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)]
             candidates = [(family, address) for family, _, _, _, address in found]
@@ -97,16 +98,16 @@ def _remaining(deadline: float) -> float:
 
 
 def parse_stats(text: bytes) -> dict[str, Any]:
-    """Read uWSGI's JSON; raises StatsError when it is anything but a document with a list of workers."""
+    """Parse uWSGI's JSON; raises StatsError if it is not a document with ``workers``."""
     try:
-        # uWSGI writes paths as they are, so neither control characters nor bad UTF-8 in them are an error.
+        # uWSGI does not escape paths, so control characters and invalid UTF-8 must be accepted.
         stats = json.loads(text.decode(errors="replace"), strict=False, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise StatsError(f"the answer is not JSON: {error}") from error
+        raise StatsError(f"the response is not JSON: {error}") from error
     if not isinstance(stats, dict) or "workers" not in stats:
-        raise StatsError("the answer is JSON, but not uWSGI's statistics")
+        raise StatsError("the response is JSON, but not uWSGI's statistics")
     return stats
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")

@@ -1,4 +1,4 @@
-"""``manage.py nginx_routes``: print the URL names for NGINX."""
+"""``manage.py nginx_routes``: print Django's URL names as entries of an NGINX map."""
 
 from django.core.management.base import BaseCommand
 
@@ -6,11 +6,11 @@ from pomar_telemetry.routes import nginx_routes
 
 
 class Command(BaseCommand):
-    """Print the URL names as entries of NGINX's map."""
+    """Prints the entries of the map."""
 
-    help = "Print the URL names as entries of NGINX's map."
+    help = "Print Django's URL names as entries of an NGINX map."
     requires_system_checks = ()
 
     def handle(self, *args: object, **options: object) -> None:
-        """Print them."""
+        """Print the entries."""
         self.stdout.write(nginx_routes(), ending="")

@@ -72,7 +72,7 @@ class Runbook:
 
     @property
     def panels(self) -> list[tuple[str, str]]:
-        """The panels that are named, each with its dashboard: ``**NGINX** → *Passed on to uWSGI*``."""
+        """The panels that are named, each with its dashboard: ``**NGINX** → *Upstream requests by outcome*``."""
         plain = re.sub(r"`[^`]*`", "", re.sub(r"\s+", " ", self.prose))
         found, dashboard = [], ""
         for bold, italic in re.findall(r"\*\*([^*]+)\*\*|\*([^*]+)\*", plain):

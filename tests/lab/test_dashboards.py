@@ -169,13 +169,13 @@ def test_every_query_is_asked_over_every_span_and_the_empty_ones_are_named(api):
         len(dashboard.variables) + len(dashboard.events) + sum(len(panel.targets) for panel in dashboard.panels)
         for dashboard in model.load()
     )
-    assert state["NGINX: NGINX"] == "data"
-    assert state["NGINX: Requests"] == "EMPTY: now-5m, now-15m, now-1h, now-6h, now-24h"
+    assert state["NGINX: NGINX status"] == "data"
+    assert state["NGINX: Request rate"] == "EMPTY: now-5m, now-15m, now-1h, now-6h, now-24h"
     assert state["NGINX: variable job"] == "data"
     assert state["NGINX: events Drills"] == "empty until the first of them"
     assert state["PostgreSQL: variable job"] == "not here: needs postgres"
-    assert {each.name for each in found.wrong} >= {"NGINX: Requests", "Django: variable job"}
-    assert "NGINX: Requests: EMPTY: now-5m" in proof.page(found)
+    assert {each.name for each in found.wrong} >= {"NGINX: Request rate", "Django: variable job"}
+    assert "NGINX: Request rate: EMPTY: now-5m" in proof.page(found)
     # Where there is a PostgreSQL, it must show something.
     assert "PostgreSQL: variable job" in {each.name for each in replace(found, provides={"postgres"}).wrong}
 

@@ -1,4 +1,4 @@
-"""Grafana's dashboards as code: a module each, and what they share. `make generate` writes the JSON from them."""
+"""Grafana's dashboards as code: one module or package per dashboard. `make generate` writes the JSON from them."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from grafana.boards.objectives import Objective, Objectives
 
 
 def build(objectives: Iterable[Objective]) -> tuple[Dashboard, ...]:
-    """Return the dashboards in the order of reading; raises ValueError when an objective that they show is missing."""
+    """Return the dashboards in reading order; raises ValueError if an objective that they show is missing."""
     shown = Objectives.of(objectives)
     return (
         overview.build(shown),

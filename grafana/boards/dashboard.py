@@ -1,4 +1,4 @@
-"""What every dashboard has: its variables, spans of time and events, and where each panel stands."""
+"""What every dashboard has: variables, time ranges, annotations, and the position of each panel."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana.boards.panels import Panel
 from grafana.boards.queries import SOURCE
 
-#: The schema of dashboards in Grafana 11.6, whose model is used; Grafana 12.4 and later migrate it when they load it.
+#: The dashboard schema of Grafana 11.6, whose model the SDK has. Grafana 12.4 and later migrate it on load.
 SCHEMA_VERSION = 41
-#: The spans of time that a reader is offered: what Grafana writes in ``from``, and its name.
+#: The time ranges that users can select: Grafana's ``from`` and the name shown.
 RANGES = {
     "now-5m": "Last 5 minutes",
     "now-15m": "Last 15 minutes",
@@ -22,7 +22,7 @@ RANGES = {
     "now-24h": "Last 24 hours",
 }
 DEFAULT_RANGE = "now-15m"
-#: What a variable stands for when all of it is chosen; it also meets series that lack the label.
+#: The value of a variable if *All* is selected; it also matches series without the label.
 ALL = ".*"
 
 
@@ -36,7 +36,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """A dashboard. ``of`` is the metric, or a selector of several, whose labels its variables offer."""
+    """A dashboard. Its variables offer the labels of ``of``, a metric or a selector."""
 
     uid: str
     title: str
@@ -46,11 +46,11 @@ class Dashboard:
 
     @property
     def panels(self) -> dict[int, Panel]:
-        """The panels by the id that each has in the JSON."""
+        """The panels by their IDs in the JSON."""
         return dict(enumerate((panel for row in self.rows for panel in row.panels), start=1))
 
     def json(self) -> str:
-        """Return the dashboard as Grafana takes it."""
+        """Return the dashboard as JSON for Grafana."""
         built = (
             dashboard.Dashboard(self.title)
             .uid(self.uid)
@@ -70,9 +70,9 @@ class Dashboard:
                 .include_vars(True)
                 .keep_time(True)
             )
-            .annotation(_Events("load", "blue"))
-            .annotation(_Events("deploy", "purple"))
-            .annotation(_Events("drill", "orange"))
+            .annotation(_Events("Load tests", "load", "blue"))
+            .annotation(_Events("Deploys", "deploy", "purple"))
+            .annotation(_Events("Drills", "drill", "orange"))
         )
         for variable in self._variables():
             built = built.with_variable(variable)
@@ -97,21 +97,21 @@ class Dashboard:
 
 @dataclass
 class Place:
-    """Where the next panel stands in Grafana's grid of 24 columns."""
+    """The position of the next panel in Grafana's grid of 24 columns."""
 
     x: int = 0
     y: int = 0
     tallest: int = 0
 
     def heading(self) -> model.GridPos:
-        """Return the place of a row's heading, below all panels so far."""
+        """Return the position of a row's heading, below all panels so far."""
         self.y += self.tallest
         heading = model.GridPos(h=1, w=24, x=0, y=self.y)
         self.x, self.y, self.tallest = 0, self.y + 1, 0
         return heading
 
     def of(self, panel: Panel) -> model.GridPos:
-        """Return the place of a panel: beside the one before, or below when the line is full."""
+        """Return the position of a panel: next to the previous one, or below it if the line is full."""
         size = panel.builder.build().grid_pos
         if self.x + size.w > 24:
             self.x, self.y, self.tallest = 0, self.y + self.tallest, 0
@@ -146,7 +146,7 @@ def _timepicker() -> dashboard.TimePicker:
 
 
 class Events(model.AnnotationQuery):
-    """An annotation from Prometheus: the value of each series is a time, its labels are the words.
+    """An annotation from Prometheus: the value of each series is its time, its labels are its text.
 
     Grafana's datasource reads fields that the SDK's model does not have: titleFormat, textFormat, useValueForTime, step
     (``grafana-prometheus``, ``annotations.ts``).
@@ -154,21 +154,22 @@ class Events(model.AnnotationQuery):
 
     def to_json(self) -> dict[str, object]:
         """Return Grafana's JSON."""
-        words = {"titleFormat": "{{kind}}", "textFormat": "{{text}}", "useValueForTime": "on", "step": "5s"}
-        return super().to_json() | words
+        more = {"titleFormat": "{{kind}}", "textFormat": "{{text}}", "useValueForTime": "on", "step": "5s"}
+        return super().to_json() | more
 
 
 @dataclass(frozen=True)
 class _Events:
-    """The lab's own events of one kind; it pushes the unix time of each as ``lab_event``."""
+    """The lab's events of one kind. The lab pushes the Unix time of each as ``lab_event``."""
 
+    name: str
     kind: str
     icon_color: str
 
     def build(self) -> Events:
-        """Return the annotation; Grafana wants milliseconds."""
+        """Return the annotation; Grafana expects milliseconds."""
         return Events(
-            name=self.kind.capitalize() + "s",
+            name=self.name,
             datasource=SOURCE,
             icon_color=self.icon_color,
             expr=f'lab_event{{kind="{self.kind}"}} * 1000',

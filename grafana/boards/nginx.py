@@ -1,4 +1,4 @@
-"""NGINX: what it was asked for, how it answered and how soon, and its connections."""
+"""NGINX: requests, response times, connections, and its access log."""
 
 from grafana.boards.dashboard import Dashboard, Row
 from grafana.boards.objectives import Objective, Objectives, percent, percentile, red_line, too_many_bad, too_slow
@@ -18,7 +18,7 @@ SHARE_OF_5XX = Query(
     + f" / ({ALL_RESPONSES} > 0)"
 )
 OPEN = Query("sum(nginx_connections_active{$selector})")
-NOT_HANDLED = Query(
+DROPPED = Query(
     "sum(increase(nginx_connections_accepted{$selector}[$__range]))"
     " - sum(increase(nginx_connections_handled{$selector}[$__range]))",
     instant=True,
@@ -27,11 +27,11 @@ NOT_HANDLED = Query(
 BY_ROUTE = Query(f"sum by (route) (rate({RESPONSES}[$__rate_interval]))", "{{route}}")
 BY_STATUS = Query(f"sum by (status) (rate({RESPONSES}[$__rate_interval]))", "{{status}}")
 BY_METHOD = Query(f"sum by (method) (rate({RESPONSES}[$__rate_interval]))", "{{method}}")
-REFUSED = Query(
+REJECTED = Query(
     'sum by (status) (rate(nginx_http_responses_total{$selector,route="refused"}[$__rate_interval]))', "{{status}}"
 )
-OF_LOAD = Query("sum(rate(nginx_http_load_responses_total{$selector}[$__rate_interval]))", "the lab's load")
-OF_ALL = Query(ALL_RESPONSES, "all visitors")
+LOAD_GENERATOR = Query("sum(rate(nginx_http_load_responses_total{$selector}[$__rate_interval]))", "load generator")
+ALL_CLIENTS = Query(ALL_RESPONSES, "all clients")
 BY_OUTCOME = Query(
     "sum by (outcome) (rate(nginx_http_upstream_requests_total{$selector}[$__rate_interval]))", "{{outcome}}"
 )
@@ -59,51 +59,62 @@ def build(objectives: Objectives) -> Dashboard:
     return Dashboard(
         uid="pomar-nginx",
         title="NGINX",
-        description="The first tier that a visitor meets: what it was asked for, how it answered and how soon.",
+        description="Requests, response times and connections at NGINX, the first tier that visitors reach.",
         of='{__name__=~"nginx_up|nginx_http_responses_total"}',
         rows=(
             Row(
-                "Now",
+                "At a glance",
                 (
-                    reached(),
+                    status(),
                     request_rate(),
-                    share_of_5xx(objectives.availability),
-                    slowest(objectives.latency),
-                    open_connections(),
-                    connections_dropped(),
+                    error_ratio(objectives.availability),
+                    target_percentile(objectives.latency),
+                    active_connections(),
+                    dropped_connections(),
                 ),
             ),
-            Row("Requests", (by_route(), by_status(), by_method(), refused(), passed_on(), of_the_load())),
             Row(
-                "Time",
+                "Requests",
                 (
-                    time_to_answer(objectives.latency),
-                    time_in_uwsgi(objectives.latency),
+                    request_rate_by_route(),
+                    responses_by_status(),
+                    request_rate_by_method(),
+                    rejected(),
+                    upstream_requests(),
+                    load_generator(),
+                ),
+            ),
+            Row(
+                "Response time",
+                (
+                    response_time(objectives.latency),
+                    upstream_response_time(objectives.latency),
                     p95_by_route(),
-                    all_times(),
-                    all_times_in_uwsgi(),
+                    response_time_heatmap(),
+                    upstream_response_time_heatmap(),
                 ),
             ),
             Row(
-                "Connections and bytes",
+                "Connections, bytes and access log",
                 (
-                    connections(),
+                    connections_by_state(),
                     accepted_and_handled(),
                     bytes_sent(),
-                    counted_twice(),
+                    status_page_and_access_log(),
                     unparsed_lines(),
-                    counting_since(),
+                    since_counter_reset(),
                 ),
             ),
         ),
     )
 
 
-def reached() -> Panel:
+def status() -> Panel:
     return stat(
-        "NGINX",
+        "NGINX status",
         "short",
-        "Whether the exporter reaches NGINX's status page. Down while targets are up means NGINX itself.",
+        "Whether the exporter can read NGINX's status page. If it is down while the targets are up, NGINX itself is"
+        " down.",
         REACHED,
         thresholds=UP,
         mappings=UP_OR_DOWN,
@@ -113,58 +124,67 @@ def reached() -> Panel:
 
 
 def request_rate() -> Panel:
-    return stat("Requests", "reqps", "All that visitors ask for, static files included.", REQUESTS)
-
-
-def share_of_5xx(objective: Objective) -> Panel:
     return stat(
-        "5xx",
+        "Request rate",
+        "reqps",
+        "All requests from visitors, static files included. The rate follows the number of visitors.",
+        REQUESTS,
+    )
+
+
+def error_ratio(objective: Objective) -> Panel:
+    return stat(
+        "5xx error ratio",
         "percentunit",
-        f"Share of answers of 500 and above. Good is 0; from {percent(objective.budget)} the objective is being spent.",
+        f"Share of responses with a 5xx status. Should be 0; above {percent(objective.budget)} the error budget runs"
+        " out before its period ends.",
         SHARE_OF_5XX,
         thresholds=too_many_bad(objective),
         runbook="ServerErrors",
     )
 
 
-def slowest(objective: Objective) -> Panel:
+def target_percentile(objective: Objective) -> Panel:
     return stat(
-        percentile(objective),
+        f"{percentile(objective)} response time",
         "s",
-        f"What {objective.share} visitors wait at most. Good is well below the objective of {objective.within:g} s.",
+        f"{percent(objective.target)} of requests finish within this time. Should be well below the objective of"
+        f" {objective.within:g} s.",
         Query(quantile(objective.target, DURATIONS)),
         thresholds=too_slow(objective),
         runbook="UpstreamSlow",
     )
 
 
-def open_connections() -> Panel:
+def active_connections() -> Panel:
     return stat(
-        "Open connections",
+        "Active connections",
         "short",
-        "Connections now, idle ones included. They follow the visitors; more of them alone is a hang.",
+        "Open connections, idle ones included. They follow the number of visitors; if only the connections grow,"
+        " requests hang.",
         OPEN,
         thresholds=NEUTRAL,
     )
 
 
-def connections_dropped() -> Panel:
+def dropped_connections() -> Panel:
     return stat(
-        "Connections dropped",
+        "Dropped connections",
         "short",
-        "Connections accepted but not handled in the time shown, because a limit was reached. Good is 0.",
-        NOT_HANDLED,
+        "Connections that NGINX accepted but did not handle in the selected time range, because a limit was reached."
+        " Should be 0.",
+        DROPPED,
         thresholds=NONE_IS_GOOD,
         sparkline=False,
         runbook="ConnectionsDropped",
     )
 
 
-def by_route() -> Panel:
+def request_rate_by_route() -> Panel:
     return timeseries(
-        "By route",
+        "Request rate by route",
         "reqps",
-        "What visitors ask for. A route that falls to nothing while others go on is broken or unlinked.",
+        "What visitors request. A route that drops to zero while others continue is broken or no longer linked.",
         BY_ROUTE,
         stacked=True,
         width=12,
@@ -172,11 +192,11 @@ def by_route() -> Panel:
     )
 
 
-def by_status() -> Panel:
+def responses_by_status() -> Panel:
     return timeseries(
-        "By status",
+        "Responses by status",
         "reqps",
-        "How it ends. 2xx and 3xx are good, some 4xx are people's mistakes, 5xx are the shop's.",
+        "2xx and 3xx are normal, some 4xx are user errors, 5xx are errors of the shop.",
         BY_STATUS,
         stacked=True,
         width=12,
@@ -185,66 +205,66 @@ def by_status() -> Panel:
     )
 
 
-def by_method() -> Panel:
+def request_rate_by_method() -> Panel:
     return timeseries(
-        "By method",
+        "Request rate by method",
         "reqps",
-        "GET reads, POST changes something. Any other method is refused: a surge of other is a scanner.",
+        "GET reads, POST changes something. Every other method is rejected; a surge of other is a scanner.",
         BY_METHOD,
         width=6,
     )
 
 
-def refused() -> Panel:
+def rejected() -> Panel:
     return timeseries(
-        "Refused by NGINX",
+        "Requests rejected by NGINX",
         "reqps",
-        "Requests that NGINX answers itself, because it lets no such method, host or size through. A surge is a"
-        " scanner or a broken client.",
-        REFUSED,
+        "Requests that NGINX rejects because of their method, host or size. A surge is a scanner or a broken client.",
+        REJECTED,
         width=6,
     )
 
 
-def passed_on() -> Panel:
+def upstream_requests() -> Panel:
     return timeseries(
-        "Passed on to uWSGI",
+        "Upstream requests by outcome",
         "reqps",
-        "By what came back. Good is answered alone; unreached is a full queue or a uWSGI that is down, unanswered"
-        " one that died or took too long, cut a visitor who hung up.",
+        "Requests passed to uWSGI; all should be answered. Unreached: uWSGI is down or its listen queue is full."
+        " Unanswered: a worker died or took too long. Cut: the client aborted the request (499).",
         BY_OUTCOME,
         width=6,
         runbook="UpstreamFailing",
     )
 
 
-def of_the_load() -> Panel:
+def load_generator() -> Panel:
     return timeseries(
-        "Of the lab's load",
+        "Load generator traffic",
         "reqps",
-        "How much of the traffic the lab's own load makes; the rest is everybody else's.",
-        OF_ALL,
-        OF_LOAD,
+        "How much of the traffic comes from the lab's load generator, compared with all clients.",
+        ALL_CLIENTS,
+        LOAD_GENERATOR,
         width=6,
     )
 
 
-def time_to_answer(objective: Objective) -> Panel:
+def response_time(objective: Objective) -> Panel:
     return timeseries(
-        "Time to answer",
+        "Response time",
         "s",
-        "From the first byte of a request to the last of its answer, static files included.",
+        "From the first byte of a request to the last byte of its response, static files included. p95 should be well"
+        " below the red line.",
         *quantiles(DURATIONS),
         thresholds=red_line(objective),
     )
 
 
-def time_in_uwsgi(objective: Objective) -> Panel:
+def upstream_response_time(objective: Objective) -> Panel:
     return timeseries(
-        "Of it, time in uWSGI",
+        "Upstream response time",
         "s",
-        "How long uWSGI took to answer, waiting for a worker included. When this is short and the whole is long,"
-        " it is NGINX or the visitor's line.",
+        "Time until uWSGI responds, including the wait for a worker. If it is short and the response time is long,"
+        " the cause is NGINX or the visitor's network.",
         *quantiles(UPSTREAM_DURATIONS),
         thresholds=red_line(objective),
         runbook="UpstreamSlow",
@@ -253,38 +273,40 @@ def time_in_uwsgi(objective: Objective) -> Panel:
 
 def p95_by_route() -> Panel:
     return timeseries(
-        "p95 by route",
+        "p95 response time by route",
         "s",
-        "Which page is slow. The checkout writes to the database, so it is slower than the catalogue.",
+        "Shows which page is slow. The checkout writes to the database, so it is slower than the catalogue.",
         P95_BY_ROUTE,
     )
 
 
-def all_times() -> Panel:
+def response_time_heatmap() -> Panel:
     return heatmap(
-        "Time to answer, all of it",
+        "Response time heatmap",
         "s",
-        "Each request by its time. One dark band low down is good; a second band above it is a part that waits.",
+        "Requests by response time. One dark band at the bottom is healthy; a second band above it means that some"
+        " requests wait for something.",
         DURATIONS,
         width=12,
     )
 
 
-def all_times_in_uwsgi() -> Panel:
+def upstream_response_time_heatmap() -> Panel:
     return heatmap(
-        "Time in uWSGI, all of it",
+        "Upstream response time heatmap",
         "s",
-        "The same for what uWSGI answered. Compared with the left one it tells NGINX from what is behind.",
+        "The same for responses of uWSGI. Compare it with the heatmap on the left to tell NGINX from the tiers behind"
+        " it.",
         UPSTREAM_DURATIONS,
         width=12,
     )
 
 
-def connections() -> Panel:
+def connections_by_state() -> Panel:
     return timeseries(
-        "Connections",
+        "Connections by state",
         "short",
-        "Writing grows when what is behind is slow; waiting are visitors who keep their connection open.",
+        "Writing grows when uWSGI is slow. Waiting connections are kept open by idle visitors.",
         *CONNECTIONS,
         stacked=True,
         width=6,
@@ -293,9 +315,9 @@ def connections() -> Panel:
 
 def accepted_and_handled() -> Panel:
     return timeseries(
-        "Accepted and handled",
+        "Connections accepted and handled",
         "cps",
-        "The two lines lie on each other; a gap is connections dropped at a limit.",
+        "The two lines should coincide; a gap is connections dropped at a limit.",
         ACCEPTED,
         HANDLED,
         width=6,
@@ -303,15 +325,22 @@ def accepted_and_handled() -> Panel:
 
 
 def bytes_sent() -> Panel:
-    return timeseries("Bytes sent", "Bps", "By route, headers included, as compressed.", BYTES, stacked=True, width=6)
-
-
-def counted_twice() -> Panel:
     return timeseries(
-        "Counted twice",
+        "Bytes sent by route",
+        "Bps",
+        "Bytes sent after compression, headers included. They follow the request rate.",
+        BYTES,
+        stacked=True,
+        width=6,
+    )
+
+
+def status_page_and_access_log() -> Panel:
+    return timeseries(
+        "Request rate: status page and access log",
         "reqps",
-        "NGINX's own total and what its log says, both with the status page's requests. The lines lie on each"
-        " other; a gap is a log that is not read.",
+        "Requests counted by NGINX itself and by its access log, both with requests for the status page. The lines"
+        " should coincide; a gap means that the log is not read.",
         BY_STUB_STATUS,
         BY_LOG,
         width=6,
@@ -320,9 +349,10 @@ def counted_twice() -> Panel:
 
 def unparsed_lines() -> Panel:
     return stat(
-        "Log lines not understood",
+        "Unparsed log lines",
         "short",
-        "In the time shown. Good is 0: anything else is a log format that the exporter does not know.",
+        "Access log lines in the selected time range that the exporter could not parse. Should be 0; otherwise the"
+        " log format does not match.",
         UNPARSED,
         thresholds=NONE_IS_GOOD,
         sparkline=False,
@@ -331,11 +361,11 @@ def unparsed_lines() -> Panel:
     )
 
 
-def counting_since() -> Panel:
+def since_counter_reset() -> Panel:
     return stat(
-        "Counting since",
+        "Time since counter reset",
         "s",
-        "How long the access log's exporter has been counting; a restart sets its counters to zero.",
+        "How long the access log exporter has been counting. A restart resets its counters to 0.",
         LOG_AGE,
         sparkline=False,
         width=12,

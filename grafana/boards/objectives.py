@@ -1,4 +1,4 @@
-"""What panels take of the objectives, so that a panel and the alerts on the same objective cannot disagree."""
+"""Queries, texts and thresholds from the objectives, so that panels and alerts always use the same numbers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,11 +11,10 @@ class Objective(Protocol):
     """A row of ``prometheus/objectives.yaml``."""
 
     objective: str
-    #: The share that must be good, as a number and in words (``95 of 100``), and the share that may be bad.
+    #: The share that must be good, and the share that may be bad.
     target: float
-    share: str
     budget: float
-    #: Seconds within which it must be done; None when the objective is not about time.
+    #: The time limit in seconds; None if the objective has none.
     within: float | None
 
 
@@ -28,7 +27,7 @@ class Objectives:
 
     @classmethod
     def of(cls, objectives: Iterable[Objective]) -> Self:
-        """Return them out of all; raises ValueError when one is missing or has no time to be done within."""
+        """Select them from all objectives; raises ValueError if one is missing or has no time limit."""
         found = {each.objective: each for each in objectives}
         for name in ("shopping-availability", "shopping-latency"):
             if name not in found:
@@ -40,9 +39,9 @@ class Objectives:
 
 
 def good_share(objective: Objective) -> str:
-    """Return the share that was good in the time shown, by the series that are recorded for the alerts.
+    """Return the query for the good share in the selected time range, from the series recorded for the alerts.
 
-    Their names end in the window of their rates, which is shorter in the lab than in production.
+    The names of these series end in their rate window, which is shorter in the lab than in production.
     """
     bad, total = (
         f'sum(sum_over_time({{$selector,__name__=~"slo:{name}:rate.+",objective="{objective.objective}"}}[$__range]))'
@@ -51,36 +50,36 @@ def good_share(objective: Objective) -> str:
     return f"1 - {bad} / ({total} > 0)"
 
 
-def budget_left(objective: Objective) -> str:
-    """Return the error budget that is left of the objective's period, 1 being all of it."""
+def budget_remaining(objective: Objective) -> str:
+    """Return the query for the error budget remaining in the objective's period; 1 is all of it."""
     return f'min(slo:error_budget:left{{$selector,objective="{objective.objective}"}})'
 
 
 def percent(share: float) -> str:
-    """Return a share in percent, as ``99.9%``."""
+    """Return a share as a percentage, such as ``99.9%``."""
     return f"{share * 100:g}%"
 
 
 def percentile(objective: Objective) -> str:
-    """Return the name of the quantile at an objective's target, as ``p95``."""
+    """Return the name of the percentile at an objective's target, such as ``p95``."""
     return f"p{objective.target * 100:g}"
 
 
 def enough_good(objective: Objective) -> Thresholds:
-    """Return thresholds of a share of good ones: green from the target on."""
+    """Return thresholds for a good share: green from the target on."""
     return ((None, "red"), (objective.target, "green"))
 
 
 def too_many_bad(objective: Objective) -> Thresholds:
-    """Return thresholds of a share of bad ones: orange when it spends the budget, red when ten times as fast."""
+    """Return thresholds for a bad share: orange from the error budget on, red from ten times the budget on."""
     return ((None, "green"), (objective.budget, "orange"), (round(10 * objective.budget, 9), "red"))
 
 
 def too_slow(objective: Objective, good: str = "green") -> Thresholds:
-    """Return thresholds of a time: red from the objective's on, below it the colour ``good``."""
+    """Return thresholds for a duration: red from the objective's time limit on, the colour ``good`` below it."""
     return ((None, good), (objective.within, "red"))
 
 
 def red_line(objective: Objective) -> Thresholds:
-    """Return a red line at the objective's time and no colour below it."""
+    """Return thresholds that draw a red line at the objective's time limit."""
     return too_slow(objective, good="transparent")

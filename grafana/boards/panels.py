@@ -1,4 +1,4 @@
-"""Panels: one function a kind, called as in Grafana's SDK. A panel's title, unit and description come first."""
+"""Panels: one function per panel type, named as in Grafana's SDK. Title, unit and description come first."""
 
 import string
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from grafana.boards.queries import SOURCE, Query
 from grafana.boards.thresholds import NEUTRAL, Thresholds
 
 RUNBOOKS = "docs/runbooks"
-#: What 0 and 1 mean of a target, and in which colour.
+#: Text and colour of the values 0 and 1 of a target.
 UP_OR_DOWN = {"0": ("down", "red"), "1": ("up", "green")}
 
 
@@ -28,16 +28,16 @@ def color(name: str) -> dict[str, object]:
     return {"color": {"mode": "fixed", "fixedColor": name}}
 
 
-#: Field options of a series that is a limit rather than a measurement.
+#: Field options of a series that shows a limit, not a measurement.
 LIMIT = color("red") | {"custom.lineStyle": {"fill": "dash", "dash": [6, 6]}, "custom.fillOpacity": 0}
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A panel and what the lab must know of it.
+    """A panel, with what the lab needs to know about it.
 
-    ``needs`` names what a runtime must have for it (``postgres``, ``redis``, ``grafana``). ``empty_until`` names the
-    drill before which it has nothing to show, because what it counts has never happened.
+    ``needs`` lists what the runtime must have (``postgres``, ``redis``, ``grafana``). ``empty_until`` is the drill that
+    makes its first data, if what it counts has never happened before.
     """
 
     builder: Any
@@ -46,9 +46,9 @@ class Panel:
 
 
 class PanelOptions(TypedDict, total=False):
-    """What each kind of panel takes besides: its size in Grafana's grid (24 columns, rows of 30 pixels), its needs.
+    """Options of every panel type: the size in Grafana's grid (24 columns, rows of 30 pixels), and its needs.
 
-    ``runbook`` is the name of the alert on what it shows: the description ends with where its runbook is.
+    ``runbook`` is the name of a runbook without ``.md``; its path is added to the description.
     """
 
     width: int
@@ -71,10 +71,10 @@ def timeseries(
     overrides: dict[str, dict[str, object]] | None = None,
     **options: Unpack[PanelOptions],
 ) -> Panel:
-    """Return a panel of lines over time.
+    """Return a time series panel.
 
-    ``thresholds`` are drawn as lines at their values. ``calcs`` (``max``, ``mean``, ``lastNotNull``) turn the legend
-    into a table. ``overrides`` are field options by series name, as ``{"limit": {"color": …}}``.
+    ``thresholds`` are drawn as lines. With ``calcs`` (``max``, ``mean``, ``lastNotNull``) the legend is a table.
+    ``overrides`` are field options by series name, such as ``{"limit": {"color": …}}``.
     """
     legend = common.VizLegendOptions().show_legend(True).placement(common_model.LegendPlacement.BOTTOM)
     if calcs:
@@ -124,9 +124,9 @@ def stat(
     decimals: int | None = None,
     **options: Unpack[PanelOptions],
 ) -> Panel:
-    """Return a panel of single values. ``mappings`` maps a value to a word and its colour: ``{"1": ("up", "green")}``.
+    """Return a stat panel. ``mappings`` maps a value to a text and a colour: ``{"1": ("up", "green")}``.
 
-    ``decimals`` is for a value whose difference from a limit is smaller than what Grafana shows by itself.
+    Set ``decimals`` if the value is closer to its threshold than Grafana shows by default.
     """
     panel = (
         stat_builder.Panel()
@@ -138,7 +138,7 @@ def stat(
     if mappings:
         panel = panel.mappings([_value_map(mappings)])
     if not sparkline:
-        # The last value of a course stays for as long as the time shown, also when its exporter is long away.
+        # The last value of a range query stays on display for the whole time range, even if its exporter is down.
         queries = tuple(replace(query, instant=True) for query in queries)
     if decimals is not None:
         panel = panel.decimals(decimals)
@@ -156,7 +156,7 @@ def bar_gauge(
     thresholds: Thresholds = NEUTRAL,
     **options: Unpack[PanelOptions],
 ) -> Panel:
-    """Return a panel of one horizontal bar a series, by the last value of each."""
+    """Return a panel with a horizontal bar for the last value of each series."""
     panel = (
         bargauge.Panel()
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False).fields(""))
@@ -176,9 +176,9 @@ def heatmap(
     cells: str = "reqps",
     **options: Unpack[PanelOptions],
 ) -> Panel:
-    """Return a heatmap of a classic histogram, given by its ``_bucket`` selector: observations a second by bucket.
+    """Return a heatmap of a classic histogram: observations per second by bucket.
 
-    ``unit`` is that of the buckets, ``cells`` that of what is counted in them.
+    ``buckets`` is the selector of its ``_bucket`` series, ``unit`` the unit of their bounds, ``cells`` that of counts.
     """
     query = Query(f"sum by (le) (rate({buckets}[$__rate_interval]))", "{{le}}")
     panel = (
@@ -203,7 +203,7 @@ def heatmap(
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table: the label it shows, or the letter of the query whose value it shows (``#A``)."""
+    """A column of a table. ``source`` is a label, or the letter of the query whose value it shows (``#A``)."""
 
     source: str
     title: str
@@ -219,9 +219,9 @@ def table(
     *queries: Query,
     **options: Unpack[PanelOptions],
 ) -> Panel:
-    """Return a table of the queries' answers at the end of the range, joined by the labels that they share.
+    """Return a table of the queries' results at the end of the time range, joined by their common labels.
 
-    Columns stand in the order given and all else is left out. A query's value is the column ``#A``, ``#B`` ….
+    It has only the given columns, in this order. The values of the queries are the columns ``#A``, ``#B`` ….
     """
     names = {_field(column.source, len(queries)): column for column in columns}
     panel = (
@@ -257,7 +257,7 @@ def table(
 
 
 def _field(source: str, queries: int) -> str:
-    """Return what Grafana calls a table's column: one query's value is ``Value``, of several ``Value #A``."""
+    """Return Grafana's name of a column: a query's value is ``Value``, or ``Value #A`` if there are several queries."""
     if not source.startswith("#"):
         return source
     return f"Value {source}" if queries > 1 else "Value"

@@ -1,4 +1,4 @@
-"""PostgreSQL: who is connected, what it is asked to do, and what it stores."""
+"""PostgreSQL: connections, transactions, locks and storage."""
 
 from grafana.boards.dashboard import Dashboard, Row
 from grafana.boards.panels import LIMIT, UP_OR_DOWN, Panel, stat, timeseries
@@ -7,7 +7,7 @@ from grafana.boards.thresholds import NEUTRAL, NONE_IS_GOOD, SHARE_USED, UP
 
 POSTGRES = ("postgres",)
 
-# PostgreSQL's own processes have no user and take none of the connections.
+# PostgreSQL's own processes have no user and do not count towards its connection limit.
 CONNECTIONS = 'pg_stat_activity_count{$selector,usename!=""}'
 FOUND = "sum(rate(pg_stat_database_blks_hit{$selector}[$__rate_interval]))"
 READ = "sum(rate(pg_stat_database_blks_read{$selector}[$__rate_interval]))"
@@ -32,7 +32,7 @@ BY_DATABASE = Query(
 INSERTED = Query("sum(rate(pg_stat_database_tup_inserted{$selector}[$__rate_interval]))", "inserted")
 UPDATED = Query("sum(rate(pg_stat_database_tup_updated{$selector}[$__rate_interval]))", "updated")
 
-# The exporter also has a series of 0 for each state that nobody is in, without a user: so no state is ever missing.
+# For a state that no connection is in, the exporter has a series of 0 without a user, so no state is ever missing.
 BY_STATE = Query("sum by (state) (pg_stat_activity_count{$selector})", "{{state}}")
 CONNECTIONS_LIMIT = Query("sum(pg_settings_max_connections{$selector})", "limit")
 BY_USER = Query(f"sum by (usename) ({CONNECTIONS})", "{{usename}}")
@@ -41,8 +41,8 @@ DEADLOCKS_BY_DATABASE = Query(
     "sum by (datname) (rate(pg_stat_database_deadlocks{$selector}[$__rate_interval]))", "{{datname}}"
 )
 
-BLOCKS_FOUND = Query(FOUND, "from memory")
-BLOCKS_READ = Query(READ, "from the system")
+BLOCKS_FOUND = Query(FOUND, "from shared buffers")
+BLOCKS_READ = Query(READ, "from the operating system")
 SIZE_BY_DATABASE = Query("sum by (datname) (pg_database_size_bytes{$selector})", "{{datname}}")
 DEAD_ROWS = Query("sum by (relname) (pg_stat_user_tables_n_dead_tup{$selector})", "{{relname}}")
 
@@ -52,12 +52,12 @@ def build() -> Dashboard:
     return Dashboard(
         uid="pomar-postgres",
         title="PostgreSQL",
-        description="The database as it sees itself: who is connected, what it is asked to do, and what it stores.",
+        description="Connections, transactions, locks and storage, as PostgreSQL itself reports them.",
         of="pg_up",
         rows=(
-            Row("Now", (reached(), connections_used(), transactions(), hit_ratio(), deadlocks(), size())),
+            Row("At a glance", (status(), connections_in_use(), transactions(), hit_ratio(), deadlocks(), size())),
             Row("Transactions", (committed_and_rolled_back(), by_database(), rows_written())),
-            Row("Connections and locks", (by_state(), by_user(), locks_by_mode())),
+            Row("Connections and locks", (connections_by_state(), connections_by_user(), locks_by_mode())),
             Row(
                 "Memory and storage", (blocks_read(), deadlocks_by_database(), size_by_database(), dead_rows_by_table())
             ),
@@ -65,11 +65,11 @@ def build() -> Dashboard:
     )
 
 
-def reached() -> Panel:
+def status() -> Panel:
     return stat(
-        "PostgreSQL",
+        "PostgreSQL status",
         "short",
-        "Whether it answers its exporter. Down, the shop can sell nothing.",
+        "Whether the exporter can query PostgreSQL. While it is down, the shop cannot sell anything.",
         REACHED,
         thresholds=UP,
         mappings=UP_OR_DOWN,
@@ -79,11 +79,11 @@ def reached() -> Panel:
     )
 
 
-def connections_used() -> Panel:
+def connections_in_use() -> Panel:
     return stat(
-        "Connections used",
+        "Connections in use",
         "percentunit",
-        "Of what it takes at most. Good is well below 70%; at 100% it refuses the next one.",
+        "Share of PostgreSQL's connection limit in use. Should be well below 70%; at 100% it refuses new connections.",
         CONNECTIONS_USED,
         thresholds=SHARE_USED,
         needs=POSTGRES,
@@ -93,9 +93,9 @@ def connections_used() -> Panel:
 
 def transactions() -> Panel:
     return stat(
-        "Transactions",
+        "Transaction rate",
         "suffix: tx/s",
-        "Ended ones, whichever way; a few are the exporter's own and health checks.",
+        "Transactions committed or rolled back. A few come from the exporter and from health checks.",
         TRANSACTIONS,
         needs=POSTGRES,
     )
@@ -105,8 +105,8 @@ def hit_ratio() -> Panel:
     return stat(
         "Cache hit ratio",
         "percentunit",
-        "Share of blocks found in PostgreSQL's own memory. Good is above 99%; less means that it is too small for"
-        " what is read.",
+        "Share of blocks found in PostgreSQL's shared buffers. Should be above 99%; a lower ratio means that they are"
+        " too small for what is read.",
         HIT_RATIO,
         thresholds=((None, "red"), (0.9, "orange"), (0.99, "green")),
         needs=POSTGRES,
@@ -117,7 +117,8 @@ def deadlocks() -> Panel:
     return stat(
         "Deadlocks",
         "short",
-        "In the time shown. Good is 0: each one ended a transaction because two waited for each other.",
+        "Deadlocks in the selected time range. Should be 0: each one aborted a transaction because two waited for"
+        " each other.",
         DEADLOCKS,
         thresholds=NONE_IS_GOOD,
         sparkline=False,
@@ -127,9 +128,9 @@ def deadlocks() -> Panel:
 
 def size() -> Panel:
     return stat(
-        "Size",
+        "Database size",
         "bytes",
-        "All databases on disk. It grows slowly with the orders; a jump is a surprise.",
+        "Size of all databases on disk. It grows slowly with the number of orders; a jump is unusual.",
         SIZE,
         thresholds=NEUTRAL,
         needs=POSTGRES,
@@ -138,9 +139,10 @@ def size() -> Panel:
 
 def committed_and_rolled_back() -> Panel:
     return timeseries(
-        "Committed and rolled back",
+        "Commits and rollbacks",
         "suffix: tx/s",
-        "Good is few rolled back; many mean that the shop gives up what it began, on errors or sold-out stock.",
+        "Rollbacks should be few; many mean that the shop gives up transactions, because of errors or sold-out"
+        " products.",
         COMMITTED,
         ROLLED_BACK,
         needs=POSTGRES,
@@ -149,9 +151,9 @@ def committed_and_rolled_back() -> Panel:
 
 def by_database() -> Panel:
     return timeseries(
-        "By database",
+        "Transaction rate by database",
         "suffix: tx/s",
-        "The shop's own follows its traffic. The others have only the exporter and PostgreSQL's own work.",
+        "The shop's database follows its traffic. The others only show the exporter and PostgreSQL's own work.",
         BY_DATABASE,
         needs=POSTGRES,
     )
@@ -161,20 +163,20 @@ def rows_written() -> Panel:
     return timeseries(
         "Rows written",
         "suffix: rows/s",
-        "Inserted are orders and cart lines, updated is mostly stock. A jump without more orders is something"
-        " else that writes.",
+        "Inserted rows are orders and cart lines, updated rows are mostly stock. A jump without more orders means"
+        " that something else writes.",
         INSERTED,
         UPDATED,
         needs=POSTGRES,
     )
 
 
-def by_state() -> Panel:
+def connections_by_state() -> Panel:
     return timeseries(
-        "By state",
+        "Connections by state",
         "short",
-        "Many idle are normal, since workers keep theirs. Idle in transaction should stay at 0: it holds locks"
-        " and does nothing.",
+        "Many idle connections are normal, because workers keep theirs open. Idle in transaction should be 0: such a"
+        " connection holds locks and does nothing.",
         BY_STATE,
         CONNECTIONS_LIMIT,
         overrides={"limit": LIMIT},
@@ -182,11 +184,11 @@ def by_state() -> Panel:
     )
 
 
-def by_user() -> Panel:
+def connections_by_user() -> Panel:
     return timeseries(
-        "By user",
+        "Connections by user",
         "short",
-        "The shop has one a worker, and a few for its metrics. Steady growth is a leak.",
+        "The shop has one connection per worker and a few for its metrics. Steady growth is a leak.",
         BY_USER,
         stacked=True,
         needs=POSTGRES,
@@ -197,7 +199,7 @@ def locks_by_mode() -> Panel:
     return timeseries(
         "Locks by mode",
         "short",
-        "Held or waited for at this moment. Exclusive ones that stay are a transaction that does not end.",
+        "Locks that are held or waited for. Exclusive locks that stay mean that a transaction does not finish.",
         LOCKS,
         needs=POSTGRES,
     )
@@ -207,7 +209,8 @@ def blocks_read() -> Panel:
     return timeseries(
         "Blocks read",
         "suffix: blocks/s",
-        "Where they come from. From the system is good near 0 once PostgreSQL is warm.",
+        "Blocks read from shared buffers and from the operating system. The latter should be near 0 once PostgreSQL"
+        " is warm.",
         BLOCKS_FOUND,
         BLOCKS_READ,
         needs=POSTGRES,
@@ -218,7 +221,7 @@ def deadlocks_by_database() -> Panel:
     return timeseries(
         "Deadlocks by database",
         "suffix: deadlocks/s",
-        "Good is 0. They come when two transactions lock the same rows in another order.",
+        "Should be 0. Deadlocks happen when two transactions lock the same rows in a different order.",
         DEADLOCKS_BY_DATABASE,
         needs=POSTGRES,
     )
@@ -228,7 +231,7 @@ def size_by_database() -> Panel:
     return timeseries(
         "Size by database",
         "bytes",
-        "Slow growth with the orders is normal; a jump is an import or a table that is not vacuumed.",
+        "Slow growth with the number of orders is normal; a jump is an import or a table that is not vacuumed.",
         SIZE_BY_DATABASE,
         needs=POSTGRES,
     )
@@ -238,7 +241,7 @@ def dead_rows_by_table() -> Panel:
     return timeseries(
         "Dead rows by table",
         "suffix: rows",
-        "Rows that wait for vacuum. A saw tooth is good; a line that only rises is a table that vacuum never cleans.",
+        "Rows that wait for vacuum. A sawtooth is healthy; a line that only rises is a table that vacuum never cleans.",
         DEAD_ROWS,
         calcs=("lastNotNull", "max"),
         width=24,

@@ -1,9 +1,9 @@
-"""Redis or Valkey, the shop's cache: what it is asked, how long that takes, and how full it is."""
+"""Redis or Valkey, the shop's cache: commands, hit ratio and memory."""
 
 from grafana.boards.dashboard import Dashboard, Row
 from grafana.boards.panels import LIMIT, UP_OR_DOWN, Panel, stat, timeseries
 from grafana.boards.queries import Query
-from grafana.boards.thresholds import NONE_IS_GOOD, SHARE_FOUND, UP
+from grafana.boards.thresholds import HIT_RATIO_COLORS, NONE_IS_GOOD, UP
 
 REDIS = ("redis",)
 
@@ -26,7 +26,7 @@ BUSY = Query(SECONDS_BY_COMMAND, "{{cmd}}")
 
 FOUND = Query(HITS, "hits")
 NOT_FOUND = Query(MISSES, "misses")
-# 0 means that there is no limit.
+# 0 means no limit.
 MEMORY_LIMIT = Query("sum(redis_memory_max_bytes{$selector}) > 0", "limit")
 EVICTIONS = Query("sum(rate(redis_evicted_keys_total{$selector}[$__rate_interval]))", "evicted")
 
@@ -36,21 +36,21 @@ def build() -> Dashboard:
     return Dashboard(
         uid="pomar-redis",
         title="Redis",
-        description="The cache: what it is asked, how long that takes, and how full it is. Valkey speaks the same.",
+        description="Commands, hit ratio and memory of the cache. Also works for Valkey.",
         of="redis_up",
         rows=(
-            Row("Now", (reached(), clients(), commands(), hit_ratio(), memory_used(), evicted())),
-            Row("Commands", (by_command(), time_by_command(), busy_with(), connections())),
+            Row("At a glance", (status(), clients(), commands(), hit_ratio(), memory_used(), evicted())),
+            Row("Commands", (by_command(), mean_duration(), busy_time(), connections())),
             Row("Keys and memory", (lookups(), hit_ratio_over_time(), memory(), evictions())),
         ),
     )
 
 
-def reached() -> Panel:
+def status() -> Panel:
     return stat(
-        "Redis",
+        "Redis status",
         "short",
-        "Whether the exporter reaches the cache. While it is down the shop goes on without it, slower.",
+        "Whether the exporter can reach the cache. While it is down, the shop runs without it, only slower.",
         REACHED,
         thresholds=UP,
         mappings=UP_OR_DOWN,
@@ -62,40 +62,48 @@ def reached() -> Panel:
 
 def clients() -> Panel:
     return stat(
-        "Clients",
+        "Connected clients",
         "short",
-        "Open connections: at most one a worker, and the exporter's. Steady growth is a leak.",
+        "Open connections: at most one per worker, and the exporter's. Steady growth is a leak.",
         CLIENTS,
         needs=REDIS,
     )
 
 
 def commands() -> Panel:
-    return stat("Commands", "ops", "All commands, the exporter's own included.", COMMANDS, needs=REDIS)
+    return stat(
+        "Command rate", "ops", "All commands per second, those of the exporter included.", COMMANDS, needs=REDIS
+    )
 
 
 def hit_ratio() -> Panel:
     return stat(
-        "Hit ratio",
+        "Cache hit ratio",
         "percentunit",
-        "Share of keys asked for that were there. Good is high; empty while nobody asks. A fall sends work to the"
-        " database.",
+        "Share of lookups that found a key; empty while there are no lookups. Should be high; a drop means more work"
+        " for the database.",
         HIT_RATIO,
-        thresholds=SHARE_FOUND,
+        thresholds=HIT_RATIO_COLORS,
         needs=REDIS,
     )
 
 
 def memory_used() -> Panel:
-    return stat("Memory used", "bytes", "By keys and by the cache itself.", MEMORY, needs=REDIS)
+    return stat(
+        "Memory usage",
+        "bytes",
+        "Memory used by keys and by the cache itself. It should stay well below the limit.",
+        MEMORY,
+        needs=REDIS,
+    )
 
 
 def evicted() -> Panel:
     return stat(
-        "Evicted",
+        "Evicted keys",
         "short",
-        "Keys dropped in the time shown because the memory was full. Good is 0: else the limit is too low for"
-        " what is kept.",
+        "Keys evicted in the selected time range because memory was full. Should be 0; otherwise the limit is too low"
+        " for the data.",
         EVICTED,
         thresholds=NONE_IS_GOOD,
         sparkline=False,
@@ -105,9 +113,9 @@ def evicted() -> Panel:
 
 def by_command() -> Panel:
     return timeseries(
-        "By command",
+        "Command rate by type",
         "ops",
-        "get and set are the shop's; info, config and latency are the exporter's.",
+        "get and set come from the shop; info, config and latency come from the exporter.",
         BY_COMMAND,
         stacked=True,
         width=6,
@@ -115,23 +123,23 @@ def by_command() -> Panel:
     )
 
 
-def time_by_command() -> Panel:
+def mean_duration() -> Panel:
     return timeseries(
-        "Mean time a command",
+        "Mean command duration",
         "s",
-        "Time the cache works on one, without the network. Good is microseconds for get and set; a long one holds"
-        " up all others.",
+        "Time that the cache takes for a command, without the network. get and set should take microseconds; a slow"
+        " command blocks all others.",
         TIME_BY_COMMAND,
         width=6,
         needs=REDIS,
     )
 
 
-def busy_with() -> Panel:
+def busy_time() -> Panel:
     return timeseries(
-        "Busy with",
+        "Busy time by command",
         "percentunit",
-        "Share of one core that the commands take; they run one after the other. Near 100% it is full.",
+        "Share of one core that the commands use; they run one after another. Near 100% the cache is saturated.",
         BUSY,
         stacked=True,
         width=6,
@@ -141,9 +149,9 @@ def busy_with() -> Panel:
 
 def connections() -> Panel:
     return timeseries(
-        "Connections against the limit",
+        "Connections and limit",
         "short",
-        "At the limit new ones are refused. Good is flat, about one a worker.",
+        "Should be flat, at about one per worker. At the limit new connections are refused.",
         CLIENTS,
         CLIENTS_LIMIT,
         overrides={"limit": LIMIT},
@@ -155,9 +163,9 @@ def connections() -> Panel:
 
 def lookups() -> Panel:
     return timeseries(
-        "Lookups",
+        "Cache lookups",
         "ops",
-        "Keys asked for. Misses are normal after a restart and when entries expire, and rare otherwise.",
+        "Lookups by result. Misses are normal after a restart and when entries expire, and rare otherwise.",
         FOUND,
         NOT_FOUND,
         stacked=True,
@@ -168,9 +176,9 @@ def lookups() -> Panel:
 
 def hit_ratio_over_time() -> Panel:
     return timeseries(
-        "Hit ratio over time",
+        "Cache hit ratio over time",
         "percentunit",
-        "Good is a high, flat line. A dip is a restart, an eviction or many new keys.",
+        "Should be high and flat. A dip is a restart, an eviction or many new keys.",
         HIT_RATIO,
         max=1,
         width=6,
@@ -180,9 +188,9 @@ def hit_ratio_over_time() -> Panel:
 
 def memory() -> Panel:
     return timeseries(
-        "Memory against the limit",
+        "Memory and limit",
         "bytes",
-        "At the limit the keys used least are dropped. No red line means that no limit is set.",
+        "At the limit the least recently used keys are evicted. Without a red line there is no limit.",
         MEMORY,
         MEMORY_LIMIT,
         overrides={"limit": LIMIT},
@@ -194,9 +202,9 @@ def memory() -> Panel:
 
 def evictions() -> Panel:
     return timeseries(
-        "Evictions",
+        "Eviction rate",
         "suffix: keys/s",
-        "Good is 0. Evictions that go on mean that what is written pushes out what is still wanted.",
+        "Should be 0. Continuous evictions mean that new entries push out entries that are still needed.",
         EVICTIONS,
         width=6,
         needs=REDIS,

@@ -1,1 +1,1 @@
-"""Grafana's dashboards without Grafana: what their JSON says, its variables filled in, asked of Prometheus."""
+"""Grafana's dashboards without Grafana: reads their JSON, fills in variables, and queries Prometheus."""

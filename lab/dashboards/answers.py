@@ -1,4 +1,4 @@
-"""What Prometheus answers to a panel's queries over a span of time."""
+"""Prometheus's results for the queries of panels and variables, over a time range."""
 
 import math
 import re
@@ -14,13 +14,13 @@ from lab.prometheus import Answer, Api
 LABEL = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 LABEL_VALUES = re.compile(r"label_values\((?:(?P<selector>.+),\s*)?(?P<label>\w+)\)")
 
-#: Unix time and value; None where there is none, or no number.
+#: Unix time and value; None for a gap, NaN or infinity.
 Point = tuple[float, float | None]
 
 
 @dataclass(frozen=True)
 class Series:
-    """One line: its labels, what the panel calls it, and its points."""
+    """One series: its labels, its name in the panel, and its points."""
 
     labels: dict[str, str]
     name: str
@@ -28,17 +28,17 @@ class Series:
 
     @property
     def last(self) -> float | None:
-        """Its last value that is a number."""
+        """The last value that is a number."""
         return next((value for _, value in reversed(self.points) if value is not None), None)
 
 
 def all_chosen(dashboard: Dashboard) -> dict[str, str]:
-    """Return what a dashboard's variables stand for as it opens: all of each."""
+    """Return the initial values of a dashboard's variables: *All* of each."""
     return dict.fromkeys(dashboard.variables, ALL)
 
 
 def ask(api: Api, target: Target, span: Span, chosen: Mapping[str, str]) -> Answer:
-    """Return Prometheus's answer to a query. Raises LabError as ``Span.interpolate`` and ``Api`` do."""
+    """Run a query on Prometheus. Raises LabError as ``Span.interpolate`` and ``Api`` do."""
     expr = span.interpolate(target.expr, chosen)
     if target.instant:
         return api.query(expr, span.end)
@@ -46,9 +46,9 @@ def ask(api: Api, target: Target, span: Span, chosen: Mapping[str, str]) -> Answ
 
 
 def series(answer: Answer, target: Target, span: Span) -> list[Series]:
-    """Return an answer's series as the panel names them, with a point at every step of the span.
+    """Return the series of a result with their names in the panel, and with a point at every step of the time range.
 
-    Prometheus leaves out the points of a time in which there was none; to a line that would be no gap.
+    Prometheus leaves out points without data; without them a line would have no gap.
     """
     start, end = span.aligned
     steps = [] if target.instant else [start + span.step * place for place in range((end - start) // span.step + 1)]
@@ -62,22 +62,22 @@ def series(answer: Answer, target: Target, span: Span) -> list[Series]:
 
 
 def values_of(api: Api, query: str, span: Span, chosen: Mapping[str, str]) -> list[str]:
-    """Return what a variable's ``label_values(selector, label)`` offers; raises LabError for any other form."""
+    """Return the values for a variable's ``label_values(selector, label)``; raises LabError for any other query."""
     found = LABEL_VALUES.fullmatch(query)
     if not found:
-        raise LabError(f"{query!r} is no query of a variable that is known here: write label_values(selector, label).")
+        raise LabError(f"{query!r} is not a supported query of a variable: write label_values(selector, label).")
     selector = span.interpolate(found["selector"] or "", chosen)
     return api.label_values(found["label"], selector, span.start, span.end)
 
 
 def number(value: str) -> float | None:
-    """Return a sample's value; None when it is NaN or infinite, which nobody can draw."""
+    """Return a sample's value as a number; None for NaN and infinity, which cannot be drawn."""
     parsed = float(value)
     return parsed if math.isfinite(parsed) else None
 
 
 def points(one: dict) -> list[list]:
-    """Return the samples of one series of an answer, of a range or of a moment: unix times and values as text."""
+    """Return the samples of one series of a range or instant query: Unix times, and values as text."""
     return one["values"] if "values" in one else [one["value"]]
 
 

@@ -1,4 +1,4 @@
-"""A dashboard as its JSON in ``grafana/dashboards/`` says, with what the code in ``grafana/boards/`` declares of it."""
+"""Dashboards as read from ``grafana/dashboards/``, with what the code in ``grafana/boards/`` declares about them."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ FOLDER = ROOT / "grafana" / "dashboards"
 
 @dataclass(frozen=True)
 class Target:
-    """One query of a panel, over the time shown or, when ``instant``, at its end."""
+    """One query of a panel, over the selected time range, or only at its end if ``instant``."""
 
     letter: str
     expr: str
@@ -26,7 +26,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel. ``json`` is all of it; ``needs`` and ``empty_until`` are those of ``grafana.boards.panels.Panel``."""
+    """One panel. ``json`` is all of its JSON; ``needs`` and ``empty_until`` as in ``grafana.boards.panels.Panel``."""
 
     dashboard: str
     id: int
@@ -38,7 +38,7 @@ class Panel:
 
     @property
     def targets(self) -> list[Target]:
-        """Its queries, but for those that are switched off."""
+        """The queries that are not hidden."""
         return [
             Target(each["refId"], each["expr"], each.get("legendFormat", ""), bool(each.get("instant")))
             for each in self.json.get("targets", [])
@@ -47,13 +47,13 @@ class Panel:
 
     @property
     def name(self) -> str:
-        """Its dashboard and title."""
+        """The titles of the dashboard and the panel: ``Dashboard: Panel``."""
         return f"{self.dashboard}: {self.title}"
 
 
 @dataclass(frozen=True)
 class Row:
-    """Panels under a heading, which is empty for those above the first."""
+    """Panels under a heading. The heading is empty for panels above the first row."""
 
     title: str
     panels: list[Panel]
@@ -61,7 +61,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """One dashboard. ``variables`` are its queries by name, ``events`` the queries of its annotations by name."""
+    """One dashboard. ``variables`` and ``events`` are the queries of its variables and annotations by name."""
 
     uid: str
     title: str
@@ -73,18 +73,18 @@ class Dashboard:
 
     @property
     def panels(self) -> list[Panel]:
-        """All its panels."""
+        """The panels of all rows."""
         return [panel for row in self.rows for panel in row.panels]
 
 
 def generate() -> dict[Path, str]:
-    """Return each file of ``grafana/dashboards/`` with what belongs into it."""
+    """Return the files of ``grafana/dashboards/`` with their generated content."""
     return {FOLDER / f"{each.uid.removeprefix('pomar-')}.json": each.json() for each in built()}
 
 
 @cache
 def built() -> tuple[boards.Dashboard, ...]:
-    """Return the dashboards of the code; raises LabError when an objective that they show is missing."""
+    """Return the dashboards built by the code; raises LabError if an objective that they show is missing."""
     try:
         return boards.build(objectives())
     except ValueError as error:
@@ -92,12 +92,12 @@ def built() -> tuple[boards.Dashboard, ...]:
 
 
 def load() -> list[Dashboard]:
-    """Return the dashboards in the order of the code; raises LabError for a file that is missing or broken."""
+    """Read all dashboards, in the order of the code; raises LabError for a missing or invalid file."""
     return [read(file) for file in generate()]
 
 
 def read(file: Path) -> Dashboard:
-    """Return the dashboard of a file; raises LabError, naming it, when it holds none."""
+    """Read a dashboard from a file; raises LabError with the file's name if it is not a dashboard."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         panels = {each.uid: each.panels for each in built()}.get(content["uid"], {})
@@ -114,7 +114,7 @@ def read(file: Path) -> Dashboard:
             [each["from"] for each in content["timepicker"]["quick_ranges"]],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LabError(f"{file.name} holds no dashboard ({type(error).__name__}: {error}): `make generate`.") from error
+        raise LabError(f"{file.name} is not a dashboard ({type(error).__name__}: {error}): `make generate`.") from error
 
 
 def _rows(dashboard: str, panels: Sequence[dict], declared: dict) -> list[Row]:

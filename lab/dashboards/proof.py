@@ -1,4 +1,4 @@
-"""``lab panels``: every query of every dashboard, run against the lab's Prometheus over each span that is offered."""
+"""``lab panels``: runs every query of every dashboard on the lab's Prometheus, over each time range on offer."""
 
 import math
 import time
@@ -13,17 +13,17 @@ from lab.dashboards.span import Span, last
 from lab.errors import LabError
 from lab.prometheus import Api, Refused
 
-#: No query may take longer on what a lab gathers.
-MOST_SECONDS = 0.2
-#: How often a query that took longer is asked again: a busy machine only ever adds to the time.
+#: The time limit of a query on a lab's data.
+MAX_SECONDS = 0.2
+#: How often a query is run at most, if it takes longer: a busy machine only ever makes it slower.
 ATTEMPTS = 3
 PAUSE_SECONDS = 0.2
-Asking = TypeVar("Asking")
+Result = TypeVar("Result")
 
 
 @dataclass
-class Asked:
-    """What came of one query: over how many spans it was asked, and the figures of the worst and the largest."""
+class Check:
+    """The result of one query over all time ranges: the largest of each number, and the slowest time."""
 
     name: str
     panel: Panel | None = None
@@ -34,21 +34,21 @@ class Asked:
     nan: int = 0
     samples: int = 0
     seconds: float = 0
-    #: The spans in which it had nothing to show.
+    #: The time ranges in which it had no data.
     empty: list[str] = field(default_factory=list)
-    #: What Prometheus said when it refused.
+    #: Prometheus's error, if it refused the query.
     refused: str = ""
 
     def state(self, provides: Set[str]) -> str:
-        """Return ``data``, or why there is none: ``not here``, ``empty until …``; else what is wrong."""
+        """Return ``data``, a good reason for no data (``not available``, ``empty until …``), or the problem."""
         if self.refused:
             return f"REFUSED: {self.refused}"
-        if self.seconds > MOST_SECONDS:
+        if self.seconds > MAX_SECONDS:
             return f"SLOW: {self.seconds * 1000:.0f} ms"
         if not self.empty:
             return "data"
         if missing := set(self.needs) - provides:
-            return f"not here: needs {', '.join(sorted(missing))}"
+            return f"not available: needs {', '.join(sorted(missing))}"
         if self.empty_until:
             return f"empty until {self.empty_until}"
         return f"EMPTY: {', '.join(self.empty)}"
@@ -56,73 +56,74 @@ class Asked:
 
 @dataclass(frozen=True)
 class Proof:
-    """What came of all queries; ``provides`` is what the runtime has.
+    """The results of all queries; ``provides`` is what the runtime has.
 
-    ``too_young`` are the spans of which no step has ended since the last load: Grafana does not show it in them yet.
+    ``skipped`` are the time ranges in which no step has ended since the last load run: Grafana does not show the run in
+    them yet.
     """
 
-    asked: list[Asked]
+    checks: list[Check]
     provides: Set[str]
-    too_young: list[str]
+    skipped: list[str]
 
     @property
-    def wrong(self) -> list[Asked]:
-        """Those that are refused, slow, or empty with no declaration."""
-        return [each for each in self.asked if each.state(self.provides).split(":")[0] in ("REFUSED", "SLOW", "EMPTY")]
+    def wrong(self) -> list[Check]:
+        """The queries that are refused, slow, or empty for no declared reason."""
+        return [each for each in self.checks if each.state(self.provides).split(":")[0] in ("REFUSED", "SLOW", "EMPTY")]
 
-    def with_state(self, beginning: str) -> list[Asked]:
-        """Those whose state begins so."""
-        return [each for each in self.asked if each.state(self.provides).startswith(beginning)]
+    def with_state(self, prefix: str) -> list[Check]:
+        """Return the queries whose state starts with this prefix."""
+        return [each for each in self.checks if each.state(self.provides).startswith(prefix)]
 
 
 def prove(api: Api, provides: Set[str], end: float | None = None) -> Proof:
-    """Ask every query of every panel and variable, up to the unix time ``end`` (now).
+    """Run every query of every panel, variable and annotation, up to the Unix time ``end`` (default: now).
 
-    Raises LabError when Prometheus does not answer, or when it is too early to ask at all.
+    Raises LabError if Prometheus does not respond, or if the last load run ended too recently.
     """
     end = end or time.time()
     dashboards = model.load()
-    moved = _last_load(api, end) or _first_sample(api, end)
+    since = _last_load(api, end) or _first_sample(api, end)
     offered = {start: last(start, end) for start in dict.fromkeys(each for of in dashboards for each in of.ranges)}
-    spans = {start: span for start, span in offered.items() if span.aligned[1] >= moved}
+    spans = {start: span for start, span in offered.items() if span.aligned[1] >= since}
     if not spans:
-        raise LabError("the last load has ended only just now: ask again in some seconds.")
-    asked = [each for dashboard in dashboards for each in _asked(api, dashboard, spans)]
-    return Proof(asked, provides, [start for start in offered if start not in spans])
+        raise LabError("the last load run has only just ended: try again in a few seconds.")
+    checks = [each for dashboard in dashboards for each in _checks(api, dashboard, spans)]
+    return Proof(checks, provides, [start for start in offered if start not in spans])
 
 
 def _last_load(api: Api, end: float) -> float:
-    """Return the unix time at which the last load ended, by when all had moved; 0 when Prometheus knows of none."""
-    told = api.query('max(lab_event{kind="load",phase="end"})', end).series
-    return float(told[0]["value"][1]) if told else 0
+    """Return the Unix time at which the last load run ended; 0 if Prometheus knows of none."""
+    ends = api.query('max(lab_event{kind="load",phase="end"})', end).series
+    return float(ends[0]["value"][1]) if ends else 0
 
 
 def _first_sample(api: Api, end: float) -> float:
-    """Return the unix time of the oldest sample in Prometheus's memory; 0 when that says nothing of ``end``."""
+    """Return the Unix time of the oldest sample in Prometheus's memory; 0 if it is not before ``end``."""
     oldest = api.get("status/tsdb")["headStats"]["minTime"] / 1000
     return oldest if oldest < end else 0
 
 
-def _asked(api: Api, dashboard: Dashboard, offered: dict[str, Span]) -> Iterator[Asked]:
+def _checks(api: Api, dashboard: Dashboard, offered: dict[str, Span]) -> Iterator[Check]:
     spans = {start: offered[start] for start in dashboard.ranges if start in offered}
     chosen = answers.all_chosen(dashboard)
-    # A dashboard all of which needs something has variables that need it, too.
+    # If all panels of a dashboard need something, so do its variables.
     needs = set.intersection(*(set(panel.needs) for panel in dashboard.panels))
     for name, query in dashboard.variables.items():
-        found = Asked(f"{dashboard.title}: variable {name}", needs=tuple(needs))
+        found = Check(f"{dashboard.title}: variable {name}", needs=tuple(needs))
         for start, span in spans.items():
             _note_variable(found, api, query, start, span, chosen)
         yield found
     for name, query in dashboard.events.items():
         event = Target("", query, "", instant=False)
-        # There may have been none of a kind yet.
-        found = Asked(f"{dashboard.title}: events {name}", empty_until="the first of them")
+        # There may have been no event of this kind yet.
+        found = Check(f"{dashboard.title}: annotation {name}", empty_until="the first event")
         for start, span in spans.items():
             _note(found, api, event, start, span, chosen)
         yield found
     for panel in dashboard.panels:
         for target in panel.targets:
-            found = Asked(
+            found = Check(
                 f"{panel.name} {target.letter}" if len(panel.targets) > 1 else panel.name,
                 panel,
                 panel.needs,
@@ -133,7 +134,7 @@ def _asked(api: Api, dashboard: Dashboard, offered: dict[str, Span]) -> Iterator
             yield found
 
 
-def _note(found: Asked, api: Api, target: Target, start: str, span: Span, chosen: dict[str, str]) -> None:
+def _note(found: Check, api: Api, target: Target, start: str, span: Span, chosen: dict[str, str]) -> None:
     try:
         answer, seconds = _fastest(lambda: answers.ask(api, target, span, chosen))
     except LabError as error:
@@ -150,21 +151,21 @@ def _note(found: Asked, api: Api, target: Target, start: str, span: Span, chosen
         found.empty.append(start)
 
 
-def _fastest(ask: Callable[[], Asking]) -> tuple[Asking, float]:
-    """Return an answer and the seconds of the quickest of some attempts; one that is quick enough is the last."""
+def _fastest(run: Callable[[], Result]) -> tuple[Result, float]:
+    """Return the result and the fastest time of up to ``ATTEMPTS`` runs; stops at the first that is fast enough."""
     best = math.inf
     for attempt in range(ATTEMPTS):
-        # A pause of Prometheus itself is over by then.
+        # Give Prometheus time to finish a pause of its own.
         time.sleep(attempt * PAUSE_SECONDS)
         began = time.perf_counter()
-        answer = ask()
+        result = run()
         best = min(best, time.perf_counter() - began)
-        if best <= MOST_SECONDS:
+        if best <= MAX_SECONDS:
             break
-    return answer, best
+    return result, best
 
 
-def _note_variable(found: Asked, api: Api, query: str, start: str, span: Span, chosen: dict[str, str]) -> None:
+def _note_variable(found: Check, api: Api, query: str, start: str, span: Span, chosen: dict[str, str]) -> None:
     try:
         values, seconds = _fastest(lambda: answers.values_of(api, query, span, chosen))
     except LabError as error:
@@ -176,16 +177,16 @@ def _note_variable(found: Asked, api: Api, query: str, start: str, span: Span, c
         found.empty.append(start)
 
 
-def _refuse(found: Asked, error: LabError) -> None:
-    """Keep what Prometheus said of one query; when it does not answer at all, no other will fare better."""
+def _refuse(found: Check, error: LabError) -> None:
+    """Record Prometheus's error about one query. If Prometheus does not respond at all, give up."""
     if not isinstance(error, Refused):
         raise error
     found.refused = str(error)
 
 
 def page(proof: Proof) -> str:
-    """Return what ``lab panels`` prints: a line a query, then what there is of each kind."""
-    head = ("panel", "series", "points", "NaN", "samples read", "slowest", "")
+    """Return the output of ``lab panels``: one line per query, then a summary."""
+    head = ("panel", "series", "points", "NaN", "samples read", "time", "result")
     rows = [
         (
             each.name,
@@ -194,23 +195,24 @@ def page(proof: Proof) -> str:
             f"{each.nan:,}",
             f"{each.samples:,}",
             f"{each.seconds * 1000:.0f} ms",
-            state if (state := each.state(proof.provides)) != "data" else "",
+            "ok" if (state := each.state(proof.provides)) == "data" else state,
         )
-        for each in proof.asked
+        for each in proof.checks
     ]
     return "\n".join([grid([head, *rows], words={0, 6}), "", *_summary(proof)])
 
 
 def _summary(proof: Proof) -> Iterator[str]:
-    panels = {(each.panel.dashboard, each.panel.id) for each in proof.asked if each.panel}
-    queries = sum(each.panel is not None for each in proof.asked)
-    slowest = max(proof.asked, key=lambda each: each.seconds)
+    panels = {(each.panel.dashboard, each.panel.id) for each in proof.checks if each.panel}
+    queries = sum(each.panel is not None for each in proof.checks)
+    slowest = max(proof.checks, key=lambda each: each.seconds)
     yield (
-        f"{len(panels)} panels, {queries} queries and {len(proof.asked) - queries} of variables and events:"
-        f" {len(proof.with_state('data'))} with data, {len(proof.with_state('not here'))} not here,"
-        f" {len(proof.with_state('empty until'))} empty until their drill, {len(proof.wrong)} wrong;"
-        f" the slowest took {slowest.seconds * 1000:.0f} ms ({slowest.name})."
+        f"{len(panels)} panels with {queries} queries, and {len(proof.checks) - queries} queries of variables and"
+        f" annotations: {len(proof.with_state('data'))} with data,"
+        f" {len(proof.with_state('not available'))} not available in this runtime,"
+        f" {len(proof.with_state('empty until'))} empty as expected, {len(proof.wrong)} failed."
+        f" The slowest took {slowest.seconds * 1000:.0f} ms ({slowest.name})."
     )
-    if proof.too_young:
-        yield f"Too early for {', '.join(proof.too_young)}: none of their steps has ended since the last load."
+    if proof.skipped:
+        yield f"Skipped {', '.join(proof.skipped)}: in these ranges no step has ended since the last load run."
     yield from (f"  {each.name}: {each.state(proof.provides)}" for each in proof.wrong)

@@ -1,8 +1,8 @@
-"""What Grafana's own variables stand for, given the time that is shown.
+"""Time ranges, and the values of Grafana's own variables for them.
 
-As in Grafana's Prometheus datasource (``datasource.ts``, ``getRateIntervalScopedVariable``, and ``rangeutil.ts``,
-``roundInterval``): the step is the span divided by the points that fit, rounded, and never less than the scrape
-interval; ``$__rate_interval`` is the step and a scrape interval, and never less than four scrape intervals.
+They are computed as in Grafana's Prometheus datasource (``datasource.ts``, ``getRateIntervalScopedVariable``) and in
+``rangeutil.ts``, ``roundInterval``. The step is the length of the range divided by the points that fit, rounded, and at
+least the scrape interval. ``$__rate_interval`` is the step plus a scrape interval, and at least four scrape intervals.
 """
 
 import math
@@ -15,9 +15,9 @@ from lab import times
 from lab.errors import LabError
 from lab.times import SCRAPE_SECONDS
 
-#: Points of a line at most: what fits a panel of half a laptop's screen.
-MOST_POINTS = 500
-#: Seconds that a step is rounded to, and from which step on.
+#: The maximum points of a line: what fits a panel of half a laptop's screen.
+MAX_POINTS = 500
+#: Pairs: from this step in seconds on, round to these seconds.
 ROUNDED = ((0, 1), (1.5, 2), (3.5, 5), (7.5, 10), (12.5, 15), (17.5, 20), (25, 30), (45, 60), (90, 120), (210, 300))
 ROUNDED += ((450, 600), (750, 900), (1050, 1200), (1500, 1800), (2700, 3600), (5400, 7200), (9000, 10_800))
 
@@ -26,39 +26,39 @@ VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)(?::\w+)?\}|(?P<plain>\w+))")
 
 @dataclass(frozen=True)
 class Span:
-    """The time that is shown, in unix seconds, and the values of the dashboard's variables (all, when not given)."""
+    """A time range, in Unix seconds."""
 
     start: float
     end: float
-    #: Points of a line at most.
-    points: int = MOST_POINTS
+    #: The maximum points of a line.
+    points: int = MAX_POINTS
 
     @property
     def seconds(self) -> int:
-        """Its length in whole seconds, of which there is at least one."""
+        """The length in whole seconds, at least 1."""
         return max(1, round(self.end - self.start))
 
     @property
     def step(self) -> int:
-        """Seconds from one point to the next."""
+        """The seconds from one point to the next."""
         exact = self.seconds / self.points
         place = bisect_right([start for start, _ in ROUNDED], exact) - 1
         return max(SCRAPE_SECONDS, ROUNDED[place][1])
 
     @property
     def aligned(self) -> tuple[int, int]:
-        """Its ends on whole steps, as Grafana asks for them, so that a panel drawn again meets the same points."""
+        """Start and end rounded down to whole steps, as in Grafana, so that a redrawn panel has the same points."""
         return math.floor(self.start / self.step) * self.step, math.floor(self.end / self.step) * self.step
 
     @property
     def rate_interval(self) -> int:
-        """Seconds over which a rate is taken."""
+        """The value of ``$__rate_interval`` in seconds."""
         return max(self.step + SCRAPE_SECONDS, 4 * SCRAPE_SECONDS)
 
     def interpolate(self, text: str, chosen: Mapping[str, str]) -> str:
-        """Return a query with its variables replaced by what is ``chosen``, or by Grafana's own values.
+        """Return a query with its variables replaced: by the values in ``chosen``, or by Grafana's own.
 
-        Raises LabError for a variable that nobody knows.
+        Raises LabError for an unknown variable.
         """
         known = {
             "__interval": f"{self.step}s",
@@ -73,15 +73,15 @@ class Span:
         def value(match: re.Match) -> str:
             name = match["braced"] or match["plain"]
             if name not in known:
-                raise LabError(f"a query has the variable ${name}, which its dashboard does not have: {text}")
+                raise LabError(f"a query uses the variable ${name}, which its dashboard does not have: {text}")
             return known[name]
 
         return VARIABLE.sub(value, text)
 
 
 def last(start: str, end: float) -> Span:
-    """Return the span that Grafana writes as ``now-15m`` to ``now``; raises LabError for any other form."""
+    """Return the time range that Grafana writes as ``now-15m`` to ``now``; raises LabError for any other form."""
     found = re.fullmatch(r"now-(\d+)([smhd])", start)
     if not found:
-        raise LabError(f"{start!r} is no span of time: write it like now-15m.")
+        raise LabError(f"{start!r} is not a time range: write it like now-15m.")
     return Span(end - int(found[1]) * times.UNITS[found[2]], end)

@@ -73,7 +73,7 @@ SIGNALS = (
         "connections dropped",
         "nginx",
         "a second",
-        "NGINX: Connections dropped",
+        "NGINX: Dropped connections",
         f"sum(rate(nginx_connections_accepted[{WINDOW}])) - sum(rate(nginx_connections_handled[{WINDOW}]))",
     ),
     Signal(
@@ -116,14 +116,14 @@ SIGNALS = (
         "workers started",
         "uwsgi",
         "a second",
-        "uWSGI: Starts and kills",
+        "uWSGI: Worker starts and kills",
         f"sum(rate(uwsgi_worker_respawn_count_total[{WINDOW}]))",
     ),
     Signal(
         "killed by harakiri",
         "uwsgi",
         "a second",
-        "uWSGI: Starts and kills",
+        "uWSGI: Worker starts and kills",
         f"sum(rate(uwsgi_worker_harakiri_count_total[{WINDOW}]))",
         RARE,
     ),
@@ -131,7 +131,7 @@ SIGNALS = (
         "slowest view, mean time",
         "django",
         "s",
-        "Django: Mean time by view",
+        "Django: Mean response time by view",
         f"max({_mean('django_http_requests_latency_seconds_by_view_method', ' by (view)')} > 0)",
     ),
     Signal(
@@ -145,7 +145,7 @@ SIGNALS = (
         "a statement, mean time",
         "database",
         "s",
-        "Overview: Database time",
+        "Overview: Database latency",
         _mean("django_db_query_duration_seconds"),
     ),
     Signal(
@@ -155,7 +155,7 @@ SIGNALS = (
         "Overview: Database errors",
         f"sum(rate(django_db_errors_total[{WINDOW}])) or vector(0)",
     ),
-    Signal("database reached", "database", "1 or 0", "Shop: Database", "min(pomar_database_up)"),
+    Signal("database reached", "database", "1 or 0", "Shop: Database status", "min(pomar_database_up)"),
 )
 INCIDENTS = (
     Incident(

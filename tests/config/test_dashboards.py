@@ -1,4 +1,4 @@
-"""The dashboards as they stand in the files: fresh, valid for Grafana, of any system, and of all metrics."""
+"""The dashboard files: up to date, valid for Grafana, usable for any system, and complete."""
 
 import json
 import re
@@ -25,7 +25,7 @@ PANELS = [
     if panel["type"] != "row"
 ]
 EXPRESSIONS = [target["expr"] for parameter in PANELS for panel in parameter.values for target in panel["targets"]]
-#: What Prometheus makes by itself, and what every program written in Go says of its own process.
+#: Metrics that Prometheus creates itself, and process metrics of every Go program.
 OWN = {
     *("up", "ALERTS", "ALERTS_FOR_STATE", "scrape_duration_seconds", "scrape_samples_scraped", "scrape_series_added"),
     *("scrape_samples_post_metric_relabeling", "process_cpu_seconds_total", "process_resident_memory_bytes"),
@@ -36,11 +36,11 @@ WINDOW = re.compile(r"\[([^]]+)\]")
 
 
 def metrics_of(expression: str) -> set[str]:
-    """Return the names of the metrics of which an expression has selectors; each selector here has its braces."""
+    """Return the names of the metrics in an expression; all of them are written with braces."""
     return set(re.findall(r"([a-zA-Z_:][\w:]*)\{", expression))
 
 
-#: Words of PromQL that are no metric.
+#: Words of PromQL that are not metrics.
 WORDS = {
     *("sum", "min", "max", "avg", "count", "by", "on", "ignoring", "group_left", "and", "or", "unless", "bool"),
     *("rate", "increase", "histogram_quantile", "avg_over_time", "max_over_time", "min_over_time", "last_over_time"),
@@ -50,7 +50,7 @@ WORDS = {
 
 
 def bare_words(expression: str) -> set[str]:
-    """Return what is neither a word of PromQL nor in braces, brackets, quotes or a list of labels: a bare metric."""
+    """Return the metrics without braces: words that are not PromQL and not in braces, brackets, quotes or labels."""
     for hidden in (r'"[^"]*"', r"\{[^}]*\}", r"\[[^]]*\]", r"\b(?:by|on|ignoring|group_left|group_right)\s*\([^)]*\)"):
         expression = re.sub(hidden, " {} " if hidden.startswith(r"\{") else " ", expression)
     return set(re.findall(r"(?<![\w.$])[a-zA-Z_:][\w:]*(?!\s*\{\}|[\w:])", expression)) - WORDS
@@ -91,7 +91,7 @@ def test_a_dashboard_has_what_provisioning_needs(name):
     assert "id" not in dashboard
     assert len(set(ids)) == len(ids)
     assert variables == ["datasource", "namespace", "job", "instance"]
-    assert {each["name"] for each in dashboard["annotations"]["list"]} == {"Loads", "Deploys", "Drills"}
+    assert {each["name"] for each in dashboard["annotations"]["list"]} == {"Load tests", "Deploys", "Drills"}
 
 
 def test_uids_and_titles_are_their_own():
@@ -122,7 +122,7 @@ def test_a_panel_asks_the_chosen_source_for_the_chosen_instances(panel):
 
 @pytest.mark.parametrize("panel", PANELS)
 def test_no_metric_stands_bare(panel):
-    """Each has its braces, by which the other tests of this file find it."""
+    """Every metric is written with braces, because the other tests of this file find it by them."""
     for target in panel["targets"]:
         assert bare_words(target["expr"]) == set(), target["expr"]
 
@@ -163,7 +163,7 @@ def test_every_metric_of_a_panel_is_promised():
 
 
 def test_every_promised_metric_is_in_a_panel_or_a_rule_or_has_a_reason_not_to_be():
-    """And none has a reason that is in a panel all the same."""
+    """A metric that is shown must not have a reason."""
     shown = {name for expression in EXPRESSIONS for name in metrics_of(expression)}
     in_rules = " ".join(rule["expr"] for rule in rules())
     unused = {
@@ -187,7 +187,7 @@ def test_what_a_panel_needs_is_what_its_metrics_need():
 
 
 def test_every_runbook_is_named_by_the_panel_that_shows_its_alert():
-    """And none that there is not; the Watchdog is no fault to look at."""
+    """And every runbook that a panel names exists. The Watchdog needs no panel, because it is not a fault."""
     folder = ROOT / "docs" / "runbooks"
     named = {
         name

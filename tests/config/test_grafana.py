@@ -1,4 +1,4 @@
-"""Grafana's provisioning as it stands in the files: one source and dashboards, all of them read-only."""
+"""Grafana's provisioning files: one datasource, and the dashboards, all read-only."""
 
 import yaml
 
@@ -35,7 +35,7 @@ def test_grafana_shows_visitors_everything_and_lets_them_change_nothing():
 
 
 def test_grafana_neither_installs_nor_updates_a_plugin():
-    """From 13.2 on, the update of a bundled plugin removes it first, and fails on a read-only root."""
+    """Grafana 13.2 and later remove a bundled plugin to update it, which fails on a read-only root file system."""
     environment = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["grafana"]["environment"]
 
     assert environment["GF_PLUGINS_PREINSTALL_DISABLED"] == "true"

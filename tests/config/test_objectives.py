@@ -13,11 +13,11 @@ from lab.alerts.definitions import OBJECTIVES, objectives
 from lab.errors import LabError
 from lab.paths import ROOT
 
-AVAILABILITY = {"Overview: Availability", "NGINX: 5xx", "Django: 5xx", "Django: Each view"}
-LATENCY = {"Overview: Answered in 0.5 s", "NGINX: p95", "Django: p95"}
+AVAILABILITY = {"Overview: Availability", "NGINX: 5xx error ratio", "Django: 5xx error ratio", "Django: Views"}
+LATENCY = {"Overview: Pages within 0.5 s", "NGINX: p95 response time", "Django: p95 response time"}
 TIME = LATENCY | {
-    *("Overview: NGINX time", "Overview: Django time", "NGINX: Time to answer", "NGINX: Of it, time in uWSGI"),
-    *("uWSGI: Mean response time", "Django: Time of a request"),
+    *("Overview: NGINX latency", "Overview: Django latency", "NGINX: Response time", "NGINX: Upstream response time"),
+    *("uWSGI: Mean response time", "Django: Response time"),
 }
 
 
@@ -86,9 +86,9 @@ def test_panels_and_alerts_say_the_same_numbers(tmp_path):
     assert burn["annotations"]["description"].startswith("Objective: 99.95% of responses are not 5xx.")
     assert burn["annotations"]["description"].endswith("(error budget 0.05%).")
     assert "The objective is 99.95%." in panels["Overview: Availability"]["description"]
-    assert "from 0.05% the objective is being spent" in panels["NGINX: 5xx"]["description"]
+    assert "above 0.05% the error budget runs out" in panels["NGINX: 5xx error ratio"]["description"]
     assert thresholds(panels["Overview: Availability"]) == [None, 0.9995]
-    assert thresholds(panels["NGINX: 5xx"]) == [None, 0.0005, 0.005]
+    assert thresholds(panels["NGINX: 5xx error ratio"]) == [None, 0.0005, 0.005]
 
 
 def test_a_time_that_is_a_whole_number_is_the_same_bucket_however_it_is_written(tmp_path):
@@ -98,7 +98,7 @@ def test_a_time_that_is_a_whole_number_is_the_same_bucket_however_it_is_written(
 
     assert 'le=~"1|1.0"' in latency.bad
     assert latency.promise == "Objective: 95% of pages are served within 1 s."
-    assert "Overview: Answered in 1 s" in {each["name"] for each in panels_of(path).values()}
+    assert "Overview: Pages within 1 s" in {each["name"] for each in panels_of(path).values()}
 
 
 def test_the_error_budget_of_a_panel_is_the_recorded_one():
@@ -107,7 +107,7 @@ def test_the_error_budget_of_a_panel_is_the_recorded_one():
         rule["record"] for group in rules_of(OBJECTIVES).values() for rule in group["rules"] if "record" in rule
     }
 
-    (budget,) = (target["expr"] for target in panels["Overview: Error budget left"]["targets"])
+    (budget,) = (target["expr"] for target in panels["Overview: Error budget remaining"]["targets"])
 
     assert set(re.findall(r"[\w:]+(?=\{)", budget)) == {"slo:error_budget:left"} <= recorded
 

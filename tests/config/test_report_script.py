@@ -1,4 +1,4 @@
-"""The script of the report: the page has each of its modules, and the linter sees what is wrong with one."""
+"""The script of the report: the page has all modules, and the linter finds errors in them."""
 
 import re
 import shutil

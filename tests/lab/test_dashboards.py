@@ -1,4 +1,4 @@
-"""Dashboards without Grafana: what their variables stand for, and what a real Prometheus answers to their panels."""
+"""Dashboards without Grafana: their variables, and a real Prometheus's results for their panels."""
 
 import json
 import socket
@@ -21,13 +21,13 @@ END = two_hours_ago()
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A Prometheus that has a counter of 2 a second on two instances, and a ratio that is no number."""
+    """A Prometheus with a counter that grows by 2 per second on two instances, and a ratio that is NaN."""
     samples = [
         *every_five_seconds('nginx_up{namespace="a",job="web",instance="one"}', [1] * 61, END),
         *every_five_seconds('requests{namespace="a",job="web",instance="one"}', range(0, 610, 10), END),
         *every_five_seconds('requests{namespace="b",job="web",instance="<b>two"}', range(0, 610, 10), END),
         *every_five_seconds('share{job="web"}', ["NaN"] * 61, END),
-        # It ends, and a series that ends goes on for five minutes: so it is away for longer.
+        # The gap is longer than five minutes, because Prometheus shows the last sample for that long.
         *every_five_seconds('paused{job="web"}', [1], END - 395),
         *every_five_seconds('paused{job="web"}', [1] * 10, END),
     ]
@@ -60,13 +60,13 @@ def test_variables_are_filled_in_and_none_is_left():
 
 
 def test_a_variable_that_a_dashboard_does_not_have_is_named():
-    with pytest.raises(LabError, match=r"the variable \$cluster, which its dashboard does not have: up"):
+    with pytest.raises(LabError, match=r"uses the variable \$cluster, which its dashboard does not have: up"):
         Span(END - 900, END).interpolate('up{cluster="$cluster"}', {"job": ".*"})
 
 
 @pytest.mark.parametrize("text", ["15m", "now", "now-15", "now-15w", ""])
 def test_a_span_in_another_form_is_refused(text):
-    with pytest.raises(LabError, match="is no span of time: write it like now-15m"):
+    with pytest.raises(LabError, match="is not a time range: write it like now-15m"):
         last(text, END)
 
 
@@ -98,7 +98,7 @@ def test_a_time_in_which_there_was_nothing_is_a_gap(api):
 
     (line,) = answers.series(answers.ask(api, asked, span, {}), asked, span)
 
-    # At the very end of the five minutes Prometheus 2 has a point, and Prometheus 3 has none.
+    # Exactly five minutes after the last sample, Prometheus 2 has a point and Prometheus 3 has none.
     gaps = {at - END for at, value in line.points if value is None} - {-95}
     assert gaps == set(range(-600, -395, 5)) | set(range(-90, -45, 5))
 
@@ -137,7 +137,7 @@ def test_a_variable_offers_the_values_of_its_series(api):
 
 
 def test_a_variable_of_another_form_is_refused(api):
-    with pytest.raises(LabError, match="is no query of a variable that is known here"):
+    with pytest.raises(LabError, match="is not a supported query of a variable"):
         answers.values_of(api, "query_result(up)", Span(END - 60, END), {})
 
 
@@ -155,57 +155,57 @@ def test_a_prometheus_that_is_away_ends_the_proof_in_one_sentence():
 
 @pytest.fixture
 def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is proven here is not how quick this machine is."""
-    monkeypatch.setattr(proof, "MOST_SECONDS", 60)
+    """Allow slow queries: these tests are not about the speed of this machine."""
+    monkeypatch.setattr(proof, "MAX_SECONDS", 60)
 
 
 @pytest.mark.usefixtures("no_hurry")
 def test_every_query_is_asked_over_every_span_and_the_empty_ones_are_named(api):
-    """Of all that the dashboards ask for, this Prometheus has one metric."""
+    """This Prometheus has one of the metrics that the dashboards use."""
     found = proof.prove(api, frozenset(), END)
-    state = {each.name: each.state(found.provides) for each in found.asked}
+    state = {each.name: each.state(found.provides) for each in found.checks}
 
-    assert len(found.asked) == sum(
+    assert len(found.checks) == sum(
         len(dashboard.variables) + len(dashboard.events) + sum(len(panel.targets) for panel in dashboard.panels)
         for dashboard in model.load()
     )
-    assert state["NGINX: NGINX"] == "data"
-    assert state["NGINX: Requests"] == "EMPTY: now-5m, now-15m, now-1h, now-6h, now-24h"
+    assert state["NGINX: NGINX status"] == "data"
+    assert state["NGINX: Request rate"] == "EMPTY: now-5m, now-15m, now-1h, now-6h, now-24h"
     assert state["NGINX: variable job"] == "data"
-    assert state["NGINX: events Drills"] == "empty until the first of them"
-    assert state["PostgreSQL: variable job"] == "not here: needs postgres"
-    assert {each.name for each in found.wrong} >= {"NGINX: Requests", "Django: variable job"}
-    assert "NGINX: Requests: EMPTY: now-5m" in proof.page(found)
-    # Where there is a PostgreSQL, it must show something.
+    assert state["NGINX: annotation Drills"] == "empty until the first event"
+    assert state["PostgreSQL: variable job"] == "not available: needs postgres"
+    assert {each.name for each in found.wrong} >= {"NGINX: Request rate", "Django: variable job"}
+    assert "NGINX: Request rate: EMPTY: now-5m" in proof.page(found)
+    # If there is a PostgreSQL, the query must have data.
     assert "PostgreSQL: variable job" in {each.name for each in replace(found, provides={"postgres"}).wrong}
 
 
 @pytest.mark.usefixtures("no_hurry")
 def test_spans_of_which_no_step_has_ended_since_the_last_load_are_left_out_by_name(api, monkeypatch):
-    # In the middle of a step of now-24h, which is two minutes long.
+    # In the middle of a step of now-24h; its steps are two minutes long.
     end = END - END % 120 + 60
     monkeypatch.setattr(proof, "_last_load", lambda *_: end - 20)
 
     found = proof.prove(api, frozenset(), end)
 
-    assert found.too_young == ["now-24h"]
-    assert "Too early for now-24h" in proof.page(found)
+    assert found.skipped == ["now-24h"]
+    assert "Skipped now-24h" in proof.page(found)
 
 
 def test_when_no_span_can_be_judged_yet_that_is_said(api, monkeypatch):
     monkeypatch.setattr(proof, "_last_load", lambda *_: END + 1)
 
-    with pytest.raises(LabError, match="the last load has ended only just now: ask again in some seconds"):
+    with pytest.raises(LabError, match="the last load run has only just ended: try again in a few seconds"):
         proof.prove(api, frozenset(), END)
 
 
 def test_a_slow_query_is_wrong(api, monkeypatch):
-    monkeypatch.setattr(proof, "MOST_SECONDS", 0)
+    monkeypatch.setattr(proof, "MAX_SECONDS", 0)
     monkeypatch.setattr(proof, "ATTEMPTS", 1)
 
     found = proof.prove(api, frozenset(), END)
 
-    assert {each.state(found.provides).split(":")[0] for each in found.asked} == {"SLOW"}
+    assert {each.state(found.provides).split(":")[0] for each in found.checks} == {"SLOW"}
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_a_file_that_holds_no_dashboard_is_named(tmp_path, content, words):
     if content is not None:
         file.write_text(content)
 
-    with pytest.raises(LabError, match=f"broken.json holds no dashboard .*{words}.*: `make generate`"):
+    with pytest.raises(LabError, match=f"broken.json is not a dashboard .*{words}.*: `make generate`"):
         model.read(file)
 
 

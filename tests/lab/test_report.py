@@ -1,4 +1,4 @@
-"""The report of a run: what is drawn of each kind of panel from a real Prometheus, and the page in a real browser."""
+"""The report of a run: each panel type with data from a real Prometheus, and the page in a real browser."""
 
 import html
 import json
@@ -36,7 +36,7 @@ RESULT = {
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A Prometheus with a counter, a histogram, two alerts, and labels that are no friends of HTML."""
+    """A Prometheus with a counter, a histogram, two alerts, and labels that contain HTML."""
     watchdog = 'ALERTS{alertname="Watchdog",alertstate="firing",severity="none"}'
     down = f'ALERTS{{alertname="Down",alertstate="firing",severity="page",job="{HOSTILE}"}}'
     samples = [
@@ -62,7 +62,7 @@ def run(
     reasons: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> Run:
-    """Return a run with its books: balanced, or with these differences, doubts and remarks."""
+    """Return a run with its ledger: balanced, or with these differences, reasons and notes."""
     account = settle(Counts(Counter()), differences)
     ledger = Ledger(result["start"], result["end"], account, [], list(reasons), list(notes))
     return Run(Path("load.json"), result, ledger)
@@ -70,13 +70,13 @@ def run(
 
 @pytest.fixture
 def no_api() -> Api:
-    """A Prometheus that is not there."""
+    """A Prometheus that is not running."""
     (port,) = free_ports(1)
     return Api(f"http://127.0.0.1:{port}")
 
 
 def panel(kind: str, *queries: str, needs: tuple[str, ...] = (), **more: object) -> Panel:
-    """Return a panel of a type with these queries; ``more`` is the rest of its JSON."""
+    """Return a panel of this type with these queries; ``more`` is the rest of its JSON."""
     instant = kind == "table"
     targets = [
         {"refId": letter, "expr": expr, "instant": instant, "format": "table" if instant else "time_series"}
@@ -138,22 +138,22 @@ def test_a_table_is_joined_chosen_ordered_and_renamed(api):
 @pytest.mark.parametrize(
     ("of", "words"),
     [
-        (panel("piechart", "up"), "This report does not draw panels of the type piechart."),
+        (panel("piechart", "up"), "Panels of type piechart are not supported."),
         (
             panel("timeseries", "up", transformations=[{"id": "reduce"}]),
-            "This report does not know the transformation reduce of timeseries.",
+            "The transformation reduce is not supported in timeseries panels.",
         ),
         (
             panel("table", "up", transformations=[{"id": "pivot"}]),
-            "This report does not know the transformation pivot.",
+            "The transformation pivot is not supported.",
         ),
         (
             panel("heatmap", "sum by (job) (up)"),
-            "This report draws heatmaps of classic histograms alone, which have the label le.",
+            "Heatmaps are only supported for classic histograms, which have the label le.",
         ),
         (
             panel("stat", "up", options={"reduceOptions": {"calcs": ["p95"]}}),
-            "This report does not know the reduction p95.",
+            "The reduction p95 is not supported.",
         ),
     ],
 )
@@ -166,15 +166,15 @@ def test_what_the_report_cannot_draw_is_named(api, of, words):
     [
         (
             {"defaults": {"mappings": [{"type": "regex", "options": {"pattern": ".*", "result": {"text": "x"}}}]}},
-            "This report does not know mappings of the type regex.",
+            "Value mappings of type regex are not supported.",
         ),
         (
             {"overrides": [{"matcher": {"id": "byType", "options": "number"}, "properties": []}]},
-            "This report does not know overrides byType.",
+            "Overrides with the matcher byType are not supported.",
         ),
         (
             {"overrides": [{"matcher": {"id": "byName", "options": "x"}, "properties": [{"id": "min", "value": 0}]}]},
-            "This report does not know the override of min.",
+            "Overrides of min are not supported.",
         ),
     ],
 )
@@ -194,11 +194,11 @@ def test_a_form_that_the_report_cannot_draw_is_named_in_its_panel_alone(api, fie
         ({}, "PASSED: 600 requests in 60 s (10.0/s), none failed."),
         (
             {"differences": [Difference((LOCUST, LOG), "Locust sent 1; NGINX's access log has 2 (+1)")]},
-            "none failed; but the tiers counted differently, as the ledger says.",
+            "none failed, but the counts of the tiers differ; see the ledger.",
         ),
         (
             {"reasons": ["NGINX was restarted"]},
-            "NOT KNOWN: 600 requests in 60 s (10.0/s), none failed; but not every tier's count is known.",
+            "UNKNOWN: 600 requests in 60 s (10.0/s), none failed, but the counts of some tiers are unknown.",
         ),
     ],
     ids=["exact", "different", "unknown"],
@@ -208,13 +208,13 @@ def test_a_run_has_passed_when_its_books_are_exact_as_well(no_api, books, senten
 
 
 def test_a_panel_with_no_data_says_so(api):
-    assert result(api, panel("timeseries", "nothing")) == {"state": "empty", "message": "No data in this time."}
+    assert result(api, panel("timeseries", "nothing")) == {"state": "empty", "message": "No data in this time range."}
 
 
 def test_a_panel_of_what_is_not_here_says_so(api):
     drawn = result(api, panel("stat", "up", needs=("postgres",)))
 
-    assert drawn == {"state": "absent", "message": "Not in this runtime: it has no postgres."}
+    assert drawn == {"state": "absent", "message": "This runtime has no postgres."}
 
 
 def test_a_query_that_is_refused_is_told_in_the_panels_place(api):
@@ -229,7 +229,7 @@ def test_the_alerts_of_a_run_are_periods_with_a_beginning_and_an_end(api):
         ("Down", "firing", -15, -5),
     ]
     assert found.spans[0].labels == f"job={HOSTILE}"
-    assert found.message == "Down fired, besides the Watchdog, which always does."
+    assert found.message == "Down fired. (The Watchdog always fires.)"
 
 
 def test_a_time_in_which_not_even_the_watchdog_fired_is_told(api):
@@ -256,7 +256,7 @@ def test_a_figure_reads_as_a_person_would_write_it(unit, value, text):
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "less_is_better", "change", "better"),
+    ("before", "after", "lower_is_better", "change", "better"),
     [
         (100, 90, True, "-10.0%", True),
         (100, 110, True, "+10.0%", False),
@@ -268,17 +268,17 @@ def test_a_figure_reads_as_a_person_would_write_it(unit, value, text):
         (None, 5, True, "", None),
     ],
 )
-def test_a_change_is_for_the_better_or_not(before, after, less_is_better, change, better):
+def test_a_change_is_for_the_better_or_not(before, after, lower_is_better, change, better):
     (found,) = figures.changes(
-        [figures.Figure("it", before, "count", "", less_is_better)],
-        [figures.Figure("it", after, "count", "", less_is_better)],
+        [figures.Figure("it", before, "count", "", lower_is_better)],
+        [figures.Figure("it", after, "count", "", lower_is_better)],
     )
 
     assert (found.change, found.better) == (change, better)
 
 
 def dashboards(*panels: Panel) -> list[Dashboard]:
-    """Return one dashboard with these panels, each with an id of its own."""
+    """Return one dashboard with these panels, each with its own id."""
     numbered = [
         Panel(each.dashboard, number, f"{each.type} {HOSTILE}", each.type, each.json, each.needs)
         for number, each in enumerate(panels, start=1)
@@ -288,7 +288,7 @@ def dashboards(*panels: Panel) -> list[Dashboard]:
 
 @pytest.fixture
 def every_kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dashboard of every kind of panel there is, and of one that the report cannot draw."""
+    """A dashboard with a panel of every type, and of one type that is not supported."""
     shown = dashboards(
         panel("timeseries", "up"),
         panel("stat", "up"),
@@ -319,7 +319,7 @@ def chromium() -> Iterator[WebDriver]:
 
 @pytest.fixture
 def browser(chromium: WebDriver) -> Iterator[WebDriver]:
-    """Headless Chromium with the window of a desk, and none of what a test before it said."""
+    """Headless Chromium with a desktop window, and without log entries of an earlier test."""
     chromium.get("about:blank")
     chromium.get_log("browser")
     yield chromium
@@ -332,7 +332,7 @@ def states(browser) -> list[str]:
 
 
 def opened(browser, tmp_path: Path, runs: list[Run], api: Api) -> Path:
-    """Write a report into a file and open that, with no network to be had."""
+    """Write a report to a file and open it without a network."""
     file = tmp_path / "report.html"
     page.write(file, runs, api, frozenset())
     browser.execute_cdp_cmd("Network.enable", {})
@@ -404,7 +404,7 @@ def test_without_prometheus_the_report_has_what_the_run_itself_knows(tmp_path, n
 def test_a_run_that_prometheus_has_forgotten_has_empty_panels(tmp_path, api):
     long_ago = {**RESULT, "start": END - 86_400, "end": END - 86_340}
 
-    assert "No data in this time." in page.page([run(long_ago)], api, frozenset())
+    assert "No data in this time range." in page.page([run(long_ago)], api, frozenset())
 
 
 def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path, api, monkeypatch):

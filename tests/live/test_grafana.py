@@ -1,7 +1,7 @@
-"""Grafana, where the runtime has it: version, plugins, data source, dashboards, queries and annotations.
+"""Grafana as an anonymous user sees it, if it is running: version, plugins, datasource, dashboards, queries, events.
 
-The tests use its HTTP API (https://grafana.com/docs/grafana/latest/developer-resources/api-reference/http-api/) as an
-anonymous user; only the lists of plugins and data sources need the administrator.
+Through its HTTP API (https://grafana.com/docs/grafana/latest/developer-resources/api-reference/http-api/), without
+signing in; only the lists of plugins and datasources need the administrator.
 """
 
 import base64
@@ -27,14 +27,14 @@ from tests.eventually import eventually
 
 PROVISIONED = yaml.safe_load((ROOT / "grafana" / "provisioning" / "datasources" / "prometheus.yaml").read_text())
 SOURCES = {source["uid"]: source for source in PROVISIONED["datasources"]}
-#: The value of the variable ``$datasource`` when a dashboard is opened.
+#: The initial value of the variable ``$datasource``.
 DEFAULT = next({name: source[name] for name in ("type", "uid")} for source in SOURCES.values() if source["isDefault"])
 DASHBOARDS = [pytest.param(dashboard, id=dashboard.uid) for dashboard in model.load()]
 FILES = {file["uid"]: file for file in (json.loads(path.read_text()) for path in model.FOLDER.glob("*.json"))}
-#: Grafana's built-in data source, used by the annotations that it adds to every dashboard.
+#: Grafana's own datasource, used by the annotations that it adds to every dashboard.
 BUILT_IN = {"grafana", "-- Grafana --"}
 SHOWN_SECONDS = 900
-#: Grafana loads dashboards after it starts responding, and caches permissions for a minute.
+#: Grafana loads dashboards after it starts to respond, and caches permissions for a minute.
 LOADED_SECONDS = 75
 #: Selectors of @grafana/e2e-selectors 12.4 (``Components.Panels.Panel``).
 CONTENT = '[data-testid="data-testid panel content"]'
@@ -50,17 +50,17 @@ class Grafana:
         self._administrator = ("admin", password)
 
     def get(self, path: str) -> requests.Response:
-        """Return the response to an anonymous request."""
+        """Return the response to an anonymous user."""
         return http.get(f"{self.url}{path}", timeout=10)
 
     def all_of(self, path: str) -> list[dict]:
-        """Return a list that is complete only for the administrator."""
+        """Return a list as the administrator, who alone sees all of it."""
         response = http.get(f"{self.url}{path}", auth=self._administrator, timeout=10)
         assert response.status_code == 200, response.text
         return response.json()
 
     def query(self, targets: Sequence[Mapping], span: Span) -> dict[str, dict]:
-        """Run targets as a panel does; return the result of each by its letter, with ``error`` or ``frames``.
+        """Return the result of each target by its letter, with ``error`` or ``frames``, as a panel requests it.
 
         https://grafana.com/docs/grafana/latest/developer-resources/api-reference/http-api/api-legacy/data_source/
         """
@@ -87,18 +87,18 @@ def grafana(runtime) -> Grafana:
 
 @pytest.fixture(scope="module")
 def served(grafana) -> dict[str, dict]:
-    """The dashboards that Grafana serves, by uid."""
+    """The dashboards as Grafana serves them, by uid."""
 
     def missing() -> list[str]:
         return [uid for uid in FILES if grafana.get(f"/api/dashboards/uid/{uid}").status_code != 200]
 
-    because = "every dashboard is loaded and visitors can see it"
+    because = "every dashboard is loaded and visible without signing in"
     eventually(missing, because=because, timeout=LOADED_SECONDS, wanted=lambda seen: seen == [])
     return {uid: grafana.get(f"/api/dashboards/uid/{uid}").json() for uid in FILES}
 
 
 def asked_by(panel: Panel, dashboard: Dashboard, span: Span) -> Iterator[dict]:
-    """Yield the targets of a panel with their variables replaced, as the browser sends them."""
+    """Yield the targets of a panel with their variables replaced, as Grafana's page sends them."""
     for target in panel.json["targets"]:
         if not target.get("hide"):
             expr = span.interpolate(target["expr"], all_chosen(dashboard))
@@ -106,13 +106,13 @@ def asked_by(panel: Panel, dashboard: Dashboard, span: Span) -> Iterator[dict]:
 
 
 def shows_something(result: Mapping) -> bool:
-    """Return whether a result contains a value; the first field of a frame is the time."""
+    """Return whether a result has a value; the first field of each frame is the time."""
     fields = [field for frame in result.get("frames", []) for field in frame["data"]["values"][1:]]
     return any(value is not None for field in fields for value in field)
 
 
 def panels_of(content: Mapping) -> Iterator[dict]:
-    """Yield the panels in a dashboard's JSON, including those in collapsed rows."""
+    """Yield the panels of a dashboard's JSON, including those in a collapsed row."""
     for panel in content["panels"]:
         yield from panel.get("panels", [])
         if panel["type"] != "row":
@@ -120,7 +120,7 @@ def panels_of(content: Mapping) -> Iterator[dict]:
 
 
 def essence(content: Mapping) -> tuple[dict, dict]:
-    """Return the panels and annotations of a dashboard's JSON, without what Grafana adds or migrates."""
+    """Return the panels and events of a dashboard's JSON, without what Grafana adds or migrates."""
     panels = {
         panel["id"]: (panel["type"], panel["title"], [target["expr"] for target in panel.get("targets", [])])
         for panel in panels_of(content)
@@ -134,7 +134,7 @@ def essence(content: Mapping) -> tuple[dict, dict]:
 
 
 def references(content: object) -> Iterator[object]:
-    """Yield every data source in a part of a dashboard's JSON."""
+    """Yield every datasource that is named in part of a dashboard's JSON."""
     for key, value in content.items() if isinstance(content, dict) else enumerate(content):
         if key == "datasource" and value is not None:
             yield value
@@ -146,7 +146,7 @@ def test_its_version_is_the_one_of_its_image(grafana, runtime):
     health = grafana.get("/api/health").json()
 
     tag = re.search(r":([^:@/]+)(?:@|$)", runtime.settings["IMAGE_GRAFANA"])[1]
-    # A security release has the version 12.4.12+security-01 and the tag 12.4.12-security-01.
+    # The version of a security release is 12.4.12+security-01, and its tag is 12.4.12-security-01.
     assert health["version"].replace("+", "-") == tag
     assert health["database"] == "ok"
 
@@ -215,9 +215,9 @@ def test_every_query_of_a_dashboard_has_data_after_a_load(grafana, runtime, shop
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS)
 def test_the_last_load_is_an_event_of_a_dashboard(grafana, served, shopped, dashboard):
-    """Query as the Prometheus data source does for annotations; a sample's value is the time of the event in ms."""
+    """Uses the request of the Prometheus datasource, which reads the time of an event from its value in ms."""
     events = served[dashboard.uid]["dashboard"]["annotations"]["list"]
-    (event,) = (each for each in events if each["name"] == "Loads")
+    (event,) = (each for each in events if each["name"] == "Load tests")
     target = {"interval": event.get("step"), **event.get("target", {"expr": event.get("expr")}), "refId": "Anno"}
 
     span = Span(shopped["after"] - SHOWN_SECONDS, shopped["after"])
@@ -235,10 +235,10 @@ def test_the_last_load_is_an_event_of_a_dashboard(grafana, served, shopped, dash
 
 
 def test_a_browser_draws_the_overview(grafana, shopped):
-    """Save a screenshot in the folder of the load reports."""
+    """The screenshot is kept next to the reports of load runs."""
 
     def state() -> tuple[int, int, list[str]]:
-        """Return how many panels are drawn, how many of them are loading, and the panels' errors."""
+        """Return the number of drawn panels, how many of them are loading, and the errors of others."""
         drawn, loading = (len(browser.find_elements(By.CSS_SELECTOR, each)) for each in (CONTENT, LOADING))
         signs = browser.find_elements(By.CSS_SELECTOR, WRONG)
         return drawn, loading, [sign.text or sign.get_attribute("aria-label") for sign in signs]
@@ -249,7 +249,7 @@ def test_a_browser_draws_the_overview(grafana, shopped):
         try:
             eventually(
                 state,
-                because="all panels in sight are drawn",
+                because="all visible panels are drawn",
                 timeout=60,
                 wanted=lambda seen: seen[0] > 8 and seen[1:] == (0, []),
             )
@@ -258,7 +258,7 @@ def test_a_browser_draws_the_overview(grafana, shopped):
 
 
 def keep_screenshot(browser: WebDriver) -> None:
-    """Save a screenshot in .lab/reports/."""
+    """Write a screenshot to .lab/reports/."""
     REPORTS.mkdir(exist_ok=True)
     shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
     (REPORTS / "grafana-overview.png").write_bytes(base64.b64decode(shot["data"]))

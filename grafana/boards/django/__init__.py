@@ -1,4 +1,4 @@
-"""Django: which views are asked for, how they answer and how soon, and what they ask of the database and the cache."""
+"""Django: requests, response times and exceptions by view, and its use of the database and the cache."""
 
 from grafana.boards.dashboard import Dashboard, Row
 from grafana.boards.django import cache, database, exceptions, models, requests, responses, views
@@ -10,27 +10,27 @@ def build(objectives: Objectives) -> Dashboard:
     return Dashboard(
         uid="pomar-django",
         title="Django",
-        description="Which views are asked for, how they answer and how soon, and what they ask of database and cache.",
+        description="Requests, response times and exceptions by view, and Django's use of the database and the cache.",
         of="django_http_requests_before_middlewares_total",
         rows=(
             Row(
-                "Now",
+                "At a glance",
                 (
                     requests.rate(),
-                    requests.share_of_5xx(objectives.availability),
-                    requests.slowest(objectives.latency),
-                    database.statements_a_request(),
+                    requests.error_ratio(objectives.availability),
+                    requests.target_percentile(objectives.latency),
+                    database.queries_per_request(),
                     cache.hit_ratio(),
                     models.unapplied_migrations(),
                 ),
             ),
             Row(
-                "The whole of Django",
+                "All requests",
                 (
                     requests.requests_and_responses(),
                     requests.in_flight(),
-                    requests.time(objectives.latency),
-                    requests.all_times(),
+                    requests.response_time(objectives.latency),
+                    requests.response_time_heatmap(),
                 ),
             ),
             Row(
@@ -39,9 +39,9 @@ def build(objectives: Objectives) -> Dashboard:
                     views.responses(),
                     views.p95(),
                     views.errors(),
-                    views.refused(),
+                    views.client_errors(),
                     views.mean_time(),
-                    views.not_ended(),
+                    views.in_flight(),
                     views.each_view(objectives.availability),
                 ),
             ),
@@ -51,7 +51,7 @@ def build(objectives: Objectives) -> Dashboard:
                     responses.by_status(),
                     responses.by_method(),
                     responses.by_transport(),
-                    responses.seldom(),
+                    responses.unusual(),
                     responses.by_template(),
                     responses.by_charset(),
                     responses.response_sizes(),
@@ -62,18 +62,18 @@ def build(objectives: Objectives) -> Dashboard:
             Row(
                 "Database",
                 (
-                    database.statements(),
-                    database.statements_a_request_over_time(),
-                    database.time_of_a_statement(),
-                    database.share_of_a_request(),
+                    database.queries(),
+                    database.queries_per_request_over_time(),
+                    database.query_duration(),
+                    database.response_time_and_database_time(),
                     database.new_connections(),
-                    database.errors(),
+                    database.query_errors(),
                 ),
             ),
-            Row("Cache", (cache.reads(), cache.hit_ratio_over_time(), cache.reads_a_request())),
+            Row("Cache", (cache.lookups(), cache.hit_ratio_over_time(), cache.lookups_per_request())),
             Row(
                 "Models and migrations",
-                (models.rows_inserted(), models.rows_saved(), models.rows_deleted(), models.migrations()),
+                (models.rows_inserted(), models.rows_updated(), models.rows_deleted(), models.migrations()),
             ),
         ),
     )

@@ -1,57 +1,57 @@
-"""What Django asks of the cache."""
+"""Django's use of the cache."""
 
 from grafana.boards.django.requests import REACHED
 from grafana.boards.panels import Panel, stat, timeseries
 from grafana.boards.queries import Query, or_zero
-from grafana.boards.thresholds import SHARE_FOUND
+from grafana.boards.thresholds import HIT_RATIO_COLORS
 
-READS = "sum(rate(django_cache_get_total{$selector}[$__rate_interval]))"
-HITS = or_zero("sum(rate(django_cache_get_hits_total{$selector}[$__rate_interval]))", READS)
-MISSES = or_zero("sum(rate(django_cache_get_misses_total{$selector}[$__rate_interval]))", READS)
-READS_FAILED = or_zero("sum(rate(django_cache_get_fail_total{$selector}[$__rate_interval]))", READS)
-HIT_RATIO = Query(f"{HITS} / ({READS} > 0)", "hits")
-READS_A_REQUEST = Query(f"{READS} / ({REACHED} > 0)", "reads")
+LOOKUPS = "sum(rate(django_cache_get_total{$selector}[$__rate_interval]))"
+HITS = or_zero("sum(rate(django_cache_get_hits_total{$selector}[$__rate_interval]))", LOOKUPS)
+MISSES = or_zero("sum(rate(django_cache_get_misses_total{$selector}[$__rate_interval]))", LOOKUPS)
+FAILED_LOOKUPS = or_zero("sum(rate(django_cache_get_fail_total{$selector}[$__rate_interval]))", LOOKUPS)
+HIT_RATIO = Query(f"{HITS} / ({LOOKUPS} > 0)", "hits")
+LOOKUPS_PER_REQUEST = Query(f"{LOOKUPS} / ({REACHED} > 0)", "lookups")
 
 
 def hit_ratio() -> Panel:
     return stat(
         "Cache hit ratio",
         "percentunit",
-        "Share of the cache's reads that found something. Good is high; empty while nobody reads.",
+        "Share of cache lookups that found an entry; empty while there are no lookups. Should be high.",
         HIT_RATIO,
-        thresholds=SHARE_FOUND,
+        thresholds=HIT_RATIO_COLORS,
     )
 
 
-def reads() -> Panel:
+def lookups() -> Panel:
     return timeseries(
-        "Reads",
+        "Cache lookups",
         "rps",
-        "By what they found. Misses are normal after a restart and when entries expire. Failed is a cache that is"
-        " down: the shop goes on, slower.",
+        "Lookups by result. Misses are normal after a restart and when entries expire. Failed means that the cache is"
+        " down: the shop runs without it, only slower.",
         Query(HITS, "hits"),
         Query(MISSES, "misses"),
-        Query(READS_FAILED, "failed"),
+        Query(FAILED_LOOKUPS, "failed"),
         stacked=True,
     )
 
 
 def hit_ratio_over_time() -> Panel:
     return timeseries(
-        "Hit ratio",
+        "Cache hit ratio over time",
         "percentunit",
-        "Good is a high, flat line; a dip is a restart of the cache or many new keys.",
+        "Should be high and flat; a dip is a restart of the cache or many new keys.",
         HIT_RATIO,
         max=1,
         runbook="CacheHitRatioLow",
     )
 
 
-def reads_a_request() -> Panel:
+def lookups_per_request() -> Panel:
     return timeseries(
-        "Reads a request",
+        "Cache lookups per request",
         "short",
-        "What a request asks of the cache on average. A step after a deploy is a page that asks more often, or no"
+        "Mean number of cache lookups per request. A step after a deploy means that a page uses the cache more, or no"
         " longer.",
-        READS_A_REQUEST,
+        LOOKUPS_PER_REQUEST,
     )

@@ -1,4 +1,4 @@
-"""What Django asks of the database."""
+"""Django's use of the database."""
 
 from grafana.boards.django.requests import REACHED
 from grafana.boards.panels import Panel, stat, timeseries
@@ -7,77 +7,76 @@ from grafana.boards.queries import Query, or_none, or_zero, quantile
 WHOLE_SECONDS = "sum(rate(django_http_requests_latency_including_middlewares_seconds_sum{$selector}[$__rate_interval]))"
 WHOLE_COUNT = "sum(rate(django_http_requests_latency_including_middlewares_seconds_count{$selector}[$__rate_interval]))"
 
-STATEMENTS = "sum(rate(django_db_execute_total{$selector}[$__rate_interval]))"
-STATEMENTS_IN_BULK = or_zero("sum(rate(django_db_execute_many_total{$selector}[$__rate_interval]))", STATEMENTS)
-STATEMENTS_A_REQUEST = Query(f"{STATEMENTS} / ({REACHED} > 0)", "statements")
-STATEMENT_TIMES = "django_db_query_duration_seconds_bucket{$selector}"
-STATEMENT_SECONDS = "sum(rate(django_db_query_duration_seconds_sum{$selector}[$__rate_interval]))"
-STATEMENT_MEAN = Query(
-    f"{STATEMENT_SECONDS} / (sum(rate(django_db_query_duration_seconds_count{{$selector}}[$__rate_interval])) > 0)",
+QUERIES = "sum(rate(django_db_execute_total{$selector}[$__rate_interval]))"
+EXECUTEMANY = or_zero("sum(rate(django_db_execute_many_total{$selector}[$__rate_interval]))", QUERIES)
+QUERIES_PER_REQUEST = Query(f"{QUERIES} / ({REACHED} > 0)", "queries")
+QUERY_DURATIONS = "django_db_query_duration_seconds_bucket{$selector}"
+QUERY_SECONDS = "sum(rate(django_db_query_duration_seconds_sum{$selector}[$__rate_interval]))"
+QUERY_MEAN = Query(
+    f"{QUERY_SECONDS} / (sum(rate(django_db_query_duration_seconds_count{{$selector}}[$__rate_interval])) > 0)",
     "mean",
 )
-STATEMENT_QUANTILES = [Query(quantile(q, STATEMENT_TIMES), f"p{q * 100:g}") for q in (0.95, 0.99)]
-REQUEST_MEAN = Query(f"{WHOLE_SECONDS} / ({WHOLE_COUNT} > 0)", "whole request")
-REQUEST_IN_DATABASE = Query(f"{STATEMENT_SECONDS} / ({WHOLE_COUNT} > 0)", "of it, in the database")
+QUERY_QUANTILES = [Query(quantile(q, QUERY_DURATIONS), f"p{q * 100:g}") for q in (0.95, 0.99)]
+REQUEST_MEAN = Query(f"{WHOLE_SECONDS} / ({WHOLE_COUNT} > 0)", "response time")
+REQUEST_IN_DATABASE = Query(f"{QUERY_SECONDS} / ({WHOLE_COUNT} > 0)", "database time")
 OPENED = Query("sum(rate(django_db_new_connections_total{$selector}[$__rate_interval]))", "opened")
-NOT_OPENED = Query(
-    or_zero("sum(rate(django_db_new_connection_errors_total{$selector}[$__rate_interval]))", STATEMENTS), "failed"
+FAILED_CONNECTIONS = Query(
+    or_zero("sum(rate(django_db_new_connection_errors_total{$selector}[$__rate_interval]))", QUERIES), "failed"
 )
-STATEMENT_ERRORS = Query(
-    or_none("sum by (type) (rate(django_db_errors_total{$selector}[$__rate_interval]))", "type", STATEMENTS), "{{type}}"
+QUERY_ERRORS = Query(
+    or_none("sum by (type) (rate(django_db_errors_total{$selector}[$__rate_interval]))", "type", QUERIES), "{{type}}"
 )
 
 
-def statements_a_request() -> Panel:
+def queries_per_request() -> Panel:
     return stat(
-        "Statements a request",
+        "Queries per request",
         "short",
-        "What a request asks of the database on average. Good is a flat line; a step after a deploy is a page"
-        " that asks once a row.",
-        STATEMENTS_A_REQUEST,
+        "Mean number of database queries per request. Should be flat; a step after a deploy usually means that a page"
+        " runs one query per row.",
+        QUERIES_PER_REQUEST,
     )
 
 
-def statements() -> Panel:
+def queries() -> Panel:
     return timeseries(
-        "Statements",
-        "suffix: statements/s",
-        "All that Django sends, and those of it in bulk. They follow the requests; a rise without them is a page"
-        " that asks too often.",
-        Query(STATEMENTS, "all"),
-        Query(STATEMENTS_IN_BULK, "of them, in bulk"),
+        "Query rate",
+        "suffix: queries/s",
+        "All queries that Django sends, and those sent with executemany. They follow the requests; a rise without"
+        " more requests means that a page runs too many queries.",
+        Query(QUERIES, "all"),
+        Query(EXECUTEMANY, "executemany"),
         width=8,
     )
 
 
-def statements_a_request_over_time() -> Panel:
+def queries_per_request_over_time() -> Panel:
     return timeseries(
-        "Statements a request over time",
+        "Queries per request over time",
         "short",
-        "Good is flat and below ten. A step after a deploy is a page that asks once a row.",
-        STATEMENTS_A_REQUEST,
+        "Should be flat and below ten. A step after a deploy usually means that a page runs one query per row.",
+        QUERIES_PER_REQUEST,
         width=8,
     )
 
 
-def time_of_a_statement() -> Panel:
+def query_duration() -> Panel:
     return timeseries(
-        "Time of a statement",
+        "Query duration",
         "s",
-        "As Django waits for it. Good is below 5 ms, the finest step that is counted: only the mean tells more"
-        " below it.",
-        STATEMENT_MEAN,
-        *STATEMENT_QUANTILES,
+        "As Django sees it. Should be below 5 ms, the smallest bucket; below that only the mean shows a difference.",
+        QUERY_MEAN,
+        *QUERY_QUANTILES,
         width=8,
         runbook="SlowQueries",
     )
 
 
-def share_of_a_request() -> Panel:
+def response_time_and_database_time() -> Panel:
     return timeseries(
-        "Of a request's time, in the database",
+        "Mean response time and database time",
         "s",
-        "Means. When the lower line rises with the upper one it is the database, else Django or the cache.",
+        "If the lower line rises with the upper one, the database is the cause; otherwise it is Django or the cache.",
         REQUEST_MEAN,
         REQUEST_IN_DATABASE,
         width=8,
@@ -88,21 +87,21 @@ def new_connections() -> Panel:
     return timeseries(
         "New connections",
         "cps",
-        "With PostgreSQL a worker keeps its own, so near 0 is good; on SQLite each request opens one. Failed is a"
-        " database that is down or full.",
+        "With PostgreSQL each worker keeps its connection, so near 0 is normal; with SQLite each request opens one."
+        " Failed means that the database is down or has no free connection.",
         OPENED,
-        NOT_OPENED,
+        FAILED_CONNECTIONS,
         width=8,
     )
 
 
-def errors() -> Panel:
+def query_errors() -> Panel:
     return timeseries(
-        "Statement errors",
+        "Query errors",
         "suffix: errors/s",
-        "Statements that failed, by class. Good is none. OperationalError is a connection or a lock,"
-        " IntegrityError two who wanted the same.",
-        STATEMENT_ERRORS,
+        "Failed queries by class; should be none. OperationalError is a problem with a connection or a lock,"
+        " IntegrityError is a conflict between two writes.",
+        QUERY_ERRORS,
         width=8,
         runbook="DatabaseErrors",
     )

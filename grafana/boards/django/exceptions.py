@@ -20,16 +20,16 @@ UNEXPECTED = Query(
     or_zero(
         'sum(rate(django_http_exceptions_total_by_type_total{$selector,type!="Http404"}[$__rate_interval]))', REACHED
     ),
-    "exceptions but Http404",
+    "exceptions except Http404",
 )
-ANSWERS_OF_5XX = Query(or_zero(f"sum({FAILED})", REACHED), "5xx")
+RESPONSES_5XX = Query(or_zero(f"sum({FAILED})", REACHED), "5xx")
 
 
 def by_type() -> Panel:
     return timeseries(
         "Exceptions by type",
         "suffix: exceptions/s",
-        "What views raised. Http404 is a dead link; any other type is a bug or a dependency that failed.",
+        "Exceptions raised in views. Http404 is a dead link; any other type is a bug or a dependency that failed.",
         BY_TYPE,
     )
 
@@ -38,7 +38,8 @@ def by_view() -> Panel:
     return timeseries(
         "Exceptions by view",
         "suffix: exceptions/s",
-        "Which view raised it. One view is its own bug; all of them are what they share.",
+        "The view that raised the exception. One view points to a bug in that view, all views to something that they"
+        " share.",
         BY_VIEW,
     )
 
@@ -47,8 +48,8 @@ def beside_5xx() -> Panel:
     return timeseries(
         "Exceptions and 5xx",
         "reqps",
-        "Good is 0. An exception that no view handles makes a 5xx; a 5xx without one was raised outside of the"
+        "Should be 0. An exception that no view handles causes a 5xx; a 5xx without one was raised outside of the"
         " view, in a middleware.",
         UNEXPECTED,
-        ANSWERS_OF_5XX,
+        RESPONSES_5XX,
     )

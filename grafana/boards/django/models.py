@@ -1,4 +1,4 @@
-"""Rows written by model, and migrations."""
+"""Rows written by each model, and migrations."""
 
 from grafana.boards.panels import Panel, stat, timeseries
 from grafana.boards.queries import Query
@@ -19,7 +19,7 @@ def unapplied_migrations() -> Panel:
     return stat(
         "Unapplied migrations",
         "short",
-        "Migrations that the code has and the database has not. Good is 0: else a deploy is half done.",
+        "Migrations of the code that the database does not have. Should be 0; otherwise a deploy is incomplete.",
         UNAPPLIED,
         thresholds=NONE_IS_GOOD,
         sparkline=False,
@@ -29,19 +29,19 @@ def unapplied_migrations() -> Panel:
 
 def rows_inserted() -> Panel:
     return timeseries(
-        "Rows inserted",
+        "Rows inserted by model",
         "wps",
-        "By model. Each order has lines of its own; carts without orders are visitors who leave.",
+        "Each order inserts order lines too. Carts without orders are visitors who left.",
         ROWS["inserts"],
         width=6,
     )
 
 
-def rows_saved() -> Panel:
+def rows_updated() -> Panel:
     return timeseries(
-        "Rows saved again",
+        "Rows updated by model",
         "wps",
-        "By model, without what a query changes in the database itself, as the stock.",
+        "Updates by saving a model. Updates by a query, such as those of the stock, are not counted.",
         ROWS["updates"],
         width=6,
     )
@@ -49,10 +49,10 @@ def rows_saved() -> Panel:
 
 def rows_deleted() -> Panel:
     return timeseries(
-        "Rows deleted",
+        "Rows deleted by model",
         "wps",
-        "By model. Cart lines go when they are ordered or taken out; a product or an order that goes is somebody"
-        " in the admin.",
+        "Cart lines are deleted when they are ordered or removed. If a product or an order is deleted, somebody did"
+        " it in the admin.",
         ROWS["deletes"],
         width=6,
     )
@@ -62,7 +62,7 @@ def migrations() -> Panel:
     return timeseries(
         "Migrations",
         "short",
-        "Unapplied is 0 in a good deploy. Applied falls only when the database was set back.",
+        "Unapplied should be 0 after a deploy. Applied only falls if the database was reset to an older state.",
         *MIGRATIONS,
         width=6,
         runbook="UnappliedMigrations",

@@ -1,51 +1,52 @@
-"""All requests, from before all middlewares to after them."""
+"""All requests, middleware included."""
 
 from grafana.boards.objectives import Objective, percent, percentile, red_line, too_many_bad, too_slow
 from grafana.boards.panels import Panel, heatmap, stat, timeseries
 from grafana.boards.queries import Query, or_zero, quantile, quantiles
 
-# The whole of Django, from before all middlewares to after them.
+# Counted before the first middleware, and after it on the way out.
 REACHED = "sum(rate(django_http_requests_before_middlewares_total{$selector}[$__rate_interval]))"
 LEFT = "sum(rate(django_http_responses_before_middlewares_total{$selector}[$__rate_interval]))"
 WHOLE = "django_http_requests_latency_including_middlewares_seconds_bucket{$selector}"
-NOT_ANSWERED = Query(
+IN_FLIGHT = Query(
     "sum(django_http_requests_before_middlewares_total{$selector})"
     " - sum(django_http_responses_before_middlewares_total{$selector})",
-    "requests without a response",
+    "in flight",
 )
 
-# By view. Responses are counted here, because the latency has a request that ends in an exception twice.
-ANSWERED = "rate(django_http_responses_total_by_status_view_method_total{$selector}[$__rate_interval])"
+# By view. Uses the counter of responses, because the latency histogram counts a request with an exception twice.
+RESPONSES = "rate(django_http_responses_total_by_status_view_method_total{$selector}[$__rate_interval])"
 FAILED = 'rate(django_http_responses_total_by_status_view_method_total{$selector,status=~"5.."}[$__rate_interval])'
 
-SHARE_OF_5XX = Query(f"{or_zero(f'sum({FAILED})', f'sum({ANSWERED})')} / (sum({ANSWERED}) > 0)")
+SHARE_OF_5XX = Query(f"{or_zero(f'sum({FAILED})', f'sum({RESPONSES})')} / (sum({RESPONSES}) > 0)")
 
 
 def rate() -> Panel:
     return stat(
-        "Requests",
+        "Request rate",
         "reqps",
-        "All that reach Django, health checks included. A fall to nothing while NGINX goes on is uWSGI.",
+        "All requests that reach Django, health checks included. If it drops to zero while NGINX still receives"
+        " requests, uWSGI is the cause.",
         Query(REACHED),
     )
 
 
-def share_of_5xx(objective: Objective) -> Panel:
+def error_ratio(objective: Objective) -> Panel:
     return stat(
-        "5xx",
+        "5xx error ratio",
         "percentunit",
-        "Share of responses of 500 and above. Good is 0; from"
-        f" {percent(objective.budget)} the objective is being spent.",
+        f"Share of responses with a 5xx status. Should be 0; above {percent(objective.budget)} the error budget runs"
+        " out before its period ends.",
         SHARE_OF_5XX,
         thresholds=too_many_bad(objective),
     )
 
 
-def slowest(objective: Objective) -> Panel:
+def target_percentile(objective: Objective) -> Panel:
     return stat(
-        percentile(objective),
+        f"{percentile(objective)} response time",
         "s",
-        f"{objective.share} requests take no longer in Django, middlewares included. Good is well below"
+        f"{percent(objective.target)} of requests take no longer in Django, middleware included. Should be well below"
         f" {objective.within:g} s.",
         Query(quantile(objective.target, WHOLE)),
         thresholds=too_slow(objective),
@@ -56,8 +57,8 @@ def requests_and_responses() -> Panel:
     return timeseries(
         "Requests and responses",
         "reqps",
-        "What reaches Django and what leaves it. The lines lie on each other; a gap is requests that are stuck or"
-        " were killed.",
+        "Requests that reach Django and responses that leave it. The lines should coincide; a gap is requests that"
+        " are stuck or were killed.",
         Query(REACHED, "requests"),
         Query(LEFT, "responses"),
         width=6,
@@ -66,31 +67,33 @@ def requests_and_responses() -> Panel:
 
 def in_flight() -> Panel:
     return timeseries(
-        "In flight",
+        "Requests in flight",
         "short",
-        "Requests without a response so far. Good is at most one a worker. A step that stays is a request that"
-        " was killed: it never gets one.",
-        NOT_ANSWERED,
+        "Requests that have no response yet. At most one per worker is normal. A step that stays is a killed request:"
+        " it never gets a response.",
+        IN_FLIGHT,
         width=6,
     )
 
 
-def time(objective: Objective) -> Panel:
+def response_time(objective: Objective) -> Panel:
     return timeseries(
-        "Time of a request",
+        "Response time",
         "s",
-        "Middlewares, database and cache included, waiting for a worker not. Good is a p95 well below the red line.",
+        "Includes middleware, database and cache, but not the wait for a worker. p95 should be well below the red"
+        " line.",
         *quantiles(WHOLE),
         thresholds=red_line(objective),
         width=6,
     )
 
 
-def all_times() -> Panel:
+def response_time_heatmap() -> Panel:
     return heatmap(
-        "Time of a request, all of it",
+        "Response time heatmap",
         "s",
-        "Each request by its time. One dark band low down is good; a second band above it is a part that waits.",
+        "Requests by response time. One dark band at the bottom is healthy; a second band above it means that some"
+        " requests wait for something.",
         WHOLE,
         width=6,
     )

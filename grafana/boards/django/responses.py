@@ -32,22 +32,22 @@ MEAN_REQUEST = Query(
     " / (sum(rate(django_http_requests_body_total_bytes_count{$selector}[$__rate_interval])) > 0)",
     "mean",
 )
-SELDOM = [
+UNUSUAL = [
     Query(f"sum(rate(django_http_{name}_total{{$selector}}[$__rate_interval]))", words)
     for name, words in (
-        ("ajax_requests", "sent by scripts (ajax)"),
-        ("responses_streaming", "streamed"),
-        ("requests_unknown_latency", "time in the view unknown"),
-        ("requests_unknown_latency_including_middlewares", "whole time unknown"),
+        ("ajax_requests", "AJAX requests"),
+        ("responses_streaming", "streaming responses"),
+        ("requests_unknown_latency", "view time unknown"),
+        ("requests_unknown_latency_including_middlewares", "response time unknown"),
     )
 ]
 
 
 def by_status() -> Panel:
     return timeseries(
-        "By status",
+        "Responses by status",
         "reqps",
-        "2xx and 3xx are good, some 4xx are people's mistakes, 5xx are the shop's.",
+        "2xx and 3xx are normal, some 4xx are user errors, 5xx are errors of the shop.",
         BY_STATUS,
         stacked=True,
         width=6,
@@ -56,9 +56,9 @@ def by_status() -> Panel:
 
 def by_method() -> Panel:
     return timeseries(
-        "Requests by method",
+        "Request rate by method",
         "reqps",
-        "GET reads, POST changes something. NGINX lets only GET, HEAD and POST through.",
+        "GET reads, POST changes something. NGINX only lets GET, HEAD and POST through.",
         BY_METHOD,
         stacked=True,
         width=6,
@@ -67,32 +67,32 @@ def by_method() -> Panel:
 
 def by_transport() -> Panel:
     return timeseries(
-        "Requests by transport",
+        "Request rate by transport",
         "reqps",
-        "Good is https alone. http means that something reaches Django past NGINX.",
+        "Should be https only. http means that something reaches Django without NGINX.",
         BY_TRANSPORT,
         stacked=True,
         width=6,
     )
 
 
-def seldom() -> Panel:
+def unusual() -> Panel:
     return timeseries(
-        "Seldom",
+        "Unusual requests",
         "reqps",
-        "Good is 0 for all: the shop sends no ajax and streams nothing. An unknown time is a request that a"
-        " middleware answered before it could be measured.",
-        *SELDOM,
+        "Should be 0: the shop uses no AJAX and no streaming. A time is unknown if a middleware responded before the"
+        " request could be measured.",
+        *UNUSUAL,
         width=6,
     )
 
 
 def by_template() -> Panel:
     return timeseries(
-        "By template",
+        "Responses by template",
         "reqps",
-        "Where Django knows the template, which is the admin's pages. A rise of the login page is somebody who"
-        " tries passwords.",
+        "Only responses whose template Django knows: the admin pages. A rise for the login page means that somebody"
+        " is trying passwords.",
         BY_TEMPLATE,
         width=6,
     )
@@ -100,9 +100,9 @@ def by_template() -> Panel:
 
 def by_charset() -> Panel:
     return timeseries(
-        "By charset",
+        "Responses by charset",
         "reqps",
-        "Good is utf-8 alone; another one is a page that shows broken letters.",
+        "Should be utf-8 only; a page with another charset shows broken characters.",
         BY_CHARSET,
         stacked=True,
         width=6,
@@ -111,9 +111,10 @@ def by_charset() -> Panel:
 
 def response_sizes() -> Panel:
     return timeseries(
-        "Size of responses",
+        "Response size",
         "bytes",
-        "Bodies before compression; quantiles are read from steps that double. A rise is a page that lists too much.",
+        "Size of bodies before compression. Quantiles are estimated from buckets, each twice the size of the one"
+        " before. A rise means that a page lists too much.",
         *quantiles(RESPONSE_SIZES),
         MEAN_RESPONSE,
         width=6,
@@ -122,9 +123,10 @@ def response_sizes() -> Panel:
 
 def request_sizes() -> Panel:
     return timeseries(
-        "Size of requests",
+        "Request size",
         "bytes",
-        "Bodies of forms; most requests have none. The shop's forms are short, so a rise is not its own visitors.",
+        "Size of submitted forms; most requests have no body. The shop's forms are short, so large requests do not"
+        " come from its visitors.",
         *quantiles(REQUEST_SIZES),
         MEAN_REQUEST,
         width=6,

@@ -1,15 +1,15 @@
 """Requests by view."""
 
-from grafana.boards.django.requests import ANSWERED, FAILED, REACHED
+from grafana.boards.django.requests import FAILED, REACHED, RESPONSES
 from grafana.boards.objectives import Objective, too_many_bad
 from grafana.boards.panels import Column, Panel, table, timeseries
 from grafana.boards.queries import Query, or_none, or_zero, quantile
 
-REFUSED = 'rate(django_http_responses_total_by_status_view_method_total{$selector,status=~"4.."}[$__rate_interval])'
+OF_4XX = 'rate(django_http_responses_total_by_status_view_method_total{$selector,status=~"4.."}[$__rate_interval])'
 IN_VIEW = "django_http_requests_latency_seconds_by_view_method_bucket{$selector}"
-RATE_BY_VIEW = Query(f"sum by (view) ({ANSWERED})", "{{view}}")
+RATE_BY_VIEW = Query(f"sum by (view) ({RESPONSES})", "{{view}}")
 ERRORS_BY_VIEW = Query(or_none(f"sum by (view) ({FAILED})", "view", REACHED), "{{view}}")
-REFUSED_BY_VIEW = Query(or_none(f"sum by (view) ({REFUSED})", "view", REACHED), "{{view}}")
+CLIENT_ERRORS_BY_VIEW = Query(or_none(f"sum by (view) ({OF_4XX})", "view", REACHED), "{{view}}")
 P95_BY_VIEW = Query(quantile(0.95, IN_VIEW, by="view, method"), "{{method}} {{view}}")
 MEAN_BY_VIEW = Query(
     "sum by (view) (rate(django_http_requests_latency_seconds_by_view_method_sum{$selector}[$__rate_interval]))"
@@ -17,14 +17,14 @@ MEAN_BY_VIEW = Query(
     " > 0)",
     "{{view}}",
 )
-# A request whose form is not the shop's own is refused (403) before its view begins.
-BEGUN_BY_VIEW = "sum by (view) (django_http_requests_total_by_view_transport_method_total{$selector})"
-ENDED_BY_VIEW = 'sum by (view) (django_http_responses_total_by_status_view_method_total{$selector,status!="403"})'
-NOT_ENDED_BY_VIEW = Query(f"{BEGUN_BY_VIEW} - {or_zero(ENDED_BY_VIEW, BEGUN_BY_VIEW)}", "{{view}}")
+# A request that fails the CSRF check (403) never reaches its view.
+STARTED_BY_VIEW = "sum by (view) (django_http_requests_total_by_view_transport_method_total{$selector})"
+FINISHED_BY_VIEW = 'sum by (view) (django_http_responses_total_by_status_view_method_total{$selector,status!="403"})'
+IN_FLIGHT_BY_VIEW = Query(f"{STARTED_BY_VIEW} - {or_zero(FINISHED_BY_VIEW, STARTED_BY_VIEW)}", "{{view}}")
 
-# The table's columns, over the time shown.
+# The table's columns, over the selected time range.
 ALL_OF_VIEW = "sum by (view) (increase(django_http_responses_total_by_status_view_method_total{$selector}[$__range]))"
-REFUSED_OF_VIEW = (
+CLIENT_ERRORS_OF_VIEW = (
     "sum by (view)"
     ' (increase(django_http_responses_total_by_status_view_method_total{$selector,status=~"4.."}[$__range]))'
 )
@@ -43,8 +43,8 @@ def responses() -> Panel:
     return timeseries(
         "Responses by view",
         "reqps",
-        "What visitors use. A view that falls to nothing while others go on is broken or unlinked; <unnamed view>"
-        " is an address that does not exist.",
+        "What visitors use. A view that drops to zero while others continue is broken or no longer linked; <unnamed"
+        " view> is a URL that does not exist.",
         RATE_BY_VIEW,
         stacked=True,
         width=12,
@@ -54,9 +54,10 @@ def responses() -> Panel:
 
 def p95() -> Panel:
     return timeseries(
-        "p95 by view",
+        "p95 response time by view",
         "s",
-        "Which view is slow, and by which method. The checkout's POST writes, so it is slower than the catalogue.",
+        "Shows which view is slow, and with which method. POST to the checkout writes to the database, so it is"
+        " slower than the catalogue.",
         P95_BY_VIEW,
         width=12,
         height=9,
@@ -67,57 +68,59 @@ def errors() -> Panel:
     return timeseries(
         "5xx by view",
         "reqps",
-        "Good is none. One view is a bug in it; all views are what they share: the database or a deploy.",
+        "Should be none. One view points to a bug in that view, all views to something that they share: the database"
+        " or a deploy.",
         ERRORS_BY_VIEW,
         width=6,
     )
 
 
-def refused() -> Panel:
+def client_errors() -> Panel:
     return timeseries(
         "4xx by view",
         "reqps",
-        "Wrong forms, dead links, empty shelves. Some are normal; a rise in one view is a broken form or link.",
-        REFUSED_BY_VIEW,
+        "Invalid forms, dead links and sold-out products. Some are normal; a rise in one view is a broken form or"
+        " link.",
+        CLIENT_ERRORS_BY_VIEW,
         width=6,
     )
 
 
 def mean_time() -> Panel:
     return timeseries(
-        "Mean time by view",
+        "Mean response time by view",
         "s",
-        "Where the p95 is too coarse to see a change. A step after a deploy is that view's new code.",
+        "Shows changes that are too small for the p95. A step after a deploy is new code in that view.",
         MEAN_BY_VIEW,
         width=6,
     )
 
 
-def not_ended() -> Panel:
+def in_flight() -> Panel:
     return timeseries(
-        "Begun and not ended",
+        "Requests in flight by view",
         "short",
-        "Requests that a view began and that have no response. Good is near 0. The view with a step is the one"
-        " that hangs and gets its worker killed.",
-        NOT_ENDED_BY_VIEW,
+        "Requests that a view has started and not finished. Should be near 0. The view with a step is the one that"
+        " hangs until its worker is killed.",
+        IN_FLIGHT_BY_VIEW,
         width=6,
     )
 
 
 def each_view(objective: Objective) -> Panel:
     return table(
-        "Each view",
-        "Over the time shown. The view with the most time in all is the one that is worth making faster.",
+        "Views",
+        "Totals over the selected time range. The view with the most total time is the one that is worth optimizing.",
         (
             Column("view", "View"),
             Column("#A", "Responses", unit="short"),
             Column("#B", "4xx", unit="percentunit"),
             Column("#C", "5xx", unit="percentunit", thresholds=too_many_bad(objective)),
-            Column("#D", "Mean time", unit="s"),
-            Column("#E", "Time in all", unit="s"),
+            Column("#D", "Mean response time", unit="s"),
+            Column("#E", "Total time", unit="s"),
         ),
         Query(ALL_OF_VIEW),
-        Query(f"{or_zero(REFUSED_OF_VIEW, ALL_OF_VIEW)} / ({ALL_OF_VIEW} > 0)"),
+        Query(f"{or_zero(CLIENT_ERRORS_OF_VIEW, ALL_OF_VIEW)} / ({ALL_OF_VIEW} > 0)"),
         Query(f"{or_zero(FAILED_OF_VIEW, ALL_OF_VIEW)} / ({ALL_OF_VIEW} > 0)"),
         Query(MEAN_OF_VIEW),
         Query(TIME_OF_VIEW),

@@ -1,4 +1,4 @@
-"""What watches the shop, whether it can be believed, and what it costs."""
+"""The monitoring itself: whether it works, and what it costs."""
 
 from grafana.boards.dashboard import Dashboard, Row
 from grafana.boards.lab import alerts, events, grafana, probes, prometheus, targets
@@ -9,15 +9,15 @@ def build() -> Dashboard:
     return Dashboard(
         uid="pomar-lab",
         title="Lab",
-        description="What watches the shop, whether it can be believed, and what it costs.",
+        description="The monitoring itself: whether it works, and what it costs.",
         of="up",
         rows=(
             Row(
-                "Now",
+                "At a glance",
                 (
                     targets.down(),
                     prometheus.configuration(),
-                    prometheus.rules_failed(),
+                    prometheus.rule_failures(),
                     prometheus.series(),
                     prometheus.samples(),
                     targets.slowest_scrape(),
@@ -27,7 +27,7 @@ def build() -> Dashboard:
                 "Targets",
                 (
                     targets.each_target(),
-                    targets.scrape_time(),
+                    targets.scrape_duration(),
                     targets.series_by_job(),
                     targets.series_by_target(),
                     targets.new_series(),
@@ -37,7 +37,7 @@ def build() -> Dashboard:
                 "Prometheus",
                 (
                     prometheus.samples_by_type(),
-                    prometheus.time_of_one_rule(),
+                    prometheus.rule_duration(),
                     prometheus.rule_groups(),
                     prometheus.storage(),
                     prometheus.cpu_by_job(),
@@ -47,8 +47,8 @@ def build() -> Dashboard:
             Row("Exporters and probes", (probes.each_probe(), events.pushgateway())),
             Row(
                 "Alerts",
-                (alerts.in_prometheus(), alerts.in_alertmanager(), alerts.to_alertmanager(), alerts.to_people()),
+                (alerts.in_prometheus(), alerts.in_alertmanager(), alerts.to_alertmanager(), alerts.notifications()),
             ),
-            Row("The lab itself", (events.each_event(), grafana.versions())),
+            Row("Events and Grafana", (events.each_event(), grafana.versions())),
         ),
     )

@@ -1,4 +1,4 @@
-"""The lab's events and the Pushgateway that holds them."""
+"""The lab's events, and the Pushgateway that stores them."""
 
 from grafana.boards.panels import Column, Panel, table, timeseries
 from grafana.boards.queries import Query
@@ -7,16 +7,16 @@ PUSHES = Query(
     "sum by (handler, method, code) (rate(pushgateway_http_requests_total{$selector}[$__rate_interval]))",
     "{{method}} {{handler}} {{code}}",
 )
-# The value is when it happened; Grafana wants milliseconds.
+# The value is the time of the event; Grafana expects milliseconds.
 EVENTS = Query("sort_desc(max by (kind, name, phase, text) (lab_event{$selector}) * 1000)")
 
 
 def pushgateway() -> Panel:
     return timeseries(
-        "Pushgateway",
+        "Pushgateway requests",
         "reqps",
-        "The lab pushes its events; the rest are health checks. Good is code 200; anything else is an event that"
-        " no dashboard shows.",
+        "The lab pushes its events; the rest are health checks. The code should be 200; with any other code an event"
+        " is missing from the dashboards.",
         PUSHES,
         height=6,
         runbook="PushedJobStale",
@@ -26,12 +26,12 @@ def pushgateway() -> Panel:
 def each_event() -> Panel:
     return table(
         "Events",
-        "The last load, deploy and drill of each name, newest first: what a change in the figures may come from.",
+        "Last load test, deploy and drill of each name, newest first. They may explain a change in the metrics.",
         (
             Column("kind", "Kind"),
             Column("name", "Name"),
             Column("phase", "Phase"),
-            Column("text", "What"),
+            Column("text", "Description"),
             Column("#A", "When", unit="dateTimeFromNow"),
         ),
         EVENTS,

@@ -1,4 +1,4 @@
-"""Grafana's version and dashboards."""
+"""Grafana's version and number of dashboards."""
 
 from grafana.boards.panels import Column, Panel, table
 from grafana.boards.queries import Query
@@ -14,7 +14,8 @@ VERSIONS = [
 def versions() -> Panel:
     return table(
         "Grafana",
-        "The version that shows this, and how many dashboards it has: one for each file, or provisioning failed.",
+        "Version of this Grafana, and its number of dashboards. There should be one per file; otherwise provisioning"
+        " failed.",
         (
             Column("instance", "Instance"),
             Column("version", "Version"),

@@ -1,4 +1,4 @@
-"""The probes from outside."""
+"""The external probes."""
 
 from grafana.boards.lab.targets import EACH
 from grafana.boards.panels import Column, Panel, table
@@ -15,15 +15,15 @@ PROBES = [
 def each_probe() -> Panel:
     return table(
         "Probes",
-        "The shop and its redirect as asked from outside. Good is success, with status 200 over TLS and a"
+        "Probes of the shop and of its redirect from outside. Both should succeed, with status 200 over TLS and a"
         " redirect without.",
         (
             Column("instance", "Address"),
             Column("#A", "Success", mappings=YES_OR_NO),
             Column("#B", "Status"),
             Column("#C", "TLS", mappings={"0": ("no", "blue"), "1": ("yes", "blue")}),
-            Column("#D", "Time", unit="s"),
-            Column("#E", "Certificate ends", unit="dateTimeFromNow"),
+            Column("#D", "Duration", unit="s"),
+            Column("#E", "Certificate expires", unit="dateTimeFromNow"),
         ),
         *PROBES,
         width=16,

@@ -1,10 +1,10 @@
-"""Prometheus itself: its configuration, rules, series and storage, and what each job costs."""
+"""Prometheus itself: its configuration, rules, series and storage, and the cost of each job."""
 
 from grafana.boards.panels import LIMIT, Column, Panel, stat, table, timeseries
 from grafana.boards.queries import Query, or_zero
 from grafana.boards.thresholds import NEUTRAL, NONE_IS_GOOD
 
-SUCCEEDED = {"0": ("failed", "red"), "1": ("good", "green")}
+SUCCEEDED = {"0": ("failed", "red"), "1": ("successful", "green")}
 RELOADED = Query("min(prometheus_config_last_reload_successful{$selector})")
 RULES_FAILED = Query("sum(increase(prometheus_rule_evaluation_failures_total{$selector}[$__range]))", instant=True)
 SERIES = Query("sum(prometheus_tsdb_head_series{$selector})")
@@ -17,16 +17,16 @@ RULE_GROUPS = [
     Query("max by (rule_group) (prometheus_rule_group_last_duration_seconds{$selector})"),
     Query("sum by (rule_group) (increase(prometheus_rule_evaluation_failures_total{$selector}[$__range]))"),
 ]
-ONE_RULE = [
+RULE_DURATION = [
     Query(f'max(prometheus_rule_evaluation_duration_seconds{{$selector,quantile="{q}"}})', f"p{q * 100:g}")
     for q in (0.5, 0.99)
 ]
 BLOCKS = "sum(prometheus_tsdb_storage_blocks_bytes{$selector})"
-# An older Prometheus tells of its blocks alone.
+# An older Prometheus only reports the size of its blocks.
 LOG, HEAD_CHUNKS = (
     or_zero(f"sum(prometheus_tsdb_{what}_storage_size_bytes{{$selector}})", BLOCKS) for what in ("wal", "head_chunks")
 )
-STORED = [Query(f"{BLOCKS} + {LOG} + {HEAD_CHUNKS}", "all"), Query(BLOCKS, "blocks")]
+STORED = [Query(f"{BLOCKS} + {LOG} + {HEAD_CHUNKS}", "total"), Query(BLOCKS, "blocks")]
 STORAGE_LIMIT = Query("sum(prometheus_tsdb_retention_limit_bytes{$selector}) > 0", "limit")
 CPU = Query("sum by (job) (rate(process_cpu_seconds_total{$selector}[$__rate_interval]))", "{{job}}")
 MEMORY = Query("sum by (job) (process_resident_memory_bytes{$selector})", "{{job}}")
@@ -34,9 +34,9 @@ MEMORY = Query("sum by (job) (process_resident_memory_bytes{$selector})", "{{job
 
 def configuration() -> Panel:
     return stat(
-        "Configuration",
+        "Configuration reload",
         "short",
-        "Whether Prometheus runs with the configuration in its file. Failed: it goes on with the one before.",
+        "Whether Prometheus loaded its configuration file. After a failed reload it keeps the previous configuration.",
         RELOADED,
         mappings=SUCCEEDED,
         sparkline=False,
@@ -44,11 +44,11 @@ def configuration() -> Panel:
     )
 
 
-def rules_failed() -> Panel:
+def rule_failures() -> Panel:
     return stat(
-        "Rules failed",
+        "Rule evaluation failures",
         "short",
-        "Evaluations that failed in the time shown. Good is 0: else an alert may be blind.",
+        "Rule evaluations that failed in the selected time range. Should be 0; otherwise an alert may not fire.",
         RULES_FAILED,
         thresholds=NONE_IS_GOOD,
         sparkline=False,
@@ -60,7 +60,7 @@ def series() -> Panel:
     return stat(
         "Series in memory",
         "short",
-        "What Prometheus's memory goes with. Good is flat; those of a target that is gone stay for hours.",
+        "Prometheus's memory grows with this number. Should be flat; series of a target that is gone stay for hours.",
         SERIES,
         thresholds=NEUTRAL,
     )
@@ -68,9 +68,10 @@ def series() -> Panel:
 
 def samples() -> Panel:
     return stat(
-        "Samples stored",
+        "Samples ingested",
         "suffix: samples/s",
-        "About the series of all targets, divided by the seconds between two scrapes.",
+        "Samples per second: about the number of series of all targets, divided by the scrape interval in seconds."
+        " Should be flat.",
         SAMPLES,
         thresholds=NEUTRAL,
     )
@@ -78,20 +79,20 @@ def samples() -> Panel:
 
 def samples_by_type() -> Panel:
     return timeseries(
-        "Samples by type",
+        "Samples ingested by type",
         "suffix: samples/s",
-        "Good is flat. A dip is a target that is down or a Prometheus that cannot keep up.",
+        "Should be flat. A dip is a target that is down or a Prometheus that cannot keep up.",
         SAMPLES_BY_TYPE,
         width=6,
     )
 
 
-def time_of_one_rule() -> Panel:
+def rule_duration() -> Panel:
     return timeseries(
-        "Time of one rule",
+        "Rule evaluation duration",
         "s",
-        "Over all rules. A p99 that grows with the series is a rule that reads too many of them.",
-        *ONE_RULE,
+        "Over all rules. A p99 that grows with the number of series is a rule that reads too many of them.",
+        *RULE_DURATION,
         width=6,
     )
 
@@ -99,11 +100,11 @@ def time_of_one_rule() -> Panel:
 def rule_groups() -> Panel:
     return table(
         "Rule groups",
-        "The last evaluation of each group, and failures in the time shown. Good is far below the 5 s between two"
-        " evaluations, and no failure: a rule that fails says nothing.",
+        "Last evaluation of each group, and failures in the selected time range. It should take far less than the"
+        " evaluation interval of 5 s and never fail: a failed rule has no result.",
         (
             Column("rule_group", "Group"),
-            Column("#A", "Time", unit="s"),
+            Column("#A", "Duration", unit="s"),
             Column("#B", "Failures", thresholds=NONE_IS_GOOD),
         ),
         *RULE_GROUPS,
@@ -113,9 +114,10 @@ def rule_groups() -> Panel:
 
 def storage() -> Panel:
     return timeseries(
-        "Storage",
+        "Storage size",
         "bytes",
-        "All is blocks, none before two hours, with log and newest chunks. At the red line the oldest go.",
+        "Total is the blocks (none in the first two hours), the write-ahead log and the newest chunks. At the red"
+        " line the oldest blocks are deleted.",
         *STORED,
         STORAGE_LIMIT,
         overrides={"limit": LIMIT},
@@ -125,9 +127,10 @@ def storage() -> Panel:
 
 def cpu_by_job() -> Panel:
     return timeseries(
-        "CPU by job",
+        "CPU usage by job",
         "suffix: cores",
-        "What those who watch use themselves, as far as they tell. Good is a small part of what the shop uses.",
+        "CPU used by the monitoring itself, for the services that report it. Should be a small share of what the shop"
+        " uses.",
         CPU,
         stacked=True,
     )
@@ -135,9 +138,10 @@ def cpu_by_job() -> Panel:
 
 def memory_by_job() -> Panel:
     return timeseries(
-        "Memory by job",
+        "Memory usage by job",
         "bytes",
-        "Resident memory of those who watch, as far as they tell. Flat is good; a rising one nears its limit.",
+        "Resident memory of the monitoring itself, for the services that report it. Should be flat; a line that rises"
+        " approaches its limit.",
         MEMORY,
         stacked=True,
     )

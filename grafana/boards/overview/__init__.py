@@ -1,8 +1,8 @@
-"""The whole way of a request: the promise to visitors, and each tier's traffic, errors, time and saturation."""
+"""The whole request path: service level, and the traffic, errors, latency and saturation of each tier."""
 
 from grafana.boards.dashboard import Dashboard, Row
 from grafana.boards.objectives import Objectives
-from grafana.boards.overview import cache, database, django, nginx, outside, promise, uwsgi
+from grafana.boards.overview import cache, database, django, nginx, probes, service_level, uwsgi
 
 
 def build(objectives: Objectives) -> Dashboard:
@@ -10,29 +10,30 @@ def build(objectives: Objectives) -> Dashboard:
     return Dashboard(
         uid="pomar-overview",
         title="Overview",
-        description="Is the shop as good as promised, and if not, which tier is at fault: read from the top down.",
+        description="Service level, and traffic, errors, latency and saturation of each tier. Read it from the top down"
+        " to find the tier at fault.",
         of="up",
         rows=(
             Row(
-                "The promise",
+                "Service level",
                 (
-                    promise.outside(),
-                    promise.availability(objectives.availability),
-                    promise.error_budget(objectives.availability),
-                    promise.in_time(objectives.latency),
-                    promise.orders(),
-                    promise.alerts_firing(),
-                    promise.what_is_firing(),
+                    service_level.external_probe(),
+                    service_level.availability(objectives.availability),
+                    service_level.error_budget(objectives.availability),
+                    service_level.in_time(objectives.latency),
+                    service_level.orders(),
+                    service_level.alerts_firing(),
+                    service_level.list_of_firing_alerts(),
                 ),
             ),
-            Row("NGINX", (nginx.traffic(), nginx.errors(), nginx.time(objectives.latency), nginx.saturation())),
-            Row("uWSGI", (uwsgi.traffic(), uwsgi.errors(), uwsgi.time(), uwsgi.saturation())),
-            Row("Django", (django.traffic(), django.errors(), django.time(objectives.latency), django.saturation())),
-            Row("Database", (database.traffic(), database.errors(), database.time(), database.saturation())),
-            Row("Cache", (cache.traffic(), cache.errors(), cache.time(), cache.saturation())),
+            Row("NGINX", (nginx.traffic(), nginx.errors(), nginx.latency(objectives.latency), nginx.saturation())),
+            Row("uWSGI", (uwsgi.traffic(), uwsgi.errors(), uwsgi.latency(), uwsgi.saturation())),
+            Row("Django", (django.traffic(), django.errors(), django.latency(objectives.latency), django.saturation())),
+            Row("Database", (database.traffic(), database.errors(), database.latency(), database.saturation())),
+            Row("Cache", (cache.traffic(), cache.errors(), cache.latency(), cache.saturation())),
             Row(
-                "From outside",
-                (outside.probe_by_phase(), outside.whole_probe(), outside.targets_up(), outside.certificate()),
+                "Probes and targets",
+                (probes.duration_by_phase(), probes.duration(), probes.targets_up(), probes.certificate()),
             ),
         ),
     )

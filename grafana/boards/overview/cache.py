@@ -1,30 +1,28 @@
-"""The cache's traffic, errors, time and saturation."""
+"""The cache's traffic, errors, latency and saturation."""
 
 from grafana.boards.panels import Panel, timeseries
 from grafana.boards.queries import Query, or_zero
 from grafana.boards.thresholds import ALMOST_FULL
 
-READS = "sum(rate(django_cache_get_total{$selector}[$__rate_interval]))"
-HITS = Query(or_zero("sum(rate(django_cache_get_hits_total{$selector}[$__rate_interval]))", READS), "hits")
-MISSES = Query(or_zero("sum(rate(django_cache_get_misses_total{$selector}[$__rate_interval]))", READS), "misses")
-READS_FAILED = or_zero("sum(rate(django_cache_get_fail_total{$selector}[$__rate_interval]))", READS)
-# What only whoever watches or connects sends is no visitor's time.
-FOR_VISITORS = '$selector,cmd!~"(acl|auth|client|config|hello|info|latency|ping|select|slowlog).*"'
+LOOKUPS = "sum(rate(django_cache_get_total{$selector}[$__rate_interval]))"
+HITS = Query(or_zero("sum(rate(django_cache_get_hits_total{$selector}[$__rate_interval]))", LOOKUPS), "hits")
+MISSES = Query(or_zero("sum(rate(django_cache_get_misses_total{$selector}[$__rate_interval]))", LOOKUPS), "misses")
+FAILED_LOOKUPS = or_zero("sum(rate(django_cache_get_fail_total{$selector}[$__rate_interval]))", LOOKUPS)
+# Commands that are only sent to connect or to monitor take no visitor's time.
+SHOP_COMMANDS = '$selector,cmd!~"(acl|auth|client|config|hello|info|latency|ping|select|slowlog).*"'
 COMMAND_TIME = Query(
-    f"sum(rate(redis_commands_duration_seconds_total{{{FOR_VISITORS}}}[$__rate_interval]))"
-    f" / (sum(rate(redis_commands_total{{{FOR_VISITORS}}}[$__rate_interval])) > 0)",
+    f"sum(rate(redis_commands_duration_seconds_total{{{SHOP_COMMANDS}}}[$__rate_interval]))"
+    f" / (sum(rate(redis_commands_total{{{SHOP_COMMANDS}}}[$__rate_interval])) > 0)",
     "mean",
 )
-MEMORY_USED = Query(
-    "sum(redis_memory_used_bytes{$selector}) / (sum(redis_memory_max_bytes{$selector}) > 0)", "memory used"
-)
+MEMORY_USED = Query("sum(redis_memory_used_bytes{$selector}) / (sum(redis_memory_max_bytes{$selector}) > 0)", "memory")
 
 
 def traffic() -> Panel:
     return timeseries(
         "Cache traffic",
         "rps",
-        "Reads of the cache by Django. Mostly hits is good; more misses are more work for the database.",
+        "Cache lookups by Django. Most should be hits; more misses mean more work for the database.",
         HITS,
         MISSES,
         stacked=True,
@@ -36,17 +34,17 @@ def errors() -> Panel:
     return timeseries(
         "Cache errors",
         "rps",
-        "Reads that failed. Good is 0: else the cache is down, and the shop goes on without it, slower.",
-        Query(READS_FAILED, "failed reads"),
+        "Failed cache lookups; should be 0. Otherwise the cache is down, and the shop runs without it, only slower.",
+        Query(FAILED_LOOKUPS, "failed lookups"),
         width=6,
     )
 
 
-def time() -> Panel:
+def latency() -> Panel:
     return timeseries(
-        "Cache time",
+        "Cache latency",
         "s",
-        "Mean time that the cache works on a command of the shop. Good is microseconds.",
+        "Mean time that the cache takes for a command of the shop. Should be a few microseconds.",
         COMMAND_TIME,
         needs=("redis",),
         width=6,
@@ -57,8 +55,8 @@ def saturation() -> Panel:
     return timeseries(
         "Cache saturation",
         "percentunit",
-        "Memory against the limit; empty where there is none. At 100% the keys used least are dropped, which"
-        " shows as misses.",
+        "Memory in use, as a share of the limit; empty if there is no limit. At 100% the least recently used keys are"
+        " evicted, which causes misses.",
         MEMORY_USED,
         max=1,
         thresholds=ALMOST_FULL,

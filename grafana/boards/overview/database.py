@@ -1,32 +1,32 @@
-"""The database's traffic, errors, time and saturation, as Django sees it."""
+"""The database's traffic, errors, latency and saturation, as Django sees them."""
 
 from grafana.boards.panels import Panel, timeseries
 from grafana.boards.queries import Query, or_zero, quantile
 from grafana.boards.thresholds import ALMOST_FULL
 
-STATEMENTS = "sum(rate(django_db_execute_total{$selector}[$__rate_interval]))"
-STATEMENTS_FAILED = or_zero("sum(rate(django_db_errors_total{$selector}[$__rate_interval]))", STATEMENTS)
-NOT_CONNECTED = or_zero("sum(rate(django_db_new_connection_errors_total{$selector}[$__rate_interval]))", STATEMENTS)
-STATEMENT_TIMES = "django_db_query_duration_seconds_bucket{$selector}"
-STATEMENT_MEAN = Query(
+QUERIES = "sum(rate(django_db_execute_total{$selector}[$__rate_interval]))"
+FAILED_QUERIES = or_zero("sum(rate(django_db_errors_total{$selector}[$__rate_interval]))", QUERIES)
+FAILED_CONNECTIONS = or_zero("sum(rate(django_db_new_connection_errors_total{$selector}[$__rate_interval]))", QUERIES)
+QUERY_DURATIONS = "django_db_query_duration_seconds_bucket{$selector}"
+QUERY_MEAN = Query(
     "sum(rate(django_db_query_duration_seconds_sum{$selector}[$__rate_interval]))"
     " / sum(rate(django_db_query_duration_seconds_count{$selector}[$__rate_interval]))",
     "mean",
 )
-STATEMENT_QUANTILES = [Query(quantile(q, STATEMENT_TIMES), f"p{q * 100:g}") for q in (0.95, 0.99)]
+QUERY_QUANTILES = [Query(quantile(q, QUERY_DURATIONS), f"p{q * 100:g}") for q in (0.95, 0.99)]
 CONNECTIONS_USED = Query(
     'sum(pg_stat_activity_count{$selector,usename!=""}) / sum(pg_settings_max_connections{$selector})',
-    "connections used",
+    "connections",
 )
 
 
 def traffic() -> Panel:
     return timeseries(
         "Database traffic",
-        "suffix: statements/s",
-        "Statements as Django sends them. It follows Django's requests; a rise without them is a page that asks"
-        " too often.",
-        Query(STATEMENTS, "statements"),
+        "suffix: queries/s",
+        "Queries that Django sends. The rate should follow Django's requests; a rise without more requests means that"
+        " a page runs too many queries.",
+        Query(QUERIES, "queries"),
         width=6,
     )
 
@@ -35,22 +35,22 @@ def errors() -> Panel:
     return timeseries(
         "Database errors",
         "suffix: errors/s",
-        "Good is 0. Failed statements are wrong, locked or cut off; failed connections are a database that is"
-        " down or full.",
-        Query(STATEMENTS_FAILED, "statements failed"),
-        Query(NOT_CONNECTED, "connections failed"),
+        "Should be 0. Failed queries are invalid, hit a lock or lost their connection; failed connections mean that"
+        " the database is down or has no free connection.",
+        Query(FAILED_QUERIES, "failed queries"),
+        Query(FAILED_CONNECTIONS, "failed connections"),
         width=6,
     )
 
 
-def time() -> Panel:
+def latency() -> Panel:
     return timeseries(
-        "Database time",
+        "Database latency",
         "s",
-        "Time of a statement as Django waits for it. Good is a p95 below 5 ms, the finest step that is counted."
-        " Slow here and slow above is the database's fault.",
-        STATEMENT_MEAN,
-        *STATEMENT_QUANTILES,
+        "Query duration as Django sees it. p95 should be below 5 ms, the smallest bucket. If this and the tiers above"
+        " are slow, the database is the cause.",
+        QUERY_MEAN,
+        *QUERY_QUANTILES,
         width=6,
     )
 
@@ -59,7 +59,7 @@ def saturation() -> Panel:
     return timeseries(
         "Database saturation",
         "percentunit",
-        "Connections against what PostgreSQL takes at most. At 100% it refuses the next one.",
+        "Connections in use, as a share of PostgreSQL's limit. At 100% it refuses new connections.",
         CONNECTIONS_USED,
         max=1,
         thresholds=ALMOST_FULL,

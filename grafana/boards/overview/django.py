@@ -1,4 +1,4 @@
-"""Django's traffic, errors, time and saturation."""
+"""Django's traffic, errors, latency and saturation."""
 
 from grafana.boards.objectives import Objective, red_line
 from grafana.boards.panels import LIMIT, Panel, timeseries
@@ -10,7 +10,7 @@ REACHED_DJANGO = Query(REQUESTS_IN_DJANGO, "requests")
 LEFT_DJANGO = Query(
     "sum(rate(django_http_responses_before_middlewares_total{$selector}[$__rate_interval]))", "responses"
 )
-# Until a view fails there is no series: the line "none" then says so.
+# Until a view fails there is no series, and the line "none" is shown.
 FAILING_VIEWS = Query(
     or_none(
         'sum by (view) (rate(django_http_responses_total_by_status_view_method_total{$selector,status=~"5.."}'
@@ -22,15 +22,15 @@ FAILING_VIEWS = Query(
 )
 IN_DJANGO = "django_http_requests_latency_including_middlewares_seconds_bucket{$selector}"
 CORES_USED = Query("sum(rate(pomar_workers_cpu_seconds_total{$selector}[$__rate_interval]))", "cores used")
-CORES_LIMIT = Query("count(pomar_worker_resident_memory_bytes{$selector})", "workers")
+CORES_LIMIT = Query("count(pomar_worker_resident_memory_bytes{$selector})", "one core per worker")
 
 
 def traffic() -> Panel:
     return timeseries(
         "Django traffic",
         "reqps",
-        "Requests that reached Django and responses that left it. The lines lie on each other; a gap is requests"
-        " that were killed or are stuck.",
+        "Requests that reached Django and responses that left it. The lines should coincide; a gap is requests that"
+        " are stuck or were killed.",
         REACHED_DJANGO,
         LEFT_DJANGO,
         width=6,
@@ -41,17 +41,18 @@ def errors() -> Panel:
     return timeseries(
         "Django errors",
         "reqps",
-        "Responses of 500 and above by view. Good is none; one view is a bug, all views are what they share.",
+        "5xx responses by view; should be none. One view points to a bug in that view, all views to something that"
+        " they share.",
         FAILING_VIEWS,
         width=6,
     )
 
 
-def time(objective: Objective) -> Panel:
+def latency(objective: Objective) -> Panel:
     return timeseries(
-        "Django time",
+        "Django latency",
         "s",
-        "A whole request in Django, middlewares included, the database and the cache as well.",
+        "Response time in Django, including middleware, database and cache. p95 should be well below the red line.",
         *quantiles(IN_DJANGO),
         thresholds=red_line(objective),
         width=6,
@@ -62,10 +63,10 @@ def saturation() -> Panel:
     return timeseries(
         "Django saturation",
         "suffix: cores",
-        "CPU cores that the workers use together. A worker can use one at most, and the container's limit may"
-        " come sooner. Flat at a ceiling while times grow: too little CPU.",
+        "CPU cores used by all workers. A worker can use at most one core, and the container's limit may be lower. A"
+        " flat top while response times grow means too little CPU.",
         CORES_USED,
         CORES_LIMIT,
-        overrides={"workers": LIMIT},
+        overrides={"one core per worker": LIMIT},
         width=6,
     )

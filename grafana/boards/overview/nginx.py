@@ -1,15 +1,15 @@
-"""NGINX's traffic, errors, time and saturation."""
+"""NGINX's traffic, errors, latency and saturation."""
 
 from grafana.boards.objectives import Objective, red_line
 from grafana.boards.panels import Panel, timeseries
 from grafana.boards.queries import Query, or_zero, quantiles
 
-ANSWERS = "sum(rate(nginx_http_responses_total{$selector}[$__rate_interval]))"
-PASSED_ON = "sum(rate(nginx_http_upstream_requests_total{$selector}[$__rate_interval]))"
-OF_THE_SHOP = or_zero(
-    'sum(rate(nginx_http_responses_total{$selector,status=~"5..",status!~"502|504"}[$__rate_interval]))', ANSWERS
+RESPONSES = "sum(rate(nginx_http_responses_total{$selector}[$__rate_interval]))"
+UPSTREAM_REQUESTS = "sum(rate(nginx_http_upstream_requests_total{$selector}[$__rate_interval]))"
+OTHER_5XX = or_zero(
+    'sum(rate(nginx_http_responses_total{$selector,status=~"5..",status!~"502|504"}[$__rate_interval]))', RESPONSES
 )
-OF_NO_ANSWER = or_zero('sum(rate(nginx_http_responses_total{$selector,status=~"502|504"}[$__rate_interval]))', ANSWERS)
+NO_RESPONSE = or_zero('sum(rate(nginx_http_responses_total{$selector,status=~"502|504"}[$__rate_interval]))', RESPONSES)
 CONNECTIONS = [
     Query(f"sum(nginx_connections_{state}{{$selector}})", state) for state in ("reading", "writing", "waiting")
 ]
@@ -19,10 +19,10 @@ def traffic() -> Panel:
     return timeseries(
         "NGINX traffic",
         "reqps",
-        "All answers, and the requests passed on to uWSGI; the rest are static files, redirects and refusals. A"
-        " fall to nothing is worse than a rise.",
-        Query(ANSWERS, "answers"),
-        Query(PASSED_ON, "passed on to uWSGI"),
+        "All responses, and the requests passed to uWSGI; the rest are static files, redirects and rejected requests."
+        " A drop to zero is worse than a rise.",
+        Query(RESPONSES, "responses"),
+        Query(UPSTREAM_REQUESTS, "passed to uWSGI"),
         width=6,
     )
 
@@ -31,19 +31,19 @@ def errors() -> Panel:
     return timeseries(
         "NGINX errors",
         "reqps",
-        "Good is 0. The shop's own 5xx come from Django; 502 and 504 mean that uWSGI gave no answer.",
-        Query(OF_THE_SHOP, "the shop's own 5xx"),
-        Query(OF_NO_ANSWER, "502, 504"),
+        "5xx responses; should be 0. 502 and 504 mean that uWSGI did not respond, other 5xx come from Django.",
+        Query(OTHER_5XX, "other 5xx"),
+        Query(NO_RESPONSE, "502, 504"),
         width=6,
     )
 
 
-def time(objective: Objective) -> Panel:
+def latency(objective: Objective) -> Panel:
     return timeseries(
-        "NGINX time",
+        "NGINX latency",
         "s",
-        "What visitors wait, static files included. Good is a p95 well below the red line. Compare with the times"
-        " below to see where it is spent.",
+        "Response time for visitors, static files included. p95 should be well below the red line. Compare it with"
+        " the tiers below to see where the time is spent.",
         *quantiles("nginx_http_request_duration_seconds_bucket{$selector}"),
         thresholds=red_line(objective),
         width=6,
@@ -54,7 +54,7 @@ def saturation() -> Panel:
     return timeseries(
         "NGINX saturation",
         "short",
-        "Open connections. Writing grows when what is behind is slow; waiting only follows the number of visitors.",
+        "Open connections by state. Writing grows when uWSGI is slow; waiting only follows the number of visitors.",
         *CONNECTIONS,
         stacked=True,
         width=6,

@@ -1,18 +1,18 @@
-"""uWSGI's traffic, errors, time and saturation."""
+"""uWSGI's traffic, errors, latency and saturation."""
 
-from grafana.boards.overview.nginx import PASSED_ON
+from grafana.boards.overview.nginx import UPSTREAM_REQUESTS
 from grafana.boards.panels import Panel, timeseries
 from grafana.boards.queries import Query, or_zero
 from grafana.boards.thresholds import ALMOST_FULL
 
-SERVED = Query("sum(rate(uwsgi_worker_requests_total{$selector}[$__rate_interval]))", "requests")
+FINISHED = Query("sum(rate(uwsgi_worker_requests_total{$selector}[$__rate_interval]))", "requests")
 HARAKIRI = Query("sum(rate(uwsgi_worker_harakiri_count_total{$selector}[$__rate_interval]))", "killed by harakiri")
-ESCAPED = Query("sum(rate(uwsgi_worker_exceptions_total{$selector}[$__rate_interval]))", "exceptions")
-NO_ANSWER = [
+UNCAUGHT = Query("sum(rate(uwsgi_worker_exceptions_total{$selector}[$__rate_interval]))", "exceptions")
+NO_RESPONSE = [
     Query(
         or_zero(
             f'sum(rate(nginx_http_upstream_requests_total{{$selector,outcome="{outcome}"}}[$__rate_interval]))',
-            PASSED_ON,
+            UPSTREAM_REQUESTS,
         ),
         outcome,
     )
@@ -21,21 +21,21 @@ NO_ANSWER = [
 TIME_IN_WORKER = Query(
     "sum(rate(uwsgi_worker_running_time_seconds{$selector}[$__rate_interval]))"
     " / sum(rate(uwsgi_worker_requests_total{$selector}[$__rate_interval]))",
-    "mean in a worker",
+    "in a worker",
 )
 TIME_WITH_QUEUE = Query(
     "sum(rate(nginx_http_upstream_response_duration_seconds_sum{$selector}[$__rate_interval]))"
     " / sum(rate(nginx_http_upstream_response_duration_seconds_count{$selector}[$__rate_interval]))",
-    "mean, waiting included",
+    "with listen queue",
 )
-# Busy is a look at one moment: it misses short requests, and sees the stuck one that the time spent does not have yet.
-WORKERS_BUSY = Query("avg(avg_over_time(uwsgi_worker_busy{$selector}[$__rate_interval]))", "seen busy")
+# Busy is sampled at each scrape: it misses short requests, but shows a stuck request, which running time does not.
+WORKERS_BUSY = Query("avg(avg_over_time(uwsgi_worker_busy{$selector}[$__rate_interval]))", "busy workers")
 WORKER_TIME = Query(
     "sum(rate(uwsgi_worker_running_time_seconds{$selector}[$__rate_interval])) / sum(uwsgi_workers{$selector})",
-    "worker time used",
+    "worker time",
 )
 QUEUE_FULL = Query(
-    "sum(uwsgi_socket_queue_length{$selector}) / sum(uwsgi_socket_max_queue_length{$selector})", "listen queue used"
+    "sum(uwsgi_socket_queue_length{$selector}) / sum(uwsgi_socket_max_queue_length{$selector})", "listen queue"
 )
 
 
@@ -43,8 +43,9 @@ def traffic() -> Panel:
     return timeseries(
         "uWSGI traffic",
         "reqps",
-        "Requests that workers finished. It follows what NGINX passes on; less means that requests wait or die.",
-        SERVED,
+        "Requests that workers finished. The rate should match what NGINX passes to uWSGI; if it is lower, requests"
+        " are queued or lost.",
+        FINISHED,
         width=6,
     )
 
@@ -53,21 +54,21 @@ def errors() -> Panel:
     return timeseries(
         "uWSGI errors",
         "reqps",
-        "Good is 0. Killed by harakiri took too long; unanswered is what NGINX saw of it; unreached found uWSGI"
-        " down or its queue full.",
+        "Should be 0. Harakiri kills workers whose request takes too long, and NGINX counts such a request as"
+        " unanswered. Unreached means that uWSGI is down or its listen queue is full.",
         HARAKIRI,
-        ESCAPED,
-        *NO_ANSWER,
+        UNCAUGHT,
+        *NO_RESPONSE,
         width=6,
     )
 
 
-def time() -> Panel:
+def latency() -> Panel:
     return timeseries(
-        "uWSGI time",
+        "uWSGI latency",
         "s",
-        "Mean time in a worker, and the same as NGINX waits for it. The lines lie close together; a gap is time"
-        " spent in the queue.",
+        "Mean time in a worker, and the mean time that NGINX waits for uWSGI. The lines should be close together; a"
+        " gap is time in the listen queue.",
         TIME_IN_WORKER,
         TIME_WITH_QUEUE,
         width=6,
@@ -78,8 +79,8 @@ def saturation() -> Panel:
     return timeseries(
         "uWSGI saturation",
         "percentunit",
-        "Share of the workers' time spent in requests, of workers seen in one, and of the listen queue in use."
-        " Seen busy alone means stuck; a queue that stays above 0 means too few workers.",
+        "Share of worker time spent in requests, share of workers that are busy, and share of the listen queue in"
+        " use. Busy workers without worker time are stuck; a queue that stays above 0 means too few workers.",
         WORKER_TIME,
         WORKERS_BUSY,
         QUEUE_FULL,

@@ -1,7 +1,7 @@
-"""The shop as its keeper sees it: from a product's page to an order, money, carts, stock and searches."""
+"""The shop's business metrics: conversion, orders, revenue, carts, stock and searches."""
 
 from grafana.boards.dashboard import Dashboard, Row
-from grafana.boards.shop import carts, orders, searches, steps, stock
+from grafana.boards.shop import carts, funnel, orders, searches, stock
 
 
 def build() -> Dashboard:
@@ -9,37 +9,33 @@ def build() -> Dashboard:
     return Dashboard(
         uid="pomar-shop",
         title="Shop",
-        description="What the shop's keeper asks: from a product's page to an order, money, carts, stock and searches.",
+        description="The shop's business metrics: conversion, orders, revenue, carts, stock and searches.",
         of="pomar_database_up",
         rows=(
             Row(
-                "Now",
+                "At a glance",
                 (
                     orders.rate(),
                     orders.revenue(),
                     carts.conversion(),
-                    orders.refused_for_stock(),
+                    orders.out_of_stock(),
                     stock.products_sold_out(),
                     stock.database(),
                 ),
             ),
+            Row("Conversion", (funnel.totals(), funnel.over_time(), funnel.from_step_to_step())),
             Row(
-                "From a product to an order", (steps.in_the_time_shown(), steps.over_time(), steps.from_step_to_step())
-            ),
-            Row(
-                "Orders and money",
+                "Orders and revenue",
                 (
                     orders.by_outcome(),
-                    orders.checkouts_without_an_order(),
+                    orders.rejected_checkouts(),
                     orders.revenue_over_time(),
                     orders.value(),
-                    orders.all_values(),
+                    orders.value_heatmap(),
                 ),
             ),
-            Row(
-                "Carts", (carts.size_of_an_order(), carts.units_by_action(), carts.carts_and_orders(), carts.refused())
-            ),
-            Row("Sales and stock", (stock.units_sold(), stock.units(), stock.lasts(), stock.sold_out())),
-            Row("Searches", (searches.by_outcome(), searches.share_in_vain())),
+            Row("Carts", (carts.order_size(), carts.units_by_action(), carts.carts_and_orders(), carts.rejected())),
+            Row("Sales and stock", (stock.units_sold(), stock.units(), stock.time_left(), stock.sold_out_over_time())),
+            Row("Searches", (searches.by_outcome(), searches.share_without_results())),
         ),
     )

@@ -1,17 +1,17 @@
-"""Carts, and how many become orders."""
+"""Carts, and how many of them become orders."""
 
 from grafana.boards.panels import Panel, stat, timeseries
 from grafana.boards.queries import Query
-from grafana.boards.shop.counters import ANSWERS, PLACED, a_minute, in_all
+from grafana.boards.shop.counters import PLACED, RESPONSES, per_minute, total
 
 NEW_CARTS = 'django_model_inserts_total{$selector,model="cart"}'
-CONVERSION = Query(f"{in_all(PLACED)} / ({in_all(NEW_CARTS)} > 0)", instant=True)
+CONVERSION = Query(f"{total(PLACED)} / ({total(NEW_CARTS)} > 0)", instant=True)
 
-UNITS_AN_ORDER = Query(
+UNITS_PER_ORDER = Query(
     f"sum(rate(pomar_items_sold_total{{$selector}}[$__rate_interval])) / (sum(rate({PLACED}[$__rate_interval])) > 0)",
     "units",
 )
-PRODUCTS_AN_ORDER = Query(
+PRODUCTS_PER_ORDER = Query(
     'sum(rate(django_model_inserts_total{$selector,model="order_line"}[$__rate_interval]))'
     ' / (sum(rate(django_model_inserts_total{$selector,model="order"}[$__rate_interval])) > 0)',
     "products",
@@ -20,44 +20,44 @@ UNITS_BY_ACTION = Query(
     "60 * sum by (action) (rate(pomar_cart_items_total{$selector}[$__rate_interval]))", "{{action}}"
 )
 CARTS = [
-    Query(a_minute(NEW_CARTS), "new carts"),
-    Query(a_minute(PLACED), "orders placed"),
+    Query(per_minute(NEW_CARTS), "new carts"),
+    Query(per_minute(PLACED), "orders placed"),
 ]
-CART_REFUSALS = [
-    Query(a_minute(f'{ANSWERS}{{$selector,view="{view}",status=~"4.."}}'), name)
-    for view, name in (("product:add-to-cart", "put in"), ("cart:update", "change"), ("cart:remove", "take out"))
+REJECTED = [
+    Query(per_minute(f'{RESPONSES}{{$selector,view="{view}",status=~"4.."}}'), name)
+    for view, name in (("product:add-to-cart", "add"), ("cart:update", "update"), ("cart:remove", "remove"))
 ]
 
 
 def conversion() -> Panel:
     return stat(
-        "Orders a new cart",
+        "Conversion rate",
         "percentunit",
-        "Orders placed by carts begun, in the time shown: the conversion. Compare it with its own past; a fall is"
-        " a cart or a checkout that people give up.",
+        "Orders placed per new cart in the selected time range. Compare it with earlier values; a drop means that"
+        " people give up at the cart or the checkout.",
         CONVERSION,
         sparkline=False,
     )
 
 
-def size_of_an_order() -> Panel:
+def order_size() -> Panel:
     return timeseries(
-        "Size of an order",
+        "Order size",
         "short",
-        "Units and different products an order, on average. It is steady; a fall is a cart that loses things, or"
-        " products that are sold out.",
-        UNITS_AN_ORDER,
-        PRODUCTS_AN_ORDER,
+        "Mean number of units and of different products per order. Should be steady; a drop means that carts lose"
+        " items or products are sold out.",
+        UNITS_PER_ORDER,
+        PRODUCTS_PER_ORDER,
         width=6,
     )
 
 
 def units_by_action() -> Panel:
     return timeseries(
-        "Units in and out of carts",
+        "Cart units by action",
         "suffix: units/min",
-        "Units put in, changed and taken out. More taken out than usual is a surprise in the cart: a price or the"
-        " stock.",
+        "Units added, changed and removed. If people remove more than usual, something in the cart surprises them,"
+        " such as a price or the stock.",
         UNITS_BY_ACTION,
         width=6,
     )
@@ -67,19 +67,18 @@ def carts_and_orders() -> Panel:
     return timeseries(
         "Carts and orders",
         "suffix: /min",
-        "Carts begun and orders placed. The gap is carts that are given up; a growing one is a fault between cart"
-        " and order.",
+        "New carts and placed orders. The gap is abandoned carts; a growing gap is a fault between cart and order.",
         *CARTS,
         width=6,
     )
 
 
-def refused() -> Panel:
+def rejected() -> Panel:
     return timeseries(
-        "Refused at the cart",
+        "Rejected cart requests",
         "suffix: /min",
-        "Requests of the cart that were refused, by what was tried. Some impossible quantities are normal; a rise"
-        " is a broken form.",
-        *CART_REFUSALS,
+        "Requests to the cart that were rejected, by action. Some impossible quantities are normal; a rise is a"
+        " broken form.",
+        *REJECTED,
         width=6,
     )

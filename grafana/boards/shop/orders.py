@@ -1,30 +1,30 @@
-"""Orders and money."""
+"""Orders and revenue."""
 
 from grafana.boards.panels import Panel, heatmap, stat, timeseries
 from grafana.boards.queries import Query, or_zero, quantiles
-from grafana.boards.shop.counters import ANSWERS, BESIDE, PLACED, a_minute, in_all
+from grafana.boards.shop.counters import BESIDE, PLACED, RESPONSES, per_minute, total
 from grafana.boards.thresholds import NONE_IS_GOOD
 
 OUT_OF_STOCK = 'pomar_orders_total{$selector,outcome="out_of_stock"}'
 
-ORDERS = Query(a_minute(PLACED), "orders")
+ORDERS = Query(per_minute(PLACED), "orders")
 REVENUE = Query(
     "3600 * " + or_zero("sum(rate(pomar_order_value_euros_sum{$selector}[$__rate_interval]))", BESIDE), "revenue"
 )
-REFUSED_FOR_STOCK = Query(in_all(OUT_OF_STOCK), instant=True)
+OUT_OF_STOCK_TOTAL = Query(total(OUT_OF_STOCK), instant=True)
 
 BY_OUTCOME = [
-    Query(a_minute(f'pomar_orders_total{{$selector,outcome="{outcome}"}}'), name)
+    Query(per_minute(f'pomar_orders_total{{$selector,outcome="{outcome}"}}'), name)
     for outcome, name in (("placed", "placed"), ("out_of_stock", "out of stock"), ("repeated", "repeated"))
 ]
-# What the checkout answers to a form that made no order.
-CHECKOUT_REFUSALS = [
-    Query(a_minute(f'{ANSWERS}{{$selector,view="checkout:checkout",method="POST",status=~"{status}"}}'), name)
+# Responses of the checkout to a form that did not become an order.
+REJECTED_CHECKOUTS = [
+    Query(per_minute(f'{RESPONSES}{{$selector,view="checkout:checkout",method="POST",status=~"{status}"}}'), name)
     for status, name in (
-        ("400", "filled in wrongly"),
+        ("400", "invalid form"),
         ("409", "out of stock"),
-        ("403", "not the shop's own form"),
-        ("5..", "the shop's fault"),
+        ("403", "CSRF check failed"),
+        ("5..", "server error"),
     )
 ]
 VALUES = "pomar_order_value_euros_bucket{$selector}"
@@ -39,7 +39,7 @@ def rate() -> Panel:
     return stat(
         "Orders",
         "suffix: orders/min",
-        "Orders placed a minute. A fall while pages are still looked at is a fault that no status tells.",
+        "Orders placed per minute. A drop while pages are still viewed is a fault that no status code shows.",
         ORDERS,
         runbook="NoOrders",
     )
@@ -49,18 +49,19 @@ def revenue() -> Panel:
     return stat(
         "Revenue",
         "suffix: €/h",
-        "Euros an hour, at the pace of this moment. It follows the orders; alone it falls when they get smaller.",
+        "Euros per hour at the current rate. It follows the orders; if only revenue falls, orders are getting smaller.",
         REVENUE,
         decimals=0,
     )
 
 
-def refused_for_stock() -> Panel:
+def out_of_stock() -> Panel:
     return stat(
-        "Refused for stock",
+        "Out-of-stock checkouts",
         "short",
-        "Checkouts in the time shown that the stock did not cover. Good is 0: each is a customer lost.",
-        REFUSED_FOR_STOCK,
+        "Checkouts in the selected time range that were refused for lack of stock. Should be 0: each is a lost"
+        " customer.",
+        OUT_OF_STOCK_TOTAL,
         thresholds=NONE_IS_GOOD,
         sparkline=False,
     )
@@ -70,46 +71,44 @@ def by_outcome() -> Panel:
     return timeseries(
         "Orders by outcome",
         "suffix: /min",
-        "Good is placed. Out of stock was refused. Repeated is a form sent twice, which makes no second order; a"
-        " rise of it is a slow checkout.",
+        "Most should be placed. Out-of-stock orders were refused. Repeated forms were sent twice and create no second"
+        " order; a rise means that the checkout is slow.",
         *BY_OUTCOME,
         stacked=True,
     )
 
 
-def checkouts_without_an_order() -> Panel:
+def rejected_checkouts() -> Panel:
     return timeseries(
-        "Checkouts without an order",
+        "Rejected checkouts",
         "suffix: /min",
-        "Forms that were sent and refused. Some filled in wrongly are normal, a rise is a form that is hard to"
-        " read. The shop's fault is 0 when it is good.",
-        *CHECKOUT_REFUSALS,
+        "Checkout forms that did not become an order. Some invalid forms are normal, a rise means that the form is"
+        " hard to fill in. Server errors should be 0.",
+        *REJECTED_CHECKOUTS,
         runbook="CheckoutFailing",
     )
 
 
 def revenue_over_time() -> Panel:
-    return timeseries(
-        "Revenue over time", "suffix: €/h", "Euros an hour. A hole here is what an outage costs.", REVENUE
-    )
+    return timeseries("Revenue over time", "suffix: €/h", "Euros per hour. A gap shows what an outage costs.", REVENUE)
 
 
 def value() -> Panel:
     return timeseries(
-        "Value of an order",
+        "Order value",
         "currencyEUR",
-        "The mean is exact, quantiles are read from steps. A jump is a wrong price or one large order.",
+        "The mean is exact; quantiles are estimated from buckets. A jump is a wrong price or one large order.",
         *quantiles(VALUES),
         MEAN_VALUE,
         width=12,
     )
 
 
-def all_values() -> Panel:
+def value_heatmap() -> Panel:
     return heatmap(
-        "Value of orders, all of them",
+        "Order value heatmap",
         "currencyEUR",
-        "Each order by its value. One broad band is good; a new one is a new kind of customer or a wrong price.",
+        "Orders by value. One broad band is normal; a new band is a new kind of customer or a wrong price.",
         VALUES,
         cells="suffix: orders/s",
         width=12,

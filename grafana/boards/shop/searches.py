@@ -1,19 +1,19 @@
-"""Searches, and how many found nothing."""
+"""Searches, and how many had no results."""
 
 from grafana.boards.panels import Panel, timeseries
 from grafana.boards.queries import Query, or_zero
-from grafana.boards.shop.counters import BESIDE, a_minute
+from grafana.boards.shop.counters import BESIDE, per_minute
 
 SEARCHES = [
-    Query(a_minute(f'pomar_searches_total{{$selector,outcome="{outcome}"}}'), name)
-    for outcome, name in (("found", "found something"), ("nothing", "found nothing"))
+    Query(per_minute(f'pomar_searches_total{{$selector,outcome="{outcome}"}}'), name)
+    for outcome, name in (("found", "with results"), ("nothing", "no results"))
 ]
 SEARCHED = "pomar_searches_total{$selector}"
-SEARCHED_IN_VAIN = 'pomar_searches_total{$selector,outcome="nothing"}'
-FOUND_NOTHING = Query(
-    f"{or_zero(f'sum(rate({SEARCHED_IN_VAIN}[$__rate_interval]))', BESIDE)}"
+WITHOUT_RESULTS = 'pomar_searches_total{$selector,outcome="nothing"}'
+SHARE_WITHOUT_RESULTS = Query(
+    f"{or_zero(f'sum(rate({WITHOUT_RESULTS}[$__rate_interval]))', BESIDE)}"
     f" / (sum(rate({SEARCHED}[$__rate_interval])) > 0)",
-    "found nothing",
+    "no results",
 )
 
 
@@ -21,20 +21,20 @@ def by_outcome() -> Panel:
     return timeseries(
         "Searches by outcome",
         "suffix: /min",
-        "Searches that found something and that found nothing. People who search want to buy.",
+        "Searches with results and without. People who search want to buy.",
         *SEARCHES,
         stacked=True,
         width=12,
     )
 
 
-def share_in_vain() -> Panel:
+def share_without_results() -> Panel:
     return timeseries(
-        "Share that found nothing",
+        "Searches without results",
         "percentunit",
-        "Good is low and flat. A rise is something that people want and the shop does not have, or a search that"
-        " is broken.",
-        FOUND_NOTHING,
+        "Share of searches without results; should be low and flat. A rise means that the shop lacks what people"
+        " want, or that the search is broken.",
+        SHARE_WITHOUT_RESULTS,
         max=1,
         width=12,
     )

@@ -9,7 +9,7 @@ DATABASE = Query("min(pomar_database_up{$selector})")
 
 SOLD = Query("60 * sum by (category) (rate(pomar_items_sold_total{$selector}[$__rate_interval]))", "{{category}}")
 STOCK = Query("sum by (category) (pomar_stock_units{$selector})", "{{category}}")
-STOCK_LASTS = Query(
+TIME_LEFT = Query(
     "sum by (category) (pomar_stock_units{$selector})"
     " / (sum by (category) (rate(pomar_items_sold_total{$selector}[$__range])) > 0)",
     "{{category}}",
@@ -21,7 +21,7 @@ def products_sold_out() -> Panel:
     return stat(
         "Products sold out",
         "short",
-        "Products with nothing left. Good is 0: else buy in, or take them off the shelf.",
+        "Products with no stock left. Should be 0; otherwise restock them or stop selling them.",
         Query(SOLD_OUT),
         thresholds=NONE_IS_GOOD,
     )
@@ -29,10 +29,10 @@ def products_sold_out() -> Panel:
 
 def database() -> Panel:
     return stat(
-        "Database",
+        "Database status",
         "short",
-        "Whether the shop's database was read in the last 15 s. Down: nobody can order, and the stock's figures"
-        " are missing.",
+        "Whether the shop could read its database in the last 15 s. While it is down, nobody can order, and the stock"
+        " metrics are missing.",
         DATABASE,
         thresholds=UP,
         mappings=UP_OR_DOWN,
@@ -43,9 +43,9 @@ def database() -> Panel:
 
 def units_sold() -> Panel:
     return timeseries(
-        "Units sold",
+        "Units sold by category",
         "suffix: units/min",
-        "By category. One that falls to nothing while others sell is sold out, or not to be found.",
+        "A category that drops to zero while others sell is sold out or cannot be found.",
         SOLD,
         stacked=True,
         width=6,
@@ -54,31 +54,31 @@ def units_sold() -> Panel:
 
 def units() -> Panel:
     return timeseries(
-        "Stock",
+        "Stock by category",
         "suffix: units",
-        "Units by category. It falls as they are sold; a jump is goods bought in. Missing while the database is down.",
+        "The stock falls with each sale; a jump is a delivery. It is missing while the database is down.",
         STOCK,
         width=6,
     )
 
 
-def lasts() -> Panel:
+def time_left() -> Panel:
     return bar_gauge(
-        "Stock lasts",
+        "Time until out of stock",
         "s",
-        "How long each category lasts when it sells as in the time shown. Buy in before a bar is gone. None where"
-        " nothing was sold.",
-        STOCK_LASTS,
+        "How long the stock of each category lasts at the rate of sales in the selected time range. Restock before a"
+        " bar is gone. Empty where nothing was sold.",
+        TIME_LEFT,
         thresholds=((None, "red"), (86400, "orange"), (3 * 86400, "green")),
         width=6,
     )
 
 
-def sold_out() -> Panel:
+def sold_out_over_time() -> Panel:
     return timeseries(
-        "Sold out",
+        "Products sold out over time",
         "suffix: products",
-        "Products with nothing left. Good is 0: as it rises, refused checkouts follow.",
+        "Products with no stock left. Should be 0; as it rises, checkouts are refused.",
         Query(SOLD_OUT, "sold out"),
         width=6,
     )

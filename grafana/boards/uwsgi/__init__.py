@@ -1,4 +1,4 @@
-"""uWSGI: how busy its workers are and who waits for one, how long they take, how they die, and what they cost."""
+"""uWSGI: load of its workers, listen queue, response times, restarts and resource usage."""
 
 from grafana.boards.dashboard import Dashboard, Row
 from grafana.boards.objectives import Objectives
@@ -10,19 +10,18 @@ def build(objectives: Objectives) -> Dashboard:
     return Dashboard(
         uid="pomar-uwsgi",
         title="uWSGI",
-        description="The workers: how busy they are, who waits for one, how long they take, how they die, what they"
-        " cost.",
+        description="Load of the workers, listen queue, response times, restarts and resource usage.",
         of='{__name__=~"uwsgi_up|pomar_workers_cpu_seconds_total"}',
         rows=(
             Row(
-                "Now",
+                "At a glance",
                 (
-                    exporter.reached(),
+                    exporter.status(),
                     workers.share_busy(),
-                    workers.waiting(),
+                    workers.queued(),
                     requests.rate(),
                     requests.mean_time(objectives.latency),
-                    restarts.killed(),
+                    restarts.harakiri_kills(),
                 ),
             ),
             Row(
@@ -30,26 +29,29 @@ def build(objectives: Objectives) -> Dashboard:
                 (
                     workers.busy_and_idle(),
                     workers.listen_queue(),
-                    workers.time_worked(),
+                    workers.utilization(),
                     workers.requests_by_worker(),
-                    requests.counted_twice(),
+                    requests.uwsgi_and_application(),
                     workers.each_worker(),
                 ),
             ),
-            Row("Time and bytes", (requests.true_and_documented_mean(), requests.on_the_cpu(), requests.bytes_sent())),
+            Row(
+                "Response time and bytes",
+                (requests.mean_and_documented_average(), requests.mean_and_cpu_time(), requests.bytes_sent()),
+            ),
             Row("Failures and restarts", (restarts.starts_and_kills(), restarts.age(), restarts.exceptions())),
             Row(
-                "What they cost",
+                "Resource usage",
                 (resources.memory_by_worker(), resources.memory_of_all(), resources.cpu(), resources.open_files()),
             ),
             Row(
-                "Who counts",
+                "Exporter",
                 (
-                    exporter.looks(),
-                    exporter.time_of_a_look(),
+                    exporter.scrapes(),
+                    exporter.scrape_duration(),
                     exporter.signals(),
-                    exporter.last_look(),
-                    exporter.counting_since(),
+                    exporter.last_scrape(),
+                    exporter.since_counter_reset(),
                 ),
             ),
         ),

@@ -1,4 +1,4 @@
-"""uWSGI's exporter: whether it reaches uWSGI, and its own scrapes."""
+"""uWSGI's exporter: its reads of the stats server."""
 
 from grafana.boards.panels import UP_OR_DOWN, Panel, stat, timeseries
 from grafana.boards.queries import Query
@@ -6,27 +6,27 @@ from grafana.boards.thresholds import NONE_IS_GOOD, UP
 
 REACHED = Query("min(uwsgi_up{$selector})")
 
-LAST_LOOK = Query("max(uwsgi_exporter_last_scrape_error{$selector})")
+LAST_SCRAPE = Query("max(uwsgi_exporter_last_scrape_error{$selector})")
 COUNTING = Query("time() - min(pomar_counters_start_time_seconds{$selector})", instant=True)
-LOOKS = Query("sum(rate(uwsgi_exporter_scrapes_total{$selector}[$__rate_interval]))", "looks")
-LOOKS_FAILED = Query("sum(rate(uwsgi_exporter_scrape_errors_total{$selector}[$__rate_interval]))", "failed")
-LOOK_TIME = Query(
+SCRAPES = Query("sum(rate(uwsgi_exporter_scrapes_total{$selector}[$__rate_interval]))", "reads")
+FAILED_SCRAPES = Query("sum(rate(uwsgi_exporter_scrape_errors_total{$selector}[$__rate_interval]))", "failed")
+SCRAPE_DURATION = Query(
     "sum(rate(uwsgi_exporter_scrape_duration_seconds_sum{$selector}[$__rate_interval]))"
     " / (sum(rate(uwsgi_exporter_scrape_duration_seconds_count{$selector}[$__rate_interval])) > 0)",
     "mean",
 )
-SIGNALS_WAITING = [
-    Query("sum(uwsgi_signal_queue_length{$selector})", "wait at the master"),
-    Query("sum(uwsgi_worker_signal_queue_length{$selector})", "wait at workers"),
+SIGNALS_QUEUED = [
+    Query("sum(uwsgi_signal_queue_length{$selector})", "queued at the master"),
+    Query("sum(uwsgi_worker_signal_queue_length{$selector})", "queued at workers"),
 ]
 SIGNALS = Query("sum(rate(uwsgi_worker_signals_total{$selector}[$__rate_interval]))", "handled")
 
 
-def reached() -> Panel:
+def status() -> Panel:
     return stat(
-        "uWSGI",
+        "uWSGI status",
         "short",
-        "Whether the exporter reaches uWSGI's statistics. They come from the master, so they answer while all"
+        "Whether the exporter can read uWSGI's stats server. The master process serves it, so it responds while all"
         " workers are stuck.",
         REACHED,
         thresholds=UP,
@@ -36,22 +36,24 @@ def reached() -> Panel:
     )
 
 
-def looks() -> Panel:
+def scrapes() -> Panel:
     return timeseries(
-        "Looks at uWSGI",
-        "suffix: looks/s",
-        "The exporter looks at each scrape. Failed is 0, else uWSGI is down or its statistics are closed.",
-        LOOKS,
-        LOOKS_FAILED,
+        "Stats server reads",
+        "suffix: reads/s",
+        "The exporter reads uWSGI's stats server once per scrape. Failed should be 0; otherwise uWSGI is down or its"
+        " stats server is closed.",
+        SCRAPES,
+        FAILED_SCRAPES,
     )
 
 
-def time_of_a_look() -> Panel:
+def scrape_duration() -> Panel:
     return timeseries(
-        "Time of a look",
+        "Scrape duration",
         "s",
-        "Mean time of a look at the statistics. Good is a few milliseconds; a rise is a master that gets no CPU.",
-        LOOK_TIME,
+        "Mean time to read the stats server. A few milliseconds are normal; a rise means that the master process gets"
+        " no CPU.",
+        SCRAPE_DURATION,
     )
 
 
@@ -59,33 +61,34 @@ def signals() -> Panel:
     return timeseries(
         "Signals",
         "short",
-        "uWSGI's own signals, for timers and jobs. The shop has none, so 0 is good; any that wait are more than"
-        " workers can handle.",
-        *SIGNALS_WAITING,
+        "uWSGI's own signals, for timers and jobs. The shop uses none, so 0 is normal; if signals are queued, the"
+        " workers cannot keep up.",
+        *SIGNALS_QUEUED,
         SIGNALS,
         overrides={"handled": {"unit": "ops"}},
     )
 
 
-def last_look() -> Panel:
+def last_scrape() -> Panel:
     return stat(
-        "Last look",
+        "Last scrape",
         "short",
-        "Whether the exporter's last look at uWSGI failed. Then all else here is missing or old.",
-        LAST_LOOK,
+        "Whether the exporter's last read of the stats server succeeded. If not, everything else here is missing or"
+        " old.",
+        LAST_SCRAPE,
         thresholds=NONE_IS_GOOD,
-        mappings={"0": ("read", "green"), "1": ("failed", "red")},
+        mappings={"0": ("succeeded", "green"), "1": ("failed", "red")},
         sparkline=False,
         width=12,
         height=3,
     )
 
 
-def counting_since() -> Panel:
+def since_counter_reset() -> Panel:
     return stat(
-        "Counting since",
+        "Time since counter reset",
         "s",
-        "How long the counters of uWSGI and Django have been counting; a restart sets them to zero.",
+        "How long the counters of uWSGI and Django have been counting. A restart resets them to 0.",
         COUNTING,
         sparkline=False,
         width=12,

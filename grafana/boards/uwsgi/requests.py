@@ -1,26 +1,26 @@
-"""What the workers serve: requests, their time, and bytes."""
+"""What the workers serve: requests, response times, and bytes."""
 
 from grafana.boards.objectives import Objective, too_slow
 from grafana.boards.panels import Panel, stat, timeseries
 from grafana.boards.queries import Query
 
-# Of several instances each has a worker 1.
+# Every instance has a worker 1, so the instance is part of the name.
 WORKER = "{{instance}} {{worker_id}}"
 FINISHED = "sum(rate(uwsgi_worker_requests_total{$selector}[$__rate_interval]))"
-# A gauge by its type, but uWSGI only ever adds to it, in the master's memory, so that it outlives its worker.
+# Its type is gauge, but uWSGI only ever adds to it, in the master's memory, so it survives a restart of the worker.
 SECONDS_WORKED = "sum(rate(uwsgi_worker_running_time_seconds{$selector}[$__rate_interval]))"
-TRUE_MEAN = f"{SECONDS_WORKED} / ({FINISHED} > 0)"
+ACTUAL_MEAN = f"{SECONDS_WORKED} / ({FINISHED} > 0)"
 REQUESTS = Query(FINISHED)
-MEAN = Query(TRUE_MEAN)
+MEAN = Query(ACTUAL_MEAN)
 OF_ALL = Query(FINISHED, "uWSGI")
 OF_THE_APP = Query("sum(rate(uwsgi_worker_app_requests_total{$selector}[$__rate_interval]))", "application")
 
-TRUE = Query(TRUE_MEAN, "true mean")
+ACTUAL = Query(ACTUAL_MEAN, "actual mean")
 DOCUMENTED = Query(
     "avg(uwsgi_worker_average_response_time_seconds{$selector})", "uwsgi_worker_average_response_time_seconds"
 )
-CPU_A_REQUEST = Query(
-    f"sum(rate(pomar_workers_cpu_seconds_total{{$selector}}[$__rate_interval])) / ({FINISHED} > 0)", "on the CPU"
+CPU_PER_REQUEST = Query(
+    f"sum(rate(pomar_workers_cpu_seconds_total{{$selector}}[$__rate_interval])) / ({FINISHED} > 0)", "CPU time"
 )
 SENT = Query(
     "sum by (instance, worker_id) (rate(uwsgi_worker_transmitted_bytes_total{$selector}[$__rate_interval]))", WORKER
@@ -29,9 +29,10 @@ SENT = Query(
 
 def rate() -> Panel:
     return stat(
-        "Requests",
+        "Request rate",
         "reqps",
-        "Requests that workers finished. It follows the visitors; nothing while people shop is a fault.",
+        "Requests that workers finished. The rate follows the number of visitors; zero while people use the shop is a"
+        " fault.",
         REQUESTS,
     )
 
@@ -40,52 +41,53 @@ def mean_time(objective: Objective) -> Panel:
     return stat(
         "Mean response time",
         "s",
-        "Time in a worker, over all requests. Good is far below the objective of"
-        f" {objective.within:g} s; it hides the slow few.",
+        f"Mean time in a worker over all requests. Should be far below the objective of {objective.within:g} s; a"
+        " mean hides the few slow requests.",
         MEAN,
         thresholds=too_slow(objective),
     )
 
 
-def counted_twice() -> Panel:
+def uwsgi_and_application() -> Panel:
     return timeseries(
-        "Counted twice",
+        "Request rate: uWSGI and application",
         "reqps",
-        "Requests that uWSGI served, and those of them that the application did. The application's count starts"
-        " anew with each worker, so a short gap is a restart; one that stays has no application.",
+        "Requests served by uWSGI, and how many of them the application handled. The application's counter starts"
+        " again with each worker, so a short gap is a restart; a gap that stays means that the application did not"
+        " load.",
         OF_ALL,
         OF_THE_APP,
     )
 
 
-def true_and_documented_mean() -> Panel:
+def mean_and_documented_average() -> Panel:
     return timeseries(
-        "Mean response time, true and documented",
+        "Mean response time: actual and documented",
         "s",
-        "True: time worked by requests finished. The documented metric is half the last request and half what it"
-        " was before, so it jumps, and an idle worker goes on showing its last one.",
-        TRUE,
+        "Actual is the time worked, divided by the requests finished. The documented metric averages the last request"
+        " with its own previous value, so it jumps, and it does not change while a worker is idle.",
+        ACTUAL,
         DOCUMENTED,
     )
 
 
-def on_the_cpu() -> Panel:
+def mean_and_cpu_time() -> Panel:
     return timeseries(
-        "Of it, on the CPU",
+        "Mean response time and CPU time",
         "s",
-        "The gap between the lines is waiting: for the database, the cache, or a CPU. When both rise together,"
-        " the shop's own code is slow; a spike of the CPU alone is workers that start.",
-        TRUE,
-        CPU_A_REQUEST,
+        "The gap between the lines is time spent waiting for the database, the cache or a CPU. If both rise together,"
+        " the shop's own code is slow; a spike of CPU time alone is workers starting.",
+        ACTUAL,
+        CPU_PER_REQUEST,
     )
 
 
 def bytes_sent() -> Panel:
     return timeseries(
-        "Bytes sent",
+        "Bytes sent by worker",
         "Bps",
-        "By worker, headers included, before NGINX compresses. It follows the requests; more without them is"
-        " larger pages.",
+        "Bytes sent before NGINX compresses them, headers included. They follow the requests; a rise without more"
+        " requests means larger pages.",
         SENT,
         stacked=True,
     )

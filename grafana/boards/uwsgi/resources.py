@@ -5,11 +5,11 @@ from grafana.boards.queries import Query
 from grafana.boards.uwsgi.requests import WORKER
 from grafana.boards.uwsgi.workers import MEMORY
 
-MEMORY_BY_UWSGI = Query("sum(uwsgi_worker_rss_bytes{$selector} > 0)", "resident, after the last request")
-MEMORY_BY_SYSTEM = Query("sum(pomar_worker_resident_memory_bytes{$selector})", "resident, now")
+MEMORY_BY_UWSGI = Query("sum(uwsgi_worker_rss_bytes{$selector} > 0)", "resident (after last request)")
+MEMORY_BY_SYSTEM = Query("sum(pomar_worker_resident_memory_bytes{$selector})", "resident (now)")
 MEMORY_VIRTUAL = Query("sum(uwsgi_worker_vsz_bytes{$selector} > 0)", "virtual")
 CORES = Query("sum(rate(pomar_workers_cpu_seconds_total{$selector}[$__rate_interval]))", "used")
-CORES_LIMIT = Query("count(pomar_worker_resident_memory_bytes{$selector})", "one a worker")
+CORES_LIMIT = Query("count(pomar_worker_resident_memory_bytes{$selector})", "one core per worker")
 FILES = Query("sum by (instance, worker_id) (pomar_worker_open_fds{$selector})", WORKER)
 
 
@@ -17,8 +17,8 @@ def memory_by_worker() -> Panel:
     return timeseries(
         "Memory by worker",
         "bytes",
-        "Resident memory, as each measured it after its last request. Good is flat; growth until the next start"
-        " is a leak.",
+        "Resident memory, as each worker measured it after its last request. Should be flat; growth until the next"
+        " restart is a leak.",
         MEMORY,
         width=6,
         runbook="WorkerMemory",
@@ -29,8 +29,8 @@ def memory_of_all() -> Panel:
     return timeseries(
         "Memory of all workers",
         "bytes",
-        "What the system sees now beside what the workers measured. Now above the other is a request in flight"
-        " that takes a lot, or workers without a request so far; virtual is reserved, not used.",
+        "Resident memory now, and as the workers measured it after their last request. Now is higher while a request"
+        " uses a lot of memory, or before a worker's first request. Virtual memory is reserved, not used.",
         MEMORY_BY_SYSTEM,
         MEMORY_BY_UWSGI,
         MEMORY_VIRTUAL,
@@ -40,23 +40,22 @@ def memory_of_all() -> Panel:
 
 def cpu() -> Panel:
     return timeseries(
-        "CPU",
+        "CPU usage",
         "suffix: cores",
-        "CPU cores that the workers use together, loading the shop at their start included. A worker can use one"
-        " at most.",
+        "CPU cores used by all workers, loading the shop at start included. A worker can use at most one core.",
         CORES,
         CORES_LIMIT,
-        overrides={"one a worker": LIMIT},
+        overrides={"one core per worker": LIMIT},
         width=6,
     )
 
 
 def open_files() -> Panel:
     return timeseries(
-        "Open files",
+        "Open file descriptors",
         "short",
-        "File descriptors of each worker, connections included. Good is flat; steady growth is a leak that ends"
-        " in errors.",
+        "File descriptors of each worker, connections included. Should be flat; steady growth is a leak that ends in"
+        " errors.",
         FILES,
         width=6,
     )

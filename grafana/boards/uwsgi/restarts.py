@@ -1,4 +1,4 @@
-"""How workers start and die, and exceptions past Django."""
+"""Starts and kills of workers, and exceptions outside of Django."""
 
 from grafana.boards.panels import Panel, stat, timeseries
 from grafana.boards.queries import Query
@@ -11,17 +11,17 @@ KILLED = Query("sum(increase(uwsgi_worker_harakiri_count_total{$selector}[$__ran
 STARTED = Query("60 * sum(rate(uwsgi_worker_respawn_count_total{$selector}[$__rate_interval]))", "started")
 HARAKIRI = Query("60 * sum(rate(uwsgi_worker_harakiri_count_total{$selector}[$__rate_interval]))", "killed by harakiri")
 AGE = Query(AGE_BY_WORKER, WORKER)
-ESCAPED = Query("sum(rate(uwsgi_worker_exceptions_total{$selector}[$__rate_interval]))", "seen by uWSGI")
-ESCAPED_THE_APP = Query(
-    "sum(rate(uwsgi_worker_app_exceptions_total{$selector}[$__rate_interval]))", "of the application"
+UNCAUGHT = Query("sum(rate(uwsgi_worker_exceptions_total{$selector}[$__rate_interval]))", "counted by uWSGI")
+UNCAUGHT_IN_APP = Query(
+    "sum(rate(uwsgi_worker_app_exceptions_total{$selector}[$__rate_interval]))", "counted by the application"
 )
 
 
-def killed() -> Panel:
+def harakiri_kills() -> Panel:
     return stat(
-        "Killed by harakiri",
+        "Workers killed by harakiri",
         "short",
-        "Workers killed in the time shown because a request took too long. Good is 0.",
+        "Workers killed in the selected time range because a request took too long. Should be 0.",
         KILLED,
         thresholds=NONE_IS_GOOD,
         sparkline=False,
@@ -31,10 +31,10 @@ def killed() -> Panel:
 
 def starts_and_kills() -> Panel:
     return timeseries(
-        "Starts and kills",
+        "Worker starts and kills",
         "suffix: /min",
-        "Workers started and killed a minute. A start now and then is planned, after so many requests; a start"
-        " with each kill is a request that never ends.",
+        "Workers started and killed per minute. An occasional start is planned (max-requests); a start with every"
+        " kill means that a request never finishes.",
         STARTED,
         HARAKIRI,
         runbook="WorkerRespawnLoop",
@@ -43,21 +43,21 @@ def starts_and_kills() -> Panel:
 
 def age() -> Panel:
     return timeseries(
-        "Age of workers",
+        "Worker age",
         "s",
-        "Since each was started last. Long teeth at different times are good; all falling at once is a deploy,"
-        " short teeth are workers that die.",
+        "Time since each worker started. It is healthy if workers reach a high age and restart at different times. A"
+        " drop of all lines at once is a deploy; if the age stays low, workers keep dying.",
         AGE,
     )
 
 
 def exceptions() -> Panel:
     return timeseries(
-        "Exceptions past Django",
+        "Uncaught exceptions",
         "suffix: exceptions/s",
-        "Exceptions that left the application. Django turns its own into a 500, so anything but 0 is broken"
-        " outside of it.",
-        ESCAPED,
-        ESCAPED_THE_APP,
+        "Exceptions that left the application. Django turns exceptions in views into a 500 response, so anything"
+        " above 0 is a fault outside of Django.",
+        UNCAUGHT,
+        UNCAUGHT_IN_APP,
         runbook="WorkerExceptions",
     )

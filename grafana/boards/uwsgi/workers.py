@@ -1,4 +1,4 @@
-"""The workers: how busy they are and what waits for one."""
+"""The workers: how busy they are, and the listen queue."""
 
 from grafana.boards.panels import LIMIT, Column, Panel, stat, table, timeseries
 from grafana.boards.queries import Query
@@ -6,12 +6,12 @@ from grafana.boards.thresholds import SHARE_USED
 from grafana.boards.uwsgi.requests import WORKER
 
 SHARE_BUSY = Query("avg(avg_over_time(uwsgi_worker_busy{$selector}[$__rate_interval]))")
-WAITING = Query("sum(uwsgi_listen_queue_length{$selector})")
+QUEUED_NOW = Query("sum(uwsgi_listen_queue_length{$selector})")
 
-# Looks at single moments, hence their mean.
+# States are sampled at each scrape, hence the mean.
 STATES = [
     Query(f"sum(avg_over_time(uwsgi_worker_{state}{{$selector}}[$__rate_interval]))", name)
-    for state, name in (("busy", "busy"), ("idle", "idle"), ("cheap", "stopped to save memory"))
+    for state, name in (("busy", "busy"), ("idle", "idle"), ("cheap", "stopped (cheap)"))
 ]
 WORKERS = Query("sum(uwsgi_workers{$selector})", "all workers")
 QUEUED = Query(
@@ -27,7 +27,7 @@ REQUESTS_BY_WORKER = Query(
 )
 AGE_BY_WORKER = "time() - max by (instance, worker_id) (uwsgi_worker_last_spawn_time_seconds{$selector} > 0)"
 
-# A column each: 1 is yes.
+# One column each; 1 is yes.
 BUSY = Query("max by (instance, worker_id) (uwsgi_worker_busy{$selector})")
 ACCEPTS = Query("max by (instance, worker_id) (uwsgi_worker_accepting{$selector})")
 APPS = Query("max by (instance, worker_id) (uwsgi_worker_apps{$selector})")
@@ -35,27 +35,27 @@ SINCE_START = Query("max by (instance, worker_id) (uwsgi_worker_delta_requests{$
 STARTS = Query("max by (instance, worker_id) (uwsgi_worker_respawn_count_total{$selector})")
 LOADING = Query("max by (instance, worker_id) (uwsgi_worker_app_startup_time_seconds{$selector})")
 
-# A worker has not measured anything before its first request.
+# A worker measures its memory after a request, so there is no value before its first one.
 MEMORY = Query("sum by (instance, worker_id) (uwsgi_worker_rss_bytes{$selector} > 0)", WORKER)
 
 
 def share_busy() -> Panel:
     return stat(
-        "Workers busy",
+        "Busy workers",
         "percentunit",
-        "Share of workers that were seen in a request. Good is below 70%; at 100% the next request waits.",
+        "Share of workers that are handling a request. Should be below 70%; at 100% the next request has to wait.",
         SHARE_BUSY,
         thresholds=SHARE_USED,
         runbook="WorkersSaturated",
     )
 
 
-def waiting() -> Panel:
+def queued() -> Panel:
     return stat(
-        "Waiting for a worker",
+        "Queued connections",
         "short",
-        "Connections in the listen queue. Good is 0; one that stays means too few workers or stuck ones.",
-        WAITING,
+        "Connections in the listen queue. Should be 0; if some stay, there are too few workers or they are stuck.",
+        QUEUED_NOW,
         thresholds=((None, "green"), (1, "orange"), (10, "red")),
     )
 
@@ -64,8 +64,8 @@ def busy_and_idle() -> Panel:
     return timeseries(
         "Busy and idle workers",
         "short",
-        "Workers seen in a request, on average, and those that wait for one. Busy at the red line means that"
-        " requests queue.",
+        "Mean number of workers that are handling a request, and of those that are idle. When busy reaches the red"
+        " line, requests are queued.",
         *STATES,
         WORKERS,
         overrides={"all workers": LIMIT},
@@ -78,8 +78,8 @@ def listen_queue() -> Panel:
     return timeseries(
         "Listen queue",
         "short",
-        "Connections that wait for a worker, at the worst, by socket. Good is 0. At the limit NGINX is turned"
-        " away, and visitors get a 504.",
+        "Longest queue of connections that wait for a worker, by socket. Should be 0. At the limit NGINX cannot"
+        " connect, and visitors get a 504.",
         QUEUED,
         QUEUE_LIMIT,
         overrides={"limit": LIMIT},
@@ -89,21 +89,21 @@ def listen_queue() -> Panel:
     )
 
 
-def time_worked() -> Panel:
+def utilization() -> Panel:
     return timeseries(
-        "Time worked",
+        "Worker utilization",
         "percentunit",
-        "Share of its time that each worker spent in requests. It counts a request when it ends, so a stuck"
-        " worker shows 0 here and busy above.",
+        "Share of its time that each worker spent in requests. A request is counted when it finishes, so a stuck"
+        " worker shows 0 here and is busy above.",
         WORKED_BY_WORKER,
     )
 
 
 def requests_by_worker() -> Panel:
     return timeseries(
-        "Requests by worker",
+        "Request rate by worker",
         "reqps",
-        "Which worker takes a request is chance, so they share alike under load. One at 0 while others work is stuck.",
+        "Workers take requests at random, so they share the load evenly. A worker at 0 while others work is stuck.",
         REQUESTS_BY_WORKER,
         stacked=True,
     )
@@ -111,19 +111,19 @@ def requests_by_worker() -> Panel:
 
 def each_worker() -> Panel:
     return table(
-        "Each worker",
-        "At the end of the time shown. Good is a worker that accepts and has one application. Many starts at a"
-        " low age are workers that die.",
+        "Workers",
+        "State of each worker at the end of the selected time range. A healthy worker accepts requests and has one"
+        " application. Many starts at a low age mean that the worker keeps dying.",
         (
             Column("instance", "Instance"),
             Column("worker_id", "Worker"),
-            Column("#A", "State", mappings={"0": ("not in a request", "green"), "1": ("busy", "orange")}),
-            Column("#B", "Accepts", mappings={"0": ("no", "red"), "1": ("yes", "green")}),
+            Column("#A", "State", mappings={"0": ("not busy", "green"), "1": ("busy", "orange")}),
+            Column("#B", "Accepting", mappings={"0": ("no", "red"), "1": ("yes", "green")}),
             Column("#C", "Applications", unit="short"),
             Column("#D", "Requests since start", unit="short"),
             Column("#E", "Starts", unit="short"),
             Column("#F", "Age", unit="s"),
-            Column("#G", "Time to load", unit="s"),
+            Column("#G", "Load time", unit="s"),
             Column("#H", "Resident memory", unit="bytes"),
         ),
         BUSY,

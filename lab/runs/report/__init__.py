@@ -1,1 +1,1 @@
-"""The run report: one HTML file a run, with its verdict, its ledger and the dashboards as Grafana would draw them."""
+"""The run report: one HTML file per run, with its verdict, its ledger and the dashboards, drawn as in Grafana."""

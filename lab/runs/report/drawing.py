@@ -1,4 +1,4 @@
-"""A dashboard's panels as the page draws them: what their JSON asks for, and what Prometheus answered."""
+"""Dashboards as data for the page's script: the options of each panel, and its results from Prometheus."""
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
@@ -15,23 +15,23 @@ from lab.runs.report.tables import Frame
 
 KNOWN_TYPES = ("timeseries", "stat", "gauge", "bargauge", "table", "heatmap")
 
-#: What an override may change of a line, and of a table's column.
+#: The supported overrides of a series, and of a table's column.
 OF_A_SERIES = {
     *("unit", "color", "custom.axisPlacement", "custom.hideFrom", "custom.drawStyle", "custom.lineStyle"),
     *("custom.fillOpacity", "custom.stacking"),
 }
 OF_A_COLUMN = {"unit", "decimals", "mappings", "thresholds", "custom.cellOptions"}
 
-#: A panel, a result or a part of them as the page's script reads it.
+#: A panel, a result or a part of them, in the form that the page's script reads.
 Drawn = dict[str, Any]
 
 
 class Unknown(LabError):
-    """A panel asks for something that the report does not know how to draw."""
+    """A panel uses a feature that is not supported here."""
 
 
 def dashboard(api: Api, shown: Dashboard, spans: Sequence[Span], provides: Set[str]) -> Drawn:
-    """Return a dashboard with what each of its panels shows over each span."""
+    """Return a dashboard with the results of all panels for each time range."""
     chosen = answers.all_chosen(shown)
 
     def drawn(panel: Panel) -> Drawn:
@@ -57,9 +57,9 @@ def dashboard(api: Api, shown: Dashboard, spans: Sequence[Span], provides: Set[s
 
 
 def result(api: Api, panel: Panel, span: Span, chosen: Mapping[str, str], provides: Set[str]) -> Drawn:
-    """Return what a panel shows over a span: its data, or why there is none."""
+    """Return the result of a panel for a time range: its data, or the reason why there is none."""
     if missing := set(panel.needs) - provides:
-        return {"state": "absent", "message": f"Not in this runtime: it has no {' and no '.join(sorted(missing))}."}
+        return {"state": "absent", "message": f"This runtime has no {' and no '.join(sorted(missing))}."}
     try:
         content = _content(api, panel, span, chosen)
     except Unknown as error:
@@ -67,14 +67,14 @@ def result(api: Api, panel: Panel, span: Span, chosen: Mapping[str, str], provid
     except LabError as error:
         return {"state": "failed", "message": str(error)}
     if content is None:
-        why = f"Empty until {panel.empty_until}." if panel.empty_until else "No data in this time."
+        why = f"Empty until {panel.empty_until}." if panel.empty_until else "No data in this time range."
         return {"state": "empty", "message": why}
     return {"state": "ok", "message": "", **content}
 
 
 def _content(api: Api, panel: Panel, span: Span, chosen: Mapping[str, str]) -> Drawn | None:
     if panel.type not in KNOWN_TYPES:
-        raise Unknown(f"This report does not draw panels of the type {panel.type}.")
+        raise Unknown(f"Panels of type {panel.type} are not supported.")
     frames = []
     for target in panel.targets:
         answer = answers.ask(api, target, span, chosen)
@@ -83,7 +83,7 @@ def _content(api: Api, panel: Panel, span: Span, chosen: Mapping[str, str]) -> D
     if panel.type == "table":
         return _table(panel, frames, transformations)
     if transformations:
-        raise Unknown(f"This report does not know the transformation {transformations[0]['id']} of {panel.type}.")
+        raise Unknown(f"The transformation {transformations[0]['id']} is not supported in {panel.type} panels.")
     lines = [series for frame in frames for series in frame.series]
     if not any(series.last is not None for series in lines):
         return None
@@ -97,7 +97,7 @@ def _content(api: Api, panel: Panel, span: Span, chosen: Mapping[str, str]) -> D
 def _table(panel: Panel, frames: Sequence[Frame], transformations: Sequence[Mapping]) -> Drawn | None:
     for each in transformations:
         if each["id"] not in tables.TRANSFORMATIONS:
-            raise Unknown(f"This report does not know the transformation {each['id']}.")
+            raise Unknown(f"The transformation {each['id']} is not supported.")
     table = tables.transformed(frames, transformations)
     if not table.rows:
         return None
@@ -126,14 +126,14 @@ def _reduced(series: Series, calc: str) -> float | None:
         "mean": lambda: sum(numbers) / len(numbers),
     }
     if calc not in known:
-        raise Unknown(f"This report does not know the reduction {calc}.")
+        raise Unknown(f"The reduction {calc} is not supported.")
     return known[calc]()
 
 
 def _heatmap(panel: Panel, lines: Sequence[Series]) -> Drawn:
-    """Return the cells of a classic histogram: of each bucket what is in it alone, not in those below as well."""
+    """Return the cells of a classic histogram: the observations in each bucket, without those in lower buckets."""
     if not all("le" in series.labels for series in lines):
-        raise Unknown("This report draws heatmaps of classic histograms alone, which have the label le.")
+        raise Unknown("Heatmaps are only supported for classic histograms, which have the label le.")
     buckets = sorted(lines, key=lambda series: float(series.labels["le"]))
     times = sorted({at for series in buckets for at, _ in series.points})
     places = {at: place for place, at in enumerate(times)}
@@ -155,7 +155,7 @@ def _heatmap(panel: Panel, lines: Sequence[Series]) -> Drawn:
 
 
 def _readable(target: Target, span: Span, chosen: Mapping[str, str]) -> str:
-    """Return a query as it was sent; as it is written when it has a variable that nobody knows."""
+    """Return a query as it was sent, or as it was written if it has an unknown variable."""
     try:
         return span.interpolate(target.expr, chosen)
     except LabError:
@@ -163,13 +163,13 @@ def _readable(target: Target, span: Span, chosen: Mapping[str, str]) -> str:
 
 
 def _plain(panel: Panel) -> Panel:
-    """Return a panel with nothing of how it wants to be drawn but its place and what it says."""
+    """Return a panel without its options, only with its size, description and queries."""
     kept = {name: panel.json[name] for name in ("gridPos", "description", "targets") if name in panel.json}
     return replace(panel, json=kept)
 
 
 def _asked_for(shown: Dashboard, panel: Panel) -> Drawn:
-    """Return how a panel wants to be drawn; raises Unknown for what the report would have to leave out."""
+    """Return the options of a panel; raises Unknown if one is not supported."""
     content = panel.json
     defaults = content.get("fieldConfig", {}).get("defaults", {})
     custom = defaults.get("custom", {})
@@ -203,7 +203,7 @@ def _asked_for(shown: Dashboard, panel: Panel) -> Drawn:
 
 
 def _field(options: Mapping) -> Drawn:
-    """Return what a field's options say of its values."""
+    """Return the field options that apply to values."""
     return {
         "unit": options.get("unit", ""),
         "decimals": options.get("decimals"),
@@ -220,7 +220,7 @@ def _mappings(one: Mapping) -> list[Drawn]:
         return [_mapping(options["result"], lower=options.get("from"), upper=options.get("to"))]
     if one["type"] == "special" and options["match"] in ("null", "null+nan", "nan", "empty"):
         return [_mapping(options["result"])]
-    raise Unknown(f"This report does not know mappings of the type {one['type']}.")
+    raise Unknown(f"Value mappings of type {one['type']} are not supported.")
 
 
 def _mapping(found: Mapping, value: str | None = None, lower: float | None = None, upper: float | None = None) -> Drawn:
@@ -239,9 +239,9 @@ def _legend(legend: Mapping) -> Drawn:
 def _override(one: Mapping, *, table: bool) -> Drawn:
     properties = {each["id"]: each["value"] for each in one["properties"]}
     if one["matcher"]["id"] not in ("byName", "byRegexp"):
-        raise Unknown(f"This report does not know overrides {one['matcher']['id']}.")
+        raise Unknown(f"Overrides with the matcher {one['matcher']['id']} are not supported.")
     if strange := properties.keys() - (OF_A_COLUMN if table else OF_A_SERIES):
-        raise Unknown(f"This report does not know the override of {', '.join(sorted(strange))}.")
+        raise Unknown(f"Overrides of {', '.join(sorted(strange))} are not supported.")
     name = one["matcher"]["options"]
     return {
         "name": f"/{name}/" if one["matcher"]["id"] == "byRegexp" else name,
@@ -257,7 +257,7 @@ def _override(one: Mapping, *, table: bool) -> Drawn:
 
 
 def _column(panel: Panel, name: str) -> Drawn:
-    """Return how a table's column is shown: the panel's defaults, with what an override says of this column."""
+    """Return the options of a table's column: the panel's defaults and the overrides of this column."""
     defaults = panel.json.get("fieldConfig", {}).get("defaults", {})
     overrides = {
         each["id"]: each["value"]

@@ -1,4 +1,4 @@
-"""The figures of a run by which it is judged and compared with another, and what it cost."""
+"""Key figures of a run, its resource usage, and the comparison of two runs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -13,17 +13,17 @@ from lab.times import SCRAPE_SECONDS
 
 @dataclass(frozen=True)
 class Figure:
-    """A number with what it means. ``less_is_better`` is None where neither is."""
+    """A number with its meaning. ``lower_is_better`` is None if neither is better."""
 
     label: str
     value: float | None
     unit: str
     note: str = ""
-    less_is_better: bool | None = None
+    lower_is_better: bool | None = None
 
     @property
     def text(self) -> str:
-        """The number as a person reads it; a question mark when it is not known."""
+        """The number with its unit; a question mark if it is unknown."""
         return "?" if self.value is None else UNITS[self.unit](self.value)
 
 
@@ -52,27 +52,27 @@ UNITS: Mapping[str, Callable[[float], str]] = {
 
 
 def run_seconds(run: Mapping) -> float:
-    """Return how many seconds a run lasted, at least 1; ``run`` is the file of its result."""
-    # Files of earlier versions have only the times of its start and its end.
+    """Return the duration of a run in seconds, at least 1; ``run`` is the content of its result file."""
+    # Files of earlier versions only have the times of start and end.
     return max(run.get("duration", run["end"] - run["start"]), 1)
 
 
 def of_run(run: Mapping) -> list[Figure]:
-    """Return the figures that the load itself knows; ``run`` is the file of its result."""
+    """Return the figures from the load generator; ``run`` is the content of the run's result file."""
     seconds = run_seconds(run)
-    refused = f"{run['orders_refused']:,} refused for stock"
+    refused = f"{run['orders_refused']:,} refused: out of stock"
     return [
-        Figure("Requests", run["requests"], "count", f"{run['users']:,} visitors"),
-        Figure("Rate", run["requests"] / seconds, "rate", f"for {seconds:,.0f} s"),
-        Figure("Failed", run["failures"], "count", "as the visitors saw it", True),
+        Figure("Requests", run["requests"], "count", f"{run['users']:,} users"),
+        Figure("Request rate", run["requests"] / seconds, "rate", f"for {seconds:,.0f} s"),
+        Figure("Failed requests", run["failures"], "count", "as counted by Locust", True),
         Figure("Orders", run["orders_placed"], "count", refused, False),
-        Figure("Revenue", float(run["revenue"]), "euros", f"{run['units']:,} units", False),
+        Figure("Revenue", float(run["revenue"]), "euros", f"{run['units']:,} units sold", False),
     ]
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A figure that Prometheus knows, less of which is better; ``$window`` in its query is the length of the run."""
+    """A figure from Prometheus; lower is better. ``$window`` in its query is the duration of the run."""
 
     label: str
     unit: str
@@ -80,33 +80,33 @@ class Measure:
     expr: str
 
 
-#: What a run is judged by.
+#: The key figures of a run.
 JUDGED = (
     Measure(
-        "p95",
+        "p95 response time",
         "seconds",
-        "time to answer at NGINX",
+        "at NGINX",
         "histogram_quantile(0.95, sum by (le) (increase(nginx_http_request_duration_seconds_bucket[$window])))",
     ),
     Measure(
-        "5xx",
+        "5xx error ratio",
         "share",
-        "of all answers",
+        "of all responses",
         '(sum(increase(nginx_http_responses_total{status=~"5.."}[$window])) or vector(0))'
         " / sum(increase(nginx_http_responses_total[$window]))",
     ),
 )
-#: What it cost.
+#: The resource usage of a run.
 COST = (
     Measure(
-        "CPU a request",
+        "CPU per request",
         "seconds",
-        "uWSGI's workers, for each request that reached Django",
+        "CPU time of the workers, per request that reached Django",
         "sum(increase(pomar_workers_cpu_seconds_total[$window]))"
         " / sum(increase(django_http_responses_before_middlewares_total[$window]))",
     ),
     Measure(
-        "CPU of the workers",
+        "CPU usage of the workers",
         "cores",
         "all workers, on average",
         "sum(rate(pomar_workers_cpu_seconds_total[$window]))",
@@ -114,45 +114,45 @@ COST = (
     Measure(
         "Memory of the workers",
         "bytes",
-        "resident, of all together, the most there was",
+        "resident, all workers together, maximum",
         "max_over_time(sum(pomar_worker_resident_memory_bytes)[$window:5s])",
     ),
     Measure(
-        "Statements a request",
+        "Queries per request",
         "number",
         "sent to the database by Django",
         "sum(increase(django_db_execute_total[$window]))"
         " / sum(increase(django_http_responses_before_middlewares_total[$window]))",
     ),
     Measure(
-        "Bytes an answer",
+        "Bytes per response",
         "bytes",
-        "sent by NGINX, headers included, static files too",
+        "sent by NGINX, including headers and static files",
         "sum(increase(nginx_http_response_bytes_total[$window])) / sum(increase(nginx_http_responses_total[$window]))",
     ),
     Measure(
-        "Time in scrapes",
+        "Time spent on scrapes",
         "share",
-        "of each second, all exporters together",
+        "share of each second, all targets together",
         "sum(sum_over_time(scrape_duration_seconds[$window])) / $seconds",
     ),
     Measure(
-        "Samples stored", "rate", "by Prometheus", "sum(rate(prometheus_tsdb_head_samples_appended_total[$window]))"
+        "Samples ingested", "rate", "by Prometheus", "sum(rate(prometheus_tsdb_head_samples_appended_total[$window]))"
     ),
-    Measure("Series", "count", "in Prometheus's memory at the end", "sum(prometheus_tsdb_head_series)"),
+    Measure("Series in memory", "count", "in Prometheus, at the end", "sum(prometheus_tsdb_head_series)"),
     Measure(
-        "CPU of the watchers",
+        "CPU usage of the monitoring",
         "cores",
-        "Prometheus, Alertmanager, Pushgateway and the exporters that tell",
+        "Prometheus, Alertmanager, Pushgateway, and exporters that report it",
         'sum(rate(process_cpu_seconds_total{job!="django"}[$window]))',
     ),
 )
 
 
 def measured(api: Api, start: float, end: float, wanted: Sequence[Measure]) -> list[Figure]:
-    """Return what Prometheus knows of the time from ``start`` to ``end``; unknown where it says nothing.
+    """Return figures from Prometheus for the time from ``start`` to ``end``; without a value if it has no data.
 
-    Its increases are estimates: what must be exact stands in the ledger.
+    Prometheus only estimates increases; the exact counts are in the ledger.
     """
     seconds = max(round(end - start), 4 * SCRAPE_SECONDS)
     found = []
@@ -162,13 +162,13 @@ def measured(api: Api, start: float, end: float, wanted: Sequence[Measure]) -> l
             expr = Template(each.expr).substitute(window=f"{seconds}s", seconds=seconds)
             answer = api.query(expr, end).series
             value = number(answer[0]["value"][1]) if answer else None
-        found.append(Figure(each.label, value, each.unit, each.note, less_is_better=True))
+        found.append(Figure(each.label, value, each.unit, each.note, lower_is_better=True))
     return found
 
 
 @dataclass(frozen=True)
 class Change:
-    """A figure of two runs: as texts, the change as a share, and whether it is for the better."""
+    """A figure of two runs: both texts, the relative change, and whether it is better."""
 
     label: str
     before: str
@@ -178,7 +178,7 @@ class Change:
 
 
 def changes(before: Sequence[Figure], after: Sequence[Figure]) -> list[Change]:
-    """Return each figure of two runs beside the other; a change of less than 1% is neither better nor worse."""
+    """Compare the figures of two runs; a change of less than 1% is neither better nor worse."""
     return [_change(first, second) for first, second in zip(before, after, strict=True)]
 
 
@@ -190,5 +190,5 @@ def _change(before: Figure, after: Figure) -> Change:
     else:
         share = after.value / before.value - 1
         change = f"{share:+.1%}"
-    better = None if before.less_is_better is None or abs(share) < 0.01 else (share < 0) == before.less_is_better
+    better = None if before.lower_is_better is None or abs(share) < 0.01 else (share < 0) == before.lower_is_better
     return Change(before.label, before.text, after.text, change, better)

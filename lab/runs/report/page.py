@@ -1,4 +1,4 @@
-"""The report as a page: gathered from a run's file and from Prometheus, written as one file that needs no network."""
+"""The report as HTML: data from a run's file and from Prometheus, in one file that needs no network."""
 
 import json
 import re
@@ -24,21 +24,21 @@ from lab.runs.report import drawing, figures, timeline
 from lab.runs.report.figures import Figure
 
 ASSETS = Path(__file__).parent / "assets"
-#: The modules of the page's script, each after those that it imports.
+#: The modules of the page's script, each after the modules that it imports.
 SCRIPTS = (
     *("document", "format", "times", "colors", "values", "axes", "chart", "legend"),
     *("timeseries", "heatmap", "stat", "table", "panels", "page"),
 )
-#: Seconds that are drawn before and after a run, so that its edges can be seen.
+#: Seconds shown before and after a run, so that its start and end are visible.
 BEFORE_SECONDS, AFTER_SECONDS = 30, 20
-#: Characters that end a script or a line of one, and what stands for them in JSON.
+#: Characters that end a script or a line of it, with their escapes in JSON.
 UNSAFE = str.maketrans({each: f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"})
 EVENTS = "lab_event"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run to report on: its file, what that says, and its ledger."""
+    """A run to report on: its result file, the content of that file, and its ledger."""
 
     file: Path
     result: Mapping[str, Any]
@@ -46,36 +46,36 @@ class Run:
 
     @property
     def start(self) -> float:
-        """Unix time of its first request."""
+        """The Unix time of the first request."""
         return self.result["start"]
 
     @property
     def end(self) -> float:
-        """Unix time at which its last visitor left."""
+        """The Unix time at which the last user stopped."""
         return self.result["end"]
 
     @cached_property
     def span(self) -> Span:
-        """The time that is drawn; of a run that has just ended, up to the moment at which that was asked first."""
+        """The time range of the panels. It never ends in the future: for a run that has just ended, it ends now."""
         return Span(self.start - BEFORE_SECONDS, min(self.end + AFTER_SECONDS, time.time()))
 
     @property
     def name(self) -> str:
-        """Its profile and when it began."""
+        """The profile and the start time."""
         began = datetime.fromtimestamp(self.start, UTC)
         return f"{self.result['profile']}, {began.day} {began:%B %Y, %H:%M:%S} UTC"
 
 
 def write(file: Path, runs: Sequence[Run], api: Api, provides: Set[str]) -> None:
-    """Write the report of one run, or of two side by side, to a file: whole or not at all.
+    """Write the report of one run, or of two side by side, to a file, atomically.
 
-    When Prometheus does not answer the report says so in each panel's place, and has the run's own figures.
+    If Prometheus does not respond, the panels show that error, and the report still has the run's own figures.
     """
     write_file(file, page(runs, api, provides))
 
 
 def page(runs: Sequence[Run], api: Api, provides: Set[str]) -> str:
-    """Return the report of one run, or of two, as HTML."""
+    """Return the report of one or two runs as HTML."""
     shown = [drawing.dashboard(api, each, [run.span for run in runs], provides) for each in model.load()]
     judged = [[*figures.of_run(run.result), *figures.measured(api, run.start, run.end, figures.JUDGED)] for run in runs]
     cost = [figures.measured(api, run.start, run.end, figures.COST) for run in runs]
@@ -112,7 +112,7 @@ def _facts(run: Run, api: Api, judged: Sequence[Figure], cost: Sequence[Figure])
 
 
 def _verdict(run: Run) -> dict[str, str]:
-    """Return whether a run was well: no request failed, and every tier counted the same."""
+    """Return the verdict: a run is good if no request failed and all tiers counted the same."""
     result = run.result
     seconds = figures.run_seconds(result)
     if result["problems"]:
@@ -120,9 +120,9 @@ def _verdict(run: Run) -> dict[str, str]:
     rate = result["requests"] / seconds
     passed = f"{result['requests']:,} requests in {seconds:.0f} s ({rate:,.1f}/s), none failed"
     if run.ledger.verdict == "different":
-        return {"state": "bad", "sentence": f"FAILED: {passed}; but the tiers counted differently, as the ledger says."}
+        return {"state": "bad", "sentence": f"FAILED: {passed}, but the counts of the tiers differ; see the ledger."}
     if run.ledger.verdict == "unknown":
-        return {"state": "unknown", "sentence": f"NOT KNOWN: {passed}; but not every tier's count is known."}
+        return {"state": "unknown", "sentence": f"UNKNOWN: {passed}, but the counts of some tiers are unknown."}
     return {"state": "good", "sentence": f"PASSED: {passed}."}
 
 
@@ -161,7 +161,7 @@ def _document(runs: Sequence[Run], api: Api, shown: Sequence[dict]) -> str:
 
 
 def _events(api: Api, span: Span) -> list[dict[str, Any]]:
-    """Return the lab's events of a span, each once: the value of its series is the time at which it happened."""
+    """Return the lab's events in a time range, without duplicates. The value of their series is their time."""
     try:
         found = api.query(f"{EVENTS}[{span.seconds}s]", span.end).series
     except LabError:
@@ -172,12 +172,12 @@ def _events(api: Api, span: Span) -> list[dict[str, Any]]:
         for _, value in each["values"]
     }
     return [
-        {"time": at, "kind": kind, "text": said} for at, kind, said in sorted(events) if span.start <= at <= span.end
+        {"time": at, "kind": kind, "text": text} for at, kind, text in sorted(events) if span.start <= at <= span.end
     ]
 
 
 def _script() -> Markup:
-    """Return the modules as one, because the page is a single file and has no other to import."""
+    """Return the modules joined into one script, because a single file has nothing to import from."""
     modules = "\n".join(_asset(f"js/{name}.js") for name in SCRIPTS)
     return Markup(re.sub(r"^import [^;]+;\n|^export ", "", modules, flags=re.MULTILINE))
 

@@ -1,4 +1,4 @@
-"""Grafana's tables: instant answers joined, chosen from and renamed by its transformations."""
+"""Grafana's tables: joins the results of instant queries, and applies its transformations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Cell = str | float | None
 
 @dataclass(frozen=True)
 class Frame:
-    """The answer to one query, by the query's letter."""
+    """The result of one query, and the query's letter."""
 
     letter: str
     series: list[Series]
@@ -26,7 +26,7 @@ class Table:
 
 
 def transformed(frames: Sequence[Frame], transformations: Sequence[Mapping]) -> Table:
-    """Return the answers as one table, after each transformation of ``TRANSFORMATIONS`` in its order."""
+    """Return the results as one table, with the transformations applied in order."""
     table = merged(frames)
     for each in transformations:
         table = TRANSFORMATIONS[each["id"]](table, each.get("options") or {})
@@ -34,9 +34,9 @@ def transformed(frames: Sequence[Frame], transformations: Sequence[Mapping]) -> 
 
 
 def merged(frames: Sequence[Frame]) -> Table:
-    """Return all answers as one table: those of one query, or of several in rows where the labels that all have agree.
+    """Return the results as one table. Results of several queries are joined by the labels that all of them have.
 
-    The value of one query is the column ``Value``, of several ``Value #A``, ``Value #B`` …, as in Grafana.
+    As in Grafana, the value of a single query is the column ``Value``, those of several ``Value #A``, ``Value #B`` ….
     """
     values = [f"Value #{frame.letter}" for frame in frames] if len(frames) > 1 else ["Value"]
     shared = _shared_labels(frames)
@@ -52,7 +52,7 @@ def merged(frames: Sequence[Frame]) -> Table:
 
 
 def _shared_labels(frames: Sequence[Frame]) -> list[str]:
-    """Return the labels by which answers are joined: those that all have, unless two series of one would be one row."""
+    """Return the labels to join by: the common ones, or all if two series of a query would end up in one row."""
     of_each = [set().union(*(series.labels for series in frame.series)) for frame in frames if frame.series]
     shared = sorted(set.intersection(*of_each)) if of_each else []
     for frame in frames:
@@ -63,7 +63,7 @@ def _shared_labels(frames: Sequence[Frame]) -> list[str]:
 
 
 def _merge(table: Table, options: Mapping) -> Table:
-    """Return it as it is: the answers of a table's queries are merged in any case."""
+    """Return the table unchanged: results are always merged."""
     return table
 
 

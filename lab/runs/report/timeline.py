@@ -1,4 +1,4 @@
-"""Which alerts were pending and fired during a run, from what Prometheus keeps of them as ``ALERTS``."""
+"""Alerts that were pending or firing during a run, from the series ``ALERTS`` in Prometheus."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -8,14 +8,14 @@ from lab.errors import LabError
 from lab.prometheus import Api
 from lab.times import SCRAPE_SECONDS
 
-#: It always fires, and says nothing but that.
+#: This alert always fires.
 WATCHDOG = "Watchdog"
 OF_THE_ALERT = ("__name__", "alertname", "alertstate", "severity")
 
 
 @dataclass(frozen=True)
 class Period:
-    """How long an alert was pending or firing without a pause, in unix seconds."""
+    """An uninterrupted time in which an alert was pending or firing, in Unix seconds."""
 
     name: str
     severity: str
@@ -27,29 +27,29 @@ class Period:
 
 @dataclass(frozen=True)
 class Timeline:
-    """All periods in the order in which they began, and a sentence about them."""
+    """All periods in the order of their start, and a sentence about them."""
 
     message: str
     spans: list[Period]
 
 
 def timeline(api: Api, span: Span) -> Timeline:
-    """Return the alerts of a span of time."""
+    """Return the alerts in a time range."""
     try:
-        # Raw samples: they end with the alert, where a range of points would go on for five minutes.
+        # Raw samples end with the alert; a range query would show it for five minutes more.
         found = api.query(f"ALERTS[{span.seconds}s]", span.end).series
     except LabError as error:
         return Timeline(str(error), [])
     names = {each["metric"]["alertname"] for each in found}
     periods = [period for each in found if each["metric"]["alertname"] != WATCHDOG for period in _periods(each)]
     if WATCHDOG not in names:
-        message = "Not even the Watchdog fired, which always does: Prometheus had no rules, or nothing from then."
+        message = "Not even the Watchdog fired, which always fires: Prometheus had no rules, or has no data from then."
     elif not periods:
-        message = "No alert fired but the Watchdog, which always does."
+        message = "No alert fired except the Watchdog, which always fires."
     else:
         fired = [each.name for each in periods if each.state == "firing"]
-        names = ", ".join(dict.fromkeys(fired)) or "None"
-        message = f"{names} fired, besides the Watchdog, which always does."
+        names = ", ".join(dict.fromkeys(fired))
+        message = f"{names or 'No alert'} fired. (The Watchdog always fires.)"
     return Timeline(message, sorted(periods, key=lambda period: (period.start, period.name)))
 
 

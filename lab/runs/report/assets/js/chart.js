@@ -1,4 +1,4 @@
-/* A chart with its tooltip, the marks over it, and the crosshair that all charts share. */
+/* A chart with its tooltip, its event marks, and the crosshair shared by all charts. */
 import { FONTS, timeAxis } from "./axes.js";
 import { variable } from "./colors.js";
 import { element, percentOf, tone } from "./document.js";
@@ -6,7 +6,7 @@ import { position, shareOf, timeText } from "./times.js";
 
 const TOP_MARGIN = 10;
 const BOTTOM_MARGIN = 22;
-const MOST_TOOLTIP_ROWS = 24;
+const MAX_TOOLTIP_ROWS = 24;
 
 function chartOption(width, axes, series, formatter) {
   const right = axes.find((axis) => axis.position === "right");
@@ -43,7 +43,7 @@ function tooltip(points, rowsAt) {
   const at = [points].flat()[0].value[0];
   const rows = rowsAt(at);
   if (!rows.length) return "";
-  const body = rows.slice(0, MOST_TOOLTIP_ROWS).map((row) => element(
+  const body = rows.slice(0, MAX_TOOLTIP_ROWS).map((row) => element(
     "tr", {}, element("th", {}, element("i", { style: tone(row.color) }), row.name), element("td", {}, row.text),
   ));
   const more = rows.length - body.length;
@@ -53,7 +53,7 @@ function tooltip(points, rowsAt) {
   );
 }
 
-/** What lies over a plot: the time outside of the run, its events, and the crosshair. */
+/** The overlay of a plot: shading outside of the run, events, and the crosshair. */
 function runMarks(run, margins) {
   const { left, right, top, bottom } = margins;
   return element(
@@ -79,7 +79,7 @@ function eventMark(run, event) {
 
 export const inView = new Set();
 
-/** All charts show the same length of time, so one share of the width is the same moment in all of them. */
+/** All charts show the same time range, so the same share of the width is the same time in all of them. */
 function moveCross(source, clientX) {
   const { left, width } = source.getBoundingClientRect();
   const share = (clientX - left) / width;

@@ -1,4 +1,4 @@
-/* Colours, as the theme of the moment has them. */
+/* Colours of the current theme. */
 import { element, root } from "./document.js";
 
 const PALETTE_SIZE = 10;
@@ -12,7 +12,7 @@ const SHADES = {
   "dark-": ["--ink", 0.3], "semi-dark-": ["--ink", 0.15], "light-": ["--paper", 0.15], "super-light-": ["--paper", 0.3],
 };
 
-/** A CSS colour as the theme of the moment has it, as "rgb(…)". */
+/** A CSS colour in the current theme, as "rgb(…)". */
 function css(color) {
   if (!resolved.has(color)) {
     probe.style.color = "var(--ink)";
@@ -22,7 +22,7 @@ function css(color) {
   return resolved.get(color);
 }
 
-/** Mixed colours are computed as color(srgb …), which the charts do not know. */
+/** Browsers return mixed colours as color(srgb …), which ECharts does not support. */
 function toRgb(color) {
   if (!color.startsWith("color(srgb")) return color;
   const [red, green, blue] = color.match(/[\d.]+(e-\d+)?/g).map((part) => Math.round(part * 255));
@@ -32,7 +32,7 @@ function toRgb(color) {
 export const variable = (name) => css(`var(${name})`);
 const mixed = (color, other, share) => css(`color-mix(in srgb, ${other} ${Math.round(share * 100)}%, ${color})`);
 
-/** A colour by Grafana's name. */
+/** The colour for one of Grafana's colour names. */
 export function named(name) {
   if (!name || name === "text") return variable("--ink");
   if (name === "transparent") return "transparent";
@@ -42,7 +42,7 @@ export function named(name) {
   return shade ? mixed(`var(--${family})`, `var(${shade[0]})`, shade[1]) : variable(`--${family}`);
 }
 
-/** A colour of the palette; those after the first round are mixed with the ink. */
+/** A colour of the palette. After the first round, colours are mixed with the text colour. */
 export function paletteColor(place) {
   const base = `var(--series-${place % PALETTE_SIZE})`;
   const round = Math.floor(place / PALETTE_SIZE);

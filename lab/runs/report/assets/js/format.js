@@ -1,4 +1,4 @@
-/* Units, as Grafana writes them. */
+/* Formats values with units, as Grafana does. */
 import { report } from "./document.js";
 
 function fixed(value, decimals) {
@@ -6,7 +6,7 @@ function fixed(value, decimals) {
   return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-/** Decimals that leave three significant digits; none for whole numbers. */
+/** The number of decimals for three significant digits; 0 for integers. */
 function significantDecimals(value) {
   if (Number.isInteger(value)) return 0;
   return Math.min(Math.max(2 - Math.floor(Math.log10(Math.abs(value))), 0), 12);
@@ -40,7 +40,7 @@ function seconds(value, decimals) {
   return `${fixed(value / size, decimals)} ${unit}`;
 }
 
-/** A length of time in words, in its two largest parts: "1 hour, 5 minutes". */
+/** A duration in words, with its two largest units: "1 hour, 5 minutes". */
 function spelled(value) {
   const whole = Math.abs(value);
   const first = SPANS.findIndex(([size]) => whole >= size);
@@ -58,7 +58,7 @@ const toSeconds = (epoch) => (Math.abs(epoch) > 1e11 ? epoch / 1000 : epoch);
 
 function fromNow(value, decimals, now) {
   const distance = now - toSeconds(value);
-  if (Math.abs(distance) < 1) return "just then";
+  if (Math.abs(distance) < 1) return "just now";
   const words = spelled(distance).split(",")[0];
   return distance < 0 ? `in ${words}` : `${words} ago`;
 }
@@ -103,7 +103,7 @@ export function format(value, unit = "", decimals = null, now = report.runs[0].t
   return `${fixed(number, decimals)} ${unit.replace(/^suffix:/, "").trim()}`;
 }
 
-/** The same without zeros at the end of the decimals, and with short lengths of time, for axes. */
+/** The same for axes: without trailing zeros, and with short durations. */
 export function formatShort(value, unit) {
   const text = format(Number(value.toPrecision(12)), unit === "dtdurations" ? "s" : unit);
   return text.replace(/\.(\d*?)0+(?!\d)/, (all, kept) => (kept ? `.${kept}` : ""));

@@ -1,4 +1,4 @@
-/* Panels of histograms over time. */
+/* Heatmap panels. */
 import { valueAxis, widest } from "./axes.js";
 import { startChart } from "./chart.js";
 import { heatColor } from "./colors.js";

@@ -1,4 +1,4 @@
-/* Legends, and the series that they show or hide. */
+/* Legends, which show or hide series. */
 import { element, tone } from "./document.js";
 import { CALCS, plain } from "./values.js";
 
@@ -40,7 +40,7 @@ function legendButton(view, side, entry, notes) {
   return button;
 }
 
-/** A click shows a series alone, another one all of them again; with Ctrl, Shift or ⌘ it shows or hides that one. */
+/** A click shows only this series, a second one shows all again. With Ctrl, Shift or ⌘ it toggles this series. */
 function choose(view, names, name, alone) {
   const isAlone = !view.hidden.has(name) && names.every((each) => each === name || view.hidden.has(each));
   if (alone) {

@@ -1,4 +1,4 @@
-/* The rest of the page, and the start of everything. */
+/* The rest of the page; starts everything. */
 import { dark } from "./colors.js";
 import { element, percentOf, report, root } from "./document.js";
 import { drawInView, redraw } from "./panels.js";

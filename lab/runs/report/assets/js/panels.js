@@ -1,4 +1,4 @@
-/* Draws each panel when it comes into view; window.drawAll() draws all of them at once, as printing does. */
+/* Draws each panel when it scrolls into view. window.drawAll() draws all of them at once, for printing. */
 import { inView } from "./chart.js";
 import { resolved } from "./colors.js";
 import { compared, element, report } from "./document.js";
@@ -13,7 +13,7 @@ const LETTERS = ["A", "B"];
 const PAINTERS = {
   timeseries: paintSeries, heatmap: paintHeatmap, stat: paintStat, gauge: paintGauge, bargauge: paintBars, table: paintTable,
 };
-const SAID = { empty: "No data", failed: "No answer", unknown: "Not drawn in this report", absent: "Not part of this runtime" };
+const HEADINGS = { empty: "No data", failed: "Query failed", unknown: "Not supported", absent: "Not available" };
 
 function allPanels() {
   const panels = report.dashboards.flatMap((dashboard) => dashboard.rows.flatMap((row) => row.panels));
@@ -40,7 +40,7 @@ function draw(view) {
   view.fresh = true;
 }
 
-/** Draws one side of a panel, or says why it cannot be drawn; returns its state. */
+/** Draws one side of a panel, or the reason why it cannot be drawn; returns its state. */
 function paint(view, host, result, index) {
   const { panel } = view;
   const isKnown = Object.hasOwn(PAINTERS, panel.type);
@@ -49,14 +49,14 @@ function paint(view, host, result, index) {
     return "drawn";
   }
   const state = result.state === "ok" ? "unknown" : result.state;
-  const text = result.message || (isKnown ? "" : `This report does not know panels of the type ${panel.type}.`);
+  const text = result.message || (isKnown ? "" : `Panels of type ${panel.type} are not supported.`);
   host.append(message(panel, state, text));
   return state;
 }
 
 function message(panel, state, text) {
   const queries = state === "unknown" ? panel.queries.map((query) => element("pre", {}, element("code", {}, query.expr))) : [];
-  return element("div", { class: `message ${state}` }, element("b", {}, SAID[state]), element("span", {}, text), ...queries);
+  return element("div", { class: `message ${state}` }, element("b", {}, HEADINGS[state]), element("span", {}, text), ...queries);
 }
 
 const views = allPanels();

@@ -1,4 +1,4 @@
-/* Panels of single values: stats, gauges and bar gauges. */
+/* Stat, gauge and bar gauge panels. */
 import { named, paletteColor, variable } from "./colors.js";
 import { element, isGiven, percentOf, report, svg, tone } from "./document.js";
 import { distinct, extent, fieldOf, present, shown, styleOf } from "./values.js";
@@ -49,7 +49,7 @@ function sparkline(points) {
   );
 }
 
-/** The points in pieces that have no gap. */
+/** The points, split at gaps. */
 function unbroken(points) {
   const pieces = [[]];
   for (const point of points) {
@@ -94,7 +94,7 @@ function arc(panel, entry, share) {
   );
 }
 
-/** A part of a half circle around 50,52, from one share of it to another. */
+/** Part of a half circle around 50,52, between two shares of it. */
 function arcPath(from, to, radius) {
   const point = (share) => {
     const angle = Math.PI * (1 - share);

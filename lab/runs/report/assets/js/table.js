@@ -1,4 +1,4 @@
-/* Panels with a table. */
+/* Table panels. */
 import { variable } from "./colors.js";
 import { element, report, tone } from "./document.js";
 import { bar, scaleOf } from "./stat.js";

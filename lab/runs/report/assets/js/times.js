@@ -1,10 +1,10 @@
-/* The times that all charts show. */
+/* The time range of all charts. */
 import { compared, report } from "./document.js";
 
 const origin = (run) => (compared ? run.start : 0);
 export const position = (run, time) => (time - origin(run)) * 1000;
 
-/** What all charts show from left to right, in ms: of two runs, the time since each began. */
+/** The time range of all charts in ms. If two runs are compared, it is the time since the start of each. */
 export const SHOWN = {
   from: Math.min(...report.runs.map((run) => position(run, run.from))),
   to: Math.max(...report.runs.map((run) => position(run, run.to))),
@@ -26,9 +26,9 @@ export const timeText = (milliseconds) => (compared ? elapsed(milliseconds) : cl
 const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
 
 export function timeTicks(width) {
-  const most = Math.max(width / 54, 2);
+  const maxTicks = Math.max(width / 54, 2);
   const shownLength = SHOWN.to - SHOWN.from;
-  const step = (TIME_STEPS.find((each) => shownLength / each / 1000 <= most) ?? 86400) * 1000;
+  const step = (TIME_STEPS.find((each) => shownLength / each / 1000 <= maxTicks) ?? 86400) * 1000;
   const halfLabel = (shownLength * 26) / width;
   const first = Math.ceil((SHOWN.from + halfLabel) / step) * step;
   const count = Math.max(Math.floor((SHOWN.to - halfLabel / 2 - first) / step) + 1, 0);

@@ -1,4 +1,4 @@
-/* Panels of series over time. */
+/* Time series panels. */
 import { axisRange, valueAxis } from "./axes.js";
 import { startChart } from "./chart.js";
 import { named, paletteColor } from "./colors.js";
@@ -7,7 +7,7 @@ import { legend } from "./legend.js";
 import { position } from "./times.js";
 import { CALCS, distinct, fieldOf, plain, styleOf, thresholdName } from "./values.js";
 
-/** The series of one side, all over the same times, with what overrides say of them. */
+/** The series of one side, all with the same times, and their overrides. */
 function preparedSeries(view, result) {
   const { panel } = view;
   const times = [...new Set(result.series.flatMap((each) => each.points.map(([at]) => at)))].sort((a, b) => a - b);
@@ -52,7 +52,7 @@ function lineOf(entry, side, run, panel) {
   };
 }
 
-/** A value at a time. One that stands alone between gaps has no line, so it gets a dot. */
+/** A point. A point between two gaps has no line, so it is drawn as a dot. */
 function pointOf(entry, place, at, positiveOnly) {
   const value = entry.values[place];
   if (value === null || (positiveOnly && value <= 0)) return [at, null];
@@ -60,7 +60,7 @@ function pointOf(entry, place, at, positiveOnly) {
   return alone && entry.draw === "line" ? { value: [at, value], symbol: "circle", symbolSize: 4 } : [at, value];
 }
 
-/** A series without data that carries the thresholds as lines and areas. */
+/** A series without data that draws the thresholds as lines and areas. */
 function thresholdSeries(panel, range) {
   const style = panel.thresholds_style ?? "off";
   const steps = panel.thresholds.filter((step) => step.color !== "transparent");

@@ -1,4 +1,4 @@
-/* What a field shows for a value: thresholds, mappings and overrides; and the names of series. */
+/* How values are shown: thresholds, mappings and overrides; and the names of series. */
 import { named } from "./colors.js";
 import { isGiven } from "./document.js";
 import { format } from "./format.js";
@@ -17,7 +17,7 @@ function mappingOf(mappings, value) {
   });
 }
 
-/** What a field shows for a value: its text, and its colour, null where nothing asks for one. */
+/** The text and the colour of a value; the colour is null if no option sets one. */
 export function shown(field, value, now) {
   const mapping = mappingOf(field.mappings, value);
   const color = mapping?.color ?? (value === null ? null : thresholdName(field.thresholds, value));
@@ -70,7 +70,7 @@ export function extent(values) {
   return values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
 }
 
-/** Names that are all different: a second "x" becomes "x (2)". */
+/** Unique names: a second "x" becomes "x (2)". */
 export function distinct(names) {
   const seen = new Map();
   return names.map((name) => {
@@ -79,7 +79,7 @@ export function distinct(names) {
   });
 }
 
-/** The place of each name in the palette, the same on both sides of a comparison. */
+/** The position of each name in the palette, the same on both sides of a comparison. */
 export function palettePlaces(panel) {
   const places = new Map();
   for (const result of panel.results) {

@@ -1,29 +1,29 @@
-"""The promise to visitors, and whether it is kept."""
+"""The service level that visitors get, and the alerts that fire."""
 
-from grafana.boards.objectives import Objective, budget_left, enough_good, good_share, percent
+from grafana.boards.objectives import Objective, budget_remaining, enough_good, good_share, percent
 from grafana.boards.overview.django import REQUESTS_IN_DJANGO
 from grafana.boards.panels import UP_OR_DOWN, Column, Panel, stat, table
 from grafana.boards.queries import Query, or_zero
 from grafana.boards.thresholds import NONE_IS_GOOD, UP
 
-OUTSIDE = Query("min(probe_success{$selector})")
+PROBE_SUCCESS = Query("min(probe_success{$selector})")
 ORDERS = Query(
     "60 * " + or_zero('sum(rate(pomar_orders_total{$selector,outcome="placed"}[$__rate_interval]))', REQUESTS_IN_DJANGO)
 )
 FIRING = Query('count(ALERTS{$selector,alertstate="firing",alertname!="Watchdog"}) or vector(0)')
-# The value of ALERTS_FOR_STATE is when the alert became active; Grafana wants milliseconds.
+# The value of ALERTS_FOR_STATE is the time when the alert became active; Grafana expects milliseconds.
 FIRING_SINCE = Query(
     'ALERTS_FOR_STATE{$selector} * 1000 and ignoring (alertstate) ALERTS{$selector,alertstate="firing"}'
 )
 
 
-def outside() -> Panel:
+def external_probe() -> Panel:
     return stat(
-        "The shop from outside",
+        "External probe",
         "short",
-        "Whether a visitor from outside gets the right answer, over TLS and redirected to it. Down: look at the"
-        " tiers from the top.",
-        OUTSIDE,
+        "Whether the blackbox probe gets the expected response from the shop over TLS, and the redirect to it. When"
+        " it is down, check the tiers from the top.",
+        PROBE_SUCCESS,
         thresholds=UP,
         mappings=UP_OR_DOWN,
         sparkline=False,
@@ -35,8 +35,8 @@ def availability(objective: Objective) -> Panel:
     return stat(
         "Availability",
         "percentunit",
-        "Share of visitors' requests without a 5xx, in the time shown. The objective is"
-        f" {percent(objective.target)}. What never reached NGINX is not in it.",
+        "Share of visitors' requests in the selected time range that did not end in a 5xx. The objective is"
+        f" {percent(objective.target)}. Requests that never reached NGINX are not counted.",
         Query(good_share(objective), instant=True),
         thresholds=enough_good(objective),
         sparkline=False,
@@ -46,10 +46,11 @@ def availability(objective: Objective) -> Panel:
 
 def error_budget(objective: Objective) -> Panel:
     return stat(
-        "Error budget left",
+        "Error budget remaining",
         "percentunit",
-        "Of the errors that the objective allows in its period. 100% is none spent; below 0 the promise is broken.",
-        Query(budget_left(objective), instant=True),
+        "Share of the error budget that remains in the objective's period. 100% means that nothing is spent; below 0"
+        " the objective is missed.",
+        Query(budget_remaining(objective), instant=True),
         thresholds=((None, "red"), (0, "orange"), (0.25, "green")),
         sparkline=False,
         runbook="ErrorBudgetBurn",
@@ -58,10 +59,10 @@ def error_budget(objective: Objective) -> Panel:
 
 def in_time(objective: Objective) -> Panel:
     return stat(
-        f"Answered in {objective.within:g} s",
+        f"Pages within {objective.within:g} s",
         "percentunit",
-        f"Share of visitors' pages answered within {objective.within:g} s, in the time shown."
-        f" The objective is {percent(objective.target)}.",
+        f"Share of page requests in the selected time range that finished within {objective.within:g} s. The"
+        f" objective is {percent(objective.target)}.",
         Query(good_share(objective), instant=True),
         thresholds=enough_good(objective),
         sparkline=False,
@@ -73,8 +74,8 @@ def orders() -> Panel:
     return stat(
         "Orders",
         "suffix: orders/min",
-        "Orders placed a minute: what all tiers are there for. A fall while requests go on is a fault that no"
-        " status tells.",
+        "Orders placed per minute. If they drop while requests continue, something is broken that no status code"
+        " shows.",
         ORDERS,
     )
 
@@ -83,16 +84,16 @@ def alerts_firing() -> Panel:
     return stat(
         "Alerts firing",
         "short",
-        "Without the watchdog, which always fires. Good is 0.",
+        "Number of firing alerts, without the Watchdog, which always fires. Should be 0.",
         FIRING,
         thresholds=NONE_IS_GOOD,
     )
 
 
-def what_is_firing() -> Panel:
+def list_of_firing_alerts() -> Panel:
     return table(
-        "What is firing",
-        "The watchdog alone is good: it shows that alerts are evaluated. Any other row is to be acted on.",
+        "List of firing alerts",
+        "Normally only the Watchdog, which shows that alerts are evaluated. Act on any other row.",
         (
             Column("alertname", "Alert"),
             Column("severity", "Severity"),

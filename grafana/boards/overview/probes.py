@@ -1,4 +1,4 @@
-"""The shop as the probe sees it from outside, and whether all targets are up."""
+"""External probes of the shop, its certificate, and the targets that are up."""
 
 from grafana.boards.panels import Panel, bar_gauge, stat, timeseries
 from grafana.boards.queries import Query
@@ -10,9 +10,9 @@ CERTIFICATE = Query("min(probe_ssl_earliest_cert_expiry{$selector}) - time()")
 TARGETS = Query("avg by (job) (up{$selector})", "{{job}}")
 
 
-def probe_by_phase() -> Panel:
+def duration_by_phase() -> Panel:
     return timeseries(
-        "Probe by phase",
+        "Probe duration by phase",
         "s",
         "Where a visitor's time goes: connect and tls are the network and NGINX, processing is the shop.",
         PHASES,
@@ -21,11 +21,11 @@ def probe_by_phase() -> Panel:
     )
 
 
-def whole_probe() -> Panel:
+def duration() -> Panel:
     return timeseries(
-        "Whole probe",
+        "Probe duration",
         "s",
-        "By address that is asked. A probe that takes its full timeout got no answer.",
+        "Total duration of each probe by target. A probe that lasts as long as its timeout got no response.",
         PROBES,
         width=6,
     )
@@ -35,7 +35,7 @@ def targets_up() -> Panel:
     return bar_gauge(
         "Targets up",
         "percentunit",
-        "Share of each job's targets that Prometheus can read. Below 100% figures of that job are missing.",
+        "Share of each job's targets that Prometheus can scrape. Below 100%, metrics of that job are missing.",
         TARGETS,
         max=1,
         thresholds=UP,
@@ -45,9 +45,9 @@ def targets_up() -> Panel:
 
 def certificate() -> Panel:
     return stat(
-        "Certificate ends in",
+        "Certificate expires in",
         "s",
-        "The first certificate of the chain to end. Renew it in good time: red is less than a week.",
+        "Time until the first certificate of the chain expires. Renew it in time: red is less than a week.",
         CERTIFICATE,
         thresholds=((None, "red"), (7 * 86400, "orange"), (14 * 86400, "green")),
         sparkline=False,

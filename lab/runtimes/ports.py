@@ -8,8 +8,11 @@ import psutil
 from lab.errors import LabError
 
 
-def refuse_taken(settings: dict[str, str], names: list[str]) -> None:
-    """Raise LabError, naming the holder and the setting that moves it, when one of these ports cannot be bound."""
+def refuse_taken(settings: dict[str, str], names: list[str]) -> str:
+    """Return these ports, all of them free on 127.0.0.1 and ::1.
+
+    Raises LabError, naming the holder and the setting that moves it, when one cannot be bound.
+    """
     for name in names:
         port = int(settings[name])
         # The lab listens on 127.0.0.1 alone, but a browser may take `localhost` for ::1.
@@ -28,6 +31,7 @@ def refuse_taken(settings: dict[str, str], names: list[str]) -> None:
                 raise LabError(
                     f"port {port} is taken by {holder(port)}: stop it, or set {name} to another port in .env."
                 ) from error
+    return f"{', '.join(settings[name] for name in names)} are free on 127.0.0.1 and ::1"
 
 
 def free_ports(count: int) -> list[int]:

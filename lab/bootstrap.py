@@ -243,7 +243,7 @@ def why_pip_failed(said: str, env: dict[str, str]) -> str:
     # pip says the same of an index that it cannot read and of one that lacks the package.
     if missing := re.search(r"requirement (\S+).* \(from versions: none\)", said):
         reason = index_problem(missing[1], env) or reason
-    return f"{reason.rstrip('.')}.{' Is the network there?' if network.failed(reason) else ''}"
+    return f"{reason.rstrip('.')}.{' Check the network.' if network.failed(reason) else ''}"
 
 
 def index_problem(requirement: str, env: dict[str, str]) -> str:

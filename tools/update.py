@@ -65,7 +65,7 @@ def _locks(work: Path, environment: dict[str, str]) -> dict[Path, str]:
         if done.returncode != 0:
             # What is wrong, then why; each further cause is a detail of the one before.
             said = [line.strip().removeprefix("cause: ") for line in done.stderr.splitlines() if line.strip()]
-            hint = " Is the network there?" if network.failed(done.stderr) else ""
+            hint = " Check the network." if network.failed(done.stderr) else ""
             reason = ": ".join(said[:2]).rstrip(".")
             raise LabError(f"{file.name} could not be locked: {reason}.{hint} No lock was changed.")
     return {FOLDER / f"{file.stem}.txt": file.with_suffix(".txt").read_text() for file in inputs}

@@ -246,7 +246,7 @@ def test_progress_of_the_python_packages(said, installed, words):
         ),
         (
             "ERROR: HTTPSConnectionPool(host='files', port=443): Read timed out.",
-            "HTTPSConnectionPool(host='files', port=443): Read timed out. Is the network there?",
+            "HTTPSConnectionPool(host='files', port=443): Read timed out. Check the network.",
         ),
         ("", "pip printed nothing."),
     ],
@@ -264,4 +264,4 @@ def test_an_index_without_the_package_is_told_from_one_that_cannot_be_read(tmp_p
     cannot = bootstrap.why_pip_failed(said, own | {"PIP_INDEX_URL": "http://name:secret@127.0.0.1:1/simple"})
 
     assert lacks == said.removeprefix("ERROR: ") + "."
-    assert cannot == "pip cannot read http://127.0.0.1:1/simple/pomar-x/: Connection refused. Is the network there?"
+    assert cannot == "pip cannot read http://127.0.0.1:1/simple/pomar-x/: Connection refused. Check the network."

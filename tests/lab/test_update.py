@@ -25,7 +25,7 @@ def lab(checkout):
 
 def online(done):
     """Return a finished command. Skip a test that needs a package index where none can be reached, but not in CI."""
-    if "Is the network there?" in done.stderr and "CI" not in os.environ:
+    if "Check the network." in done.stderr and "CI" not in os.environ:
         pytest.skip("no package index can be reached")
     return done
 
@@ -67,7 +67,7 @@ def test_update_refuses_without_a_network_and_changes_nothing(lab, checkout):
     refusal = sentence(lab("update", PIP_INDEX_URL="http://127.0.0.1:9/simple", PIP_RETRIES="0"))
 
     assert "uv could not be installed: pip cannot read http://127.0.0.1:9/simple/uv/: Connection refused." in refusal
-    assert refusal.endswith("Is the network there? No lock was changed.")
+    assert refusal.endswith("Check the network. No lock was changed.")
     assert locks(checkout) == before
 
 

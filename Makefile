@@ -15,11 +15,15 @@ option = $(if $(call given,$1),$2$(call quoted,$(call given,$1)))
 flag = $(if $(filter 1,$(call given,$1)),$2)
 LOAD = $(call option,PROFILE,--profile=) $(call option,USERS,--users=) $(call option,DURATION,--duration=) $(call option,SEED,--seed=)
 
-.PHONY: help up down status logs restart clean load ledger report panels images alerts drill drills incident load-ui lesson-multiprocess test check generate update pictures
+.PHONY: help doctor up down status logs restart clean load ledger report panels images alerts drill drills incident load-ui lesson-multiprocess test check generate update pictures
 .DEFAULT_GOAL := help
 
 help: ## Print this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 30
+
+# Starts nothing. Exit code 1 when a check fails.
+doctor: ## Run the checks of `make up` on this machine, and print what to do about those that fail
+	$(LAB) doctor
 
 # On a running lab it only applies changes in the checkout, for example after `git pull`.
 up: ## Start the lab and wait until all of it works

@@ -13,14 +13,15 @@ from pathlib import Path
 
 import click
 
-from lab import console, contract, signals
+from lab import bootstrap, console, contract, signals
+from lab import doctor as machine
 from lab.alerts import notifications, rules
 from lab.contract import PAGE
 from lab.dashboards import model, proof
 from lab.drills import catalogue, game
 from lab.drills.drill import run_drill
 from lab.errors import LabError
-from lab.paths import ROOT, VENV, shown
+from lab.paths import ROOT, VENV, shown, version
 from lab.prometheus import Api
 from lab.runs import archive, events
 from lab.runs.ledger import text
@@ -53,6 +54,7 @@ def runtime() -> Runtime:
 
 
 @click.group()
+@click.version_option(version())
 def main() -> None:
     """Pomar's observability lab."""
 
@@ -72,6 +74,18 @@ def up() -> None:
     if not ran:
         events.tell(chosen, "deploy", "end", "lab", f"the lab was started ({chosen.name})")
     show_addresses(chosen)
+
+
+@main.command()
+def doctor() -> None:
+    """Run the checks of `make up` and print what to do about those that fail; exit code 1 if one does."""
+    failed = 0
+    for mark, name, found in machine.examine(os.environ):
+        click.echo(bootstrap.line(mark, name, found))
+        failed += mark == machine.FAILED
+    if failed:
+        raise LabError(f"`make up` cannot start the lab: {failed} of its checks failed, see above.")
+    click.echo("Every check of `make up` passed.")
 
 
 @main.command()

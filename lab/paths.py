@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -9,6 +10,11 @@ STATE = ROOT / ".lab"
 VENV = STATE / "venv"
 LOGS = STATE / "logs"
 REPORTS = STATE / "reports"
+
+
+def version() -> str:
+    """Return the project's version, which is in ``pyproject.toml`` alone."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
 
 def shown(path: Path) -> str:

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lab import bootstrap
+from lab import bootstrap, network
 from lab.errors import LabError
 from lab.paths import ROOT
 from lab.runtimes.compose import image_facts
@@ -36,14 +36,12 @@ def newer_locks() -> Iterator[str]:
 
 def _install_uv(work: Path, environment: dict[str, str]) -> None:
     """Install the locked uv into a folder that does not stay."""
-    pip = [bootstrap.PYTHON, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [*bootstrap.PIP, "install", "--quiet", "--disable-pip-version-check"]
     lock = ["--require-hashes", "-r", FOLDER / "uv.txt"]
     done = subprocess.run([*pip, *lock, "--target", work / "uv"], env=environment, capture_output=True, text=True)
     if done.returncode != 0:
-        lines = [line for line in done.stderr.splitlines() if "ERROR" in line] or ["no reason given"]
-        raise LabError(
-            f"no lock was changed: uv could not be installed; is the network up? pip said: {lines[-1].strip()}"
-        )
+        reason = bootstrap.why_pip_failed(done.stdout + done.stderr, environment)
+        raise LabError(f"uv could not be installed: {reason} No lock was changed.")
 
 
 def _locks(work: Path, environment: dict[str, str]) -> dict[Path, str]:
@@ -67,7 +65,9 @@ def _locks(work: Path, environment: dict[str, str]) -> dict[Path, str]:
         if done.returncode != 0:
             # What is wrong, then why; each further cause is a detail of the one before.
             said = [line.strip().removeprefix("cause: ") for line in done.stderr.splitlines() if line.strip()]
-            raise LabError(f"no lock was changed: {file.name} cannot be locked; uv said: {': '.join(said[:2])}")
+            hint = " Check the network." if network.failed(done.stderr) else ""
+            reason = ": ".join(said[:2]).rstrip(".")
+            raise LabError(f"{file.name} could not be locked: {reason}.{hint} No lock was changed.")
     return {FOLDER / f"{file.stem}.txt": file.with_suffix(".txt").read_text() for file in inputs}
 
 

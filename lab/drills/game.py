@@ -4,7 +4,7 @@ import math
 import random
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import click
@@ -23,6 +23,8 @@ from lab.runtimes.base import Runtime
 FACTOR = 1.5
 #: Seconds that people shop before anything breaks: longer than the windows of the signals.
 CALM_SECONDS = 30
+#: Seconds until what happens now shows in a signal's rate: two scrapes.
+LAG_SECONDS = 10
 Readings = Mapping[str, float]
 
 
@@ -86,11 +88,22 @@ def play(runtime: Runtime, seed: int) -> bool:
         else:
             tries = "the first answer" if answers == 1 else f"answer {answers}"
             click.echo(f"\nRight, with {tries}, after {times.rough(this.seconds)}.")
-        click.echo(
-            f"It was {this.incident.tier}: {this.incident.cause}. What told it:\n{_evidence(this, read(runtime))}\n"
-            f"\nThe same again: make incident SEED={seed}"
-        )
+        click.echo(f"It was {this.incident.tier}: {this.incident.cause}.")
+        click.echo(f"{_debrief(runtime, this, wait=bool(answers))}\n\nThe same again: make incident SEED={seed}")
     return bool(answers)
+
+
+def _debrief(runtime: Runtime, this: Round, *, wait: bool) -> str:
+    """Return the evidence as a table, with the signals that do not show it yet; if ``wait``, wait for them first."""
+    now = read(runtime)
+    if wait and _missing(this, now):
+        seconds = max(this.incident.seconds - this.seconds, LAG_SECONDS)
+        click.echo(f"Waiting until the evidence shows in Prometheus (up to {seconds:.0f} s, Ctrl-C skips this) …")
+        with suppress(KeyboardInterrupt):
+            now = _await_evidence(runtime, this, seconds)
+    missing = _missing(this, now)
+    late = f"\nNot visible in Prometheus yet: {', '.join(missing)}." if missing else ""
+    return f"The evidence:\n{_evidence(this, now)}{late}"
 
 
 def prove(runtime: Runtime, incident: Incident) -> str:
@@ -99,12 +112,23 @@ def prove(runtime: Runtime, incident: Incident) -> str:
     Raises LabError when some of it is not there in time.
     """
     with broken(runtime, incident) as this:
-        while missing := [name for name, change in incident.evidence if not _does(this, read(runtime), name, change)]:
-            if this.seconds > incident.seconds:
-                table = _evidence(this, read(runtime))
-                raise LabError(f"{incident.name} does not show in {', '.join(missing)}:\n{table}")
-            time.sleep(1)
-        return _evidence(this, read(runtime))
+        now = _await_evidence(runtime, this, incident.seconds)
+        table = _evidence(this, now)
+        if missing := _missing(this, now):
+            raise LabError(f"{incident.name} does not show in {', '.join(missing)}:\n{table}")
+        return table
+
+
+def _await_evidence(runtime: Runtime, this: Round, seconds: float) -> Readings:
+    """Wait at most so long until all of the evidence shows, and return the last readings."""
+    deadline = time.monotonic() + seconds
+    while _missing(this, now := read(runtime)) and time.monotonic() < deadline:
+        time.sleep(1)
+    return now
+
+
+def _missing(this: Round, now: Readings) -> list[str]:
+    return [name for name, change in this.incident.evidence if not _does(this, now, name, change)]
 
 
 def read(runtime: Runtime) -> Readings:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 
 from lab.errors import LabError
+from lab.paths import version
 from lab.prometheus import Api
 from lab.runtimes import services
 from lab.runtimes.base import Runtime
@@ -33,8 +34,8 @@ def settings(runtime: Runtime) -> dict[str, str]:
 
 
 def versions(runtime: Runtime) -> dict[str, str]:
-    """Return the versions of the lab's programs by name, of those that tell."""
-    return dict(sorted([*_of_metrics(runtime), *_of_programs(runtime)]))
+    """Return the versions of the lab itself and of its programs by name, of those that tell."""
+    return dict(sorted([("lab", version()), *_of_metrics(runtime), *_of_programs(runtime)]))
 
 
 def _of_metrics(runtime: Runtime) -> Iterator[tuple[str, str]]:

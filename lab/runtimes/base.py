@@ -9,6 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,12 +24,27 @@ from lab.runtimes.services import Service, with_provided
 APP = services.named("app")
 READY_SECONDS = 45
 TARGETS_SECONDS = 30
+#: Held by the one verb that may start or stop something.
+LOCK = STATE / "lock"
 #: Held by the one `make load` that may run.
 LOAD_LOCK = STATE / "load.lock"
 #: A command, its folder and its environment.
 Locust = tuple[list[str], Path, Mapping[str, str]]
 #: What a run of Locust gets so that it ends with the lab that started it (loadtest/locustfile.py).
 WITH_THE_LAB = {"LAB_LOAD_UNTIL_EOF": "1"}
+
+
+@dataclass(frozen=True)
+class Check:
+    """What must be so before the lab can start.
+
+    ``run`` returns what it found and raises LabError with what to do; ``fresh`` says that a lab that is running is not
+    checked, since it holds what is asked for.
+    """
+
+    name: str
+    run: Callable[[], str]
+    fresh: bool = True
 
 
 class Runtime(ABC):
@@ -73,6 +89,15 @@ class Runtime(ABC):
         On a running lab it applies what has changed in the checkout, and nothing else. Raises LabError, and leaves
         nothing running, when a fresh start fails.
         """
+
+    @abstractmethod
+    def checks(self) -> tuple[Check, ...]:
+        """Return what ``up`` checks before it starts anything, in this order."""
+
+    def _check(self, *, fresh: bool) -> None:
+        for check in self.checks():
+            if check.fresh == fresh:
+                check.run()
 
     @abstractmethod
     def _stop(self) -> None:
@@ -223,10 +248,13 @@ class Runtime(ABC):
         self.running_settings.parent.mkdir(parents=True, exist_ok=True)
         write_file(self.running_settings, json.dumps(self.settings | more), 0o600)
 
-    def _refuse_other_settings(self, running: Mapping[str, str]) -> None:
+    def _refuse_other_settings(self) -> str:
+        running = self._of_running_lab()
         for name, value in self._wanted.items():
-            if running.get(name) != value:
+            # With IMAGES=auto a lab keeps the images that it runs.
+            if running and running.get(name) != value and (name, value) != ("IMAGES", "auto"):
                 raise LabError(f"the lab runs with another {name}: `make down` first, to start it with this one.")
+        return "it has these settings" if running else "none"
 
     def require_running(self) -> None:
         """Raise LabError when the lab does not run."""
@@ -244,12 +272,8 @@ class Runtime(ABC):
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        try:
-            STATE.mkdir(exist_ok=True)
-            LOGS.mkdir(exist_ok=True)
-            file = os.open(STATE / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise LabError(f"{STATE} cannot hold the lab ({error.strerror}): make it writable.") from error
+        check_state()
+        file = os.open(LOCK, os.O_RDWR)
         deadline = time.monotonic() + self._patience
         while True:
             try:
@@ -265,6 +289,17 @@ class Runtime(ABC):
             raise LabError(sentence(error)) from error
         finally:
             os.close(file)
+
+
+def check_state() -> str:
+    """Return the folder of the lab's state, made if needed; raises LabError when it cannot be written."""
+    try:
+        STATE.mkdir(exist_ok=True)
+        LOGS.mkdir(exist_ok=True)
+        os.close(os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise LabError(f"{STATE} cannot hold the lab ({error.strerror}): make it writable.") from error
+    return f"{STATE} is writable"
 
 
 def manage(run: Callable[..., subprocess.CompletedProcess], *arguments: str) -> str:

@@ -44,8 +44,11 @@ def to_test_on(environment: Mapping[str, str]) -> str:
     return "compose" if running else "host"
 
 
-def refuse_other(runtime: Runtime) -> None:
-    """Raise LabError when this checkout's lab runs in another runtime, whose ports would be in the way."""
+def refuse_other(runtime: Runtime) -> str:
+    """Check that this checkout's lab does not run in the other runtime, whose ports would be in the way.
+
+    Raises LabError if it does.
+    """
     if runtime.name == "host":
         # An engine that hangs must not keep the host runtime from starting: then the ports alone are looked at.
         known = {}
@@ -55,3 +58,4 @@ def refuse_other(runtime: Runtime) -> None:
             raise LabError("the lab runs under Docker Compose: stop it first with `make down RUNTIME=compose`.")
     elif HostRuntime(runtime.settings).is_running():
         raise LabError("the lab runs as processes on the host: stop it first with `make down RUNTIME=host`.")
+    return "this checkout's lab does not run there"

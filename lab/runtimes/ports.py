@@ -7,9 +7,14 @@ import psutil
 
 from lab.errors import LabError
 
+CONNECTION = "an outgoing connection"
 
-def refuse_taken(settings: dict[str, str], names: list[str]) -> None:
-    """Raise LabError, naming the holder and the setting that moves it, when one of these ports cannot be bound."""
+
+def refuse_taken(settings: dict[str, str], names: list[str]) -> str:
+    """Return these ports, all of them free on 127.0.0.1 and ::1.
+
+    Raises LabError, naming the holder and the setting that moves it, when one cannot be bound.
+    """
     for name in names:
         port = int(settings[name])
         # The lab listens on 127.0.0.1 alone, but a browser may take `localhost` for ::1.
@@ -25,9 +30,12 @@ def refuse_taken(settings: dict[str, str], names: list[str]) -> None:
                     raise LabError(
                         f"port {port} may not be bound by this user: set {name} above 1023 in .env."
                     ) from error
+                taken_by = holder(port)
+                wait = "stop it" if taken_by != CONNECTION else "try again"
                 raise LabError(
-                    f"port {port} is taken by {holder(port)}: stop it, or set {name} to another port in .env."
+                    f"port {port} is taken by {taken_by}: {wait}, or set {name} to another port in .env."
                 ) from error
+    return f"{', '.join(settings[name] for name in names)} are free on 127.0.0.1 and ::1"
 
 
 def free_ports(count: int) -> list[int]:
@@ -47,12 +55,14 @@ def free_ports(count: int) -> list[int]:
 
 
 def holder(port: int) -> str:
-    """Return the program that listens on ``port``, as well as this user may know it."""
+    """Return what holds ``port``, as well as this user may know it: a program that listens, or a connection."""
     try:
-        connections = psutil.net_connections("tcp")
+        found = [each for each in psutil.net_connections("tcp") if each.laddr.port == port]
     except psutil.AccessDenied:
-        connections = []
-    for connection in connections:
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
-            return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
-    return "a program of another user"
+        found = []
+    listening = [each for each in found if each.status == psutil.CONN_LISTEN]
+    for each in listening:
+        if each.pid:
+            return f"{psutil.Process(each.pid).name()} (process {each.pid})"
+    # The system gives the connections of clients ports from a range of its own, mostly above 32767.
+    return CONNECTION if found and not listening else "a program of another user"

@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "loadtest": ("loadtest",),
     "lab/__init__": (),
     "lab/__main__": ("lab",),
-    "lab/bootstrap": ("lab.runtimes.environment",),
+    "lab/bootstrap": ("lab.network", "lab.runtimes.environment"),
+    "lab/doctor": ("lab.errors", "lab.paths", "lab.runtimes"),
     "lab/cli": ("lab", "grafana", "loadtest", "lessons", "tools"),
     "lessons": ("lessons", "lab"),
     # They take the place of the shop's settings and URLs.
@@ -39,7 +40,7 @@ MAY_IMPORT = {
 }
 #: The layers of lab/, the lowest first: each imports its own layer and those below.
 LAB_LAYERS = (
-    ("console", "errors", "http", "paths", "signals", "times"),
+    ("console", "errors", "http", "network", "paths", "signals", "times"),
     ("contract", "prometheus"),
     ("runtimes",),
     ("alerts",),

@@ -84,3 +84,51 @@ def test_a_seed_stands_for_one_incident_and_all_of_them_come_up():
     assert first == [game.choose(HOST, seed) for seed in range(200)]
     assert {each.name for each in first} == {each.name for each in INCIDENTS if not each.needs}
     assert {game.choose(COMPOSE, seed).name for seed in range(200)} == {each.name for each in INCIDENTS}
+
+
+@pytest.fixture
+def round_with(monkeypatch):
+    """A round of ``exception``. Each reading has the next of these rates of 5xx; the last one stays."""
+
+    def make(*rates: float) -> game.Round:
+        incident = next(each for each in INCIDENTS if each.name == "exception")
+        left = list(rates)
+
+        def read(runtime) -> dict[str, float]:
+            rate = left.pop(0) if len(left) > 1 else left[0]
+            return {each.name: 0.0 for each in SIGNALS} | {"database reached": 1.0, "5xx of Django": rate}
+
+        monkeypatch.setattr(game, "read", read)
+        monkeypatch.setattr(game.time, "sleep", lambda seconds: None)
+        before = {each.name: 0.0 for each in SIGNALS} | {"database reached": 1.0}
+        return game.Round(incident, before)
+
+    return make
+
+
+def test_the_debrief_waits_for_evidence_that_has_not_appeared_yet(round_with, capsys):
+    said = game._debrief(HOST, round_with(0.0, 0.0, 2.5), wait=True)
+
+    assert "Waiting until the evidence shows in Prometheus (up to 60 s" in capsys.readouterr().out
+    assert re.search(r"^5xx of Django +0 +2\.5 +a second +rises", said, re.MULTILINE)
+    assert "Not visible" not in said
+
+
+def test_the_debrief_says_which_evidence_has_not_appeared_in_time(round_with, monkeypatch):
+    this = round_with(0.0)
+    clock = iter(range(0, 10_000, 20))
+    monkeypatch.setattr(game.time, "monotonic", lambda: this.began + next(clock))
+
+    assert game._debrief(HOST, this, wait=True).endswith("\nNot visible in Prometheus yet: 5xx of Django.")
+
+
+def test_the_debrief_of_a_round_that_was_given_up_does_not_wait(round_with, capsys):
+    said = game._debrief(HOST, round_with(0.0, 2.5), wait=False)
+
+    assert said.endswith("\nNot visible in Prometheus yet: 5xx of Django.")
+    assert capsys.readouterr().out == ""
+
+
+def test_the_debrief_of_evidence_that_is_there_does_not_wait(round_with, capsys):
+    assert "Not visible" not in game._debrief(HOST, round_with(2.5), wait=True)
+    assert capsys.readouterr().out == ""

@@ -33,7 +33,7 @@ def test_each_printable_character_is_either_accepted_or_refused():
 def test_a_path_with_another_character_is_refused_before_anything_is_made(tmp_path, character, name):
     checkout = tmp_path / f"a{character}b"
     (checkout / "lab" / "runtimes").mkdir(parents=True)
-    for module in ("__init__.py", "bootstrap.py", "runtimes/__init__.py", "runtimes/environment.py"):
+    for module in ("__init__.py", "bootstrap.py", "network.py", "runtimes/__init__.py", "runtimes/environment.py"):
         shutil.copy2(ROOT / "lab" / module, checkout / "lab" / module)
 
     done = subprocess.run(

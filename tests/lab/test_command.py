@@ -84,7 +84,9 @@ def test_python_packages_that_cannot_be_had_are_said_so(checkout):
         timeout=90,
     )
 
-    assert "the Python packages cannot be installed: is the network there?" in sentence(done)
+    refusal = sentence(done)
+    assert "the Python packages cannot be installed: pip cannot read http://127.0.0.1:1/simple/" in refusal
+    assert "/: Connection refused. Check the network. " in refusal
     assert not (checkout / ".lab" / "venv").exists()
 
 

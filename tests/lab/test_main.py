@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 
 import pytest
 
@@ -75,3 +76,10 @@ def test_what_the_terminal_cannot_show_is_replaced(encoding):
 
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.startswith(b"  ? ?")
+
+
+def test_the_version_is_the_one_of_the_project():
+    done = subprocess.run([*LAB, "--version"], cwd=ROOT, capture_output=True, text=True, timeout=30)
+
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert (done.stdout, done.returncode) == (f"lab, version {version}\n", 0)

@@ -41,6 +41,16 @@ def test_a_port_held_on_every_address_is_refused_as_well():
             ports.refuse_taken({"PROMETHEUS_PORT": str(port)}, ["PROMETHEUS_PORT"])
 
 
+def test_a_port_held_by_a_connection_is_told_from_one_of_a_program():
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        port = client.getsockname()[1]
+
+        with pytest.raises(
+            LabError, match=rf"port {port} is taken by an outgoing connection: try again, or set A_PORT"
+        ):
+            ports.refuse_taken({"A_PORT": str(port)}, ["A_PORT"])
+
+
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 @pytest.mark.parametrize("address", ["::1", "::"])
 def test_a_port_held_on_ipv6_alone_is_refused_as_well(address):

@@ -8,7 +8,7 @@ import pytest
 from lab.drills import drill
 from lab.errors import LabError
 from lab.paths import ROOT
-from lab.runs import archive
+from lab.runs import archive, versions
 
 
 @pytest.fixture
@@ -45,3 +45,19 @@ def test_no_duration_is_a_difference_of_the_wall_clock():
     sources = [path for folder in ("lab", "loadtest") for path in (ROOT / folder).rglob("*.py")]
 
     assert not [path for path in sources if re.search(r"time\.time\(\) - |- time\.time\(\)", path.read_text())]
+
+
+def test_a_run_has_the_version_of_the_lab_also_when_no_program_tells_its_own():
+    class Silent:
+        def url(self, service, path="/"):
+            return "http://127.0.0.1:1"
+
+        def run(self, command, service, **options):
+            raise LabError("not running")
+
+        def read(self, service, path, *, port=""):
+            raise OSError
+
+    project = (ROOT / "pyproject.toml").read_text()
+
+    assert versions.versions(Silent()) == {"lab": re.search(r'^version = "(.+)"$', project, re.MULTILINE)[1]}

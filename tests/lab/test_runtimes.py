@@ -274,15 +274,69 @@ def test_the_reason_of_a_failed_build_is_the_line_that_says_most(log, reason):
     [
         (
             "#9 ERROR: write /opt/venv/lib/x.so: no space left on device",
-            "Free some space where Docker keeps its data: ",
+            ". Free some space where Docker keeps its data: ",
         ),
-        ("#9 3.1 E: You don't have enough free space. No space left on device", "Free some space where Docker "),
-        ("#9 3.1 E: Unable to locate package nginx", "Check the network."),
+        ("#9 3.1 E: You don't have enough free space. No space left on device", ". Free some space where Docker "),
+        (
+            "#9 2.0 W: Failed to fetch http://mirror/x  Temporary failure resolving 'mirror'\n"
+            "#9 3.1 E: Unable to locate package nginx",
+            ". Check the network.",
+        ),
+        ("dial tcp: lookup registry.example on 127.0.0.53:53: no such host", ". Check the network."),
+        ("manifest for postgres:99 not found: manifest unknown: manifest unknown", "."),
+        ("#9 3.1 E: Unable to locate package nginx", "."),
     ],
-    ids=["engine", "apt", "network"],
+    ids=["engine", "apt", "network", "registry", "no such image", "no such package"],
 )
 def test_a_build_that_fails_for_want_of_space_does_not_ask_for_the_network(log, advice):
     assert images.advice(log).startswith(advice)
+    assert ("network" in images.advice(log)) == ("network" in advice)
+
+
+def test_each_image_is_named_when_it_is_built():
+    log = (
+        "#12 [app 3/9] RUN pip install\n#12 DONE 9.1s\n#15 [app] exporting to image\n"
+        "#15 naming to localhost/pomar/app:trixie done\n#15 naming to docker.io/pomar/nginx:trixie 0.1s done\n"
+        "#16 naming to localhost/pomar/shop:trixie\nSuccessfully tagged localhost/pomar/valkey:trixie\n"
+    )
+
+    assert images.built(log) == ["localhost/pomar/app:trixie", "pomar/nginx:trixie", "localhost/pomar/valkey:trixie"]
+
+
+def test_images_are_shown_while_others_are_still_being_built(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(images, "LOGS", tmp_path)
+    monkeypatch.setattr(images, "QUICK_SECONDS", 0)
+    log = tmp_path / images.BUILD_LOG
+    log.write_text("#1 naming to localhost/pomar/app:trixie done\n")
+
+    building = subprocess.Popen(
+        ["sh", "-c", f"sleep 0.7; echo '#2 naming to localhost/pomar/shop:trixie done' >>'{log}'"]
+    )
+    images._finish(building)
+
+    lines = capsys.readouterr().out.splitlines()
+    seconds = [float(line.split()[2]) for line in lines]
+    assert [line.split()[1] for line in lines] == ["localhost/pomar/app:trixie", "localhost/pomar/shop:trixie"]
+    assert seconds[0] < 0.7 <= seconds[1]
+
+
+@pytest.mark.parametrize(
+    ("log", "end"),
+    [
+        ("#9 1.0 Could not connect to mirror:80\n#9 3.1 E: Unable to locate package nginx", "). Check the network."),
+        ("#9 1.0 Collecting async-timeout\n#9 3.1 E: Unable to locate package nginx", ")."),
+    ],
+    ids=["network", "package"],
+)
+def test_a_build_that_fails_names_its_cause_first_and_the_network_only_if_it_was_that(monkeypatch, tmp_path, log, end):
+    monkeypatch.setattr(images, "LOGS", tmp_path)
+    (tmp_path / images.BUILD_LOG).write_text(log)
+
+    with pytest.raises(LabError) as seen:
+        images._finish(subprocess.Popen(["false"]))
+
+    assert seen.value.message.startswith("the images cannot be built: E: Unable to locate package nginx (full log: ")
+    assert seen.value.message.endswith(end)
 
 
 def test_the_later_of_two_times_of_the_engine_is_greater():

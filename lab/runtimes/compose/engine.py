@@ -6,7 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -97,46 +97,93 @@ def _comparable(time: str) -> str:
     return f"{whole}.{fraction:0<9}"
 
 
+class Unusable(LabError):
+    """Why Docker Compose cannot be used here, and how to change that."""
+
+    def __init__(self, problem: str, fix: str) -> None:
+        super().__init__(f"{problem}: {fix}.")
+        self.problem, self.fix = problem, fix
+
+
 def why_not() -> tuple[str, str]:
     """Return why Docker Compose cannot be used here and how to change that; two empty texts when it can be used."""
-    if not shutil.which("docker"):
-        return "there is no docker command", "install Docker with its Compose plugin"
     try:
-        if "podman" in _output("docker", "--version").lower():
-            return "the docker command is Podman's", "install Docker itself"
-        endpoint = _output("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
-        if not _is_here(endpoint):
-            return (
-                f"the Docker engine is on another machine ({endpoint}), which has neither this checkout's files nor "
-                "this machine's 127.0.0.1",
-                "choose an engine on this machine (`unset DOCKER_HOST DOCKER_CONTEXT; docker context use default`)",
-            )
-        try:
-            version = _output("docker", "compose", "version", "--short")
-        except LabError:
-            return "docker has no Compose plugin of version 2", f"install {_COMPOSE_WANTED} or newer"
-        # One that was built from no release says "dev": it is taken as it is.
-        number = _number(version)
-        if number and number < _OLDEST_COMPOSE:
-            return f"the Compose plugin is version {version}", f"install {_COMPOSE_WANTED} or newer"
-        if number and number >= _COMPOSE_WITHOUT_BUILDER and not _has_buildx():
-            return (
-                f"Compose {version} cannot build images without Docker's buildx plugin, which is missing",
-                "install the package docker-buildx (Debian, Ubuntu) or docker-buildx-plugin (Docker's own repository)",
-            )
-        server = json.loads(_output("docker", "version", "--format", "{{json .Server}}"))
-        if "Podman" in json.dumps(server.get("Components")):
-            return "the engine that answers is Podman's", "install Docker itself"
-        if (number := _number(server["Version"])) and number < _OLDEST_ENGINE:
-            return f"the Docker engine is version {server['Version']}", "install Docker Engine 20.10 or newer"
-    except LabError as error:
-        if "permission denied" in error.message:
-            return (
-                "this user may not use the Docker engine",
-                "add the user to the group docker (`sudo usermod -aG docker $USER`) and log in again",
-            )
-        return error.message, "start a Docker engine"
+        for _ in checks():
+            pass
+    except Unusable as error:
+        return error.problem, error.fix
     return "", ""
+
+
+def checks() -> Iterator[tuple[str, str]]:
+    """Check what Docker Compose needs here: yield the name of each check and what it found.
+
+    Raises Unusable at the first that fails, since the later ones depend on it.
+    """
+    yield "docker command", check_command()
+    yield "engine's address", check_place()
+    yield "Compose plugin", (compose := check_compose())
+    yield "buildx plugin", check_buildx(compose)
+    yield "Docker engine", check_engine()
+
+
+def check_command() -> str:
+    """Return the version of the docker command; raises Unusable if it is missing or Podman's."""
+    if not shutil.which("docker"):
+        raise Unusable("there is no docker command", "install Docker with its Compose plugin")
+    version = _output("docker", "--version")
+    if "podman" in version.lower():
+        raise Unusable("the docker command is Podman's", "install Docker itself")
+    return version
+
+
+def check_place() -> str:
+    """Return the address of the engine; raises Unusable if it is on another machine."""
+    endpoint = _output("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+    if not _is_here(endpoint):
+        raise Unusable(
+            f"the Docker engine is on another machine ({endpoint}), which has neither this checkout's files nor "
+            "this machine's 127.0.0.1",
+            "choose an engine on this machine (`unset DOCKER_HOST DOCKER_CONTEXT; docker context use default`)",
+        )
+    return endpoint
+
+
+def check_compose() -> str:
+    """Return the version of the Compose plugin; raises Unusable if it is missing or too old."""
+    try:
+        version = _output("docker", "compose", "version", "--short")
+    except Unusable as error:
+        raise Unusable("docker has no Compose plugin of version 2", f"install {_COMPOSE_WANTED} or newer") from error
+    # A build that is not a release says "dev": it is accepted.
+    number = _number(version)
+    if number and number < _OLDEST_COMPOSE:
+        raise Unusable(f"the Compose plugin is version {version}", f"install {_COMPOSE_WANTED} or newer")
+    return version
+
+
+def check_buildx(compose: str) -> str:
+    """Return the version of the buildx plugin; raises Unusable if it is missing and this Compose needs it."""
+    number = _number(compose)
+    if not number or number < _COMPOSE_WITHOUT_BUILDER:
+        return f"not needed by Compose {compose}"
+    try:
+        return _output("docker", "buildx", "version")
+    except Unusable as error:
+        raise Unusable(
+            f"Compose {compose} cannot build images without Docker's buildx plugin, which is missing",
+            "install the package docker-buildx (Debian, Ubuntu) or docker-buildx-plugin (Docker's own repository)",
+        ) from error
+
+
+def check_engine() -> str:
+    """Return the version of the engine; raises Unusable if none responds to this user, or if it cannot be used."""
+    server = json.loads(_output("docker", "version", "--format", "{{json .Server}}"))
+    if "Podman" in json.dumps(server.get("Components")):
+        raise Unusable("the engine that answers is Podman's", "install Docker itself")
+    if (number := _number(server["Version"])) and number < _OLDEST_ENGINE:
+        raise Unusable(f"the Docker engine is version {server['Version']}", "install Docker Engine 20.10 or newer")
+    return server["Version"]
 
 
 def _is_here(endpoint: str) -> bool:
@@ -151,25 +198,23 @@ def _number(version: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def _has_buildx() -> bool:
-    """Say whether the docker command has its buildx plugin."""
-    try:
-        _output("docker", "buildx", "version")
-    except LabError:
-        return False
-    return True
-
-
 def _output(*command: str) -> str:
-    """Return what a command of Docker's printed; raises LabError with the reason when it fails or hangs."""
+    """Return what a docker command printed; raises Unusable with the reason when it fails or hangs."""
+    fix = "start a Docker engine"
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise LabError(f"`{' '.join(command[:2])}` timed out after {ANSWER_SECONDS} s") from error
+        raise Unusable(f"`{' '.join(command[:2])}` timed out after {ANSWER_SECONDS} s", fix) from error
     except OSError as error:
-        raise LabError(f"the docker command cannot be run ({error.strerror})") from error
+        raise Unusable(f"the docker command cannot be run ({error.strerror})", fix) from error
+    reason = last_line(done.stderr or done.stdout)
+    if done.returncode != 0 and "permission denied" in reason:
+        raise Unusable(
+            "this user may not use the Docker engine",
+            "add the user to the group docker (`sudo usermod -aG docker $USER`) and log in again",
+        )
     if done.returncode != 0:
-        raise LabError(f"no Docker engine is responding ({last_line(done.stderr or done.stdout)})")
+        raise Unusable(f"no Docker engine is responding ({reason})", fix)
     return done.stdout.strip()
 
 
@@ -204,8 +249,11 @@ def loads(checkout: Path) -> list[str]:
     return docker("ps", "--quiet", *filters).stdout.split()
 
 
-def refuse_limits(settings: Mapping[str, str], engine: Mapping) -> None:
-    """Raise LabError when an engine, by what `docker info` says of it, cannot give the shop what the settings say."""
+def refuse_limits(settings: Mapping[str, str], engine: Mapping) -> str:
+    """Return the CPUs and memory of an engine, by its `docker info`.
+
+    Raises LabError when it cannot give the shop what the settings say.
+    """
     cores, cpus = engine["NCPU"], settings["APP_CPUS"]
     if not engine.get("CpuCfsQuota", True):
         raise LabError(
@@ -225,6 +273,7 @@ def refuse_limits(settings: Mapping[str, str], engine: Mapping) -> None:
         )
     if memory > (most := engine["MemTotal"] // 1024**2):
         raise LabError(f"APP_MEMORY is {memory}m, but the Docker engine has {most}m: set APP_MEMORY lower in .env.")
+    return f"{cores} CPUs and {most} MiB; the shop may use {cpus} and {memory} MiB"
 
 
 def info() -> dict:

@@ -4,10 +4,11 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from lab import console
+from lab import console, network
 from lab.console import last_line
 from lab.errors import LabError
 from lab.paths import LOGS
@@ -15,6 +16,8 @@ from lab.runtimes.compose.engine import PROJECT, Compose, docker, end
 from lab.runtimes.settings import OFFICIAL_IMAGES
 
 BUILD_LOG = "images.log"
+#: A build that takes less has only reused what was built before: its images are not shown one by one.
+QUICK_SECONDS = 5
 #: For one image, on a slow network; a registry that is not there says so at once.
 PULL_SECONDS = 600
 #: The releases of Debian that the look-alikes of the official images take their programs from.
@@ -53,7 +56,7 @@ def choose(settings: Mapping[str, str]) -> tuple[str, str]:
     try:
         _pull(settings)
     except LabError as error:
-        return "debian", f"the official ones cannot be pulled ({error.message})"
+        return "debian", f"the official ones cannot be pulled ({error.message.rstrip('.')})"
     return "official", "they can be pulled"
 
 
@@ -99,11 +102,10 @@ def _missing(settings: Mapping[str, str]) -> list[str]:
 
 def _pull(settings: Mapping[str, str]) -> None:
     """Pull the official images that are missing; raises LabError with the reason when one cannot be pulled."""
-    if missing := _missing(settings):
-        with console.step("official images pulled"):
-            for image in missing:
-                if trouble := _cannot_pull(image):
-                    raise LabError(f"{image} cannot be pulled: {trouble}: is the network there?")
+    for image in _missing(settings):
+        with console.step(f"{image} pulled"):
+            if trouble := _cannot_pull(image):
+                raise LabError(f"{image} cannot be pulled: {trouble}{advice(trouble)}")
 
 
 def _cannot_pull(image: str) -> str:
@@ -112,7 +114,7 @@ def _cannot_pull(image: str) -> str:
         command = ["docker", "pull", "--quiet", image]
         done = subprocess.run(command, capture_output=True, text=True, timeout=PULL_SECONDS)
     except subprocess.TimeoutExpired:
-        return f"it was not there within {PULL_SECONDS} s"
+        return f"the registry timed out after {PULL_SECONDS} s"
     return "" if done.returncode == 0 else last_line(done.stderr).removeprefix("Error response from daemon: ")
 
 
@@ -125,7 +127,7 @@ def _make_base(suite: str, name: str) -> None:
     if not shutil.which("mmdebstrap"):
         raise LabError(
             f"debian:{suite}-slim cannot be pulled ({trouble}), and there is no mmdebstrap to make it from Debian's "
-            "packages: install mmdebstrap, or mend the network."
+            f"packages: install mmdebstrap{', or fix the network' if network.failed(trouble) else ''}."
         )
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "base.tar"
@@ -133,28 +135,47 @@ def _make_base(suite: str, name: str) -> None:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             raise LabError(
-                f"the base image cannot be made from Debian's packages: {reason(done.stderr)} (is the network there?)"
+                f"the base image cannot be made from Debian's packages: {reason(done.stderr)}{advice(done.stderr)}"
             )
         docker("import", str(archive), name)
 
 
 def _finish(process: subprocess.Popen) -> None:
+    """Wait for a build and show each image when it is built; raises LabError with the reason when it fails."""
+    log, began = LOGS / BUILD_LOG, time.monotonic()
+    shown: set[str] = set()
     try:
-        code = process.wait()
+        code = None
+        while code is None:
+            # In this order: what a build that has ended printed is all there.
+            code = process.poll()
+            seconds = time.monotonic() - began
+            found = built(log.read_text(errors="replace")) if seconds > QUICK_SECONDS else []
+            for image in found:
+                if image not in shown:
+                    console.done(image, seconds)
+                    shown.add(image)
+            time.sleep(0.2)
     except BaseException:
         end(process)
         raise
     if code != 0:
-        log = LOGS / BUILD_LOG
         said = log.read_text(errors="replace")
-        raise LabError(f"the images cannot be built: {reason(said)} (all of it: {log}). {advice(said)}")
+        raise LabError(f"the images cannot be built: {reason(said)} (full log: {log}){advice(said)}")
+
+
+def built(log: str) -> list[str]:
+    """Return the images that are built, by a build's output so far."""
+    # BuildKit, and the builder that was there before it.
+    lines = r"^(?:#\d+ naming to (?:docker\.io/)?(?=.* done$)|Successfully tagged )(\S+)"
+    return re.findall(lines, log, re.MULTILINE)
 
 
 def advice(log: str) -> str:
-    """Return what to do about a failed build, by its output."""
+    """Return what to do about a failed build or pull, by its output; nothing when that says enough."""
     if "no space left on device" in log.lower():
-        return "Free some space where Docker keeps its data: `docker system prune` removes what no container uses."
-    return "Check the network."
+        return ". Free some space where Docker keeps its data: `docker system prune` removes what no container uses."
+    return ". Check the network." if network.failed(log) else "."
 
 
 def reason(log: str) -> str:

@@ -15,7 +15,7 @@ from lab import console
 from lab.errors import LabError
 from lab.paths import LOGS, ROOT, STATE
 from lab.runtimes import ports, services
-from lab.runtimes.base import APP, READY_SECONDS, Locust, Runtime, load_runs
+from lab.runtimes.base import APP, READY_SECONDS, Check, Locust, Runtime, load_runs
 from lab.runtimes.compose import engine, files, images, pod
 from lab.runtimes.compose.engine import Compose, Container, docker
 from lab.runtimes.compose.inside import Inside
@@ -90,32 +90,25 @@ class ComposeRuntime(Runtime):
 
     def up(self) -> None:
         with self._lock():
-            self._refuse_other_checkout()
-            if self._not_here:
-                raise LabError(
-                    f"{' and '.join(self._not_here)} cannot be chosen in containers, which bring their own: "
-                    "leave it out, or take RUNTIME=host."
-                )
+            self._check(fresh=False)
             if running := self._of_running_lab():
                 if self._wanted["IMAGES"] == "auto":
                     self._wanted = self._wanted | {"IMAGES": running["IMAGES"]}
-                self._refuse_other_settings(running)
                 if not load_runs():
                     self.end_stray_load()
             else:
                 self.running_settings.unlink(missing_ok=True)
             fresh = not self.is_running()
             if fresh:
-                engine.refuse_limits(self._wanted, engine.info())
+                self._check(fresh=True)
                 kind, why = images.choose(self._wanted)
             else:
                 kind, why = _kind_of(own_containers()), "they run already"
-                if self._wanted["IMAGES"] not in ("auto", kind):
-                    raise LabError("the lab runs with another IMAGES: `make down` first, to start it with this one.")
             console.console.print(f"Images: {KINDS[kind]}, because {why}.", soft_wrap=True)
             self.settings = self._wanted | {"IMAGES": kind}
             if fresh:
-                ports.refuse_taken(self.settings, self._published())
+                # Again, since official images bring Grafana, which has a port of its own.
+                self._refuse_taken_ports()
             mounted = self._compose.mounted()
             files.make_readable(path for paths in mounted.values() for path in paths)
             images.make(self._compose, self.settings, kind)
@@ -129,6 +122,15 @@ class ComposeRuntime(Runtime):
                     with contextlib.suppress(LabError):
                         self._stop()
                 raise
+
+    def checks(self) -> tuple[Check, ...]:
+        return (
+            Check("lab in this engine", self._refuse_other_checkout, fresh=False),
+            Check("database and cache", self._refuse_other_database, fresh=False),
+            Check("running lab", self._refuse_other_settings, fresh=False),
+            Check("CPUs and memory", lambda: engine.refuse_limits(self._wanted, engine.info())),
+            Check("ports", self._refuse_taken_ports),
+        )
 
     def stop(self, service: Service) -> None:
         with self._lock():
@@ -374,16 +376,35 @@ class ComposeRuntime(Runtime):
             raise LabError(f"{service.name} has no container: `make up` makes it.")
         return container
 
-    def _published(self) -> list[str]:
-        return [*(service.port for service in self.services if service.page), "SHOP_HTTP_PORT"]
+    def _refuse_taken_ports(self) -> str:
+        # With IMAGES=auto it is not known yet whether there will be a Grafana.
+        known = self.settings["IMAGES"] != "auto"
+        published = [each.port for each in self.services if each.page and (known or each.name != "grafana")]
+        return ports.refuse_taken(self.settings, [*published, "SHOP_HTTP_PORT"])
 
-    def _refuse_other_checkout(self) -> None:
+    def _refuse_other_settings(self) -> str:
+        found = super()._refuse_other_settings()
+        # One that Docker alone started has left no settings.
+        if self.is_running() and self._wanted["IMAGES"] not in ("auto", _kind_of(own_containers())):
+            raise LabError("the lab runs with another IMAGES: `make down` first, to start it with this one.")
+        return found
+
+    def _refuse_other_database(self) -> str:
+        if self._not_here:
+            raise LabError(
+                f"{' and '.join(self._not_here)} cannot be chosen in containers, which bring their own: "
+                "leave it out, or take RUNTIME=host."
+            )
+        return "those of the containers"
+
+    def _refuse_other_checkout(self) -> str:
         for container in engine.containers().values():
             if container.checkout != str(ROOT):
                 raise LabError(
                     "the lab of another checkout is in this engine: stop it with `make down RUNTIME=compose` in "
                     f"{container.checkout}."
                 )
+        return "no lab of another checkout"
 
     def _stop(self) -> None:
         self._refuse_other_checkout()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from lab import network
 from lab.errors import LabError
 from lab.paths import LOGS, ROOT, STATE
 
@@ -42,20 +43,48 @@ def find_all() -> dict[str, Path]:
     What is not on the PATH is taken from ``.lab/debian``, where it is unpacked the first time. Raises LabError when a
     program is missing and cannot be unpacked.
     """
-    wanted = yaml.safe_load(PACKAGES_FILE.read_text())
-    system = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin"))
-    unpacked = os.pathsep.join(str(UNPACKED / "usr" / place) for place in ("sbin", "bin"))
-    found = {program: _find(entry["names"], system) for program, entry in wanted.items()}
-    packages = {program: entry["package"] for program, entry in wanted.items() if not found[program]}
-    if not all(_find(wanted[program]["names"], unpacked) for program in packages):
+    check()
+    wanted, found, unpacked = _wanted(), _on_path(), _unpacked()
+    packages = {program: wanted[program]["package"] for program in wanted if not found[program]}
+    if not all(unpacked[program] for program in packages):
         _unpack(sorted(set(packages.values())))
+        unpacked = _unpacked()
     for program, package in packages.items():
-        found[program] = _find(wanted[program]["names"], unpacked)
+        found[program] = unpacked[program]
         if not found[program]:
             raise LabError(f"Debian's package {package} brings no {program} here: install {program} yourself.")
-    if packages:
-        _require_namespaces()
     return found
+
+
+def check() -> str:
+    """Return where the programs come from; raises LabError when one is missing and cannot be unpacked or run."""
+    wanted, found, unpacked = _wanted(), _on_path(), _unpacked()
+    missing = [program for program in wanted if not found[program]]
+    if not missing:
+        return "all of them are on the PATH"
+    absent = [program for program in missing if not unpacked[program]]
+    if absent:
+        _require_apt(sorted({wanted[program]["package"] for program in absent}))
+    _require_namespaces()
+    if absent:
+        return f"{', '.join(absent)}: to be unpacked from Debian's packages into .lab/debian"
+    return f"{', '.join(missing)}: unpacked in .lab/debian; the others are on the PATH"
+
+
+def _wanted() -> dict[str, dict]:
+    return yaml.safe_load(PACKAGES_FILE.read_text())
+
+
+def _on_path() -> dict[str, Path | None]:
+    """Return where each program is on the PATH or in a folder for administrators."""
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin"))
+    return {program: _find(entry["names"], path) for program, entry in _wanted().items()}
+
+
+def _unpacked() -> dict[str, Path | None]:
+    """Return where each program is in ``.lab/debian``."""
+    path = os.pathsep.join(str(UNPACKED / "usr" / place) for place in ("sbin", "bin"))
+    return {program: _find(entry["names"], path) for program, entry in _wanted().items()}
 
 
 def _find(names: list[str], path: str) -> Path | None:
@@ -77,13 +106,16 @@ def _require_namespaces() -> None:
         )
 
 
-def _unpack(packages: list[str]) -> None:
+def _require_apt(packages: list[str]) -> None:
     for tool in ("apt-get", "dpkg-deb"):
         if not shutil.which(tool):
             raise LabError(
                 f"these programs are missing and there is no {tool} to fetch them: {', '.join(packages)}. "
                 "Install them, or start a Docker engine."
             )
+
+
+def _unpack(packages: list[str]) -> None:
     print(f"Unpacking {', '.join(packages)} into .lab/debian, once …", flush=True)
     options, archives = _apt_options(APT), APT / "archives"
     apt = ["apt-get", "--quiet", *options]
@@ -218,8 +250,11 @@ def _must(command: list[str], cwd: Path = ROOT, broken: Sequence[str] = ()) -> N
     with APT_LOG.open("rb") as log:
         log.seek(said)
         lines = [line for line in log.read().decode(errors="replace").splitlines() if line.startswith(("E:", "dpkg"))]
-    unread = f" and apt cannot read {', '.join(broken)}" if broken else ""
+    unread = f"apt cannot read {', '.join(broken)}; " if broken else ""
+    # Sources that could not be read were logged before this command.
+    away = network.failed("\n".join(lines)) or (broken and network.failed(APT_LOG.read_text(errors="replace")))
     raise LabError(
-        f"the Debian packages could not be unpacked: {lines[0] if lines else 'no reason given'}{unread} "
-        f"(full log: {APT_LOG}). Check the network, install the programs yourself, or start a Docker engine."
+        f"the Debian packages could not be unpacked: {unread}{(lines or ['no reason given'])[0].rstrip('.')}. "
+        f"{'Check the network, install' if away else 'Install'} the programs yourself, or start a Docker engine "
+        f"(full log: {APT_LOG})."
     )

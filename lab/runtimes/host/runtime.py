@@ -17,7 +17,7 @@ from lab import console, http, times
 from lab.errors import LabError
 from lab.paths import LOGS, ROOT, STATE, VENV
 from lab.runtimes import certificates, ports, services, settings
-from lab.runtimes.base import APP, READY_SECONDS, Locust, Runtime, load_runs
+from lab.runtimes.base import APP, READY_SECONDS, Check, Locust, Runtime, load_runs
 from lab.runtimes.environment import for_services
 from lab.runtimes.host import prepare, programs
 from lab.runtimes.host.supervisor import Supervisor
@@ -59,8 +59,8 @@ class HostRuntime(Runtime):
 
     def up(self) -> None:
         with self._lock():
+            self._check(fresh=False)
             if running := self._of_running_lab():
-                self._refuse_other_settings(running)
                 if not load_runs():
                     self.end_stray_load()
                 if running.get("SOURCES") == prepare.sources_digest():
@@ -68,9 +68,8 @@ class HostRuntime(Runtime):
                     return
                 console.console.print("Files in the checkout have changed: restarting the lab.")
             self._stop()
-            _set_limits()
             self.settings = self._wanted
-            ports.refuse_taken(self.settings, [port for service in self.services for port in service.ports])
+            self._check(fresh=True)
             if database := self.settings["LAB_DATABASE_URL"]:
                 shown = settings.without_password(database)
                 click.echo(
@@ -95,6 +94,15 @@ class HostRuntime(Runtime):
             except BaseException:
                 self._stop()
                 raise
+
+    def checks(self) -> tuple[Check, ...]:
+        names = [port for service in self.services for port in service.ports]
+        return (
+            Check("running lab", self._refuse_other_settings, fresh=False),
+            Check("limits", _set_limits),
+            Check("ports", lambda: ports.refuse_taken(self._wanted, names)),
+            Check("programs", programs.check),
+        )
 
     def stop(self, service: Service) -> None:
         with self._lock():
@@ -271,10 +279,11 @@ class HostRuntime(Runtime):
         return orphans
 
 
-def _set_limits() -> None:
-    """Let each process of the lab open as many files as it needs; raises LabError when a limit is lower than that.
+def _set_limits() -> str:
+    """Let each process of the lab open as many files as it needs, and return how many.
 
-    Not as many as some systems allow, which is 10^9: there are programs that use memory or time for each.
+    Not as many as some systems allow, which is 10^9: there are programs that use memory or time for each. Raises
+    LabError when this or another limit is too low.
     """
     for limit, (least, what, option) in LIMITS.items():
         soft, _ = resource.getrlimit(limit)
@@ -285,6 +294,7 @@ def _set_limits() -> None:
     if most < FEWEST_FILES:
         raise LabError(f"the limit of {most} open files is too low: raise it to {FEWEST_FILES} (`ulimit -n`).")
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return f"{most} open files; the other limits are high enough"
 
 
 def _is_of_this_lab(process: psutil.Process) -> bool:

@@ -1,0 +1,20 @@
+"""Tell from a program's output whether the network is why it failed.
+
+Uses the standard library only: ``lab/bootstrap.py`` needs it before the lab's own Python environment exists.
+"""
+
+import re
+
+#: How pip, uv, apt, Docker and BuildKit say that they could not connect.
+CANNOT_CONNECT = re.compile(
+    r"could not resolve|name resolution|temporary failure resolving|name or service not known|no such host"
+    r"|dns error|getaddrinfo|network is unreachable|no route to host|(could not|unable to|cannot) connect"
+    r"|failed to establish a new connection|connect(ion)? error|error sending request|proxy ?error|dial tcp"
+    r"|connection (refused|reset|broken|failed)|timed out|(read|connect|i/o |handshake )timeout|deadline exceeded",
+    re.IGNORECASE,
+)
+
+
+def failed(output: str) -> bool:
+    """Say whether a program's output shows that it could not connect."""
+    return bool(CANNOT_CONNECT.search(output))

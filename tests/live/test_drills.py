@@ -1,4 +1,4 @@
-"""Drills in the lab: the alerts fire, and the lab is as it was afterwards, whatever happens meanwhile."""
+"""Drills on a running lab: the alerts fire and resolve, and the fault is always reverted."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from lab.drills.drill import run_drill
 from lab.errors import LabError
 from lab.runtimes import services
 
-#: The quick ones, of which one is run for each submission; `make drills` runs them all.
+#: Quick drills, one for each runtime; `make drills` runs them all.
 QUICK = {"host": "exporter-stopped", "compose": "database-down"}
 
 
@@ -34,7 +34,7 @@ def test_a_drill_that_is_killed_mends_the_lab(runtime, monkeypatch):
             yield
 
     with pytest.raises(KeyboardInterrupt):
-        run_drill(runtime, Drill("killed", "Whoever runs it is killed.", ("Nobody",), "Lab: Targets", fault))
+        run_drill(runtime, Drill("killed", "The drill itself is killed.", ("Nobody",), "Lab: Targets", fault))
 
     assert runtime.answers(services.named("pushgateway")) == ""
 
@@ -42,11 +42,11 @@ def test_a_drill_that_is_killed_mends_the_lab(runtime, monkeypatch):
 def test_a_drill_whose_alert_does_not_come_fails_and_mends_the_lab(runtime, monkeypatch):
     monkeypatch.setattr("lab.drills.drill.running_load", lambda *_: nullcontext())
     never = Drill(
-        "never", "Nothing that an alert tells of.", ("Nobody",), "Lab: Targets",
+        "never", "A fault that fires no alert.", ("Nobody",), "Lab: Targets",
         lambda lab: faults.stopped(lab, "pushgateway"), seconds=3,
     )  # fmt: skip
 
-    with pytest.raises(LabError, match="Nobody not pending, Nobody not firing, after 3 s"):
+    with pytest.raises(LabError, match="Nobody was not pending, Nobody was not firing after 3 s"):
         run_drill(runtime, never)
 
     assert runtime.answers(services.named("pushgateway")) == ""
@@ -55,5 +55,5 @@ def test_a_drill_whose_alert_does_not_come_fails_and_mends_the_lab(runtime, monk
 def test_a_drill_of_what_the_runtime_lacks_is_refused(runtime):
     drill = Drill("x", "x", (), "", lambda _: pytest.fail("it began"), needs=("kafka",))
 
-    with pytest.raises(LabError, match=rf"x is not for {runtime.name}: it needs kafka"):
+    with pytest.raises(LabError, match=rf"the drill x cannot run on {runtime.name}, which has no kafka"):
         run_drill(runtime, drill)

@@ -1,4 +1,4 @@
-"""The game in the lab: something breaks, its evidence shows, wrong answers are told, and the lab is mended."""
+"""The incident game on a running lab: the evidence appears, attempts are judged, and the fault is reverted."""
 
 import os
 import signal
@@ -14,13 +14,13 @@ from lab.drills import game
 from lab.paths import ROOT
 from tests.eventually import eventually
 
-#: Longer than the load needs to end and to close its books.
+#: Longer than the load run needs to stop and to write its ledger.
 ENDS_SECONDS = 180
 
 
 @contextmanager
 def playing(runtime, name: str) -> Iterator[subprocess.Popen]:
-    """Begin a round of which only this test knows what it is; give it once it has begun."""
+    """Start a round with a given incident, and yield its process once it asks for the tier."""
     seed = next(each for each in count() if game.choose(runtime, each).name == name)
     player = subprocess.Popen(
         [sys.executable, "-m", "lab", "incident", f"--seed={seed}"],
@@ -47,7 +47,7 @@ def playing(runtime, name: str) -> Iterator[subprocess.Popen]:
 
 
 def errors(runtime) -> float:
-    """Return how many 5xx Django answers a second."""
+    """Return Django's rate of 5xx responses per second."""
     return game.read(runtime)["5xx of Django"]
 
 
@@ -58,7 +58,7 @@ def test_a_round_is_won_by_the_right_tier_and_cause_and_shows_what_told_them(run
 
     with playing(runtime, "statement-refused") as player:
         eventually(
-            lambda: game.read(runtime)["statements refused"],
+            lambda: game.read(runtime)["failed SQL statements"],
             because="the fault shows",
             timeout=40,
             wanted=lambda seen: seen > 1,
@@ -68,15 +68,15 @@ def test_a_round_is_won_by_the_right_tier_and_cause_and_shows_what_told_them(run
         said, _ = player.communicate(answers, timeout=ENDS_SECONDS)
 
     assert player.returncode == 0, said
-    assert "Not nginx. What it does, before and now:" in said
-    assert "The tier is right, the cause is not." in said
-    assert "Right, with answer 3, after " in said
-    assert "It was database: the database refuses statements that the code sends." in said
-    row = next(line for line in said.splitlines() if line.startswith("statements refused"))
+    assert "It is not nginx. Its signals before the incident and now:" in said
+    assert "The tier is right, but the cause is not." in said
+    assert "Right on attempt 3, after " in said
+    assert "The tier was database, and the cause: the database rejects SQL statements of the code." in said
+    row = next(line for line in said.splitlines() if line.startswith("failed SQL statements"))
     assert "rises" in row
     assert "Overview: Database errors" in row
     assert "LEDGER: remainder 0 in every row" in said
-    eventually(lambda: errors(runtime), because="the lab is mended", timeout=40, wanted=lambda seen: seen == 0)
+    eventually(lambda: errors(runtime), because="the fault is reverted", timeout=40, wanted=lambda seen: seen == 0)
 
 
 @pytest.mark.one_runtime("compose")
@@ -88,5 +88,5 @@ def test_whoever_gives_up_is_told_and_the_lab_is_mended(runtime):
 
     assert player.returncode == 1, said
     assert "Given up after " in said
-    assert "It was django: a view raises an exception." in said
-    eventually(lambda: errors(runtime), because="the lab is mended", timeout=40, wanted=lambda seen: seen == 0)
+    assert "The tier was django, and the cause: a view raises an exception." in said
+    eventually(lambda: errors(runtime), because="the fault is reverted", timeout=40, wanted=lambda seen: seen == 0)

@@ -27,8 +27,8 @@ BURNS = {
     "ticket": ((3, "1d", "2h"), (1, "3d", "6h")),
 }
 SPEED = {"page": "Fast", "ticket": "Slow"}
-#: Pages fire at once. Tickets wait half an hour: in a new system, a window of days covers only the time since its start,
-#: when failed scrapes and first requests use up the budget.
+#: Pages fire at once. Tickets wait half an hour: in a new system a window of days only covers the time since its start,
+#: and without the wait a few failures during the start would fire them.
 HOLDS = {"page": "0s", "ticket": "30m"}
 ADVERBS = {"page": "fast", "ticket": "slowly"}
 #: The shortest window, over which rates are computed.

@@ -1,4 +1,4 @@
-"""The ledger holds: each tier counts the same, to the request, whatever happens; and what it cannot know it says."""
+"""The ledger on a running lab: every tier counts the same whatever happens, and the ledger says what it cannot know."""
 
 import json
 import os
@@ -17,14 +17,14 @@ from tests.eventually import eventually
 from tests.live.observer import send_signal
 from tests.live.visitors import Visitors, once_the_load_runs
 
-#: What the shelves begin a flash sale with.
+#: The stock at the start of a flash sale.
 CATALOGUE = json.loads((ROOT / "app" / "product" / "catalogue.json").read_text())["products"]
 STOCK_LEFT = "from product.models import Product; print(sum(Product.objects.values_list('stock', flat=True)))"
 
 
 @pytest.fixture
 def visitors(runtime, observer) -> Visitors:
-    """Eight visitors who count what they send."""
+    """Eight visitors who count their requests."""
     return Visitors(runtime, observer)
 
 
@@ -35,13 +35,13 @@ def holds(ledger: Ledger) -> None:
 
 
 def term(ledger: Ledger, what: str) -> int:
-    """Return the count of the statement's line that begins like this."""
+    """Return the count of the statement's line that starts with ``what``."""
     (found,) = {line.count for line in ledger.account.lines if line.what.startswith(what)}
     return found
 
 
 def others(ledger: Ledger, route: str) -> int:
-    """Return how many requests of other visitors a route had."""
+    """Return the number of requests to a route by others than the load run."""
     return sum(row.others for row in ledger.account.rows if row.route == route)
 
 
@@ -55,39 +55,39 @@ def test_a_steady_run_has_no_remainder(runtime, shopped):
 
 @pytest.mark.one_runtime("host")
 def test_fifty_visitors_and_a_worker_killed_for_taking_too_long(runtime, observer, visitors):
-    """The stuck request is another's: Django has begun it and never answers it, and uWSGI never finishes it."""
+    """The stuck request is not of the load run: Django receives it but never responds, and uWSGI never finishes it."""
     harakiri = int(runtime.settings["UWSGI_HARAKIRI"])
-    answers = []
+    statuses = []
 
-    def ask_for_too_much() -> None:
+    def send_stuck_request() -> None:
         headers = {"X-Lab-Token": visitors.mark["X-Lab-Token"], "X-Lab-Fault": "sleep=60"}
-        answers.append(observer.client().get(f"{observer.shop}/cart/", headers=headers, timeout=60).status_code)
+        statuses.append(observer.client().get(f"{observer.shop}/cart/", headers=headers, timeout=60).status_code)
 
-    with once_the_load_runs(observer, ask_for_too_much):
+    with once_the_load_runs(observer, send_stuck_request):
         code, file = load.shop(runtime, "steady", {"USERS": "50", "DURATION": f"{harakiri}s"})
     ledger = archive.read(runtime, file).ledger
 
     holds(ledger)
-    assert (code, answers) == (0, [502])
-    assert term(ledger, "killed for taking too long") == 1
-    assert term(ledger, "killed with their worker") == 0
+    assert (code, statuses) == (0, [502])
+    assert term(ledger, "killed by harakiri") == 1
+    assert term(ledger, "lost with their worker in Django") == 0
     assert others(ledger, "cart:cart-summary") == 1
 
 
 @pytest.mark.one_runtime("host")
 def test_a_flash_sale_is_counted_with_its_refusals(runtime, observer):
-    """What was sold is what the shelves then lack, and each refusal is one of the shop's own count."""
+    """The units sold are missing from the stock, and the shop has counted each refusal."""
 
-    def told() -> dict[str, float]:
+    def counted() -> dict[str, float]:
         return {
             "placed": observer.on_page("django", "pomar_orders_total", outcome="placed"),
             "refused": observer.on_page("django", "pomar_orders_total", outcome="out_of_stock"),
             "units": observer.on_page("django", "pomar_items_sold_total"),
         }
 
-    before = told()
+    before = counted()
     code, file = load.shop(runtime, "flash-sale", {"DURATION": "12s"})
-    after = told()
+    after = counted()
     left = runtime.manage("shell", "-c", STOCK_LEFT)
     run = archive.read(runtime, file)
     ledger, result = run.ledger, run.result
@@ -105,7 +105,7 @@ def test_a_flash_sale_is_counted_with_its_refusals(runtime, observer):
 
 @pytest.mark.one_runtime("compose")
 def test_another_load_beside_it_that_wears_out_the_workers_is_a_term_of_its_own(runtime, observer):
-    """More requests than a worker lives for, by another program: they are others', and each worker is renewed."""
+    """Another program sends more requests than the workers' max-requests: they count as others, and workers recycle."""
     ab = shutil.which("ab")
     if not ab:
         sentence = "no second load generator: apt install apache2-utils"
@@ -124,9 +124,9 @@ def test_another_load_beside_it_that_wears_out_the_workers_is_a_term_of_its_own(
     holds(ledger)
     assert (code, done[0].returncode) == (0, 0), done[0].stderr
     assert others(ledger, "health:live") == count
-    renewed = [slot for slot, worker in observer.workers().items() if worker["respawn_count"] > before[slot]]
-    assert renewed == list(before)
-    assert term(ledger, "killed with their worker") == 0
+    recycled = [slot for slot, worker in observer.workers().items() if worker["respawn_count"] > before[slot]]
+    assert recycled == list(before)
+    assert term(ledger, "lost with their worker in Django") == 0
 
 
 @pytest.mark.one_runtime("compose")
@@ -136,13 +136,13 @@ def test_workers_that_die_take_with_them_what_they_were_at_and_nothing_else(runt
             for slot in observer.workers():
                 eventually(
                     lambda slot=slot: send_signal(runtime, signal.SIGKILL, observer.workers()[slot]["pid"] or 2**22),
-                    because=f"worker {slot} is there to be killed",
+                    because=f"worker {slot} is running",
                 )
-        # In the middle of a view, for certain.
+        # These certainly die in the middle of a view.
         visitors.send(3, [("/cart/", "cart:cart-summary")], **{"X-Lab-Fault": "abort"})
 
     holds(kept[0])
-    killed = term(kept[0], "killed with their worker") + term(kept[0], "whose worker died before")
+    killed = term(kept[0], "lost with their worker in Django") + term(kept[0], "lost with their worker before")
     assert killed >= 3
     assert visitors.statuses()[502] >= 3
 
@@ -151,12 +151,12 @@ def test_workers_that_die_take_with_them_what_they_were_at_and_nothing_else(runt
 def test_a_chain_reload_of_the_workers_costs_no_request_and_no_count(runtime, observer, visitors):
     before = {slot: worker["pid"] for slot, worker in observer.workers().items()}
 
-    def renewed() -> list[int]:
+    def replaced() -> list[int]:
         return [slot for slot, worker in observer.workers().items() if worker["pid"] not in (0, before[slot])]
 
     with visitors.books() as kept, visitors.walking():
         assert runtime.run(["sh", "-c", 'echo c >"$APP_FIFO"'], stdin=subprocess.DEVNULL).returncode == 0
-        eventually(renewed, because="each worker is renewed", timeout=30, wanted=lambda seen: len(seen) == len(before))
+        eventually(replaced, because="all are replaced", timeout=30, wanted=lambda seen: len(seen) == len(before))
 
     holds(kept[0])
     assert visitors.statuses().keys() == {200, 301, 302, 404}
@@ -171,14 +171,14 @@ def test_a_reload_by_sighup_is_named_as_what_set_the_counters_to_zero(runtime, o
         assert send_signal(runtime, signal.SIGHUP, master)
         eventually(
             lambda: observer.on_page("django", "pomar_counters_start_time_seconds"),
-            because="uWSGI begins anew",
+            because="uWSGI has reloaded",
             timeout=30,
             wanted=lambda seen: seen > before,
         )
 
     ledger = kept[0]
     assert ledger.verdict == "unknown", text.page(ledger)
-    assert [reason for reason in ledger.reasons if "SIGHUP" in reason and "set Django's counters to zero" in reason]
+    assert [reason for reason in ledger.reasons if "SIGHUP" in reason and "reset Django's counters" in reason]
     assert {row.answered for row in ledger.account.rows} == {None}
     assert {row.remainder for row in ledger.account.rows} == {0}
 
@@ -189,9 +189,9 @@ def test_a_restarted_access_log_exporter_is_named_as_a_gap(runtime, visitors):
 
     ledger = kept[0]
     assert ledger.verdict == "unknown", text.page(ledger)
-    assert [reason for reason in ledger.reasons if reason.startswith("the access log's exporter was restarted")]
+    assert [reason for reason in ledger.reasons if reason.startswith("the access-log exporter was restarted")]
     assert {row.logged for row in ledger.account.rows} == {None}
-    assert "LEDGER: NOT KNOWN; what can be compared agrees." in text.page(ledger)
+    assert "LEDGER: UNKNOWN; all counts that can be compared agree." in text.page(ledger)
 
 
 @pytest.mark.one_runtime("host")
@@ -204,7 +204,7 @@ def test_strangers_who_never_rest_leave_the_loads_own_rows_exact(runtime, observ
 
     ledger = kept[0]
     assert ledger.verdict == "unknown", text.page(ledger)
-    assert [reason for reason in ledger.reasons if reason.startswith("the shop did not come to rest when the books")]
+    assert [reason for reason in ledger.reasons if reason.startswith("the shop was never idle during the snapshot")]
     assert sum(row.sent for row in ledger.account.rows) == 120
     assert {row.remainder for row in ledger.account.rows} == {0}
     assert {row.answered for row in ledger.account.rows} == {None}
@@ -212,7 +212,7 @@ def test_strangers_who_never_rest_leave_the_loads_own_rows_exact(runtime, observ
 
 @pytest.mark.one_runtime("compose")
 def test_what_watches_may_be_away_and_the_rest_is_compared(runtime, visitors):
-    """A stopped exporter leaves its tier out; a Prometheus that is restarted misses scrapes, and no count."""
+    """A stopped exporter leaves out its tier; a restarted Prometheus misses scrapes, but no count."""
     try:
         with visitors.books() as kept, visitors.walking():
             runtime.stop(services.named("uwsgi-exporter"))
@@ -222,7 +222,7 @@ def test_what_watches_may_be_away_and_the_rest_is_compared(runtime, visitors):
 
     ledger = kept[0]
     assert ledger.verdict == "unknown", text.page(ledger)
-    assert [reason for reason in ledger.reasons if reason.startswith("uWSGI cannot be read when the books were closed")]
+    assert [reason for reason in ledger.reasons if reason.startswith("uWSGI could not be read after the run")]
     assert len(ledger.reasons) == 1
     assert {row.remainder for row in ledger.account.rows} == {0}
     assert sum(row.answered or 0 for row in ledger.account.rows) > 100
@@ -253,10 +253,10 @@ def test_a_reload_of_nginx_and_a_rotation_of_its_logs_lose_no_line(runtime, visi
 
     holds(kept[0])
     assert nginx_workers() != workers
-    # A kept connection may be closed while a request is on its way, which then never comes: once a visitor at most.
+    # A kept-alive connection may be closed while a request is in flight, which is then lost: at most once a visitor.
     statuses = visitors.statuses()
     assert statuses.keys() - {0} == {200, 301, 302, 404}
-    assert statuses[0] == term(kept[0], "that got no answer") <= 8
+    assert statuses[0] == term(kept[0], "without a response") <= 8
 
 
 @pytest.mark.one_runtime("host")
@@ -267,8 +267,8 @@ def test_visitors_who_hang_up_are_cut_at_nginx_and_answered_to_nobody_by_django(
         visitors.send(60)
 
     holds(kept[0])
-    assert term(kept[0], "cut by the visitor") == 6
-    assert term(kept[0], "answered by Django to nobody") == 6
+    assert term(kept[0], "aborted by the client (499)") == 6
+    assert term(kept[0], "responses from Django that reached no client") == 6
 
 
 @pytest.mark.one_runtime("compose")
@@ -285,24 +285,24 @@ def test_a_flood_of_wrong_addresses_with_and_without_keep_alive(visitors):
 
 @pytest.mark.one_runtime("host")
 def test_a_known_delay_lies_in_what_each_tier_says(runtime, observer):
-    # Fewer than workers, so that nobody waits for one.
+    # Fewer visitors than workers, so that no request is queued.
     visitors = Visitors(runtime, observer, number=2)
     with visitors.books() as kept:
         visitors.send(12, [("/cart/", "cart:cart-summary")], **{"X-Lab-Fault": "sleep=0.6"})
         visitors.send(12, [("/search/?q=apple", "product:search")], **{"X-Lab-Fault": "db-slow=0.3"})
 
     holds(kept[0])
-    for route, least, bounds in (("cart:cart-summary", 0.6, (0.5, 0.75)), ("product:search", 0.3, (0.25, 0.5))):
+    for route, minimum, bounds in (("cart:cart-summary", 0.6, (0.5, 0.75)), ("product:search", 0.3, (0.25, 0.5))):
         quantiles = {each.q: each for each in kept[0].quantiles if each.route == route}
         median = quantiles[0.5]
-        assert least <= median.locust < bounds[1]
+        assert minimum <= median.locust < bounds[1]
         assert (median.nginx, median.django) == (bounds, bounds)
         assert all(each.credible for each in quantiles.values())
 
 
 @pytest.mark.one_runtime("compose")
 def test_a_ledger_of_somebody_elses_requests_names_locust(visitors):
-    """Requests that carry the mark, and that nobody says to have sent: who counts them all is not at fault."""
+    """Requests of the load run that Locust does not report: the tiers that count them are not at fault."""
     with visitors.books() as kept:
         visitors.send(40)
         del visitors.tally.counts["product:list"]

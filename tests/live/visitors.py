@@ -106,7 +106,7 @@ class Visitors:
     @contextmanager
     def books(self, patience: float = PATIENCE_SECONDS) -> Iterator[list[Ledger]]:
         """Keep the books of what is sent in the block; the list holds the ledger after it."""
-        opening = books.open_books(self._runtime, patience)
+        opening = books.opening_snapshot(self._runtime, patience)
         found: list[Ledger] = []
         yield found
         closing = snapshot.take(self._runtime, patience)

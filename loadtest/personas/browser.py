@@ -1,4 +1,4 @@
-"""Somebody who looks around, searches, and now and then tries something on and puts it back."""
+"""A visitor who looks around, searches, and now and then puts something into the cart and removes it again."""
 
 from loadtest.shopper import Shopper
 
@@ -7,12 +7,12 @@ WORDS_FOR_NOTHING = ("motor+oil", "zebra", "umbrella", "left+handed+hammer")
 
 
 class Browser(Shopper):
-    """Most of a shop's visitors."""
+    """The most frequent persona."""
 
     weight = 4
 
     def shop(self) -> None:
-        """Walk along the shelves, search, look closer."""
+        """Open categories, search, and open products."""
         page = self.open("/", name="product:list", expect={200: {"cart_units": 0}})
         self.wait()
         if self.turn(2):

@@ -72,7 +72,7 @@ class Tally:
         if failed:
             problems.append(f"{failed:,} of {self.requests:,} requests failed")
         if self.errors:
-            problems.append(f"the load test's own code failed {self.errors.total():,} times ({next(iter(self.errors))})")
+            problems.append(f"the load test's code failed {self.errors.total():,} times ({next(iter(self.errors))})")
         if self.stopped_early:
             problems.append("the run was stopped early")
         for slug, stock in self._max_stock_seen.items():

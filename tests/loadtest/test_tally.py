@@ -67,7 +67,7 @@ def test_a_run_without_a_request_fails():
 def test_a_fault_of_the_load_itself_fails_the_run(tally):
     tally.errors["KeyError('quinces')"] += 2
 
-    assert tally.problems() == ["the load test's own code failed 2 times (KeyError('quinces'))"]
+    assert tally.problems() == ["the load test's code failed 2 times (KeyError('quinces'))"]
 
 
 def test_a_run_that_was_stopped_fails(tally):

@@ -289,7 +289,7 @@ def _table(scrapes: Sequence[Scrape]) -> str:
     for scrape in scrapes:
         notes = [f"decreased by {previous - scrape.naive}"] if scrape.naive < previous else []
         if scrape.lost:
-            notes.append("then both lose a worker")
+            notes.append("then a worker is killed")
         previous = scrape.naive
         row = f"{scrape.sent:6}  {scrape.correct:7}  {scrape.naive:6}  {scrape.worker:<6}  {'; '.join(notes)}"
         lines.append(row.rstrip())

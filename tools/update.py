@@ -1,4 +1,4 @@
-"""Newer locks of the Python packages: each ``requirements/NAME.txt`` from its ``NAME.in``, by uv."""
+"""Updates the locked Python packages: uv compiles each ``requirements/NAME.in`` to ``NAME.txt``."""
 
 import os
 import re
@@ -19,7 +19,7 @@ COMPILE = ("pip", "compile", "--quiet", "--universal", "--python-version=3.11", 
 
 
 def newer_locks() -> Iterator[str]:
-    """Write the newest locks, all of them or none, and yield what changed; then what is past its support."""
+    """Write the newest locks, all or none; yield what changed, and then the images that are out of support."""
     with TemporaryDirectory() as name:
         work = Path(name)
         environment = bootstrap.of_pip()
@@ -35,20 +35,20 @@ def newer_locks() -> Iterator[str]:
 
 
 def _install_uv(work: Path, environment: dict[str, str]) -> None:
-    """Install the locked uv into a folder that does not stay."""
+    """Install the locked uv into a temporary folder."""
     pip = [bootstrap.PYTHON, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     lock = ["--require-hashes", "-r", FOLDER / "uv.txt"]
     done = subprocess.run([*pip, *lock, "--target", work / "uv"], env=environment, capture_output=True, text=True)
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if "ERROR" in line] or ["no reason given"]
         raise LabError(
-            f"no lock was changed: uv could not be installed; is the network up? pip said: {lines[-1].strip()}"
+            f"uv could not be installed, so no lock was changed; pip said: {lines[-1].strip()}"
         )
 
 
 def _locks(work: Path, environment: dict[str, str]) -> dict[Path, str]:
-    """Return the newest text of each lock."""
-    # uv reads neither pip's settings nor those of the user.
+    """Return the new content of each lock."""
+    # uv must read neither pip's settings nor its own configuration of the user.
     variables = {
         "UV_NO_CONFIG": "1",
         "UV_PYTHON": str(bootstrap.PYTHON),
@@ -59,20 +59,20 @@ def _locks(work: Path, environment: dict[str, str]) -> dict[Path, str]:
     for ours, theirs in (("UV_DEFAULT_INDEX", "PIP_INDEX_URL"), ("SSL_CERT_FILE", "PIP_CERT")):
         if theirs in environment:
             variables[ours] = environment[theirs]
-    # In a folder of their own, without the present locks, which uv would keep to.
+    # In a folder without the current locks, whose versions uv would keep.
     inputs = [Path(shutil.copy(file, work)) for file in sorted(FOLDER.glob("*.in"))]
     for file in inputs:
         command = [work / "uv" / "bin" / "uv", *COMPILE, file.name, "--output-file", file.with_suffix(".txt").name]
         done = subprocess.run(command, cwd=work, env=environment | variables, capture_output=True, text=True)
         if done.returncode != 0:
-            # What is wrong, then why; each further cause is a detail of the one before.
+            # The error, then its cause; further causes are only details.
             said = [line.strip().removeprefix("cause: ") for line in done.stderr.splitlines() if line.strip()]
-            raise LabError(f"no lock was changed: {file.name} cannot be locked; uv said: {': '.join(said[:2])}")
+            raise LabError(f"{file.name} could not be locked, so no lock was changed; uv said: {': '.join(said[:2])}")
     return {FOLDER / f"{file.stem}.txt": file.with_suffix(".txt").read_text() for file in inputs}
 
 
 def _replace(fresh: dict[Path, str]) -> None:
-    """Write all beside their files before the first is replaced, so that a full disk changes none."""
+    """Write all new files before replacing the first one, so that a full disk changes none."""
     written = {}
     try:
         for file, text in fresh.items():
@@ -86,7 +86,7 @@ def _replace(fresh: dict[Path, str]) -> None:
 
 
 def changes(old: str, new: str) -> Iterator[str]:
-    """Yield a line for each package that differs between two locks."""
+    """Yield a line for each package whose version differs between two locks."""
     before, after = _packages(old), _packages(new)
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):
@@ -94,7 +94,7 @@ def changes(old: str, new: str) -> Iterator[str]:
 
 
 def _packages(lock: str) -> dict[str, str]:
-    """Return the version of each package; one with several, for different systems, has them all."""
+    """Return the version of each package, or all of its versions if they differ by system."""
     found: dict[str, list[str]] = {}
     for name, version in re.findall(r"^([\w.-]+)(?:\[[^]]*\])?==(\S+)", lock, re.MULTILINE):
         found.setdefault(name, []).append(version)

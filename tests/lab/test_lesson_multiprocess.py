@@ -209,7 +209,7 @@ def test_the_table_has_a_row_for_each_scrape_and_says_when_the_naive_counter_wen
         "  sent  correct   naive  worker",
         "     0        0       0  1",
         "    40       40      12  1",
-        "    80       80       9  2       decreased by 3; then both lose a worker",
+        "    80       80       9  2       decreased by 3; then a worker is killed",
         "   120      120      64  3",
         "   160      160      31  4       decreased by 33",
     ]

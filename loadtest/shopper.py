@@ -24,7 +24,7 @@ class Shopper(Visitor):
         super().arrive()
         self.cart: Counter[str] = Counter()
 
-    def look_at(self, slug: str) -> Page:
+    def open_product(self, slug: str) -> Page:
         """Open a product's page."""
         return self.open(f"/product/{slug}/", name="product:detail")
 
@@ -33,22 +33,22 @@ class Shopper(Visitor):
         url = f"/product/{slug}/add/"
         self.submit(url, name="product:add-to-cart", page=page, form={"quantity": units}, expect=TO_THE_CART)
         self.cart[slug] += units
-        return self.look_at_cart()
+        return self.open_cart()
 
     def change(self, page: Page, slug: str, units: int) -> Page:
         """Change the units of a product in the cart; ``page`` has the form for it."""
         form = {"product": slug, "quantity": units}
         self.submit("/cart/update/", name="cart:update", page=page, form=form, expect=TO_THE_CART)
         self.cart[slug] = units
-        return self.look_at_cart()
+        return self.open_cart()
 
     def remove(self, page: Page, slug: str) -> Page:
         """Remove a product from the cart that ``page`` shows."""
         self.submit("/cart/remove/", name="cart:remove", page=page, form={"product": slug}, expect=TO_THE_CART)
         del self.cart[slug]
-        return self.look_at_cart()
+        return self.open_cart()
 
-    def look_at_cart(self) -> Page:
+    def open_cart(self) -> Page:
         """Open the cart, which must contain what was added to it."""
         shown = {"cart_lines": dict(self.cart), "cart_units": self.cart.total()}
         return self.open("/cart/", name="cart:cart-summary", expect={200: shown})

@@ -205,7 +205,7 @@ DRILLS = (
         "Clients send random paths, hosts, methods and search words, none of which may create a series.",
         ("ClientErrors",),
         "Lab: Series by job",
-        lambda lab: faults.strangers(lab, 4),
+        lambda lab: faults.random_clients(lab, 4),
         never=("SeriesGrowth",),
     ),
     Drill(

@@ -101,8 +101,8 @@ def crowd(
     )
 
 
-def strangers(runtime: Runtime, number: int) -> AbstractContextManager:
-    """Run visitors who send random values for all that might become a label: paths, hosts, methods, queries, agents."""
+def random_clients(runtime: Runtime, number: int) -> AbstractContextManager:
+    """Run clients that send random paths, hosts, methods, queries and user agents, all of which might become labels."""
     chance = random.Random(1)
 
     def word() -> str:

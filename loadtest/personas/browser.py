@@ -24,7 +24,7 @@ class Browser(Shopper):
         self._search()
         self.wait()
         for slug in self.some(page.products, 2):
-            page = self.look_at(slug)
+            page = self.open_product(slug)
             self.wait()
         if self.turn(3) == 0 and page.field("quantity"):
             page = self.add(page, slug, 1)
@@ -40,4 +40,4 @@ class Browser(Shopper):
         page = self.open(url, name="product:search", expect={200: {"has_products": True}})
         for slug in self.some(page.products, 1):
             self.wait()
-            self.look_at(slug)
+            self.open_product(slug)

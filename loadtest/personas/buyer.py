@@ -24,7 +24,7 @@ class Buyer(Shopper):
             return
         for slug in wanted[self.random.randrange(len(wanted)) :]:
             self.wait()
-            page = self.look_at(slug)
+            page = self.open_product(slug)
             self.wait()
             page = self.add(page, slug, self.random.randint(1, 3))
         self.wait()

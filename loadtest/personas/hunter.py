@@ -19,7 +19,7 @@ class Hunter(Shopper):
         self.load.tally.stock_seen({slug: page.products[slug] for slug in on_sale})
         for slug in self.some(on_sale, 1):
             self.wait()
-            page = self.look_at(slug)
+            page = self.open_product(slug)
             if page.field("quantity"):
                 self._hunt(page, slug)
 

@@ -1,4 +1,4 @@
-"""Generates tables of the docs: the ``make`` targets and the drills."""
+"""The tables of the docs that are made from what they describe: the verbs of ``make``, and the drills."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from lab.paths import ROOT
 
 
 def pages() -> dict[Path, str]:
-    """Return each page with a generated table, with the table up to date."""
+    """Return each page that has such a table, with the table as it should be."""
     return {
         ROOT / "README.md": with_table(ROOT / "README.md", "the Makefile", verbs()),
         ROOT / "docs" / "alerts.md": with_table(ROOT / "docs" / "alerts.md", "lab/drills/catalogue.py", drills()),
@@ -17,7 +17,7 @@ def pages() -> dict[Path, str]:
 
 
 def verbs() -> str:
-    """Return the table of the Makefile's targets, with the help of each and the comment above it."""
+    """Return the table of the targets of the Makefile: the help of each, then the comment above it."""
     targets = re.findall(
         r"^((?:# .*\n)*)([a-z-]+):.*## (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
     )
@@ -29,9 +29,9 @@ def verbs() -> str:
 
 
 def drills() -> str:
-    """Return the table of the drills."""
+    """Return the table of drills."""
     return _table(
-        ("drill", "fault", "alerts"),
+        ("drill", "what breaks", "alerts"),
         [
             (
                 f"`{drill.name}`",
@@ -49,7 +49,7 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 def with_table(page: Path, source: str, table: str) -> str:
-    """Return a page with the table inserted after the comment that names its source."""
+    """Return a page with the table in the place after the comment that names its source."""
     mark = f"<!-- Made from {source} by `make generate`. -->\n\n"
     before, found, after = page.read_text(encoding="utf-8").partition(mark)
     if not found:

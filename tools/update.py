@@ -35,14 +35,14 @@ def newer_locks() -> Iterator[str]:
 
 
 def _install_uv(work: Path, environment: dict[str, str]) -> None:
-    """Install the locked uv into a temporary folder."""
+    """Install the locked uv into a folder that does not stay."""
     pip = [bootstrap.PYTHON, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     lock = ["--require-hashes", "-r", FOLDER / "uv.txt"]
     done = subprocess.run([*pip, *lock, "--target", work / "uv"], env=environment, capture_output=True, text=True)
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if "ERROR" in line] or ["no reason given"]
         raise LabError(
-            f"uv could not be installed, so no lock was changed; pip said: {lines[-1].strip()}"
+            f"no lock was changed: uv could not be installed; is the network up? pip said: {lines[-1].strip()}"
         )
 
 
@@ -65,9 +65,9 @@ def _locks(work: Path, environment: dict[str, str]) -> dict[Path, str]:
         command = [work / "uv" / "bin" / "uv", *COMPILE, file.name, "--output-file", file.with_suffix(".txt").name]
         done = subprocess.run(command, cwd=work, env=environment | variables, capture_output=True, text=True)
         if done.returncode != 0:
-            # The error, then its cause; further causes are only details.
+            # What is wrong, then why; each further cause is a detail of the one before.
             said = [line.strip().removeprefix("cause: ") for line in done.stderr.splitlines() if line.strip()]
-            raise LabError(f"{file.name} could not be locked, so no lock was changed; uv said: {': '.join(said[:2])}")
+            raise LabError(f"no lock was changed: {file.name} cannot be locked; uv said: {': '.join(said[:2])}")
     return {FOLDER / f"{file.stem}.txt": file.with_suffix(".txt").read_text() for file in inputs}
 
 

@@ -18,7 +18,7 @@ from lab.paths import ROOT
 RULES = ROOT / "prometheus" / "rules"
 PRODUCTION = ROOT / "prometheus" / "production"
 RUNBOOKS = "docs/runbooks"
-#: All burn-rate alerts share a runbook, since the steps are the same for each objective.
+#: The runbook of all alerts on a budget: what to do is the same for each objective.
 BURN_RUNBOOK = "ErrorBudgetBurn"
 PERIOD = "30d"
 #: By severity: the burn rate, and the long and short windows over which it must be exceeded.

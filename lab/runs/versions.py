@@ -33,7 +33,7 @@ def settings(runtime: Runtime) -> dict[str, str]:
 
 
 def versions(runtime: Runtime) -> dict[str, str]:
-    """Return the versions of the lab's programs by name, as far as they can be read."""
+    """Return the versions of the lab's programs by name, of those that tell."""
     return dict(sorted([*_of_metrics(runtime), *_of_programs(runtime)]))
 
 

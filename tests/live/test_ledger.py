@@ -189,9 +189,9 @@ def test_a_restarted_access_log_exporter_is_named_as_a_gap(runtime, visitors):
 
     ledger = kept[0]
     assert ledger.verdict == "unknown", text.page(ledger)
-    assert [reason for reason in ledger.reasons if reason.startswith("the access-log exporter was restarted")]
+    assert [reason for reason in ledger.reasons if reason.startswith("the access log's exporter was restarted")]
     assert {row.logged for row in ledger.account.rows} == {None}
-    assert "LEDGER: UNKNOWN; all counts that can be compared agree." in text.page(ledger)
+    assert "LEDGER: NOT KNOWN; all counts that can be compared agree." in text.page(ledger)
 
 
 @pytest.mark.one_runtime("host")
@@ -204,7 +204,7 @@ def test_strangers_who_never_rest_leave_the_loads_own_rows_exact(runtime, observ
 
     ledger = kept[0]
     assert ledger.verdict == "unknown", text.page(ledger)
-    assert [reason for reason in ledger.reasons if reason.startswith("the shop was never idle during the snapshot")]
+    assert [reason for reason in ledger.reasons if reason.startswith("the shop did not come to rest for the snapshot")]
     assert sum(row.sent for row in ledger.account.rows) == 120
     assert {row.remainder for row in ledger.account.rows} == {0}
     assert {row.answered for row in ledger.account.rows} == {None}

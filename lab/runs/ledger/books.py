@@ -34,7 +34,7 @@ from lab.runtimes.base import Runtime
 TIERS = {"nginx-log": LOG, "nginx": STATUS, "uwsgi": UWSGI, "django": DJANGO}
 #: Why the counters of each job may be reset.
 RESETS = {
-    "nginx-log": "the access-log exporter was restarted, and did not count what NGINX logged meanwhile",
+    "nginx-log": "the access log's exporter was restarted, and did not count what NGINX logged meanwhile",
     "nginx": "NGINX was restarted, which reset its counters",
     "uwsgi": "uWSGI was restarted or got SIGHUP, which reset its counters",
     "django": "uWSGI was restarted, got SIGHUP or lost the metrics directory, which reset Django's counters",
@@ -96,7 +96,7 @@ def balance(prometheus: Prometheus, opening: Snapshot, closing: Snapshot, result
     pages = {job: _page(prometheus, job, opening, closing) for job in snapshot.FAMILIES}
     increases = {job: page.increase for job, page in pages.items() if page.increase}
     moving = [
-        f"the shop was never idle during the snapshot {when} the run ({each.moving})"
+        f"the shop did not come to rest for the snapshot {when} the run ({each.moving})"
         for when, each in (("before", opening), ("after", closing))
         if each.moving
     ]

@@ -136,8 +136,8 @@ class Comparison:
         self.never_arrived = unanswered.total()
         if self.never_arrived and self.counts.status is None:
             self.doubts.append(
-                f"{self.never_arrived:,} requests of Locust got no response and are not in NGINX's access log; whether "
-                "they reached NGINX is unknown without its stub_status"
+                f"{self.never_arrived:,} requests of Locust got no response and are not in NGINX's access log; only "
+                "NGINX's own count could tell whether they reached it"
             )
         elif self.never_arrived and (LOG, STATUS) not in self._agreeing:
             text = f"{self.never_arrived:,} requests of Locust without a response are not in NGINX's access log"

@@ -36,7 +36,7 @@ def verdict(ledger: Ledger) -> str:
     if ledger.verdict == "exact":
         lines.append("LEDGER: remainder 0 in every row; every tier counted the same.")
     elif ledger.verdict == "unknown":
-        lines.append("LEDGER: UNKNOWN; all counts that can be compared agree.")
+        lines.append("LEDGER: NOT KNOWN; all counts that can be compared agree.")
     else:
         fault = ledger.account.fault
         alone = all(fault in each.between for each in differences)

@@ -32,7 +32,7 @@ def shop(runtime: Runtime, profile: str, options: Mapping[str, str] | None = Non
         _restock(runtime, variables)
         REPORTS.mkdir(exist_ok=True)
         result = REPORTS / f"load-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{profile}.json"
-        opening = books.opening_snapshot(runtime)
+        opening = books.open_books(runtime)
         events.tell(runtime, "load", "start", profile, f"{profile} started: {_planned(variables)}")
         code = runtime.shop(variables, result)
         if result.exists():

@@ -1,4 +1,4 @@
-"""Drills on a running lab: the alerts fire and resolve, and the fault is always reverted."""
+"""Drills in a running lab: the alerts fire, and the lab always recovers afterwards."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from lab.drills.drill import run_drill
 from lab.errors import LabError
 from lab.runtimes import services
 
-#: Quick drills, one for each runtime; `make drills` runs them all.
+#: A fast drill for each runtime; `make drills` runs all drills.
 QUICK = {"host": "exporter-stopped", "compose": "database-down"}
 
 
@@ -34,7 +34,7 @@ def test_a_drill_that_is_killed_mends_the_lab(runtime, monkeypatch):
             yield
 
     with pytest.raises(KeyboardInterrupt):
-        run_drill(runtime, Drill("killed", "The drill itself is killed.", ("Nobody",), "Lab: Targets", fault))
+        run_drill(runtime, Drill("killed", "The process that runs it is killed.", ("Nobody",), "Lab: Targets", fault))
 
     assert runtime.answers(services.named("pushgateway")) == ""
 
@@ -42,7 +42,7 @@ def test_a_drill_that_is_killed_mends_the_lab(runtime, monkeypatch):
 def test_a_drill_whose_alert_does_not_come_fails_and_mends_the_lab(runtime, monkeypatch):
     monkeypatch.setattr("lab.drills.drill.running_load", lambda *_: nullcontext())
     never = Drill(
-        "never", "A fault that fires no alert.", ("Nobody",), "Lab: Targets",
+        "never", "No alert is about it.", ("Nobody",), "Lab: Targets",
         lambda lab: faults.stopped(lab, "pushgateway"), seconds=3,
     )  # fmt: skip
 

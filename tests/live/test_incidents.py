@@ -1,4 +1,4 @@
-"""The incident game on a running lab: the evidence appears, attempts are judged, and the fault is reverted."""
+"""`make incident` in a running lab: a fault shows in the metrics, wrong guesses are reported, and the lab recovers."""
 
 import os
 import signal
@@ -14,13 +14,13 @@ from lab.drills import game
 from lab.paths import ROOT
 from tests.eventually import eventually
 
-#: Longer than the load run needs to stop and to write its ledger.
+#: Longer than the load run needs to finish and to write its ledger.
 ENDS_SECONDS = 180
 
 
 @contextmanager
 def playing(runtime, name: str) -> Iterator[subprocess.Popen]:
-    """Start a round with a given incident, and yield its process once it asks for the tier."""
+    """Play a round with a known incident; enter the block once the fault is injected."""
     seed = next(each for each in count() if game.choose(runtime, each).name == name)
     player = subprocess.Popen(
         [sys.executable, "-m", "lab", "incident", f"--seed={seed}"],
@@ -76,7 +76,7 @@ def test_a_round_is_won_by_the_right_tier_and_cause_and_shows_what_told_them(run
     assert "rises" in row
     assert "Overview: Database errors" in row
     assert "LEDGER: remainder 0 in every row" in said
-    eventually(lambda: errors(runtime), because="the fault is reverted", timeout=40, wanted=lambda seen: seen == 0)
+    eventually(lambda: errors(runtime), because="the lab recovers", timeout=40, wanted=lambda seen: seen == 0)
 
 
 @pytest.mark.one_runtime("compose")
@@ -89,4 +89,4 @@ def test_whoever_gives_up_is_told_and_the_lab_is_mended(runtime):
     assert player.returncode == 1, said
     assert "Given up after " in said
     assert "The tier was django, and the cause: a view raises an exception." in said
-    eventually(lambda: errors(runtime), because="the fault is reverted", timeout=40, wanted=lambda seen: seen == 0)
+    eventually(lambda: errors(runtime), because="the lab recovers", timeout=40, wanted=lambda seen: seen == 0)

@@ -1,4 +1,4 @@
-"""The ledger on a running lab: every tier counts the same whatever happens, and the ledger says what it cannot know."""
+"""The ledger is exact: every tier counts the same requests, whatever happens. If that cannot be known, it says so."""
 
 import json
 import os
@@ -29,19 +29,19 @@ def visitors(runtime, observer) -> Visitors:
 
 
 def holds(ledger: Ledger) -> None:
-    """Fail, with the whole ledger, unless every tier counted the same."""
+    """Fail, and print the ledger, unless every tier counted the same."""
     assert ledger.verdict == "exact", f"\n{text.page(ledger)}"
     assert {row.remainder for row in ledger.account.rows} == {0}
 
 
 def term(ledger: Ledger, what: str) -> int:
-    """Return the count of the statement's line that starts with ``what``."""
+    """Return the count in the ledger line that starts with ``what``."""
     (found,) = {line.count for line in ledger.account.lines if line.what.startswith(what)}
     return found
 
 
 def others(ledger: Ledger, route: str) -> int:
-    """Return the number of requests to a route by others than the load run."""
+    """Return how many requests of other clients a route had."""
     return sum(row.others for row in ledger.account.rows if row.route == route)
 
 
@@ -55,7 +55,7 @@ def test_a_steady_run_has_no_remainder(runtime, shopped):
 
 @pytest.mark.one_runtime("host")
 def test_fifty_visitors_and_a_worker_killed_for_taking_too_long(runtime, observer, visitors):
-    """The stuck request is not of the load run: Django receives it but never responds, and uWSGI never finishes it."""
+    """The stuck request comes from another client: Django starts it but never responds, and uWSGI never finishes it."""
     harakiri = int(runtime.settings["UWSGI_HARAKIRI"])
     statuses = []
 
@@ -76,7 +76,7 @@ def test_fifty_visitors_and_a_worker_killed_for_taking_too_long(runtime, observe
 
 @pytest.mark.one_runtime("host")
 def test_a_flash_sale_is_counted_with_its_refusals(runtime, observer):
-    """The units sold are missing from the stock, and the shop has counted each refusal."""
+    """The units sold match the decrease in stock, and the refused orders match the shop's counter."""
 
     def counted() -> dict[str, float]:
         return {
@@ -105,7 +105,7 @@ def test_a_flash_sale_is_counted_with_its_refusals(runtime, observer):
 
 @pytest.mark.one_runtime("compose")
 def test_another_load_beside_it_that_wears_out_the_workers_is_a_term_of_its_own(runtime, observer):
-    """Another program sends more requests than the workers' max-requests: they count as others, and workers recycle."""
+    """Another program sends more requests than max-requests: they count as others', and every worker is recycled."""
     ab = shutil.which("ab")
     if not ab:
         sentence = "no second load generator: apt install apache2-utils"
@@ -138,7 +138,7 @@ def test_workers_that_die_take_with_them_what_they_were_at_and_nothing_else(runt
                     lambda slot=slot: send_signal(runtime, signal.SIGKILL, observer.workers()[slot]["pid"] or 2**22),
                     because=f"worker {slot} is running",
                 )
-        # These certainly die in the middle of a view.
+        # These workers are certainly killed inside a view.
         visitors.send(3, [("/cart/", "cart:cart-summary")], **{"X-Lab-Fault": "abort"})
 
     holds(kept[0])
@@ -151,12 +151,12 @@ def test_workers_that_die_take_with_them_what_they_were_at_and_nothing_else(runt
 def test_a_chain_reload_of_the_workers_costs_no_request_and_no_count(runtime, observer, visitors):
     before = {slot: worker["pid"] for slot, worker in observer.workers().items()}
 
-    def replaced() -> list[int]:
+    def renewed() -> list[int]:
         return [slot for slot, worker in observer.workers().items() if worker["pid"] not in (0, before[slot])]
 
     with visitors.books() as kept, visitors.walking():
         assert runtime.run(["sh", "-c", 'echo c >"$APP_FIFO"'], stdin=subprocess.DEVNULL).returncode == 0
-        eventually(replaced, because="all are replaced", timeout=30, wanted=lambda seen: len(seen) == len(before))
+        eventually(renewed, because="each worker reloads", timeout=30, wanted=lambda seen: len(seen) == len(before))
 
     holds(kept[0])
     assert visitors.statuses().keys() == {200, 301, 302, 404}
@@ -171,7 +171,7 @@ def test_a_reload_by_sighup_is_named_as_what_set_the_counters_to_zero(runtime, o
         assert send_signal(runtime, signal.SIGHUP, master)
         eventually(
             lambda: observer.on_page("django", "pomar_counters_start_time_seconds"),
-            because="uWSGI has reloaded",
+            because="uWSGI reloads",
             timeout=30,
             wanted=lambda seen: seen > before,
         )
@@ -212,7 +212,7 @@ def test_strangers_who_never_rest_leave_the_loads_own_rows_exact(runtime, observ
 
 @pytest.mark.one_runtime("compose")
 def test_what_watches_may_be_away_and_the_rest_is_compared(runtime, visitors):
-    """A stopped exporter leaves out its tier; a restarted Prometheus misses scrapes, but no count."""
+    """A stopped exporter leaves its tier out; a restarted Prometheus misses scrapes but loses no count."""
     try:
         with visitors.books() as kept, visitors.walking():
             runtime.stop(services.named("uwsgi-exporter"))
@@ -236,7 +236,7 @@ def test_a_reload_of_nginx_and_a_rotation_of_its_logs_lose_no_line(runtime, visi
         return done.stdout
 
     def nginx_workers() -> str:
-        """Return the pids of its workers: processes whose parent is the one in its pid file."""
+        """List NGINX's workers, the children of the process in its pid file."""
         return in_nginx('read -r master <run/nginx.pid; grep -lsx "PPid:.$master" /proc/[0-9]*/status')
 
     log, workers = in_nginx("ls -i logs/metrics.log"), nginx_workers()
@@ -253,7 +253,7 @@ def test_a_reload_of_nginx_and_a_rotation_of_its_logs_lose_no_line(runtime, visi
 
     holds(kept[0])
     assert nginx_workers() != workers
-    # A kept-alive connection may be closed while a request is in flight, which is then lost: at most once a visitor.
+    # NGINX may close a keep-alive connection while a request is on its way, at most once per visitor.
     statuses = visitors.statuses()
     assert statuses.keys() - {0} == {200, 301, 302, 404}
     assert statuses[0] == term(kept[0], "without a response") <= 8
@@ -302,7 +302,7 @@ def test_a_known_delay_lies_in_what_each_tier_says(runtime, observer):
 
 @pytest.mark.one_runtime("compose")
 def test_a_ledger_of_somebody_elses_requests_names_locust(visitors):
-    """Requests of the load run that Locust does not report: the tiers that count them are not at fault."""
+    """Requests marked as load that the load generator did not count: the other tiers agree, so Locust is at fault."""
     with visitors.books() as kept:
         visitors.send(40)
         del visitors.tally.counts["product:list"]

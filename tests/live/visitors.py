@@ -1,4 +1,4 @@
-"""Visitors who count their requests: the load of tests that break something meanwhile."""
+"""Visitors who count what they send: the load of tests that break something meanwhile."""
 
 import itertools
 import socket
@@ -36,7 +36,7 @@ WALK = (
 
 @contextmanager
 def once_the_load_runs(observer: Observer, do: Callable[[], object]) -> Iterator[None]:
-    """Do something in parallel to the block, once a load run in it has sent its first request."""
+    """Do something beside the block, from the first request of the load in it on."""
 
     def sent() -> float:
         return observer.on_page("nginx-log", "nginx_http_load_responses_total")
@@ -54,7 +54,7 @@ def once_the_load_runs(observer: Observer, do: Callable[[], object]) -> Iterator
 
 
 class Visitors:
-    """A number of concurrent visitors with their own connections, which NGINX counts as a load run."""
+    """So many visitors at once, each on a connection of its own, known to NGINX as the lab's own load."""
 
     def __init__(self, runtime: Runtime, observer: Observer, number: int = 8) -> None:
         self._runtime = runtime
@@ -65,14 +65,14 @@ class Visitors:
         self.mark = {"X-Lab-Token": runtime.token_file.read_text(), "X-Lab-Run": "load"}
 
     def send(self, times: int, walk: Sequence[tuple[str, str]] = WALK, **headers: str) -> None:
-        """Send a number of requests along the walk, by all visitors together, and wait for all responses."""
+        """Send so many requests along the walk, by all visitors together, and wait for each answer."""
         turns = iter(list(itertools.islice(itertools.cycle(walk), times)))
         with ThreadPoolExecutor(self._number) as pool:
             list(pool.map(lambda _: self._visit(turns, headers), range(self._number)))
 
     @contextmanager
     def walking(self, **headers: str) -> Iterator[None]:
-        """Have them repeat the walk until the end of the block."""
+        """Have them walk on and on until the end of the block."""
         end = threading.Event()
         turns = itertools.takewhile(lambda _: not end.is_set(), itertools.cycle(WALK))
         with ThreadPoolExecutor(self._number) as pool:
@@ -85,7 +85,7 @@ class Visitors:
                 walk.result()
 
     def hang_up(self, path: str, route: str, **headers: str) -> None:
-        """Send a request that takes longer than 0.2 s, and disconnect before."""
+        """Send a request that takes longer than 0.2 s, and be gone by then."""
         address = urlsplit(self._observer.shop)
         lines = [
             f"GET {path} HTTP/1.1",
@@ -105,15 +105,15 @@ class Visitors:
 
     @contextmanager
     def books(self, patience: float = PATIENCE_SECONDS) -> Iterator[list[Ledger]]:
-        """Build the ledger of the requests sent in the block; afterwards, the list contains it."""
-        opening = books.opening_snapshot(self._runtime, patience)
+        """Keep the books of what is sent in the block; the list holds the ledger after it."""
+        opening = books.open_books(self._runtime, patience)
         found: list[Ledger] = []
         yield found
         closing = snapshot.take(self._runtime, patience)
         found.append(books.balance(Prometheus(self._observer.prometheus), opening, closing, self.tally.as_json()))
 
     def statuses(self) -> Counter[int]:
-        """Return how often each status was received."""
+        """Return how often each status was answered."""
         return sum((Counter(of) for methods in self.tally.counts.values() for of in methods.values()), Counter())
 
     def _visit(self, turns: Iterator[tuple[str, str]], headers: Mapping[str, str]) -> None:

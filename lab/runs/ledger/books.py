@@ -61,7 +61,7 @@ class Ledger:
         return "unknown" if self.reasons else "exact"
 
 
-def opening_snapshot(runtime: Runtime, patience: float = snapshot.PATIENCE_SECONDS) -> Snapshot:
+def open_books(runtime: Runtime, patience: float = snapshot.PATIENCE_SECONDS) -> Snapshot:
     """Return the snapshot before a run, taken once Prometheus has current samples of every tier.
 
     That takes some seconds after a restart of a service. When Prometheus does not respond, the ledger says so later.

@@ -158,7 +158,7 @@ DRILLS = (
         "Workers open connections to the cache and do not close them.",
         ("CacheConnectionsNearLimit",),
         "Redis: Connections against the limit",
-        # Together with those in use below the limit, and still enough after one of four or more workers was recycled.
+        # Below the limit with the connections in use, and still enough after one of four or more workers was recycled.
         lambda lab: faults.leaking(lab, f"cache-leak={188 // int(lab.settings['UWSGI_WORKERS'])}", 4, pause=0.2),
         needs=("redis",),
     ),

@@ -94,9 +94,7 @@ def objectives(path: Path = OBJECTIVES) -> list[Objective]:
     _refuse_twice(path, [each.objective for each in found])
     for each in found:
         if not 0 < each.target < 1:
-            raise LabError(
-                f"{path.name}: the target of {each.objective} is {each.target}: it must be between 0 and 1."
-            )
+            raise LabError(f"{path.name}: the target of {each.objective} is {each.target}: it must be between 0 and 1.")
         for field, expr in (("total", each.total), ("bad", each.bad)):
             if "$window" not in expr:
                 raise LabError(f"{path.name}: {field} of {each.objective} does not use $window.")

@@ -132,7 +132,10 @@ def test_a_full_disk_is_said_so_and_nothing_stays_running(checkout, ports, tmp_p
         (["restart"], "'' is no part of the lab: give S= one of"),
         (["restart", "apache"], "'apache' is no part of the lab: give S= one of"),
         (["ledger"], "there is no load run yet: `make load` starts one"),
-        (["ledger", "README.md"], "README.md is not the result of a load run (JSONDecodeError): `make load` writes one"),
+        (
+            ["ledger", "README.md"],
+            "README.md is not the result of a load run (JSONDecodeError): `make load` writes one",
+        ),
         (["ledger", "nowhere.json"], "nowhere.json is not the result of a load run (FileNotFoundError)"),
         (["logs"], "nothing is logged yet"),
         (["logs", "apache"], "'apache' is no part of the lab"),

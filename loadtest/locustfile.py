@@ -98,4 +98,5 @@ def _require_shop(host: str | None) -> None:
     try:
         socket.create_connection((parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)), 5).close()
     except (OSError, ValueError) as error:
-        sys.exit(f"load: cannot connect to {host} ({getattr(error, 'strerror', error)}): is the lab running?")
+        reason = getattr(error, "strerror", None) or error
+        sys.exit(f"load: cannot connect to {host} ({reason}): is the lab running?")

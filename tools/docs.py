@@ -54,6 +54,6 @@ def with_table(page: Path, source: str, table: str) -> str:
     before, found, after = page.read_text(encoding="utf-8").partition(mark)
     if not found:
         raise LabError(
-            f"{page.name} has no marker for the table from {source}: add the line {mark.strip()} and an empty line."
+            f"{page.name} lacks the line before its table of {source}: add {mark.strip()} and an empty line."
         )
     return before + mark + table + re.sub(r"\A(?:\|.*\n)*", "", after)

@@ -33,7 +33,7 @@ class Watch:
         return found
 
     def runbooks(self) -> list[str]:
-        """Return the paths of the runbooks of the drill's alerts that are pending or firing."""
+        """Return the runbooks of the drill's alerts that are pending or firing."""
         found = {
             each["annotations"]["runbook"]
             for each in notifications.firing(self._runtime)

@@ -84,7 +84,7 @@ def injected(
 
     The fault is always reverted, and signals are ignored meanwhile. A fault that fails to start cleans up after itself.
     """
-    events.tell(runtime, "drill", "start", name, f"{name} started: {what}")
+    events.push(runtime, "drill", "start", name, f"{name} started: {what}")
     outcome = "failed to start"
     try:
         with ExitStack() as stack:
@@ -99,7 +99,7 @@ def injected(
                 outcome = "was reverted"
                 reverted()
     finally:
-        events.tell(runtime, "drill", "end", name, f"{name} {outcome}")
+        events.push(runtime, "drill", "end", name, f"{name} {outcome}")
 
 
 def _await(watch: Watch, timeline: Timeline, *states: str) -> None:

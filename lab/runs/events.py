@@ -15,7 +15,7 @@ from lab.runtimes import services
 from lab.runtimes.base import Runtime
 
 
-def tell(runtime: Runtime, kind: str, phase: str, name: str, text: str) -> None:
+def push(runtime: Runtime, kind: str, phase: str, name: str, text: str) -> None:
     """Push an event that happens now: its kind (load, deploy, drill), phase (start, end), name and text.
 
     When the Pushgateway does not accept it, prints a warning and carries on.

@@ -33,11 +33,11 @@ def shop(runtime: Runtime, profile: str, options: Mapping[str, str] | None = Non
         REPORTS.mkdir(exist_ok=True)
         result = REPORTS / f"load-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{profile}.json"
         opening = books.open_books(runtime)
-        events.tell(runtime, "load", "start", profile, f"{profile} started: {_planned(variables)}")
+        events.push(runtime, "load", "start", profile, f"{profile} started: {_planned(variables)}")
         code = runtime.shop(variables, result)
         if result.exists():
             run = json.loads(result.read_text(encoding="utf-8"))
-            events.tell(runtime, "load", "end", profile, f"{profile} finished: {_done(run)}")
+            events.push(runtime, "load", "end", profile, f"{profile} finished: {_done(run)}")
             closing = snapshot.take(runtime)
             run["books"] = {"opening": opening.as_json(), "closing": closing.as_json()}
             run["lab"] = {"settings": versions.settings(runtime), "versions": versions.versions(runtime)}

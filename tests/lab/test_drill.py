@@ -17,7 +17,7 @@ from lab.runs import events
 def sent(monkeypatch) -> list[str]:
     """The texts of the events that were sent to the dashboards, in order."""
     texts = []
-    monkeypatch.setattr(events, "tell", lambda runtime, kind, phase, name, text: texts.append(text))
+    monkeypatch.setattr(events, "push", lambda runtime, kind, phase, name, text: texts.append(text))
     return texts
 
 

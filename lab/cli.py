@@ -72,7 +72,7 @@ def up() -> None:
     with signals.heeded_once():
         chosen.up()
     if not ran:
-        events.tell(chosen, "deploy", "end", "lab", f"the lab was started ({chosen.name})")
+        events.push(chosen, "deploy", "end", "lab", f"the lab was started ({chosen.name})")
     show_addresses(chosen)
 
 
@@ -127,7 +127,7 @@ def restart(name: str) -> None:
     chosen = runtime()
     began = time.monotonic()
     chosen.restart(named(chosen, name))
-    events.tell(chosen, "deploy", "end", name, f"{name} was restarted, in {time.monotonic() - began:.1f} s")
+    events.push(chosen, "deploy", "end", name, f"{name} was restarted, in {time.monotonic() - began:.1f} s")
 
 
 @main.command()

@@ -1,1 +1,1 @@
-"""Lessons: what is often done wrong, done beside what is right, with the numbers of both."""
+"""Lessons: a common mistake side by side with the correct setup, with the numbers of both."""

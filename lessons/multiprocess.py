@@ -1,7 +1,7 @@
-"""Why the metrics of a shop with several workers must be added up: the usual way beside this lab's.
+"""Why the metrics of several workers must be added up: the usual setup compared with this lab's.
 
-Two shops under uWSGI are sent the same requests in rounds, and scraped after each. The naive one (``naive/``) has a
-registry in each worker, and ``/metrics`` is a page of the shop. The right one is ``app/uwsgi.ini`` as it stands.
+Two shops under uWSGI get the same requests in rounds, and are scraped after each round. The naive one (``naive/``) has
+a registry in each worker, and serves ``/metrics`` as a view. The correct one is ``app/uwsgi.ini`` as it is.
 """
 
 import json
@@ -45,46 +45,46 @@ VIEW, PATH = "health:live", "/health/live"
 WORKERS = 4
 ROUNDS = 12
 REQUESTS_A_ROUND = 40
-#: At the same time, so that several workers take them.
+#: Concurrent connections, so that several workers serve the requests.
 CONNECTIONS = 8
-#: After this round a worker of each shop is killed.
+#: After this round, one worker of each shop is killed.
 KILL_AFTER = 5
-#: Seconds to wait for anything.
+#: The timeout of every wait, in seconds.
 PATIENCE = 30
 
 COLUMNS = 80
 BAR = 32
 
 INTRODUCTION = f"""\
-Two shops are sent the same requests, and after each round both are scraped for
+Two shops get the same requests. After each round, both are scraped for
 {METRIC}{{view="{VIEW}"}}
-  right   app/uwsgi.ini: all workers, added up
-  naive   lessons/naive/uwsgi.ini: the one worker that the scrape met"""
+  correct  app/uwsgi.ini: the sum over all workers
+  naive    lessons/naive/uwsgi.ini: only the worker that served the scrape"""
 
-#: A connection for each request, past any proxy. A pool would take up connections that uWSGI is about to close.
+#: A new connection for each request, without a proxy. A pool would reuse connections that uWSGI is about to close.
 OPENER = build_opener(ProxyHandler({}))
 
 Seen = TypeVar("Seen")
 
 
 class Scrape(NamedTuple):
-    """The requests sent to each shop so far, and how many of them the page of each shows.
+    """The requests sent to each shop so far, and the counter of each shop.
 
-    ``worker`` is the slot of the naive worker that the scrape met. When a worker of each shop was killed right after
-    the scrape, ``lost`` is how many of the requests the naive one of them had counted.
+    ``worker`` is the slot of the naive worker that served the scrape. If one worker of each shop was killed right after
+    the scrape, ``lost`` is the number of requests that the naive one had counted.
     """
 
     sent: int
     naive: int
-    right: int
+    correct: int
     worker: int
     lost: int = 0
 
 
 def teach() -> str:
-    """Run the lesson, which takes some seconds, and return what was seen as text of 80 columns.
+    """Run the lesson, which takes some seconds, and return the results as text with 80 columns.
 
-    Raises LabError when a shop cannot be started or does not answer. It leaves no process and no file.
+    Raises LabError when a shop fails to start or does not respond. Leaves no process and no file behind.
     """
     return text(observe())
 
@@ -92,55 +92,56 @@ def teach() -> str:
 def observe() -> list[Scrape]:
     """Start both shops on free ports, send ``ROUNDS`` rounds of requests to each, and return the scrapes.
 
-    The first scrape is before the first request. Raises LabError; it leaves no process and no file.
+    The first scrape is before the first request. Raises LabError. Leaves no process and no file behind.
     """
     try:
         with signals.heeded_once(), _folders() as (folder, metrics), _nothing_left_running():
             environment = _environment(folder)
             if not shutil.which("uwsgi", path=environment["PATH"]):
-                raise LabError(f"uWSGI is not in the lab's environment: remove {VENV}, and `make` installs it anew.")
-            with step("a database with the catalogue"):
+                raise LabError(f"uWSGI is missing in the lab's environment: remove {VENV}, and `make` reinstalls it.")
+            with step("database with the catalogue"):
                 run = partial(subprocess.run, cwd=APP, env=environment)
                 manage(run, "migrate", "--no-input")
                 manage(run, "seed_catalogue")
             with step(f"two shops of {WORKERS} workers each"):
                 naive = Shop("naive", NAIVE / "uwsgi.ini", folder, environment | {"APP_FOLDER": str(APP)})
-                right = Shop("right", APP / "uwsgi.ini", folder, environment | {"PROMETHEUS_MULTIPROC_DIR": metrics})
+                shared = environment | {"PROMETHEUS_MULTIPROC_DIR": metrics}
+                correct = Shop("correct", APP / "uwsgi.ini", folder, shared)
                 naive.wait_until(naive.is_ready)
-                right.wait_until(right.is_ready)
-                right.wait_until(right.count, wanted=lambda count: count == 0)
+                correct.wait_until(correct.is_ready)
+                correct.wait_until(correct.count, wanted=lambda count: count == 0)
             with step(f"{ROUNDS * REQUESTS_A_ROUND} requests to each"):
-                return list(_rounds(naive, right))
+                return list(_rounds(naive, correct))
     except OSError as error:
-        raise LabError(f"the lesson cannot be held: {error.filename or 'the system'}: {error.strerror}.") from error
+        raise LabError(f"the lesson failed: {error.filename or 'system'}: {error.strerror}.") from error
 
 
-def _rounds(naive: "Shop", right: "Shop") -> Iterator[Scrape]:
-    scrapes_met: Counter[int] = Counter()
+def _rounds(naive: "Shop", correct: "Shop") -> Iterator[Scrape]:
+    scrapes_served: Counter[int] = Counter()
     for number in range(ROUNDS + 1):
         sent = number * REQUESTS_A_ROUND
         if number:
             naive.send(REQUESTS_A_ROUND)
-            right.send(REQUESTS_A_ROUND)
-        # Each scrape of the naive shop is a request as well: the worker that then has one more is the one that it met.
+            correct.send(REQUESTS_A_ROUND)
+        # A scrape of the naive shop is a request itself: it was served by the worker that has one more afterwards.
         before = naive.served(sent + number)
         counted_naive = naive.count()
         after = naive.served(sent + number + 1)
         worker = max(after, key=lambda slot: after[slot] - before[slot])
-        scrapes_met[worker] += 1
-        counted_right = right.count()
+        scrapes_served[worker] += 1
+        counted_correct = correct.count()
 
         lost = 0
         if number == KILL_AFTER:
             victim = naive.kill_busiest()
-            lost = after[victim] - scrapes_met[victim]
-            right.served(sent)
-            right.kill_busiest()
-        yield Scrape(sent, counted_naive, counted_right, worker, lost)
+            lost = after[victim] - scrapes_served[victim]
+            correct.served(sent)
+            correct.kill_busiest()
+        yield Scrape(sent, counted_naive, counted_correct, worker, lost)
 
 
 class Shop:
-    """A shop under uWSGI on free ports; its ``name`` is what a LabError calls it."""
+    """A shop under uWSGI on free ports; errors refer to it by ``name``."""
 
     def __init__(self, name: str, ini: Path, folder: Path, environment: Mapping[str, str]) -> None:
         self._name = name
@@ -150,7 +151,7 @@ class Shop:
         ports = {"APP_PORT": str(app), "APP_METRICS_PORT": str(metrics), "APP_STATS_PORT": str(stats)}
         with self._log.open("w") as log:
             self._process = psutil.Popen(
-                # Its own socket speaks NGINX's protocol; by their titles `make down` would take them for the lab's.
+                # Its own socket speaks the uwsgi protocol. With the lab's process titles, `make down` would kill it.
                 ["uwsgi", "--ini", ini, "--http-socket", f"127.0.0.1:{http}", "--procname-prefix", "lesson: "],
                 cwd=folder,
                 env={**environment, **ports},
@@ -162,31 +163,31 @@ class Shop:
             )
 
     def send(self, number: int) -> None:
-        """Send so many requests, each over a connection of its own; raises LabError when one is not answered 200."""
-        # NGINX would say so: without it the shop redirects to TLS.
+        """Send requests, each over its own connection; raises LabError when a response is not 200."""
+        # NGINX sets this header; without it, the shop redirects to HTTPS.
         headers = {"X-Forwarded-Proto": "https"}
         with ThreadPoolExecutor(CONNECTIONS) as pool:
             list(pool.map(lambda _: self._get(f"{self._shop}{PATH}", headers), range(number)))
 
     def count(self) -> int:
-        """Scrape once and return the counter of the requests; a series that is not there yet is 0."""
+        """Scrape once and return the request counter; 0 if the series does not exist yet."""
         families = text_string_to_metric_families(self._get(f"{self._metrics}/metrics"))
         samples = (sample for family in families for sample in family.samples)
         return int(sum(each.value for each in samples if each.name == METRIC and each.labels["view"] == VIEW))
 
     def served(self, total: int) -> dict[int, int]:
-        """Return the requests that each worker has served, by slot, once they are ``total`` in all."""
+        """Wait until the workers have served ``total`` requests, and return the number of each, by slot."""
         return self.wait_until(
             lambda: {slot: worker["requests"] for slot, worker in self._workers().items()},
             wanted=lambda served: sum(served.values()) >= total,
         )
 
     def is_ready(self) -> bool:
-        """Say whether every worker has loaded the shop."""
+        """Return whether every worker has loaded the shop."""
         return all(worker["accepting"] for worker in self._workers().values())
 
     def kill_busiest(self) -> int:
-        """Kill the worker that has served most, wait until its slot has a new one, and return the slot."""
+        """Kill the worker with the most requests, wait until it was respawned, and return its slot."""
         workers = self._workers()
         slot = max(workers, key=lambda slot: workers[slot]["requests"])
         os.kill(workers[slot]["pid"], signal.SIGKILL)
@@ -194,16 +195,16 @@ class Shop:
         return slot
 
     def wait_until(self, check: Callable[[], Seen], *, wanted: Callable[[Seen], bool] = bool) -> Seen:
-        """Return what ``check`` returns as soon as it is wanted; raises LabError when the shop ends or takes long."""
+        """Return the first wanted result of ``check``; raises LabError when the shop exits or after a timeout."""
         deadline = time.monotonic() + PATIENCE
         while True:
             with suppress(LabError):
                 if wanted(seen := check()):
                     return seen
             if self._process.poll() is not None:
-                raise LabError(f"the {self._name} shop ended: {self._last_words()}")
+                raise LabError(f"the {self._name} shop has exited: {self._last_error()}")
             if time.monotonic() > deadline:
-                raise LabError(f"the {self._name} shop does not work after {PATIENCE} s: {self._last_words()}")
+                raise LabError(f"the {self._name} shop is not ready after {PATIENCE} s: {self._last_error()}")
             time.sleep(0.02)
 
     def _workers(self) -> dict[int, dict[str, Any]]:
@@ -211,20 +212,20 @@ class Shop:
 
     def _get(self, url: str, headers: Mapping[str, str] | None = None) -> str:
         try:
-            with OPENER.open(Request(url, headers=headers or {}), timeout=5) as answer:
-                return answer.read().decode()
+            with OPENER.open(Request(url, headers=headers or {}), timeout=5) as response:
+                return response.read().decode()
         except (OSError, HTTPException) as error:
-            raise LabError(f"the {self._name} shop does not answer ({error}): {self._last_words()}") from error
+            raise LabError(f"the {self._name} shop does not respond ({error}): {self._last_error()}") from error
 
-    def _last_words(self) -> str:
-        """Return the last line of its log, or of a traceback in it: what uWSGI says after one is only that it ends."""
+    def _last_error(self) -> str:
+        """Return the last exception in its log, or else its last line."""
         lines = [line.strip() for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
         errors = [line for line in lines if re.match(r"[\w.]+: ", line)]
-        return (errors or lines or ["nothing"])[-1]
+        return (errors or lines or ["its log is empty"])[-1]
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """Return the environment of both shops; of the user's own only what every process of the lab inherits."""
+    """Return the environment of both shops, with only those of the user's variables that all lab services inherit."""
     return {
         **for_services(),
         "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
@@ -240,7 +241,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 @contextmanager
 def _folders() -> Iterator[tuple[Path, str]]:
-    """Make a folder, and one for the workers' metric files, in memory where there is such a file system."""
+    """Create a folder, and one for the workers' metric files, in memory if possible."""
     prefix = f"pomar-lesson-{os.getpid()}-"
     with TemporaryDirectory(prefix=prefix) as folder:
         memory = prepare.MEMORY if prepare.memory_is_safe() else folder
@@ -250,7 +251,7 @@ def _folders() -> Iterator[tuple[Path, str]]:
 
 @contextmanager
 def _nothing_left_running() -> Iterator[None]:
-    """Whatever happens, kill the children that this process gets meanwhile, and all theirs."""
+    """Kill all child processes that were started in the block, and their children, whatever happens."""
     this = psutil.Process()
     before = set(this.children())
     try:
@@ -258,7 +259,7 @@ def _nothing_left_running() -> Iterator[None]:
     finally:
         for child in set(this.children()) - before:
             with suppress(psutil.NoSuchProcess):
-                # A master that is stopped makes no new worker of one that is killed.
+                # A suspended master cannot respawn the workers that are killed.
                 child.suspend()
                 for process in (*child.children(recursive=True), child):
                     with suppress(psutil.NoSuchProcess):
@@ -267,96 +268,98 @@ def _nothing_left_running() -> Iterator[None]:
 
 
 def increase(values: Sequence[int]) -> int:
-    """Return by how much a counter grew over its samples, as Prometheus's ``increase()`` reads them.
+    """Return the increase of a counter over its samples, as Prometheus's ``increase()`` computes it.
 
-    A value below the one before it is taken for a restart at zero. Nothing is extrapolated to the ends of a window.
+    A decrease counts as a reset to 0. Nothing is extrapolated to the ends of a window.
     """
     return sum(after - before if after >= before else after for before, after in pairwise(values))
 
 
 def text(scrapes: Sequence[Scrape]) -> str:
-    """Return what was seen: a table, a chart and the conclusion, in at most 80 columns, with no line break at its end.
+    """Return a table, a chart and the conclusion, in at most 80 columns and without a final line break.
 
-    The first scrape is the one before the first request.
+    The first scrape must be from before the first request.
     """
     return "\n\n".join([INTRODUCTION, _table(scrapes), _chart(scrapes), *_conclusion(scrapes)])
 
 
 def _table(scrapes: Sequence[Scrape]) -> str:
-    lines = ["  sent   right   naive  of worker"]
+    lines = ["  sent  correct   naive  worker"]
     previous = 0
     for scrape in scrapes:
-        notes = [f"back by {previous - scrape.naive}"] if scrape.naive < previous else []
+        notes = [f"decreased by {previous - scrape.naive}"] if scrape.naive < previous else []
         if scrape.lost:
-            notes.append("then one worker of each is killed")
+            notes.append("then a worker is killed")
         previous = scrape.naive
-        row = f"{scrape.sent:6}  {scrape.right:6}  {scrape.naive:6}  {scrape.worker:<9}  {'; '.join(notes)}"
+        row = f"{scrape.sent:6}  {scrape.correct:7}  {scrape.naive:6}  {scrape.worker:<6}  {'; '.join(notes)}"
         lines.append(row.rstrip())
     return "\n".join(lines)
 
 
 def _chart(scrapes: Sequence[Scrape]) -> str:
-    right, naive = (_block(max(values)) for values in _series(scrapes))
-    lines = [f"  sent  {f'right (█ is {right})':{BAR}}  naive (█ is {naive})"]
+    correct, naive = (_block(max(values)) for values in _series(scrapes))
+    lines = [f"  sent  {f'correct (█ = {correct})':{BAR}}  naive (█ = {naive})"]
     for scrape in scrapes:
-        lines.append(f"{scrape.sent:6}  {_bar(scrape.right, right):{BAR}}  {_bar(scrape.naive, naive)}".rstrip())
+        lines.append(f"{scrape.sent:6}  {_bar(scrape.correct, correct):{BAR}}  {_bar(scrape.naive, naive)}".rstrip())
     return "\n".join(lines)
 
 
 def _series(scrapes: Sequence[Scrape]) -> tuple[list[int], list[int]]:
-    """Return the counters of the right and of the naive shop."""
-    return [scrape.right for scrape in scrapes], [scrape.naive for scrape in scrapes]
+    """Return the counters of the correct and of the naive shop."""
+    return [scrape.correct for scrape in scrapes], [scrape.naive for scrape in scrapes]
 
 
-def _block(greatest: int) -> int:
-    """Return how many requests a block of the chart stands for, so that the greatest value fits."""
-    return max(1, -(-greatest // BAR))
+def _block(maximum: int) -> int:
+    """Return how many requests a block of the chart stands for, so that the maximum fits."""
+    return max(1, -(-maximum // BAR))
 
 
 def _bar(value: int, block: int) -> str:
-    """Return a bar to an eighth of a block."""
+    """Return a bar with a resolution of an eighth of a block."""
     whole, rest = divmod(value * 8 // block, 8)
     return "█" * whole + " ▏▎▍▌▋▊▉"[rest].strip()
 
 
 def _conclusion(scrapes: Sequence[Scrape]) -> Iterator[str]:
-    """Yield what was seen, why, and what to do, a paragraph each."""
-    right, naive = _series(scrapes)
+    """Yield three paragraphs: the results, the reason and the solution."""
+    correct, naive = _series(scrapes)
     last = scrapes[-1]
-    exact = sum(scrape.right == scrape.sent for scrape in scrapes)
-    back = sum(after < before for before, after in pairwise(naive))
-    seen = [
+    exact = sum(scrape.correct == scrape.sent for scrape in scrapes)
+    decreases = sum(after < before for before, after in pairwise(naive))
+    results = [
         f"{last.sent} requests were sent to each shop.",
-        f"The right counter was exact at {exact} of {len(scrapes)} scrapes.",
-        f"The naive one {_went_back(back)}, and showed {max(naive)} at most and {last.naive} at the end.",
-        f"Prometheus takes each step back for a restart: its increase() over the naive one is "
-        f"{_beside(increase(naive), last.sent)}, over the right one {_beside(increase(right), last.sent)}.",
+        f"The correct counter was exact at {exact} of {len(scrapes)} scrapes.",
+        f"The naive one {_decreased(decreases)}; its maximum was {max(naive)}, and its last value {last.naive}.",
+        f"Prometheus treats each decrease as a counter reset: increase() of the naive counter is "
+        f"{_with_error(increase(naive), last.sent)}, and that of the correct one "
+        f"{_with_error(increase(correct), last.sent)}.",
     ]
     if lost := sum(scrape.lost for scrape in scrapes):
-        seen.append(
-            f"The naive worker that was killed took the {lost} requests that it had counted with it; "
-            f"at the end the right counter lacks {last.sent - last.right or 'none'}."
+        results.append(
+            f"The {lost} requests that the killed naive worker had counted are lost; "
+            f"the correct counter has lost {last.sent - last.correct or 'none'}."
         )
     for sentences in (
-        seen,
+        results,
         [
-            "Why: each worker is a process with a registry of its own. A scrape of the naive /metrics meets whichever "
-            "worker is free, and reads what that one has counted since it began.",
+            "Why: each worker is a process with its own registry. A scrape of the naive /metrics is served by any "
+            "free worker, and returns only what that worker has counted since it started.",
         ],
         [
-            "What to do: app/uwsgi.ini gives the workers a directory to count in, and starts a process beside them "
-            "for the scrapes. telemetry/src/pomar_telemetry/multiprocess.py names the files in it by worker slot, so "
-            "that a new worker goes on where a killed one stopped; server.py beside it adds them up.",
+            "What to do: app/uwsgi.ini gives the workers a shared directory for their counts, and starts a separate "
+            "process for the scrapes. telemetry/src/pomar_telemetry/multiprocess.py names the files in it by worker "
+            "slot, so that a respawned worker continues the counts of a killed one, and server.py in the same folder "
+            "adds them up.",
         ],
     ):
         yield fill(" ".join(sentences), COLUMNS, break_on_hyphens=False, break_long_words=False)
 
 
-def _went_back(number: int) -> str:
-    return {0: "never went back", 1: "went back once"}.get(number, f"went back {number} times")
+def _decreased(number: int) -> str:
+    return {0: "never decreased", 1: "decreased once"}.get(number, f"decreased {number} times")
 
 
-def _beside(counted: int, sent: int) -> str:
-    """Say a count, and by how much it is wrong."""
+def _with_error(counted: int, sent: int) -> str:
+    """Return a count with its error."""
     wrong = counted - sent
     return f"{counted}, {abs(wrong)} too {'many' if wrong > 0 else 'few'}" if wrong else f"{counted}"

@@ -1,1 +1,1 @@
-"""Pomar's load: personas who shop with Locust, profiles that say how many of them, and a verdict at the end."""
+"""Pomar's load test for Locust: personas, load profiles, and a verdict on each run."""

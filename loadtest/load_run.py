@@ -1,4 +1,4 @@
-"""One run of the load, from its first user to its verdict: what is wired to Locust's events."""
+"""A load run from its first user to its verdict, connected to Locust's events."""
 
 import itertools
 import json
@@ -17,14 +17,14 @@ from loadtest import summary
 from loadtest.options import Options
 from loadtest.tally import Tally
 
-# After the last stage a user ends its request; no answer takes longer than a visitor waits for one.
+# Time for users to finish their requests after the last stage: longer than the timeouts of a visitor.
 SECONDS_TO_FINISH = 60
-SECONDS_A_LINE_ON_A_TERMINAL = 1
-SECONDS_A_LINE_ELSEWHERE = 5
+PROGRESS_SECONDS_ON_A_TERMINAL = 1
+PROGRESS_SECONDS_ELSEWHERE = 5
 
 
 class LoadRun:
-    """Counts what the visitors do, says how it goes, and judges it when the last of them is gone."""
+    """Counts the requests of a run, prints its progress, and gives the verdict after the last user has stopped."""
 
     def __init__(self, environment: Environment, options: Options, *, title: str):
         self.options = options
@@ -35,7 +35,7 @@ class LoadRun:
         self._user_numbers = itertools.count(1)
         self._started = time.time()
         self._began = time.monotonic()
-        self._most_users = 0
+        self._max_users = 0
         self._progress: gevent.Greenlet | None = None
 
         environment.stop_timeout = SECONDS_TO_FINISH
@@ -48,7 +48,7 @@ class LoadRun:
         events.quitting.add_listener(self._finish)
 
     def next_user_number(self) -> int:
-        """Number the users of this run from 1."""
+        """Return the number of the next user, from 1."""
         return next(self._user_numbers)
 
     def _start(self, **_: Any) -> None:
@@ -56,8 +56,8 @@ class LoadRun:
         self._user_numbers = itertools.count(1)
         self._started = time.time()
         self._began = time.monotonic()
-        self._most_users = 0
-        self._progress = gevent.spawn(self._say_how_it_goes)
+        self._max_users = 0
+        self._progress = gevent.spawn(self._print_progress)
 
     def _count(
         self,
@@ -78,15 +78,15 @@ class LoadRun:
         )
 
     def _note_users(self, *, user_count: int, **_: Any) -> None:
-        self._most_users = max(self._most_users, user_count)
+        self._max_users = max(self._max_users, user_count)
 
     def _note_error(self, *, exception: BaseException, **_: Any) -> None:
         self.tally.errors[repr(exception)] += 1
 
-    def _say_how_it_goes(self) -> None:
+    def _print_progress(self) -> None:
         terminal = _on_terminal()
         while True:
-            gevent.sleep(SECONDS_A_LINE_ON_A_TERMINAL if terminal else SECONDS_A_LINE_ELSEWHERE)
+            gevent.sleep(PROGRESS_SECONDS_ON_A_TERMINAL if terminal else PROGRESS_SECONDS_ELSEWHERE)
             line = summary.progress(
                 self.tally,
                 title=self._title,
@@ -97,13 +97,13 @@ class LoadRun:
             print(f"\r\033[K{line}" if terminal else line, end="" if terminal else "\n", flush=True)
 
     def _judge(self, **_: Any) -> None:
-        if self._progress is None:  # Locust's page was closed before a run
+        if self._progress is None:  # Locust's web UI was closed before a run
             return
         duration = time.monotonic() - self._began
         self._progress.kill(block=False)
         self._progress = None
         if self._environment.shape_class:
-            self.tally.cut_short = duration < self.options.profile.seconds
+            self.tally.stopped_early = duration < self.options.profile.seconds
         stats = self._environment.stats
         rows = [_row(entry, entry.name) for entry in stats.entries.values()]
         parts = [
@@ -121,7 +121,7 @@ class LoadRun:
         result = {
             "profile": self._title,
             "seed": self.options.seed,
-            "users": self._most_users,
+            "users": self._max_users,
             "host": self._environment.host,
             "start": self._started,
             "end": time.time(),
@@ -133,11 +133,11 @@ class LoadRun:
             unfinished.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
             unfinished.replace(path)
         except OSError as error:
-            print(f"load: {path} cannot be written: {error.strerror}.", file=sys.stderr)
+            print(f"load: cannot write {path}: {error.strerror}.", file=sys.stderr)
             self._environment.process_exit_code = 1
 
     def _finish(self, **_: Any) -> None:
-        """Let the users finish when Locust is told to quit in the middle of a run, before it takes its exit code."""
+        """Let users finish their requests when Locust quits during a run, before it reads the exit code."""
         self._environment.runner.quit()
 
 

@@ -1,10 +1,9 @@
-"""The load on the shop: `locust -f loadtest/locustfile.py --headless --host https://localhost:8443`.
+"""The load test of the shop: `locust -f loadtest/locustfile.py --headless --host https://localhost:8443`.
 
-The environment chooses: PROFILE (see shapes.py), USERS, DURATION, SEED, LAB_CA_FILE, LAB_TOKEN_FILE (by which NGINX
-tells this load from others), SHOP_HTTP_URL (plain HTTP, when NGINX is there to redirect it and to refuse methods),
-LAB_LOAD_RESULT (a file for the figures), LAB_LOAD_UNTIL_EOF (set: the run ends when standard input is closed) and
-LAB_LOAD_TERMINAL (set: the output reaches a terminal). On Locust's own page it is said how many users come, unless
-PROFILE is set.
+Environment variables: PROFILE (see shapes.py), USERS, DURATION, SEED, LAB_CA_FILE, LAB_TOKEN_FILE (lets NGINX recognize
+this load run), SHOP_HTTP_URL (set if NGINX redirects plain HTTP there and refuses methods), LAB_LOAD_RESULT (the result
+file), LAB_LOAD_UNTIL_EOF (set: stop when standard input is closed) and LAB_LOAD_TERMINAL (set: the output is shown on a
+terminal). In Locust's web UI, the number of users is set by hand unless PROFILE is set.
 """
 
 import logging
@@ -32,7 +31,7 @@ from loadtest.personas.impatient import Impatient
 from loadtest.personas.lost import Lost
 from loadtest.visitor import CA_FILE_NEEDED
 
-# This load says itself how it goes; `--loglevel INFO` brings Locust's own words back.
+# The load run prints its own progress; `--loglevel INFO` brings back Locust's messages.
 os.environ.setdefault("LOCUST_LOGLEVEL", "WARNING")
 
 try:
@@ -45,14 +44,14 @@ class Shape(LoadTestShape):
     """The profile's stages."""
 
     def tick(self) -> tuple[int, float] | None:
-        """Return users and spawn rate of the present stage."""
+        """Return the users and the spawn rate of the current stage."""
         stage = OPTIONS.profile.stage_at(self.get_run_time())
         return stage and (stage.users, stage.spawn_rate)
 
 
 @events.init.add_listener
 def prepare(environment: Any, web_ui: Any, **_: Any) -> None:
-    """Wire a run to Locust, or end with one sentence when it could not be judged."""
+    """Set up a run, or exit with one sentence if the options do not allow one."""
     by_hand = web_ui is not None and not OPTIONS.profile_named
     if by_hand:
         environment.shape_class = None
@@ -62,22 +61,22 @@ def prepare(environment: Any, web_ui: Any, **_: Any) -> None:
     try:
         environment.load = LoadRun(environment, OPTIONS, title="by hand" if by_hand else OPTIONS.profile.name)
     except ssl.SSLError:
-        sys.exit(f"load: LAB_CA_FILE={OPTIONS.ca_file} holds no certificate.")
-    _expect_trust(environment.host)
+        sys.exit(f"load: LAB_CA_FILE={OPTIONS.ca_file} does not contain a certificate.")
+    _require_ca_file(environment.host)
     if web_ui:
-        print(f"Locust's page: http://{web_ui.host or 'localhost'}:{web_ui.port}", flush=True)
+        print(f"Locust's web UI: http://{web_ui.host or 'localhost'}:{web_ui.port}", flush=True)
     else:
-        _expect_a_shop(environment.host)
-        # Without this SIGTERM would end it amid the visitors' requests, and Ctrl-C would be raised in the visitor whose
-        # turn it is: he would be gone, and his request in NGINX's figures alone.
+        _require_shop(environment.host)
+        # Without this, SIGTERM would exit in the middle of requests, and Ctrl-C would be raised in the greenlet that is
+        # running: NGINX would count its request, but Locust would not.
         for number in (signal.SIGINT, signal.SIGTERM):
             gevent.signal_handler(number, environment.runner.quit)
     if os.environ.get("LAB_LOAD_UNTIL_EOF"):
-        gevent.spawn(_end_at_eof)
+        gevent.spawn(_stop_at_eof)
 
 
-def _end_at_eof() -> None:
-    """End the run as a kill does once standard input is closed: what started it was stopped or killed."""
+def _stop_at_eof() -> None:
+    """Stop the run once standard input is closed, because the process that started it has exited."""
     try:
         while True:
             wait_read(sys.stdin.fileno())
@@ -87,16 +86,17 @@ def _end_at_eof() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _expect_trust(host: str | None) -> None:
+def _require_ca_file(host: str | None) -> None:
     if (host or "").startswith("https:") and not OPTIONS.ca_file:
         sys.exit(f"load: {CA_FILE_NEEDED}")
 
 
-def _expect_a_shop(host: str | None) -> None:
+def _require_shop(host: str | None) -> None:
     parts = urlsplit(host or "")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        sys.exit("load: name the shop as in --host https://localhost:8443.")
+        sys.exit("load: the shop's address is missing: set it with --host, as in --host https://localhost:8443.")
     try:
         socket.create_connection((parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)), 5).close()
     except (OSError, ValueError) as error:
-        sys.exit(f"load: nobody answers at {host} ({getattr(error, 'strerror', error)}): is the lab up?")
+        reason = getattr(error, "strerror", None) or error
+        sys.exit(f"load: cannot connect to {host} ({reason}): is the lab running?")

@@ -1,4 +1,4 @@
-"""What the environment says about a run, read once and typed."""
+"""The options of a run, read from environment variables."""
 
 import re
 from collections.abc import Mapping
@@ -8,18 +8,18 @@ from urllib.parse import urlsplit
 
 from loadtest.shapes import DEFAULT_PROFILE, PROFILES, Profile
 
-MOST_USERS = 1000
-LEAST_SECONDS = 5
-MOST_SECONDS = 24 * 3600
+MAX_USERS = 1000
+MIN_SECONDS = 5
+MAX_SECONDS = 24 * 3600
 UNIT_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 class BadOption(Exception):
-    """A variable has a value that cannot be used; the message is one sentence that names it."""
+    """A variable has an invalid value; the message is a sentence that names it."""
 
 
 class Options(NamedTuple):
-    """A run's options; ``profile_named`` is whether PROFILE was set at all, ``token`` what NGINX knows the load by."""
+    """The options of a run. ``profile_named``: PROFILE was set; ``token``: lets NGINX recognize the load run."""
 
     profile: Profile
     profile_named: bool
@@ -31,14 +31,14 @@ class Options(NamedTuple):
 
 
 def read_options(environment: Mapping[str, str]) -> Options:
-    """Read PROFILE, USERS, DURATION, SEED and the addresses and files below; raises BadOption.
+    """Read the options from environment variables; raises BadOption.
 
-    A variable that is set to nothing counts as not set.
+    Empty variables count as not set.
     """
     given = {name: value.strip() for name, value in environment.items() if value.strip()}
     name = given.get("PROFILE", DEFAULT_PROFILE)
     if name not in PROFILES:
-        raise BadOption(f"PROFILE={name} is not known: choose one of {', '.join(PROFILES)}.")
+        raise BadOption(f"PROFILE={name} is not a profile: choose one of {', '.join(PROFILES)}.")
     return Options(
         profile=PROFILES[name].scaled(users=_users(given.get("USERS")), seconds=_seconds(given.get("DURATION"))),
         profile_named="PROFILE" in given,
@@ -53,8 +53,8 @@ def read_options(environment: Mapping[str, str]) -> Options:
 def _users(text: str | None) -> int | None:
     if text is None:
         return None
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= MOST_USERS:
-        raise BadOption(f"USERS={text} is not a whole number from 1 to {MOST_USERS}.")
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= MAX_USERS:
+        raise BadOption(f"USERS={text} is not a whole number from 1 to {MAX_USERS}.")
     return int(text)
 
 
@@ -63,14 +63,14 @@ def _seconds(text: str | None) -> int | None:
         return None
     found = re.fullmatch(r"([0-9]{1,9})([smh]?)", text)
     seconds = int(found[1]) * UNIT_SECONDS[found[2]] if found else 0
-    if not LEAST_SECONDS <= seconds <= MOST_SECONDS:
-        raise BadOption(f"DURATION={text} is not a time from {LEAST_SECONDS}s to 24h, such as 90s, 5m or 1h.")
+    if not MIN_SECONDS <= seconds <= MAX_SECONDS:
+        raise BadOption(f"DURATION={text} is not a duration from {MIN_SECONDS}s to 24h, such as 90s, 5m or 1h.")
     return seconds
 
 
 def _seed(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,18}", text):
-        raise BadOption(f"SEED={text} is not a whole number of at most 18 digits.")
+        raise BadOption(f"SEED={text} is not a whole number with at most 18 digits.")
     return int(text)
 
 
@@ -88,7 +88,7 @@ def _token(text: str | None) -> str | None:
     try:
         return Path(text).read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadOption(f"LAB_TOKEN_FILE={text} cannot be read: it must be the file with the lab's token.") from error
+        raise BadOption(f"LAB_TOKEN_FILE={text} cannot be read: it must be the file with the lab token.") from error
 
 
 def _http_url(text: str | None) -> str | None:
@@ -109,5 +109,5 @@ def _result_file(text: str | None) -> Path | None:
         return None
     path = Path(text)
     if path.is_dir() or not path.parent.is_dir():
-        raise BadOption(f"LAB_LOAD_RESULT={text} cannot be written: its folder must exist, and it must not be one.")
+        raise BadOption(f"LAB_LOAD_RESULT={text} cannot be written: it must be a file in an existing folder.")
     return path

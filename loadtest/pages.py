@@ -1,4 +1,4 @@
-"""What a visitor can read off the shop's pages, by the marks that the shop leaves there for programs."""
+"""Reads the shop's pages, by the data attributes that the shop puts there for programs."""
 
 import re
 from decimal import Decimal
@@ -20,7 +20,7 @@ ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')
 
 
 class Page:
-    """A page's text, read only as far as it is asked for; a mark that is missing is None."""
+    """A page, parsed on demand; values that are missing on the page are None."""
 
     def __init__(self, text: str, *, status: int = 200, location: str = ""):
         self.text = text
@@ -29,61 +29,61 @@ class Page:
 
     @cached_property
     def products(self) -> dict[str, int]:
-        """Stock by product, in the page's order."""
+        """The stock of each product, in the order of the page."""
         return {unescape(slug): int(stock) for slug, stock in PRODUCT.findall(self.text)}
 
     @property
     def has_products(self) -> bool:
-        """Whether there is any product on the page."""
+        """Whether the page shows any product."""
         return bool(self.products)
 
     @cached_property
     def cart_lines(self) -> dict[str, int]:
-        """Units by product in the cart."""
+        """The units of each product in the cart."""
         return {unescape(slug): int(units) for slug, units in CART_LINE.findall(self.text)}
 
     @cached_property
     def cart_units(self) -> int | None:
-        """Units in the cart, as every page's header says."""
+        """The number of units in the cart, from the page header."""
         found = CART_UNITS.search(self.text)
         return int(found[1]) if found else None
 
     @cached_property
     def cart_total(self) -> Decimal | None:
-        """What the cart comes to, in euros."""
+        """The total of the cart in euros."""
         found = CART_TOTAL.search(self.text)
         return Decimal(found[1]) if found else None
 
     @cached_property
     def order_total(self) -> Decimal | None:
-        """What the order came to, in euros."""
+        """The total of the order in euros."""
         found = ORDER_TOTAL.search(self.text)
         return Decimal(found[1]) if found else None
 
     @cached_property
     def refusal(self) -> str | None:
-        """Why no order was made."""
+        """Why the shop refused the order."""
         found = REFUSAL.search(self.text)
         return found[1] if found else None
 
     @cached_property
     def receipt(self) -> dict[str, int]:
-        """Units by product name, at the checkout and on an order's page."""
+        """The units of each product by name, at the checkout and on an order's page."""
         return {unescape(name): int(units) for units, name in RECEIPT_LINE.findall(self.text)}
 
     @cached_property
     def static_files(self) -> list[str]:
-        """Addresses of the stylesheet, icon and pictures, each once, in the page's order."""
+        """The distinct URLs of the stylesheet, icon and pictures, in the order of the page."""
         return list(dict.fromkeys(unescape(url) for url in STATIC.findall(self.text)))
 
     @cached_property
     def shelves(self) -> list[str]:
-        """Addresses of the categories, each once."""
+        """The distinct URLs of the categories."""
         return list(dict.fromkeys(unescape(url) for url in SHELF.findall(self.text)))
 
     @cached_property
     def last_page(self) -> int:
-        """The highest page number that is linked, 1 when there is none."""
+        """The highest linked page number, or 1."""
         return max((int(number) for number in PAGE_NUMBER.findall(self.text)), default=1)
 
     def field(self, name: str) -> str | None:

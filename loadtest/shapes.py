@@ -1,13 +1,13 @@
-"""The load profiles: how many visitors come, and when, as a table."""
+"""The load profiles: tables of stages with a number of users each."""
 
 from typing import NamedTuple
 
-# Locust warns above this that it cannot start users evenly.
-MOST_SPAWNED_A_SECOND = 100
+# Above this spawn rate, Locust warns that it cannot start users evenly.
+MAX_SPAWN_RATE = 100
 
 
 class Stage(NamedTuple):
-    """So many users for so many seconds, started or stopped at so many a second."""
+    """A number of users for a number of seconds; ``spawn_rate`` users are started or stopped per second."""
 
     users: int
     spawn_rate: float
@@ -15,7 +15,7 @@ class Stage(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """A named sequence of stages; with ``sells_out`` bargain hunters come, and refusals for stock are expected."""
+    """A named sequence of stages; with ``sells_out``, the users are bargain hunters, and products sell out."""
 
     name: str
     summary: str
@@ -24,16 +24,16 @@ class Profile(NamedTuple):
 
     @property
     def seconds(self) -> float:
-        """Length of all stages."""
+        """The total length of all stages."""
         return sum(stage.seconds for stage in self.stages)
 
     @property
     def users(self) -> int:
-        """Users at the highest stage."""
+        """The maximum number of users."""
         return max(stage.users for stage in self.stages)
 
     def stage_at(self, seconds: float) -> Stage | None:
-        """Return the stage that runs so many seconds after the start, or None when the profile is over."""
+        """Return the stage at ``seconds`` after the start, or None when the profile is over."""
         for stage in self.stages:
             if seconds < stage.seconds:
                 return stage
@@ -41,14 +41,14 @@ class Profile(NamedTuple):
         return None
 
     def scaled(self, *, users: int | None = None, seconds: float | None = None) -> "Profile":
-        """Return the profile with another highest number of users or another length, its form kept."""
+        """Return the profile scaled to another maximum number of users or another length."""
         crowd = (users or self.users) / self.users
         stretch = (seconds or self.seconds) / self.seconds
         return self._replace(
             stages=tuple(
                 Stage(
                     users=max(1, round(stage.users * crowd)),
-                    spawn_rate=min(MOST_SPAWNED_A_SECOND, max(1, stage.spawn_rate * crowd)),
+                    spawn_rate=min(MAX_SPAWN_RATE, max(1, stage.spawn_rate * crowd)),
                     seconds=stage.seconds * stretch,
                 )
                 for stage in self.stages
@@ -59,15 +59,15 @@ class Profile(NamedTuple):
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("smoke", "a short walk through everything", (Stage(8, 8, 20),)),
-        Profile("steady", "an ordinary hour, shortened", (Stage(12, 4, 60),)),
+        Profile("smoke", "a short run through all features", (Stage(8, 8, 20),)),
+        Profile("steady", "steady ordinary traffic", (Stage(12, 4, 60),)),
         Profile(
             "ramp",
-            "more and more visitors",
+            "a growing number of users",
             (Stage(5, 5, 15), Stage(10, 5, 15), Stage(20, 5, 15), Stage(30, 5, 15), Stage(40, 5, 15)),
         ),
-        Profile("spike", "a crowd comes and goes", (Stage(8, 8, 20), Stage(50, 50, 20), Stage(8, 25, 20))),
-        Profile("flash-sale", "more buyers than stock, all after a few boxes", (Stage(60, 5, 40),), sells_out=True),
+        Profile("spike", "a short burst of many users", (Stage(8, 8, 20), Stage(50, 50, 20), Stage(8, 25, 20))),
+        Profile("flash-sale", "more buyers than stock for a few products", (Stage(60, 5, 40),), sells_out=True),
     )
 }
 DEFAULT_PROFILE = "steady"

@@ -1,4 +1,4 @@
-"""A visitor who puts things into a cart, and knows what must be in it."""
+"""A visitor with a cart, who checks what it should contain."""
 
 from collections import Counter
 from typing import Any
@@ -7,7 +7,7 @@ from loadtest.pages import Page
 from loadtest.visitor import Expected, Visitor
 
 TO_THE_CART: Expected = {302: {"location": "/cart/"}}
-SOMEBODY_WAS_FASTER: Expected = {409: {"refusal": "out-of-stock"}}
+OUT_OF_STOCK: Expected = {409: {"refusal": "out-of-stock"}}
 
 NAMES = ("Ana Sousa", "Bento Alves", "Clara Nunes", "Duarte Reis", "Eva Prata", "Filipe Mota", "Gil Faria", "Íris Melo")
 STREETS = ("Rua do Pomar", "Travessa da Macieira", "Largo da Fonte", "Rua das Cerejeiras")
@@ -15,50 +15,50 @@ CITIES = (("2560-123", "Torres Vedras"), ("2510-001", "Óbidos"), ("6230-300", "
 
 
 class Shopper(Visitor):
-    """Steps at the cart and the checkout, each of which checks what the shop says afterwards."""
+    """Steps of shopping, each of which checks the page that the shop shows afterwards."""
 
     abstract = True
 
     def arrive(self) -> None:
-        """Come with an empty cart."""
+        """Start a visit with an empty cart."""
         super().arrive()
         self.cart: Counter[str] = Counter()
 
-    def look_at(self, slug: str) -> Page:
+    def open_product(self, slug: str) -> Page:
         """Open a product's page."""
         return self.open(f"/product/{slug}/", name="product:detail")
 
     def add(self, page: Page, slug: str, units: int) -> Page:
-        """Put units of the product on ``page`` into the cart and look at it."""
+        """Add units of the product on ``page`` to the cart, and open the cart."""
         url = f"/product/{slug}/add/"
         self.submit(url, name="product:add-to-cart", page=page, form={"quantity": units}, expect=TO_THE_CART)
         self.cart[slug] += units
-        return self.look_at_cart()
+        return self.open_cart()
 
     def change(self, page: Page, slug: str, units: int) -> Page:
-        """Set the units of a product in the cart; ``page`` has a form for it."""
+        """Change the units of a product in the cart; ``page`` has the form for it."""
         form = {"product": slug, "quantity": units}
         self.submit("/cart/update/", name="cart:update", page=page, form=form, expect=TO_THE_CART)
         self.cart[slug] = units
-        return self.look_at_cart()
+        return self.open_cart()
 
     def remove(self, page: Page, slug: str) -> Page:
-        """Take a product out of the cart that ``page`` shows."""
+        """Remove a product from the cart that ``page`` shows."""
         self.submit("/cart/remove/", name="cart:remove", page=page, form={"product": slug}, expect=TO_THE_CART)
         del self.cart[slug]
-        return self.look_at_cart()
+        return self.open_cart()
 
-    def look_at_cart(self) -> Page:
-        """Open the cart, which must hold what was put there."""
-        held = {"cart_lines": dict(self.cart), "cart_units": self.cart.total()}
-        return self.open("/cart/", name="cart:cart-summary", expect={200: held})
+    def open_cart(self) -> Page:
+        """Open the cart, which must contain what was added to it."""
+        shown = {"cart_lines": dict(self.cart), "cart_units": self.cart.total()}
+        return self.open("/cart/", name="cart:cart-summary", expect={200: shown})
 
     def go_to_checkout(self) -> Page:
-        """Open the checkout's form."""
+        """Open the checkout form."""
         return self.open("/checkout/", name="checkout:checkout", expect={200: {"cart_units": self.cart.total()}})
 
     def delivery(self, form_page: Page) -> dict[str, Any]:
-        """Fill in the checkout's form: who gets the order, and the form's token."""
+        """Return the filled-in checkout form: a random address, and the form's token."""
         postal_code, city = self.random.choice(CITIES)
         return {
             "name": self.random.choice(NAMES),
@@ -70,20 +70,20 @@ class Shopper(Visitor):
         }
 
     def send(self, form_page: Page, form: dict[str, Any], expect: Expected) -> Page:
-        """Send the checkout's form and nothing else."""
+        """Submit the checkout form, without opening the order."""
         return self.submit("/checkout/", name="checkout:checkout", page=form_page, form=form, expect=expect)
 
     def order(self, form_page: Page, form: dict[str, Any], *, cart_page: Page, refusable: bool = False) -> Page:
-        """Order the cart and look at the order; with ``refusable`` the stock may not cover it any more.
+        """Order the cart and open the order; with ``refusable``, the shop may refuse it as out of stock.
 
-        The order must be what the checkout listed, at the cart's total, and the cart must be empty then.
+        The order must match the checkout form and the total of the cart, and the cart must be empty afterwards.
         """
-        answer = self.send(form_page, form, {302: {}} | (SOMEBODY_WAS_FASTER if refusable else {}))
-        if answer.status == 409:
+        page = self.send(form_page, form, {302: {}} | (OUT_OF_STOCK if refusable else {}))
+        if page.status == 409:
             self.load.tally.orders_refused += 1
-            return answer
+            return page
         self.load.tally.order_placed(cart=self.cart, total=cart_page.cart_total)
         self.cart.clear()
         shows = {"order_total": cart_page.cart_total, "receipt": form_page.receipt, "cart_units": 0}
-        self.open(answer.location, name="checkout:order-detail", expect={200: shows})
-        return answer
+        self.open(page.location, name="checkout:order-detail", expect={200: shows})
+        return page

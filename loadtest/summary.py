@@ -1,15 +1,15 @@
-"""What a person reads of a run: one line while it goes, a table and a verdict at its end."""
+"""The output of a run: a progress line, and at the end a table and a verdict."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from loadtest.tally import Tally
 
-MOST_FAILURES_SHOWN = 10
+MAX_FAILURES_SHOWN = 10
 
 
 class Row(NamedTuple):
-    """One kind of request: how often, how often it failed, and how long it took, in milliseconds."""
+    """One kind of request: its counts, and its response times in milliseconds."""
 
     name: str
     method: str
@@ -21,7 +21,7 @@ class Row(NamedTuple):
 
 
 def progress(tally: Tally, *, title: str, seconds: float, of_seconds: float | None, users: int) -> str:
-    """Return the line that is shown while the run goes."""
+    """Return the progress line of a run."""
     length = f"/{of_seconds:.0f}" if of_seconds else ""
     parts = [
         f"{title} {seconds:.0f}{length} s",
@@ -34,7 +34,7 @@ def progress(tally: Tally, *, title: str, seconds: float, of_seconds: float | No
 
 
 def table(rows: Iterable[Row], total: Row) -> str:
-    """Return a table of all kinds of request in the order of their names, with a line for all of them."""
+    """Return a table of all kinds of requests, sorted by name, with a total line."""
     lines = sorted(rows)
     width = max(len(row.name) for row in [*lines, total])
     head = f"{'request':<{width}}  {'':<6}{'requests':>9}{'failed':>8}{'median':>9}{'p95':>9}{'p99':>9}"
@@ -48,19 +48,19 @@ def _line(row: Row, width: int) -> str:
 
 
 def failures(tally: Tally) -> str:
-    """Return the most frequent failures, one a line; empty when there was none."""
-    shown = tally.failures.most_common(MOST_FAILURES_SHOWN)
+    """Return the most frequent failures, one per line; empty if there were none."""
+    shown = tally.failures.most_common(MAX_FAILURES_SHOWN)
     lines = [f"{times:>9,} of {method} {name}: {failure}" for (name, method, failure), times in shown]
     if len(tally.failures) > len(shown):
-        lines.append(f"{'':>9}   and {len(tally.failures) - len(shown)} other kinds of failure")
+        lines.append(f"{'':>9}   and {len(tally.failures) - len(shown)} other kinds of failures")
     return "\n".join(lines)
 
 
 def verdict(tally: Tally, *, seconds: float) -> str:
-    """Return what was sold, and whether the run was well."""
+    """Return the sales of a run, and whether it passed."""
     sales = (
-        f"{_several(tally.orders_placed, 'order')} placed, {tally.orders_refused:,} refused for stock, "
-        f"{tally.orders_repeated:,} sent twice; {_several(tally.units, 'unit')} sold for €{tally.revenue:,}."
+        f"{_several(tally.orders_placed, 'order')} placed, {tally.orders_refused:,} refused (out of stock), "
+        f"{tally.orders_repeated:,} submitted twice; {_several(tally.units, 'unit')} sold for €{tally.revenue:,}."
     )
     problems = tally.problems()
     if problems:

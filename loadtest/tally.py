@@ -1,4 +1,4 @@
-"""What was sent and what came of it: the figures that a run is judged by, and that others compare theirs with."""
+"""The counts of a run: what its verdict and the ledger are based on."""
 
 import math
 from array import array
@@ -14,7 +14,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.counts: defaultdict[str, defaultdict[str, Counter[int]]] = defaultdict(lambda: defaultdict(Counter))
-        #: Of each name, how long each answer took in seconds.
+        #: Response times in seconds, by name.
         self.seconds: defaultdict[str, array] = defaultdict(lambda: array("d"))
         self.failures: Counter[tuple[str, str, str]] = Counter()
         self.errors: Counter[str] = Counter()
@@ -22,18 +22,18 @@ class Tally:
         self.orders_refused = 0
         self.orders_repeated = 0
         self.revenue = Decimal("0.00")
-        self.cut_short = False
+        self.stopped_early = False
         self.sold: Counter[str] = Counter()
-        self._most_stock_seen: Counter[str] = Counter()
+        self._max_stock_seen: Counter[str] = Counter()
 
     @property
     def requests(self) -> int:
-        """Requests of all kinds."""
+        """The number of all requests."""
         return sum(statuses.total() for methods in self.counts.values() for statuses in methods.values())
 
     @property
     def units(self) -> int:
-        """Units in all orders."""
+        """The number of units in all orders."""
         return self.sold.total()
 
     def request(
@@ -45,7 +45,7 @@ class Tally:
         failure: str | None,
         seconds: float = 0.0,
     ) -> None:
-        """Count one request, answered after ``seconds``; a status of 0 means that there was no answer."""
+        """Count one request and its response time; a status of 0 means that there was no response."""
         self.counts[name][method][status] += 1
         if status:
             self.seconds[name].append(seconds)
@@ -53,37 +53,37 @@ class Tally:
             self.failures[name, method, failure] += 1
 
     def order_placed(self, *, cart: dict[str, int], total: Decimal) -> None:
-        """Count an order by its units and its value in euros."""
+        """Count an order with its units and its total in euros."""
         self.orders_placed += 1
         self.revenue += total
         self.sold.update(cart)
 
     def stock_seen(self, products: dict[str, int]) -> None:
-        """Remember the most that there was of a product, to know whether more was sold."""
+        """Remember the maximum stock of products, to detect overselling."""
         for slug, stock in products.items():
-            self._most_stock_seen[slug] = max(self._most_stock_seen[slug], stock)
+            self._max_stock_seen[slug] = max(self._max_stock_seen[slug], stock)
 
     def problems(self) -> list[str]:
-        """Say in sentences why this run was not well; none when it was."""
+        """Return why this run failed, in sentences; empty if it passed."""
         failed = self.failures.total()
         problems = []
         if not self.requests:
-            problems.append("no request was made")
+            problems.append("no request was sent")
         if failed:
             problems.append(f"{failed:,} of {self.requests:,} requests failed")
         if self.errors:
-            problems.append(f"the load's own code failed {self.errors.total():,} times ({next(iter(self.errors))})")
-        if self.cut_short:
-            problems.append("the run was stopped before its end")
-        for slug, stock in self._most_stock_seen.items():
+            problems.append(f"the load test's code failed {self.errors.total():,} times ({next(iter(self.errors))})")
+        if self.stopped_early:
+            problems.append("the run was stopped early")
+        for slug, stock in self._max_stock_seen.items():
             if self.sold[slug] > stock:
-                problems.append(f"{slug} was oversold: {self.sold[slug]} units of {stock}")
+                problems.append(f"{slug} was oversold: {self.sold[slug]} units sold of {stock} in stock")
         return problems
 
     def as_json(self) -> dict[str, Any]:
-        """Return the counts as plain types; ``revenue`` is text, so that no cent is lost.
+        """Return the counts as JSON types; ``revenue`` is text, so that it stays exact.
 
-        ``seconds`` are quantiles by name: the smallest time that at least that share of its answers did not exceed.
+        ``seconds`` are quantiles of the response times by name.
         """
         return {
             "requests": self.requests,

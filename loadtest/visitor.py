@@ -1,4 +1,4 @@
-"""A visitor of the shop: requests that know what they are called and what they must show."""
+"""A visitor of the shop, whose requests have a name and an expected response."""
 
 import random
 import ssl
@@ -11,29 +11,28 @@ from locust.exception import RescheduleTask, StopTest
 
 from loadtest.pages import Page
 
-# Statuses that are right, and what the page must then show: values by the names of Page's properties.
+# The expected statuses, and for each the expected values of properties of Page.
 Expected = dict[int, dict[str, Any]]
 OK: Expected = {200: {}}
 NOT_FOUND: Expected = {404: {}}
 CA_FILE_NEEDED = "LAB_CA_FILE is not set: it must name the certificate of the lab's CA, because TLS is verified."
-# A browser fetches the pictures that it can show at once; the others wait for the visitor to scroll.
+# A browser only fetches the pictures that are visible without scrolling.
 STATIC_FILES_A_PAGE = 8
 
 
 class Visitor(FastHttpUser):
-    """One person after the other: each visit is a new session on a new connection with an empty cache.
+    """A Locust user that acts as one visitor after another: each visit has a new session, connection and cache.
 
-    What a person does is `shop`, with its choices taken from ``self.random``, which depends on the run's seed and
-    the user's number alone. A request that was not answered as it must be ends the visit, so that one fault is
-    counted once.
+    Personas implement ``shop``, and make their choices with ``self.random``, which only depends on the run's seed and
+    the user's number. A request with an unexpected response ends the visit, so that one fault is counted once.
     """
 
     abstract = True
     insecure = False
-    # One connection: what is in flight is known, and a request is sent once.
+    # One connection, so that a request is never sent twice.
     concurrency = 1
     connection_timeout = 10.0
-    # Longer than NGINX waits for uWSGI, so that a worker's death shows as its 502.
+    # Longer than NGINX waits for uWSGI, so that a dead worker is seen as NGINX's 502.
     network_timeout = 40.0
     pause = (0.3, 1.2)
 
@@ -53,21 +52,21 @@ class Visitor(FastHttpUser):
         self._cached: set[str] = set()
 
     def _ssl_context(self, cafile: str | None = None) -> ssl.SSLContext:
-        """One context for all visitors, which trusts the lab's CA alone and not ``cafile``, the client's own list."""
+        """Return one context for all visitors, which only trusts the lab's CA; ``cafile`` (the default) is ignored."""
         return self.load.ssl_context
 
     def wait_time(self) -> float:
-        """Seconds that this person thinks before going on."""
+        """Return the seconds that this visitor waits before the next step."""
         return self.random.uniform(*self.pause)
 
     @task
     def visit(self) -> None:
-        """Come as somebody new, and shop."""
+        """Make one visit as a new visitor."""
         self.arrive()
         self.shop()
 
     def arrive(self) -> None:
-        """Be somebody whom the shop has not seen."""
+        """Start a visit as a visitor that is new to the shop."""
         self.visits += 1
         self.client.cookiejar.clear()
         self.client.client.clientpool.close()
@@ -75,36 +74,36 @@ class Visitor(FastHttpUser):
         self._cached.clear()
 
     def shop(self) -> None:
-        """Do what this persona does, pausing with ``self.wait()``, which is also where a run can end."""
+        """Do what this persona does, with pauses by ``self.wait()``, where Locust may also stop the user."""
         raise NotImplementedError
 
     def turn(self, of: int) -> int:
-        """Count visits from 0 to below ``of`` and over again; users begin at different numbers."""
+        """Return the number of this visit modulo ``of``; users start at different numbers."""
         return (self.visits + self.number) % of
 
-    def some(self, things: Iterable[str], most: int) -> list[str]:
-        """Return up to ``most`` of them, chosen at random."""
+    def some(self, things: Iterable[str], maximum: int) -> list[str]:
+        """Return up to ``maximum`` of them, chosen at random."""
         choice = sorted(things)
-        return self.random.sample(choice, k=min(most, len(choice)))
+        return self.random.sample(choice, k=min(maximum, len(choice)))
 
     def open(self, url: str, *, name: str, expect: Expected = OK) -> Page:
-        """Open a page, with the files that a browser would fetch for it."""
+        """Open a page, and fetch the static files that a browser would fetch."""
         page = self.request("GET", url, name=name, expect=expect)
         self._page_url = url
         self._fetch_static(page.static_files)
         return page
 
     def submit(self, url: str, *, name: str, page: Page, form: dict[str, Any], expect: Expected) -> Page:
-        """Send a form that stands on ``page``."""
+        """Submit a form of ``page``."""
         fields = {"csrfmiddlewaretoken": page.field("csrfmiddlewaretoken") or "", **form}
         return self.request("POST", url, name=name, expect=expect, form=fields)
 
     def request(
         self, method: str, url: str, *, name: str, expect: Expected = OK, form: dict[str, Any] | None = None
     ) -> Page:
-        """Send one request; it fails unless its status and what the page shows are as expected.
+        """Send one request, which fails unless the status and the page are as expected; a failure ends the visit.
 
-        A redirect is not followed: one call is one request. A failure ends the visit.
+        Redirects are not followed, so one call is one request.
         """
         headers = {"Referer": urljoin(self.client.base_url, self._page_url)} if self._page_url else {}
         if form is not None:
@@ -117,13 +116,13 @@ class Visitor(FastHttpUser):
             headers=headers,
             allow_redirects=False,
             catch_response=True,
-        ) as answer:
-            page = _page(answer)
-            failure = f"no answer: {answer.error}" if not page.status else _wrong(page, expect)
+        ) as response:
+            page = _page(response)
+            failure = f"no response: {response.error}" if not page.status else _mismatch(page, expect)
             if failure:
-                answer.failure(failure)
+                response.failure(failure)
             else:
-                answer.success()
+                response.success()
         if failure:
             raise RescheduleTask
         return page
@@ -135,16 +134,16 @@ class Visitor(FastHttpUser):
             self._cached.add(url)
 
 
-def _page(answer: Any) -> Page:
-    headers = answer.headers or {}
-    text = answer.text if headers.get("content-type", "").startswith("text/html") else ""
-    return Page(text or "", status=answer.status_code, location=headers.get("location", ""))
+def _page(response: Any) -> Page:
+    headers = response.headers or {}
+    text = response.text if headers.get("content-type", "").startswith("text/html") else ""
+    return Page(text or "", status=response.status_code, location=headers.get("location", ""))
 
 
-def _wrong(page: Page, expect: Expected) -> str | None:
+def _mismatch(page: Page, expect: Expected) -> str | None:
     if page.status not in expect:
         return f"status {page.status} instead of {' or '.join(map(str, expect))}"
-    for mark, value in expect[page.status].items():
-        if (shown := getattr(page, mark)) != value:
-            return f"{mark} is {shown} instead of {value}"
+    for name, value in expect[page.status].items():
+        if (shown := getattr(page, name)) != value:
+            return f"{name} is {shown} instead of {value}"
     return None

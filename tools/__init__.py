@@ -1,4 +1,4 @@
-"""For developers of the lab: what draws the pictures of products, takes those of the docs and updates packages.
+"""Tools for developers of the lab: product pictures, screenshots and tables of the docs, package updates.
 
-Of the lab only its command uses these, each when its verb runs.
+Within the lab, only its command imports them, each when its verb runs.
 """

@@ -1,4 +1,4 @@
-"""Headless Chromium, as the pictures and the tests look at pages."""
+"""Headless Chromium for the screenshots and the tests."""
 
 import shutil
 from collections.abc import Iterator
@@ -20,18 +20,18 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
-    # The lab's certificate authority is in no browser's store; the tests of the shop verify its certificate.
+    # Browsers do not trust the lab's certificate authority; other tests verify the shop's certificate.
     "--ignore-certificate-errors",
 )
 
 
 @contextmanager
 def chromium(width: int, height: int) -> Iterator[WebDriver]:
-    """Run Chromium with a window of that size; raises LabError where there is none."""
+    """Run Chromium with a window of this size; raises LabError if it is not installed."""
     binary = shutil.which("chromium") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
     if not binary or not driver:
-        raise LabError("there is no Chromium with its chromedriver: apt install chromium chromium-driver.")
+        raise LabError("Chromium and chromedriver are not installed: run `apt install chromium chromium-driver`.")
     options = webdriver.ChromeOptions()
     options.binary_location = binary
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})

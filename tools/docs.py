@@ -29,7 +29,7 @@ def verbs() -> str:
 
 
 def drills() -> str:
-    """Return the table of the drills."""
+    """Return the table of drills."""
     return _table(
         ("drill", "what breaks", "alerts"),
         [

@@ -1,4 +1,4 @@
-"""Newer locks of the Python packages: each ``requirements/NAME.txt`` from its ``NAME.in``, by uv."""
+"""Updates the locked Python packages: uv compiles each ``requirements/NAME.in`` to ``NAME.txt``."""
 
 import os
 import re
@@ -19,7 +19,7 @@ COMPILE = ("pip", "compile", "--quiet", "--universal", "--python-version=3.11", 
 
 
 def newer_locks() -> Iterator[str]:
-    """Write the newest locks, all of them or none, and yield what changed; then what is past its support."""
+    """Write the newest locks, all or none; yield what changed, and then the images that are out of support."""
     with TemporaryDirectory() as name:
         work = Path(name)
         environment = bootstrap.of_pip()
@@ -45,8 +45,8 @@ def _install_uv(work: Path, environment: dict[str, str]) -> None:
 
 
 def _locks(work: Path, environment: dict[str, str]) -> dict[Path, str]:
-    """Return the newest text of each lock."""
-    # uv reads neither pip's settings nor those of the user.
+    """Return the new content of each lock."""
+    # uv must read neither pip's settings nor its own configuration of the user.
     variables = {
         "UV_NO_CONFIG": "1",
         "UV_PYTHON": str(bootstrap.PYTHON),
@@ -57,7 +57,7 @@ def _locks(work: Path, environment: dict[str, str]) -> dict[Path, str]:
     for ours, theirs in (("UV_DEFAULT_INDEX", "PIP_INDEX_URL"), ("SSL_CERT_FILE", "PIP_CERT")):
         if theirs in environment:
             variables[ours] = environment[theirs]
-    # In a folder of their own, without the present locks, which uv would keep to.
+    # In a folder without the current locks, whose versions uv would keep.
     inputs = [Path(shutil.copy(file, work)) for file in sorted(FOLDER.glob("*.in"))]
     for file in inputs:
         command = [work / "uv" / "bin" / "uv", *COMPILE, file.name, "--output-file", file.with_suffix(".txt").name]
@@ -72,7 +72,7 @@ def _locks(work: Path, environment: dict[str, str]) -> dict[Path, str]:
 
 
 def _replace(fresh: dict[Path, str]) -> None:
-    """Write all beside their files before the first is replaced, so that a full disk changes none."""
+    """Write all new files before replacing the first one, so that a full disk changes none."""
     written = {}
     try:
         for file, text in fresh.items():
@@ -86,7 +86,7 @@ def _replace(fresh: dict[Path, str]) -> None:
 
 
 def changes(old: str, new: str) -> Iterator[str]:
-    """Yield a line for each package that differs between two locks."""
+    """Yield a line for each package whose version differs between two locks."""
     before, after = _packages(old), _packages(new)
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):
@@ -94,7 +94,7 @@ def changes(old: str, new: str) -> Iterator[str]:
 
 
 def _packages(lock: str) -> dict[str, str]:
-    """Return the version of each package; one with several, for different systems, has them all."""
+    """Return the version of each package, or all of its versions if they differ by system."""
     found: dict[str, list[str]] = {}
     for name, version in re.findall(r"^([\w.-]+)(?:\[[^]]*\])?==(\S+)", lock, re.MULTILINE):
         found.setdefault(name, []).append(version)

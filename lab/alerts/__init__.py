@@ -1,1 +1,1 @@
-"""Alerts and objectives: from one table each to Prometheus's rules, with production's times or the lab's."""
+"""Alerts and objectives: generates Prometheus's rules from one table each, with the times of production or the lab."""

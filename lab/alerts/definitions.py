@@ -1,4 +1,4 @@
-"""The tables of ``prometheus/alerts.yaml`` and ``prometheus/objectives.yaml``, read and checked."""
+"""Reads and checks the tables in ``prometheus/alerts.yaml`` and ``prometheus/objectives.yaml``."""
 
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields, replace
@@ -25,13 +25,13 @@ UNITS: dict[str, tuple[str, Callable[[float], str]]] = {
     "count": ('{{ $value | printf "%.0f" }}', lambda value: f"{value:,.0f}"),
 }
 NUMBER = ((int, float), "a number")
-#: What a field must be that is no text.
+#: The types of the fields that are not text.
 KINDS = {"target": NUMBER, "threshold": NUMBER, "within": NUMBER, "needs": (list, "a list")}
 
 
 @dataclass(frozen=True)
 class Alert:
-    """One row: what it means stands at the head of the file. ``hold`` is the field ``for``."""
+    """One alert. The head of the file explains the fields; ``hold`` is the field ``for``."""
 
     alert: str
     severity: str
@@ -49,7 +49,7 @@ class Alert:
 
 @dataclass(frozen=True)
 class Objective:
-    """One promise: what its fields mean stands at the head of the file."""
+    """One objective. The head of the file explains the fields."""
 
     objective: str
     promise: str
@@ -61,7 +61,7 @@ class Objective:
 
     @property
     def budget(self) -> float:
-        """The share that may be bad."""
+        """The error budget: the ratio that may be bad."""
         return round(1 - self.target, 9)
 
     @property
@@ -72,12 +72,12 @@ class Objective:
 
     @property
     def name(self) -> str:
-        """Its name as the beginning of an alert's: ``shopping-latency`` is ``ShoppingLatency``."""
+        """The prefix of its alerts' names: ``ShoppingLatency`` for ``shopping-latency``."""
         return "".join(word.capitalize() for word in self.objective.split("-"))
 
 
 def alerts(path: Path = ALERTS) -> list[Alert]:
-    """Return the alerts; raises LabError, naming the row, for one that cannot be what was meant."""
+    """Return the alerts; raises LabError, which names the row, for an invalid one."""
     found = [
         _row(path, {("hold" if name == "for" else name): value for name, value in row.items()}, Alert, "alert")
         for row in _rows(path)
@@ -89,19 +89,17 @@ def alerts(path: Path = ALERTS) -> list[Alert]:
 
 
 def objectives(path: Path = OBJECTIVES) -> list[Objective]:
-    """Return the objectives; raises LabError, naming the row, for one that cannot be what was meant."""
+    """Return the objectives; raises LabError, which names the row, for an invalid one."""
     found = [_row(path, row, Objective, "objective") for row in _rows(path)]
     _refuse_twice(path, [each.objective for each in found])
     for each in found:
         if not 0 < each.target < 1:
-            raise LabError(
-                f"{path.name}: the target of {each.objective} is {each.target}: it must lie between 0 and 1."
-            )
+            raise LabError(f"{path.name}: the target of {each.objective} is {each.target}: it must be between 0 and 1.")
         for field, expr in (("total", each.total), ("bad", each.bad)):
             if "$window" not in expr:
-                raise LabError(f"{path.name}: {field} of {each.objective} has no $window.")
+                raise LabError(f"{path.name}: {field} of {each.objective} does not use $window.")
         if (each.within is None) == ("$le" in each.bad):
-            raise LabError(f"{path.name}: {each.objective} must have within and use $le in bad, or neither.")
+            raise LabError(f"{path.name}: {each.objective} must either set within and use $le in bad, or do neither.")
     return [_filled_in(each) for each in found]
 
 
@@ -109,7 +107,7 @@ def _filled_in(one: Objective) -> Objective:
     """Return an objective with its own numbers in its promise and expressions, and ``$window`` as it was."""
     values = {"target": f"{one.target * 100:.9g}%"}
     if one.within is not None:
-        # A bucket that ends at a whole number is called 1 or 1.0, depending on who writes it.
+        # The label of a bucket with a whole bound is 1 or 1.0, depending on the client library.
         whole = one.within == int(one.within)
         values |= {
             "within": f"{one.within:g}",
@@ -125,19 +123,19 @@ def _rows(path: Path) -> list[dict]:
     except (OSError, yaml.YAMLError) as error:
         raise LabError(f"{path.name} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise LabError(f"{path.name} must be a list of rows.")
+        raise LabError(f"{path.name} must be a list of mappings.")
     return rows
 
 
 def _row(path: Path, row: dict, kind: type, key: str):
-    name = row.get(key, "a row with no name")
+    name = row.get(key, "a row without a name")
     known = {each.name: each for each in fields(kind)}
     if unknown := row.keys() - known.keys():
         raise LabError(f"{path.name}: {name} has the unknown field {', '.join(sorted(map(str, unknown)))}.")
     needed = {each.name for each in known.values() if each.default is MISSING}
     if missing := needed - row.keys():
         written = sorted("for" if each == "hold" else each for each in missing)
-        raise LabError(f"{path.name}: {name} lacks {', '.join(written)}.")
+        raise LabError(f"{path.name}: {name} has no {', '.join(written)}.")
     for field, value in row.items():
         kinds, word = KINDS.get(field, (str, "text"))
         if not isinstance(value, kinds) or isinstance(value, bool):
@@ -149,12 +147,12 @@ def _row(path: Path, row: dict, kind: type, key: str):
 def _refuse_twice(path: Path, names: list[str]) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise LabError(f"{path.name} has {name} twice: remove one.")
+            raise LabError(f"{path.name} has two rows named {name}: remove one.")
 
 
 def _check(path: Path, one: Alert) -> None:
     if one.severity not in SEVERITIES:
-        raise LabError(f"{path.name}: {one.alert} has the severity {one.severity!r}: choose one of page, ticket.")
+        raise LabError(f"{path.name}: {one.alert} has the unknown severity {one.severity!r}: use page or ticket.")
     for field, length in (("for", one.hold), ("window", one.window), ("keep", one.keep)):
         try:
             times.seconds(length or "0s")
@@ -163,6 +161,6 @@ def _check(path: Path, one: Alert) -> None:
     texts = one.expr + one.description
     for field, value in (("window", one.window), ("threshold", one.threshold)):
         if (value in ("", None)) == (f"${field}" in texts.replace("$value", "")):
-            raise LabError(f"{path.name}: {one.alert} must have {field} and use ${field}, or neither.")
+            raise LabError(f"{path.name}: {one.alert} must either set {field} and use ${field}, or do neither.")
     if one.unit not in UNITS and (one.unit or "$value" in texts):
-        raise LabError(f"{path.name}: {one.alert} has the unit {one.unit!r}: choose one of {', '.join(UNITS)}.")
+        raise LabError(f"{path.name}: {one.alert} has the unknown unit {one.unit!r}: use one of {', '.join(UNITS)}.")

@@ -1,4 +1,4 @@
-"""The way of an alert, as it is now: what fires in Prometheus, what Alertmanager does with it, and whom it told."""
+"""`make alerts`: what is firing in Prometheus, what Alertmanager does with it, and the notifications it has sent."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -13,26 +13,26 @@ from lab.runtimes import services
 from lab.runtimes.base import Runtime
 
 TIMEOUT_SECONDS = 5
-#: How many notifications are shown; of the heartbeat only the last one, which comes each minute.
+#: How many notifications are shown, besides the latest heartbeat (there is one each minute).
 SHOWN = 10
 HEARTBEAT = "watchdog"
-#: Labels that have a column of their own, or say the same for every alert.
-NOT_OF_ONE = ("alertname", "severity", "namespace")
+#: Labels that have their own column, or are the same for every alert.
+NOT_LISTED = ("alertname", "severity", "namespace")
 
 
 def page(runtime: Runtime) -> tuple[str, bool]:
-    """Return all three as text, and whether all three answered; who does not is named in a sentence.
+    """Return all three as text, and whether all three responded; the text names each one that did not.
 
-    Raises LabError when the lab does not run.
+    Raises LabError when the lab is not running.
     """
     runtime.require_running()
     sections = (
-        ("What fires, in Prometheus", "Nothing: not even the Watchdog, which always does.", _firing),
-        ("What Alertmanager has", "Nothing.", _held),
-        ("What was told, by the receiver", "Nothing yet.", _told),
+        ("Alerts in Prometheus", "None, not even the Watchdog, which should always fire.", _firing),
+        ("Alerts in Alertmanager", "None.", _in_alertmanager),
+        ("Notifications at the receiver", "None yet.", _received),
     )
     found = [_section(title, none, rows, runtime) for title, none, rows in sections]
-    return "\n\n".join(text for text, _ in found), all(answered for _, answered in found)
+    return "\n\n".join(text for text, _ in found), all(complete for _, complete in found)
 
 
 def _section(
@@ -46,17 +46,17 @@ def _section(
 
 
 def firing(runtime: Runtime) -> list[dict]:
-    """Return the alerts that are pending or fire, as Prometheus has them; raises LabError when it does not answer."""
+    """Return the pending and firing alerts in Prometheus; raises LabError when it does not respond."""
     return Api(runtime.url(services.named("prometheus"), "")).get("alerts")["alerts"]
 
 
-def held(runtime: Runtime) -> list[dict]:
-    """Return the alerts that Alertmanager has, silenced and inhibited ones too; raises LabError as ``firing`` does."""
+def in_alertmanager(runtime: Runtime) -> list[dict]:
+    """Return the alerts in Alertmanager, including silenced and inhibited ones; raises LabError like ``firing``."""
     return _get(runtime, "alertmanager", "/api/v2/alerts")
 
 
-def kept(runtime: Runtime) -> list[dict]:
-    """Return the notifications that the receiver has, the oldest first; raises LabError as ``firing`` does."""
+def received(runtime: Runtime) -> list[dict]:
+    """Return the notifications at the receiver, the oldest first; raises LabError like ``firing``."""
     return _get(runtime, "receiver", "/notifications")
 
 
@@ -72,11 +72,11 @@ def _firing(runtime: Runtime) -> list[tuple[str, ...]]:
         )
         for alert in firing(runtime)
     ]
-    return [("alert", "severity", "state", "since", "of", "summary"), *sorted(rows)]
+    return [("alert", "severity", "state", "active for", "labels", "summary"), *sorted(rows)]
 
 
-def _held(runtime: Runtime) -> list[tuple[str, ...]]:
-    alerts = held(runtime)
+def _in_alertmanager(runtime: Runtime) -> list[tuple[str, ...]]:
+    alerts = in_alertmanager(runtime)
     names = {alert["fingerprint"]: alert["labels"].get("alertname", "") for alert in alerts}
     rows = [
         (
@@ -89,21 +89,21 @@ def _held(runtime: Runtime) -> list[tuple[str, ...]]:
         )
         for alert in alerts
     ]
-    return [("alert", "severity", "state", "since", "for", "of"), *sorted(rows)]
+    return [("alert", "severity", "state", "active for", "receiver", "labels"), *sorted(rows)]
 
 
 def _state(status: dict, names: dict[str, str]) -> str:
-    """Return whether an alert is told, and if not, why."""
-    causes = sorted({names.get(fingerprint, "one that ended") for fingerprint in status["inhibitedBy"]})
+    """Return whether Alertmanager sends notifications for an alert, and why if it does not."""
+    causes = sorted({names.get(fingerprint, "a resolved alert") for fingerprint in status["inhibitedBy"]})
     if causes:
         return f"inhibited by {', '.join(causes)}"
     return "silenced" if status["silencedBy"] else status["state"]
 
 
-def _told(runtime: Runtime) -> list[tuple[str, ...]]:
-    all_kept = kept(runtime)
-    beats = [each for each in all_kept if each["receiver"] == HEARTBEAT]
-    others = [each for each in all_kept if each["receiver"] != HEARTBEAT]
+def _received(runtime: Runtime) -> list[tuple[str, ...]]:
+    notifications = received(runtime)
+    beats = [each for each in notifications if each["receiver"] == HEARTBEAT]
+    others = [each for each in notifications if each["receiver"] != HEARTBEAT]
     last = sorted([*others[-SHOWN:], *beats[-1:]], key=lambda each: each["received"])
     rows = [
         (
@@ -122,12 +122,12 @@ def _told(runtime: Runtime) -> list[tuple[str, ...]]:
 def _get(runtime: Runtime, name: str, path: str) -> list[dict]:
     url = runtime.url(services.named(name), path)
     try:
-        answer = http.get(url, timeout=TIMEOUT_SECONDS)
-        answer.raise_for_status()
-        return answer.json()
+        response = http.get(url, timeout=TIMEOUT_SECONDS)
+        response.raise_for_status()
+        return response.json()
     except requests.RequestException as error:
         raise LabError(
-            f"{name.capitalize()} does not answer at {url} ({type(error).__name__}): see `make status`."
+            f"{name.capitalize()} does not respond at {url} ({type(error).__name__}): see `make status`."
         ) from error
 
 
@@ -137,7 +137,7 @@ def _since(time: str) -> str:
 
 
 def _rest(labels: dict[str, str]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in sorted(labels.items()) if name not in NOT_OF_ONE)
+    return ", ".join(f"{name}={value}" for name, value in sorted(labels.items()) if name not in NOT_LISTED)
 
 
 def _values(values: Iterable[str]) -> str:

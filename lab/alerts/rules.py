@@ -1,7 +1,7 @@
-"""Prometheus's rules from the tables of alerts and objectives.
+"""Generates Prometheus's rules from the tables of alerts and objectives.
 
-The alerts on a budget are those of the Site Reliability Workbook, chapter 5, "Multiwindow, Multi-Burn-Rate Alerts": a
-burn rate of 1 spends the budget of a period of 30 days in just that time.
+The burn-rate alerts follow the Site Reliability Workbook, chapter 5, "Multiwindow, Multi-Burn-Rate Alerts": a burn rate
+of 1 uses up the error budget of a 30-day period in exactly 30 days.
 """
 
 import re
@@ -21,20 +21,20 @@ RUNBOOKS = "docs/runbooks"
 #: The runbook of all alerts on a budget: what to do is the same for each objective.
 BURN_RUNBOOK = "ErrorBudgetBurn"
 PERIOD = "30d"
-#: By severity: burn rate, and the long and the short window in which the budget must burn that fast.
+#: By severity: the burn rate, and the long and short windows over which it must be exceeded.
 BURNS = {
     "page": ((14.4, "1h", "5m"), (6, "6h", "30m")),
     "ticket": ((3, "1d", "2h"), (1, "3d", "6h")),
 }
 SPEED = {"page": "Fast", "ticket": "Slow"}
-#: A page waits for nothing. In a young system a window of days is as short as the system is old, and a start spends its
-#: budget: half an hour tells it from a fire that smoulders.
+#: Pages fire at once. Tickets wait half an hour: in a new system a window of days only covers the time since its start,
+#: and without the wait a few failures during the start would fire them.
 HOLDS = {"page": "0s", "ticket": "30m"}
 ADVERBS = {"page": "fast", "ticket": "slowly"}
-#: The shortest window, over which rates are taken.
+#: The shortest window, over which rates are computed.
 BASE = "5m"
 RATIO = "slo:error_ratio:rate"
-#: When the counters of a source began to count, by how their names begin.
+#: The metric with the time since which a source counts, by the prefix of its counters.
 STARTS = {"nginx_http_": "nginx_access_log_start_time_seconds", "django_": "pomar_counters_start_time_seconds"}
 FROM_ZERO = re.compile(
     rf"(?P<function>rate|increase)_from_zero\((?P<series>(?P<source>{'|'.join(STARTS)})\w*(?:{{[^}}]*}})?)\[(?P<window>\w+)]\)"
@@ -43,7 +43,7 @@ HEAD = "# Made from prometheus/{} by `make generate`{}.\n"
 
 
 def files() -> dict[Path, str]:
-    """Return each file of rules that is made from the tables, with what belongs into it."""
+    """Return the content of each generated rule file."""
     found = {}
     for folder, factor, note in (
         (RULES, times.LAB_FACTOR, f", with all times {times.LAB_FACTOR} times shorter"),
@@ -57,11 +57,11 @@ def files() -> dict[Path, str]:
 
 
 def alert_rule(one: Alert, factor: int) -> dict:
-    """Return an alert of the table as a rule, its times divided by a factor."""
+    """Return an alert as a Prometheus rule with its times divided by a factor."""
     window = times.window(one.window, factor) if one.window else ""
     expr = from_zero(Template(one.expr).safe_substitute(window=window, threshold=_number(one.threshold)))
     value, threshold = UNITS.get(one.unit, ("", str))
-    # Prometheus's own words, such as $labels, are left alone.
+    # safe_substitute leaves Prometheus's own variables, such as $labels, unchanged.
     words = {
         "value": value,
         "window": window,
@@ -83,9 +83,9 @@ def alert_rule(one: Alert, factor: int) -> dict:
 def from_zero(expr: str) -> str:
     """Return an expression with ``rate_from_zero(…)`` and ``increase_from_zero(…)`` as PromQL.
 
-    NGINX's access log and Django make a series with its first event, in which ``rate`` sees no growth. So a series that
-    did not exist one window ago counts whole, if its source was scraped then, or began to count since: what a
-    restarted Prometheus sees again is not new.
+    The access-log exporter and Django create a series with its first event, which ``rate`` does not see as an increase.
+    So a series that did not exist one window ago counts from 0, if its source was scraped then or started counting
+    since. Otherwise Prometheus itself was down, and the series is not new.
     """
 
     def expanded(found: re.Match) -> str:
@@ -103,10 +103,10 @@ def from_zero(expr: str) -> str:
 
 
 def objective_group(one: Objective, factor: int) -> dict:
-    """Return an objective as a group: what is bad and what there is, its error ratios, its budget, and its alerts.
+    """Return the rules of an objective: rates of bad and total events, error ratios, error budget and alerts.
 
-    Only the shortest window is taken from the exporters' series; the longer ones add up what was recorded of it, so
-    that a window of days reads two series.
+    Only the shortest window reads the exporters' series. The longer ones add up its recorded series, so that a window
+    of days reads two series.
     """
     base = times.window(BASE, factor)
     longer = sorted(

@@ -1,1 +1,1 @@
-"""Drills: real faults under real load, each with the alerts that must tell of it."""
+"""Drills: real faults under real load, each with the alerts that must fire."""

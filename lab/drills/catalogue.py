@@ -1,4 +1,4 @@
-"""All drills by name: what breaks, which alerts must fire, and which panel shows it."""
+"""All drills by name: the fault, the alerts that must fire, and the panel that shows it."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -13,9 +13,10 @@ from lab.runtimes.base import Runtime
 class Drill:
     """One drill.
 
-    ``alerts`` must fire and be resolved again, ``never`` must not fire meanwhile. ``panel`` is where a person sees it,
-    as ``Dashboard: Panel``. ``needs`` is what a runtime must have. ``seconds`` is how long each step may take: until
-    all fire, all are told, all are resolved, and the all-clear is told.
+    ``what`` is a sentence about the fault. ``alerts`` must fire and then resolve; ``never`` must not fire during the
+    drill. ``panel`` shows the fault, as ``Dashboard: Panel``. ``needs`` is what the runtime must provide. ``seconds``
+    is the timeout of each step: all alerts fire, all notifications are sent, all alerts resolve, all resolved
+    notifications are sent.
     """
 
     name: str
@@ -29,12 +30,13 @@ class Drill:
 
 
 CHECKOUT_AND_ALL = ("/checkout/", "/")
-#: Neither the probe, without which nobody knows of a tier that it is only blind, nor what tells of errors and times.
+#: Not the blackbox exporter, which TierBlind needs to see that a tier still works, and not the exporters that the
+#: objectives on errors and latency read.
 SOME_EXPORTERS = ("nginx-exporter", "uwsgi-exporter", "pushgateway")
 DRILLS = (
     Drill(
         "exporter-stopped",
-        "NGINX's exporter is stopped: NGINX is blind, and not down.",
+        "The NGINX exporter is stopped. NGINX itself keeps working, but is not monitored.",
         ("TierBlind",),
         "Lab: Targets",
         lambda lab: faults.stopped(lab, "nginx-exporter"),
@@ -49,14 +51,14 @@ DRILLS = (
     ),
     Drill(
         "uwsgi-stopped",
-        "uWSGI is stopped; NGINX gets no answer.",
+        "uWSGI is stopped, and NGINX cannot connect to it.",
         ("UwsgiDown", "UpstreamFailing", "ServerErrors"),
         "NGINX: Upstream requests by outcome",
         lambda lab: faults.stopped(lab, "app"),
     ),
     Drill(
         "database-down",
-        "PostgreSQL is stopped under a shop that runs.",
+        "PostgreSQL is stopped while the shop is running.",
         ("PostgresDown", "DatabaseDown"),
         "PostgreSQL: PostgreSQL status",
         lambda lab: faults.stopped(lab, "postgres"),
@@ -64,7 +66,7 @@ DRILLS = (
     ),
     Drill(
         "cache-down",
-        "The cache is stopped.",
+        "The cache (Valkey) is stopped.",
         ("CacheDown",),
         "Redis: Redis status",
         lambda lab: faults.stopped(lab, "valkey"),
@@ -72,16 +74,16 @@ DRILLS = (
     ),
     Drill(
         "workers-stuck",
-        "Every worker is held for 4 s by each request, and 80 people ask.",
+        "80 clients send requests that each keep a worker busy for 4 s.",
         ("WorkersSaturated", "ListenQueueFilling", "UpstreamSlow"),
         "uWSGI: Listen queue",
         lambda lab: faults.crowd(lab, 80, "sleep=4"),
-        # uWSGI works off its queue to the end, though those who waited in it have gone.
+        # uWSGI processes its whole queue, even the requests whose clients have disconnected.
         seconds=180,
     ),
     Drill(
         "queue-full",
-        "The same with 160 people: the listen queue is full, and who comes then is sent away.",
+        "The same with 160 clients: the listen queue is full, and further requests fail.",
         ("ListenQueueFilling", "UpstreamFailing"),
         "uWSGI: Listen queue",
         lambda lab: faults.crowd(lab, 160, "sleep=4"),
@@ -89,46 +91,46 @@ DRILLS = (
     ),
     Drill(
         "slow-clients",
-        "Strangers begin requests and never end them, until NGINX has no connection left (Slowloris).",
+        "Clients send requests that they never complete, until NGINX has no free connection (Slowloris).",
         ("ConnectionsDropped",),
         "NGINX: Dropped connections",
         lambda lab: faults.slow_clients(lab, 3000),
     ),
     Drill(
         "slow-view",
-        "Pages and checkouts take a second longer, and all wait for a worker.",
+        "Product pages and the checkout become about a second slower, and requests queue for a worker.",
         ("UpstreamSlow", "ShoppingLatencyBurnFast", "CheckoutLatencyBurnFast"),
         "NGINX: Upstream requests by outcome",
         lambda lab: faults.crowd(lab, 12, "sleep=1.2", CHECKOUT_AND_ALL),
-        # Three of four pages must have been slow over the four minutes of the long window.
+        # Three of four pages must be slow, averaged over the long window of four minutes.
         seconds=420,
     ),
     Drill(
         "bad-deploy",
-        "A part of the pages and of the checkouts answers 500.",
+        "Some requests to pages and to the checkout return status 500.",
         ("ServerErrors", "CheckoutFailing", "ShoppingAvailabilityBurnFast", "CheckoutAvailabilityBurnFast"),
         "NGINX: Responses by status",
         lambda lab: faults.crowd(lab, 2, "status=500", CHECKOUT_AND_ALL),
-        # The budget stops burning when the two minutes of the short window are over.
+        # The budget stops burning once the errors have left the short window of two minutes.
         seconds=240,
     ),
     Drill(
         "slow-database",
-        "A part of the statements takes 0.15 s.",
+        "Some SQL statements take 0.15 s.",
         ("SlowQueries",),
         "Django: Query duration",
         lambda lab: faults.crowd(lab, 3, "db-slow=0.15"),
     ),
     Drill(
         "database-errors",
-        "A part of the statements is for a table that there is not.",
+        "Some SQL statements query a table that does not exist.",
         ("DatabaseErrors",),
         "Django: Query errors",
         lambda lab: faults.crowd(lab, 2, "db-error"),
     ),
     Drill(
         "connections-leaked",
-        "Workers take connections to PostgreSQL and do not give them back.",
+        "Workers open connections to PostgreSQL and do not close them.",
         ("PostgresConnectionsNearLimit",),
         "PostgreSQL: Connections by user",
         lambda lab: faults.leaking(lab, "db-leak", pause=0.3),
@@ -136,7 +138,7 @@ DRILLS = (
     ),
     Drill(
         "cache-misses",
-        "Most of what is asked of the cache it has not.",
+        "Most cache lookups miss.",
         ("CacheHitRatioLow",),
         "Django: Cache hit ratio over time",
         lambda lab: faults.crowd(lab, 2, "cache-miss=100"),
@@ -144,7 +146,7 @@ DRILLS = (
     ),
     Drill(
         "cache-full",
-        "The cache is filled with what nobody asks for.",
+        "The cache fills up with entries that are never read.",
         ("CacheMemoryNearLimit",),
         "Redis: Memory and limit",
         lambda lab: faults.crowd(lab, 1, "cache-fill=1"),
@@ -153,23 +155,23 @@ DRILLS = (
     ),
     Drill(
         "cache-connections-leaked",
-        "Workers take connections to the cache and do not give them back.",
+        "Workers open connections to the cache and do not close them.",
         ("CacheConnectionsNearLimit",),
         "Redis: Connections and limit",
-        # Fewer than the limit with those in use, and enough while one worker of four or more has been renewed.
+        # Below the limit with the connections in use, and still enough after one of four or more workers was recycled.
         lambda lab: faults.leaking(lab, f"cache-leak={188 // int(lab.settings['UWSGI_WORKERS'])}", 4, pause=0.2),
         needs=("redis",),
     ),
     Drill(
         "worker-killed",
-        "A worker is killed in the middle of a request, again and again.",
+        "Workers are killed in the middle of a request, again and again.",
         ("WorkerRespawnLoop", "UpstreamFailing"),
         "uWSGI: Worker starts and kills",
         lambda lab: faults.crowd(lab, 1, "abort"),
     ),
     Drill(
         "harakiri",
-        "A request takes longer than uWSGI allows, and its worker is killed for it.",
+        "Requests exceed the harakiri timeout of uWSGI, which kills their workers.",
         ("Harakiri",),
         "uWSGI: Workers killed by harakiri",
         lambda lab: faults.crowd(lab, 1, "sleep=60"),
@@ -177,54 +179,54 @@ DRILLS = (
     ),
     Drill(
         "answer-broken-off",
-        "A view fails when a part of its answer is sent already: what it raises reaches uWSGI.",
+        "A view raises an exception after part of its response was sent, so the exception reaches uWSGI.",
         ("WorkerExceptions",),
         "uWSGI: Uncaught exceptions",
         lambda lab: faults.crowd(lab, 1, "break-off"),
     ),
     Drill(
         "memory-leak",
-        "Workers keep memory that they no longer need.",
+        "Workers leak memory.",
         ("WorkerMemory",),
         "uWSGI: Memory by worker",
-        # In containers the system ends workers when three or four of them have as much.
+        # In containers, the kernel kills workers once three or four of them have leaked this much.
         lambda lab: faults.leaking(lab, "leak=100", pause=30),
         seconds=120,
     ),
     Drill(
         "404-flood",
-        "A scanner asks for pages that there are not.",
+        "A scanner requests pages that do not exist.",
         ("ClientErrors",),
         "NGINX: Responses by status",
         lambda lab: faults.crowd(lab, 8, "", ("/wp-login.php", "/.git/config", "/phpmyadmin/")),
     ),
     Drill(
         "series-flood",
-        "Strangers make up addresses, hosts, methods and words: none of it may become a series.",
+        "Clients send random paths, hosts, methods and search words, none of which may create a series.",
         ("ClientErrors",),
         "Lab: Series by job",
-        lambda lab: faults.strangers(lab, 4),
+        lambda lab: faults.random_clients(lab, 4),
         never=("SeriesGrowth",),
     ),
     Drill(
         "certificate-ending",
-        "NGINX has a certificate that ends in a week.",
+        "NGINX's certificate expires in a week.",
         ("CertificateEnding",),
         "Overview: Certificate expires in",
-        lambda lab: faults.ending_certificate(lab, 7),
-        # Production waits for an hour, the lab for four minutes.
+        lambda lab: faults.expiring_certificate(lab, 7),
+        # The alert waits for an hour in production, and for four minutes in the lab.
         seconds=300,
     ),
     Drill(
         "unapplied-migration",
-        "The code has a migration that the database has not.",
+        "The code has a migration that was not applied to the database.",
         ("UnappliedMigrations",),
         "Django: Migrations",
         faults.unapplied_migration,
     ),
     Drill(
         "sold-out",
-        "People look at products, and nothing can be had.",
+        "Visitors look at products, but everything is out of stock.",
         ("NoOrders",),
         "Shop: Orders",
         faults.nothing_in_stock,
@@ -232,37 +234,37 @@ DRILLS = (
     ),
     Drill(
         "job-stale",
-        "A job that ends has not pushed for longer than it promised.",
+        "A batch job has not pushed its metrics for longer than it promised.",
         ("PushedJobStale",),
         "Lab: Pushgateway requests",
         lambda lab: faults.stale_job(lab, 15),
     ),
     Drill(
         "pushgateway-stopped",
-        "A part of the watching itself is stopped.",
+        "The Pushgateway, a part of the monitoring itself, is stopped.",
         ("TargetDown",),
         "Lab: Targets",
         lambda lab: faults.stopped(lab, "pushgateway"),
     ),
     Drill(
         "exporters-stopped",
-        "Three of those who are scraped are stopped: the budget of fresh metrics burns.",
+        "Three scrape targets are stopped, and the error budget of metrics-freshness burns.",
         ("TierBlind", "MetricsFreshnessBurnFast"),
         "Lab: Targets",
         lambda lab: faults.stopped(lab, *SOME_EXPORTERS),
-        # A seventh of all scrapes must have failed over the four minutes of the long window.
+        # A seventh of all scrapes must fail, averaged over the long window of four minutes.
         seconds=240,
     ),
     Drill(
         "label-without-bounds",
-        "A job pushes a series for each customer.",
+        "A job pushes one series for each customer.",
         ("SeriesGrowth",),
         "Lab: Series by job",
         lambda lab: faults.unbounded_label(lab, 13000),
     ),
     Drill(
         "rule-fails",
-        "A job pushes a metric under a name that a rule reads, and the rule makes one series of two.",
+        "A job pushes a metric under a name that a recording rule reads, so the rule returns the same series twice.",
         ("RuleFailures",),
         "Lab: Rule evaluation failures",
         faults.taken_name,
@@ -270,23 +272,23 @@ DRILLS = (
     ),
     Drill(
         "config-broken",
-        "Prometheus is told to read its rules anew, and one of them it cannot read.",
+        "Prometheus is reloaded with a rule file that has a syntax error.",
         ("ConfigReloadFailed",),
         "Lab: Configuration reload",
         faults.broken_rule,
     ),
     Drill(
         "storage-filled",
-        "Prometheus has stored nearly all that it may.",
+        "Prometheus has almost reached its storage limit.",
         ("StorageNearBound",),
         "Lab: Storage size",
         lambda lab: faults.filled_storage(lab, 0.95),
-        # Prometheus looks for blocks once a minute, and a minute is what production's quarter of an hour is here.
+        # Prometheus looks for new blocks once a minute, and the alert waits a minute (15 minutes in production).
         seconds=180,
     ),
     Drill(
         "slow-burn",
-        "Errors, slow pages and missing metrics, all for a while: each budget burns, and is long in ending.",
+        "Errors, slow pages and failed scrapes last for minutes. Each error budget burns, and its alert resolves late.",
         (
             "ShoppingAvailabilityBurnSlow",
             "ShoppingLatencyBurnSlow",
@@ -301,15 +303,15 @@ DRILLS = (
             lambda _: faults.crowd(lab, 12, "sleep=1.2", CHECKOUT_AND_ALL),
             lambda _: faults.crowd(lab, 2, "status=500", CHECKOUT_AND_ALL),
         ),
-        # It ends when the trouble has left the 24 minutes of the shorter window.
+        # The alerts resolve once the faults have left the shorter window of 24 minutes.
         seconds=1800,
     ),
 )
 
 
 def named(name: str) -> Drill:
-    """Return the drill of that name; raises LabError, with the names that there are, for any other."""
+    """Return the drill of that name. Raises LabError, which lists all names, if there is none."""
     found = next((each for each in DRILLS if each.name == name), None)
     if not found:
-        raise LabError(f"{name!r} is no drill: give D= one of {', '.join(each.name for each in DRILLS)}.")
+        raise LabError(f"there is no drill {name!r}: set D= to one of {', '.join(each.name for each in DRILLS)}.")
     return found

@@ -1,4 +1,4 @@
-"""A drill from its first request to the last alert that is resolved, with the second of each step."""
+"""Run a drill: inject a fault under load, wait for its alerts to fire and resolve, and time each step."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -16,31 +16,31 @@ from lab.errors import LabError
 from lab.runs import events
 from lab.runtimes.base import Runtime
 
-REVERTED, RESOLVED = "mended", "resolved"
-#: Seconds that people shop before anything breaks.
+REVERTED, RESOLVED = "fault reverted", "resolved"
+#: Seconds of load before the fault is injected.
 CALM_SECONDS = 15
-#: Seconds that a mend waits for another `make` that starts or stops a part.
+#: Seconds to wait for another `make` command that is starting or stopping services.
 PATIENCE_SECONDS = 60
 
 
 @dataclass
 class Timeline:
-    """What happened when, in seconds since the fault began, and what of the alerts is still to come."""
+    """The steps of a drill so far, in seconds since the fault began."""
 
-    #: Unix time.
+    #: When the fault began, in unix time.
     began: float = field(default_factory=time.time)
     #: The same moment on the monotonic clock.
     _began: float = field(default_factory=time.monotonic)
     steps: list[tuple[float, str]] = field(default_factory=list)
 
     def note(self, what: str) -> None:
-        """Put down that something happened now, and say so."""
+        """Record a step that happened now, and print it."""
         seconds = time.monotonic() - self._began
         self.steps.append((seconds, what))
         click.echo(f"  {seconds:6.1f} s  {what}")
 
     def rows(self, drill: Drill) -> Iterator[tuple[str, str, str]]:
-        """Yield each alert with the seconds from the fault to its firing, and from the mend to its end."""
+        """Yield each alert, how long after the fault it fired, and how long after the revert it resolved."""
         when = {what: seconds for seconds, what in self.steps}
         for name in drill.alerts:
             fired, resolved = when[f"{name} firing"], when[f"{name} {RESOLVED}"] - when[REVERTED]
@@ -50,27 +50,29 @@ class Timeline:
 def run_drill(runtime: Runtime, drill: Drill) -> Timeline:
     """Run a drill under load and return its timeline.
 
-    The lab is mended whatever happens, after Ctrl-C too. Raises LabError when the runtime lacks what the drill needs,
-    when one of its alerts fires before the fault, when one does not fire or is not resolved in time, or when the ledger
-    of the load has a difference.
+    The fault is always reverted, after Ctrl-C too. Raises LabError if the runtime lacks what the drill needs, if one of
+    its alerts already fires before the fault, if one does not fire or resolve in time, or if the ledger of the load run
+    has a difference.
     """
     runtime.require_running()
     if missing := set(drill.needs) - runtime.provides:
-        raise LabError(f"{drill.name} is not for {runtime.name}: it needs {', '.join(sorted(missing))}.")
+        raise LabError(
+            f"the drill {drill.name} cannot run on {runtime.name}, which has no {' and no '.join(sorted(missing))}."
+        )
     watch = Watch(runtime, drill)
     click.echo(f"\n{drill.name}: {drill.what}")
     if earlier := watch.active():
-        click.echo(f"  {', '.join(earlier)} of an earlier trouble must end first …")
-    watch.wait(lambda: not watch.active(), lambda: f"an alert of {drill.name} fires already")
+        click.echo(f"  waiting for alerts of an earlier problem to resolve: {', '.join(earlier)} …")
+    watch.wait(lambda: not watch.active(), lambda: f"an alert of {drill.name} was still active")
     with running_load(runtime, CALM_SECONDS):
         timeline = Timeline()
         with injected(runtime, drill.fault, drill.name, drill.what, lambda: timeline.note(REVERTED)):
-            timeline.note("the fault is there")
+            timeline.note("fault injected")
             _await(watch, timeline, "pending", "firing")
-            click.echo(f"            look at {drill.panel}, and at {', '.join(watch.runbooks())}")
-            told = _await_told(watch, timeline)
+            click.echo(f"            see the panel {drill.panel}, and {', '.join(watch.runbooks())}")
+            notified = _await_notifications(watch, timeline)
         _await(watch, timeline, RESOLVED)
-        _await_all_clear(watch, timeline, told)
+        _await_resolved_notifications(watch, timeline, notified)
     return timeline
 
 
@@ -78,12 +80,12 @@ def run_drill(runtime: Runtime, drill: Drill) -> Timeline:
 def injected(
     runtime: Runtime, fault: Fault, name: str, what: str, reverted: Callable[[], None] = lambda: None
 ) -> Iterator[None]:
-    """A lab with a fault in it, which the dashboards are told of; call ``reverted`` when it is reverted.
+    """Inject a fault for the length of the block, annotate the dashboards, and call ``reverted`` once it is reverted.
 
-    It is mended whatever happens, and no signal is heeded while it is. One that fails in its beginning mends itself.
+    The fault is always reverted, and signals are ignored meanwhile. A fault that fails to start cleans up after itself.
     """
-    events.tell(runtime, "drill", "start", name, f"{name} begins: {what}")
-    outcome = "did not begin"
+    events.push(runtime, "drill", "start", name, f"{name} started: {what}")
+    outcome = "failed to start"
     try:
         with ExitStack() as stack:
             with runtime.patient(PATIENCE_SECONDS):
@@ -91,54 +93,61 @@ def injected(
             try:
                 yield
             finally:
-                outcome = "could not be mended"
+                outcome = "could not be reverted"
                 with signals.unheeded(), runtime.patient(PATIENCE_SECONDS):
                     stack.close()
-                outcome = "is mended"
+                outcome = "was reverted"
                 reverted()
     finally:
-        events.tell(runtime, "drill", "end", name, f"{name} {outcome}")
+        events.push(runtime, "drill", "end", name, f"{name} {outcome}")
 
 
 def _await(watch: Watch, timeline: Timeline, *states: str) -> None:
-    """Wait until each alert has been in each of these states: pending, firing, or resolved, which is neither."""
+    """Wait until each alert has been in each of these states: pending, firing, or resolved (neither of the two)."""
     missing = [(name, state) for state in states for name in watch.drill.alerts]
 
     def all_seen() -> bool:
         now = watch.active()
         for name, state in list(missing):
             seen = now.get(name, RESOLVED)
-            # An alert with no time to wait is never pending.
+            # An alert without `for` is never pending.
             if seen == state or (state, seen) == ("pending", "firing"):
                 missing.remove((name, state))
                 timeline.note(f"{name} {state}")
         return not missing
 
-    watch.wait(all_seen, lambda: ", ".join(f"{name} not {state}" for name, state in missing))
+    watch.wait(all_seen, lambda: ", ".join(f"{name} was not {state}" for name, state in missing))
 
 
-def _await_told(watch: Watch, timeline: Timeline) -> set[str]:
-    """Wait until each alert was told of or is inhibited, and return those that were told of."""
-    told: set[str] = set()
+def _await_notifications(watch: Watch, timeline: Timeline) -> set[str]:
+    """Wait until each alert is inhibited or its notification was sent, and return those with a notification."""
+    notified: set[str] = set()
     inhibited: set[str] = set()
 
     def all_settled() -> bool:
-        for name in sorted(watch.told("firing", timeline.began) - told):
-            told.add(name)
-            timeline.note(f"{name} told")
-        for name in sorted(watch.inhibited() - told - inhibited):
+        for name in sorted(watch.notified("firing", timeline.began) - notified):
+            notified.add(name)
+            timeline.note(f"{name} notification sent")
+        for name in sorted(watch.inhibited() - notified - inhibited):
             inhibited.add(name)
-            timeline.note(f"{name} not told, its cause is")
-        return told | inhibited == set(watch.drill.alerts)
+            timeline.note(f"{name} inhibited by the alert on its cause")
+        return notified | inhibited == set(watch.drill.alerts)
 
-    watch.wait(all_settled, lambda: f"nobody was told of {', '.join(set(watch.drill.alerts) - told - inhibited)}")
-    return told
+    def missing() -> str:
+        return ", ".join(sorted(set(watch.drill.alerts) - notified - inhibited))
+
+    watch.wait(all_settled, lambda: f"no notification was sent for {missing()}")
+    return notified
 
 
-def _await_all_clear(watch: Watch, timeline: Timeline, told: set[str]) -> None:
-    """Wait until whoever was told of an alert was told of its end as well."""
+def _await_resolved_notifications(watch: Watch, timeline: Timeline, notified: set[str]) -> None:
+    """Wait until each alert with a notification also has a resolved notification."""
+
+    def missing() -> set[str]:
+        return notified - watch.notified("resolved", timeline.began)
+
     watch.wait(
-        lambda: told <= watch.told("resolved", timeline.began),
-        lambda: f"nobody was told of the end of an alert of {watch.drill.name}",
+        lambda: not missing(),
+        lambda: f"no resolved notification was sent for {', '.join(sorted(missing()))}",
     )
-    timeline.note("all clear told")
+    timeline.note("resolved notifications sent")

@@ -1,4 +1,4 @@
-"""The faults of the drills: each is committed for as long as its block runs, and mended when the block ends."""
+"""The faults of the drills. Each is a context manager that injects the fault and reverts it when the block ends."""
 
 import json
 import random
@@ -24,16 +24,16 @@ from lab.runtimes import services
 from lab.runtimes.base import Runtime
 from lab.runtimes.services import Service
 
-#: A request of the crowd takes no longer than NGINX waits for uWSGI.
+#: Timeout of the crowd's requests: longer than NGINX waits for uWSGI.
 PATIENCE_SECONDS = 45
-#: How often workers that were stopped are told to go on, until they are.
+#: How often to try SIGCONT on stopped workers.
 CONTINUE_ATTEMPTS = 30
 Fault = Callable[[Runtime], AbstractContextManager]
 
 
 @contextmanager
 def together(runtime: Runtime, *faults: Fault) -> Iterator[None]:
-    """Several faults at once; each is mended, whatever becomes of the others."""
+    """Inject several faults at once; each is reverted even if another one fails."""
     with ExitStack() as stack:
         for fault in faults:
             stack.enter_context(fault(runtime))
@@ -42,7 +42,7 @@ def together(runtime: Runtime, *faults: Fault) -> Iterator[None]:
 
 @contextmanager
 def stopped(runtime: Runtime, *names: str) -> Iterator[None]:
-    """Parts that are stopped."""
+    """Stop services."""
     with ExitStack() as stack:
         for name in names:
             stack.callback(runtime.start, services.named(name))
@@ -54,10 +54,10 @@ def stopped(runtime: Runtime, *names: str) -> Iterator[None]:
 def _asking(
     runtime: Runtime, number: int, ask: Callable[[requests.Session, str, int], None], pause: float = 0
 ) -> Iterator[None]:
-    """So many visitors, each of whom asks again and again, after ``pause`` seconds.
+    """Run ``number`` visitors, each of whom calls ``ask`` repeatedly with ``pause`` seconds between.
 
-    ``ask`` gets the visitor's client, the shop's address, and a number that rises with each turn. A request that fails
-    is part of the fault.
+    ``ask`` gets the visitor's HTTP session, the URL of the shop, and a number that increases with each call. Failed
+    requests are ignored, since they are part of the fault.
     """
     end = threading.Event()
     shop = runtime.url(services.named("nginx"), "")
@@ -84,9 +84,9 @@ def _asking(
 def crowd(
     runtime: Runtime, number: int, fault: str = "", paths: Sequence[str] = ("/",), pause: float = 0
 ) -> AbstractContextManager:
-    """So many visitors who ask for the fault of ``app/faults/middleware.py`` that is given, every ``pause`` seconds.
+    """Run ``number`` visitors who request the fault ``fault`` of ``app/faults/middleware.py`` every ``pause`` seconds.
 
-    They carry the lab's token, and not the mark of its load: in the ledger they are others.
+    They send the lab token without the header of the load run, so the ledger counts them as others.
     """
     headers = {"X-Lab-Token": runtime.token_file.read_text(encoding="utf-8")} | (
         {"X-Lab-Fault": fault} if fault else {}
@@ -101,8 +101,8 @@ def crowd(
     )
 
 
-def strangers(runtime: Runtime, number: int) -> AbstractContextManager:
-    """Visitors who make up whatever might become a label: paths, hosts, methods, search words, agents."""
+def random_clients(runtime: Runtime, number: int) -> AbstractContextManager:
+    """Run clients that send random paths, hosts, methods, queries and user agents, all of which might become labels."""
     chance = random.Random(1)
 
     def word() -> str:
@@ -123,7 +123,7 @@ def strangers(runtime: Runtime, number: int) -> AbstractContextManager:
 
 @contextmanager
 def unapplied_migration(runtime: Runtime) -> Iterator[None]:
-    """A migration, on which no other rests, that Django believes to be missing; the tables stay as they are."""
+    """Mark a migration that no other depends on as unapplied; the tables do not change."""
     try:
         runtime.manage("migrate", "--fake", "checkout", "zero")
         yield
@@ -133,7 +133,7 @@ def unapplied_migration(runtime: Runtime) -> Iterator[None]:
 
 @contextmanager
 def nothing_in_stock(runtime: Runtime) -> Iterator[None]:
-    """Shelves that are empty while people shop."""
+    """Set the stock of every product to 0."""
     try:
         runtime.manage("seed_catalogue", "--restock", "--stock", "0")
         yield
@@ -143,7 +143,7 @@ def nothing_in_stock(runtime: Runtime) -> Iterator[None]:
 
 @contextmanager
 def leaking(runtime: Runtime, fault: str, number: int = 1, pause: float = 0) -> Iterator[None]:
-    """Workers that keep what a fault has them take, as ``crowd`` asks for it; they are started anew in the end."""
+    """Have a ``crowd`` request a fault that makes workers leak a resource; uWSGI is restarted at the end."""
     try:
         with crowd(runtime, number, fault, pause=pause):
             yield
@@ -153,7 +153,7 @@ def leaking(runtime: Runtime, fault: str, number: int = 1, pause: float = 0) -> 
 
 @contextmanager
 def pushed(runtime: Runtime, exposition: str) -> Iterator[None]:
-    """A job that has pushed this to the Pushgateway, and does so no more."""
+    """Push metrics to the Pushgateway once, and delete them at the end."""
     url = f"{runtime.url(services.named('pushgateway'), '')}/metrics/job/drill"
     try:
         http.session.put(url, data=exposition, timeout=20).raise_for_status()
@@ -163,18 +163,18 @@ def pushed(runtime: Runtime, exposition: str) -> Iterator[None]:
 
 
 def stale_job(runtime: Runtime, seconds: int) -> AbstractContextManager:
-    """A job that has pushed once, and promised to do so again within so many seconds."""
+    """Push once from a job that promises to push again within ``seconds``."""
     return pushed(runtime, f"# TYPE job_max_age_seconds gauge\njob_max_age_seconds {seconds}\n")
 
 
 def unbounded_label(runtime: Runtime, number: int) -> AbstractContextManager:
-    """A job that pushes a series for each of so many customers."""
+    """Push one series for each of ``number`` customers."""
     lines = "".join(f'drill_last_order_seconds{{customer="{each}"}} 1\n' for each in range(number))
     return pushed(runtime, f"# TYPE drill_last_order_seconds gauge\n{lines}")
 
 
 def taken_name(runtime: Runtime) -> AbstractContextManager:
-    """A job that pushes a metric under a name of NGINX's, twice: documented.yaml makes one series of each."""
+    """Push two series under the name of an NGINX metric, which documented.yaml records as the same series twice."""
     return pushed(
         runtime,
         "# TYPE nginx_connections_reading gauge\n"
@@ -184,7 +184,7 @@ def taken_name(runtime: Runtime) -> AbstractContextManager:
 
 @contextmanager
 def broken_rule(runtime: Runtime) -> Iterator[None]:
-    """A file of rules that Prometheus cannot read when it is told to read all of them anew."""
+    """Reload Prometheus with a rule file that has a syntax error."""
     prometheus = services.named("prometheus")
     try:
         _in(runtime, prometheus, "echo 'groups: [{name: drill, rules: [{alert: Drill, expr: sum(}]}]' >drill/rule.yaml")
@@ -197,11 +197,11 @@ def broken_rule(runtime: Runtime) -> Iterator[None]:
 
 @contextmanager
 def filled_storage(runtime: Runtime, share: float) -> Iterator[None]:
-    """A block with which Prometheus has stored this share of what it may.
+    """Add a block that fills Prometheus's storage up to ``share`` of its limit.
 
-    It takes no room on the disk: what fills it is a hole. It is a day older than all others, so that it would be the
-    first to go, and that no compaction takes it together with them; where the others are nearly as old as Prometheus
-    keeps any, it goes at once. Prometheus looks for blocks once a minute.
+    The block is a sparse file, so it takes no space on the disk. It is a day older than all others, so Prometheus would
+    delete it first and does not compact it together with them. If that is past the retention time, Prometheus deletes
+    it at once. Prometheus looks for new blocks once a minute.
     """
     prometheus = services.named("prometheus")
     api = Api(runtime.url(prometheus, ""))
@@ -212,7 +212,7 @@ def filled_storage(runtime: Runtime, share: float) -> Iterator[None]:
 
     limit = value("prometheus_tsdb_retention_limit_bytes")
     if not limit:
-        raise LabError("Prometheus has no bound to fill: start the lab with PROMETHEUS_RETENTION_SIZE=3GB.")
+        raise LabError("Prometheus has no storage limit: start the lab with PROMETHEUS_RETENTION_SIZE=3GB.")
     taken = value('sum({__name__=~"prometheus_tsdb_(storage_blocks|wal_storage_size|head_chunks_storage_size)_bytes"})')
     size = int(share * limit - taken)
     oldest = int(value("prometheus_tsdb_lowest_timestamp_seconds")) - 86_400
@@ -228,7 +228,7 @@ def filled_storage(runtime: Runtime, share: float) -> Iterator[None]:
             printf 'drill_ballast 0 {oldest}\\n# EOF\\n' >samples
             TMPDIR='{made}' promtool tsdb create-blocks-from openmetrics samples . >&2
             cd */chunks
-            # A second file of chunks: the format's magic number and version, and nothing.
+            # A second chunks file: the magic number and version of the format, and no chunk.
             printf '\\205\\275\\100\\335\\001\\000\\000\\000' >000002
             truncate -s {size} 000002
             touch ../drill
@@ -245,8 +245,8 @@ def filled_storage(runtime: Runtime, share: float) -> Iterator[None]:
 
 
 @contextmanager
-def ending_certificate(runtime: Runtime, days: int) -> Iterator[None]:
-    """A certificate that ends in so many days; mended as ever, by its renewal and a reload of NGINX."""
+def expiring_certificate(runtime: Runtime, days: int) -> Iterator[None]:
+    """Give NGINX a certificate that expires in ``days`` days; reverting it renews the certificate and reloads NGINX."""
     try:
         runtime.certify(timedelta(days))
         yield
@@ -255,17 +255,17 @@ def ending_certificate(runtime: Runtime, days: int) -> Iterator[None]:
 
 
 @contextmanager
-def slow_clients(runtime: Runtime, most: int) -> Iterator[None]:
-    """Clients that begin a request and never end it (Slowloris), until NGINX has no connection left for others.
+def slow_clients(runtime: Runtime, maximum: int) -> Iterator[None]:
+    """Open connections that never complete their request (Slowloris), until NGINX has no free connection.
 
-    There are as many as it takes, up to ``most``. NGINX hangs up on each after 10 s; another comes in its place.
+    Opens as many as NGINX accepts, up to ``maximum``, and replaces each one that NGINX closes after 10 s.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, most + 200)), hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, maximum + 200)), hard))
     address = ("127.0.0.1", int(runtime.settings["SHOP_HTTP_PORT"]))
     end = threading.Event()
 
-    def come() -> socket.socket:
+    def connect() -> socket.socket:
         client = socket.create_connection(address, timeout=5)
         try:
             client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
@@ -275,7 +275,7 @@ def slow_clients(runtime: Runtime, most: int) -> Iterator[None]:
         client.setblocking(False)
         return client
 
-    def gone(client: socket.socket) -> bool:
+    def closed(client: socket.socket) -> bool:
         try:
             return not client.recv(1)
         except BlockingIOError:
@@ -283,20 +283,20 @@ def slow_clients(runtime: Runtime, most: int) -> Iterator[None]:
         except OSError:
             return True
 
-    def keep_coming() -> None:
+    def keep_connecting() -> None:
         clients: list[socket.socket] = []
         while not end.wait(0.2):
-            for client in [client for client in clients if gone(client)]:
+            for client in [client for client in clients if closed(client)]:
                 client.close()
                 clients.remove(client)
-            # Not all at once: who watches NGINX has a connection now and then.
-            for _ in range(min(100, most - len(clients))):
+            # Not all at once, so that the exporter and the probe get a connection now and then.
+            for _ in range(min(100, maximum - len(clients))):
                 with suppress(OSError):
-                    clients.append(come())
+                    clients.append(connect())
         for client in clients:
             client.close()
 
-    thread = threading.Thread(target=keep_coming)
+    thread = threading.Thread(target=keep_connecting)
     thread.start()
     try:
         yield
@@ -308,7 +308,7 @@ def slow_clients(runtime: Runtime, most: int) -> Iterator[None]:
 
 @contextmanager
 def hanging_nginx_worker(runtime: Runtime) -> Iterator[None]:
-    """One of NGINX's two workers that does nothing more; whoever it has accepted waits."""
+    """Stop one of NGINX's two workers with SIGSTOP; the clients whose connections it has accepted wait."""
     nginx = services.named("nginx")
     found = _in(runtime, nginx, 'read -r master <run/nginx.pid; grep -lsx "PPid:.$master" /proc/[0-9]*/status')
     (pid, *_) = (path.split("/")[2] for path in found.split())
@@ -321,21 +321,21 @@ def hanging_nginx_worker(runtime: Runtime) -> Iterator[None]:
 
 @contextmanager
 def frozen_workers(runtime: Runtime) -> Iterator[None]:
-    """Workers of uWSGI that do nothing more, also those that it starts for one that it kills meanwhile."""
+    """Stop all uWSGI workers with SIGSTOP, including those that uWSGI starts meanwhile."""
     app = services.named("app")
     end = threading.Event()
 
-    def tell(signal: str) -> None:
+    def send(signal: str) -> None:
         workers = json.loads(runtime.read(app, "/", port="APP_STATS_PORT"))["workers"]
         pids = " ".join(str(each["pid"]) for each in workers if each["pid"])
-        # One may have ended between the two looks.
+        # A worker may exit between the two commands.
         _in(runtime, app, f"for pid in {pids}; do kill -{signal} $pid || [ ! -e /proc/$pid ] || exit 1; done")
 
     def freeze() -> None:
         while not end.is_set():
-            # Not at a moment at which uWSGI has no time to say who they are.
+            # The stats server may not respond at the moment; the next turn tries again.
             with suppress(LabError, OSError):
-                tell("STOP")
+                send("STOP")
             end.wait(1)
 
     thread = threading.Thread(target=freeze)
@@ -347,16 +347,16 @@ def frozen_workers(runtime: Runtime) -> Iterator[None]:
         thread.join()
         for _ in range(CONTINUE_ATTEMPTS):
             with suppress(LabError, OSError):
-                tell("CONT")
+                send("CONT")
                 break
             time.sleep(1)
         else:
-            raise LabError("the workers that were stopped cannot be told to go on: `make restart S=app`.")
+            raise LabError("the stopped workers could not be continued: run `make restart S=app`.")
 
 
 def _in(runtime: Runtime, where: Service, command: str) -> str:
-    """Run a shell's command as a part sees it and return what it printed; raises LabError when it fails."""
+    """Run a shell command where a service runs and return its output; raises LabError when it fails."""
     done = runtime.run(["sh", "-c", command], where, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode != 0:
-        raise LabError(f"`{command}` failed in {where.name}: {done.stderr.strip()}")
+        raise LabError(f"a command in {where.name} failed: {done.stderr.strip()} (command: `{command.strip()}`)")
     return done.stdout

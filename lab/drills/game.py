@@ -1,4 +1,4 @@
-"""The game: something breaks under load, and whoever plays finds the tier and the cause by what the lab shows."""
+"""The incident game: a fault is injected under load, and the player finds its tier and cause in the monitoring."""
 
 import math
 import random
@@ -19,9 +19,9 @@ from lab.prometheus import Api
 from lab.runtimes import services
 from lab.runtimes.base import Runtime
 
-#: By how much a signal must grow or shrink to have risen or fallen.
+#: The factor by which a signal must change to count as risen or fallen.
 FACTOR = 1.5
-#: Seconds that people shop before anything breaks: longer than the windows of the signals.
+#: Seconds of load before the fault: longer than the windows of the signals.
 CALM_SECONDS = 30
 #: Seconds until what happens now shows in a signal's rate: two scrapes.
 LAG_SECONDS = 10
@@ -30,7 +30,7 @@ Readings = Mapping[str, float]
 
 @dataclass
 class Round:
-    """One round: what was broken, how the signals stood before, and when it began."""
+    """One round: the incident, the signals before it, and when it began."""
 
     incident: Incident
     before: Readings
@@ -38,59 +38,61 @@ class Round:
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
+        """Seconds since it began."""
         return time.monotonic() - self.began
 
 
 def choose(runtime: Runtime, seed: int) -> Incident:
-    """Return the incident that a seed stands for, of those that this runtime has what it needs for."""
+    """Return the incident of a seed, among those that this runtime can run."""
     return random.Random(seed).choice(available(runtime))
 
 
 def available(runtime: Runtime) -> list[Incident]:
-    """Return the incidents that this runtime has what it needs for."""
+    """Return the incidents that this runtime can run."""
     return [each for each in INCIDENTS if runtime.provides.issuperset(each.needs)]
 
 
 @contextmanager
 def broken(runtime: Runtime, incident: Incident) -> Iterator[Round]:
-    """Have people shop, break the lab, give the round, and mend the lab whatever happens. The name stays unsaid."""
+    """Start a load run, inject the fault without naming it, and revert it at the end, whatever happens."""
     runtime.require_running()
-    click.echo("People begin to shop …")
+    click.echo("Starting the load run …")
     with running_load(runtime, CALM_SECONDS):
         before = read(runtime)
-        with injected(runtime, incident.fault, "incident", "what is it?"):
+        with injected(runtime, incident.fault, "incident", "find the cause."):
             yield Round(incident, before)
 
 
 def play(runtime: Runtime, seed: int) -> bool:
-    """Play one round on the terminal and say whether tier and cause were found; Ctrl-C gives up."""
+    """Play one round on the terminal and return whether tier and cause were found; Ctrl-C gives up."""
     with broken(runtime, choose(runtime, seed)) as this:
         where = runtime.shown_url(services.named("grafana" if "grafana" in runtime.provides else "prometheus"), "/")
         click.echo(
-            f"\n{SYMPTOMS[this.incident.symptom]} It has just begun.\nWhich tier is it, and what is the cause? Look at"
-            f" {where}, `make alerts`, `make logs`.\nCtrl-C gives up."
+            f"\n{SYMPTOMS[this.incident.symptom]} It started just now.\nWhich tier is it, and what is the cause? See"
+            f" {where}, `make alerts` and `make logs`.\nCtrl-C gives up."
         )
-        answers = 0
+        attempts = 0
         try:
             while True:
                 tier = click.prompt("\nTier", type=click.Choice(TIERS))
-                answers += 1
+                attempts += 1
                 if tier != this.incident.tier:
-                    click.echo(f"Not {tier}. What it does, before and now:\n{_signals(runtime, this, tier)}")
+                    click.echo(f"It is not {tier}. Its signals before the incident and now:")
+                    click.echo(_signals(runtime, this, tier))
                     continue
                 if _cause(runtime, tier) is this.incident:
                     break
-                click.echo("The tier is right, the cause is not.")
+                click.echo("The tier is right, but the cause is not.")
         except click.Abort:
             click.echo(f"\nGiven up after {times.rough(this.seconds)}.")
-            answers = 0
+            attempts = 0
         else:
-            tries = "the first answer" if answers == 1 else f"answer {answers}"
-            click.echo(f"\nRight, with {tries}, after {times.rough(this.seconds)}.")
-        click.echo(f"It was {this.incident.tier}: {this.incident.cause}.")
-        click.echo(f"{_debrief(runtime, this, wait=bool(answers))}\n\nThe same again: make incident SEED={seed}")
-    return bool(answers)
+            tries = "the first attempt" if attempts == 1 else f"attempt {attempts}"
+            click.echo(f"\nRight on {tries}, after {times.rough(this.seconds)}.")
+        click.echo(f"The tier was {this.incident.tier}, and the cause: {this.incident.cause}.")
+        debrief = _debrief(runtime, this, wait=bool(attempts))
+        click.echo(f"{debrief}\n\nTo play the same incident again: make incident SEED={seed}")
+    return bool(attempts)
 
 
 def _debrief(runtime: Runtime, this: Round, *, wait: bool) -> str:
@@ -107,15 +109,15 @@ def _debrief(runtime: Runtime, this: Round, *, wait: bool) -> str:
 
 
 def prove(runtime: Runtime, incident: Incident) -> str:
-    """Break the lab, wait until all of the evidence is there, mend it, and return the evidence as a table.
+    """Inject an incident, wait until all of its evidence appears, revert it, and return the evidence as a table.
 
-    Raises LabError when some of it is not there in time.
+    Raises LabError when some of the evidence does not appear in time.
     """
     with broken(runtime, incident) as this:
         now = _await_evidence(runtime, this, incident.seconds)
         table = _evidence(this, now)
         if missing := _missing(this, now):
-            raise LabError(f"{incident.name} does not show in {', '.join(missing)}:\n{table}")
+            raise LabError(f"{incident.name} has no effect on {', '.join(missing)}:\n{table}")
         return table
 
 
@@ -132,7 +134,7 @@ def _missing(this: Round, now: Readings) -> list[str]:
 
 
 def read(runtime: Runtime) -> Readings:
-    """Return each signal's value at this moment; not a number for one that has none."""
+    """Return the current value of each signal; NaN for one without a value."""
     api = Api(runtime.url(services.named("prometheus"), ""))
     now = time.time()
     found = {}
@@ -143,7 +145,7 @@ def read(runtime: Runtime) -> Readings:
 
 
 def changed(signal: Signal, before: float, now: float) -> str:
-    """Say what a signal did: ``rises``, ``falls`` or ``stays``. One that is away says nothing, and stays."""
+    """Return how a signal changed: ``RISES``, ``FALLS`` or ``SAME``. A missing value counts as 0."""
     before, now = (0.0 if math.isnan(value) else value for value in (before, now))
     if abs(now - before) <= (signal.noise or NOISE[signal.unit]):
         return SAME
@@ -158,7 +160,7 @@ def _does(this: Round, now: Readings, name: str, change: str) -> bool:
 
 
 def _cause(runtime: Runtime, tier: str) -> Incident:
-    """Ask which of the causes that a tier may have it is."""
+    """Ask the player for one of the causes of a tier."""
     causes = [each for each in available(runtime) if each.tier == tier]
     for number, each in enumerate(causes, 1):
         click.echo(f"  {number}  {each.cause}")
@@ -187,7 +189,7 @@ def _table(this: Round, now: Readings, signals: Iterable[Signal]) -> str:
         )
         for each in signals
     ]
-    return grid([("signal", "before", "now", "", "it", "panel"), *rows], words={0, 3, 4, 5})
+    return grid([("signal", "before", "now", "unit", "change", "panel"), *rows], words={0, 3, 4, 5})
 
 
 def _shown(value: float) -> str:

@@ -1,4 +1,4 @@
-"""The incidents of the game: faults of different tiers that look alike from outside, and what tells them apart."""
+"""The incidents of the game: faults in different tiers with the same symptom, and the evidence for each."""
 
 from dataclasses import dataclass
 
@@ -7,27 +7,27 @@ from lab.drills.catalogue import CHECKOUT_AND_ALL
 from lab.drills.faults import Fault
 
 TIERS = ("nginx", "uwsgi", "django", "database")
-#: What visitors say.
+#: What users report.
 SYMPTOMS = {
-    "slow": "Visitors say that pages take very long.",
-    "502": "Visitors see 502 Bad Gateway.",
-    "504": "Visitors wait long, and then see 504 Gateway Timeout.",
-    "errors": "Some visitors get an error, or nothing, where a page should be.",
+    "slow": "Users report that pages are very slow.",
+    "502": "Users report 502 Bad Gateway.",
+    "504": "Users report that pages load for a long time and then show 504 Gateway Timeout.",
+    "errors": "Some users report that they get an error or no response instead of a page.",
 }
-RISES, FALLS, SAME = "rises", "falls", "stays"
-#: Over what rates are taken: four scrapes.
+RISES, FALLS, SAME = "rises", "falls", "unchanged"
+#: The window of rates: four scrapes.
 WINDOW = "20s"
-#: What a signal of each unit may be and still be as good as nothing: noise of a scrape, or of the load.
-NOISE = {"a second": 0.3, "share": 0.3, "count": 3, "s": 0.1, "1 or 0": 0.5}
-#: Of what does not happen in a healthy lab, one in the window is not noise.
+#: By how much a signal of each unit may change through noise in the scrapes or in the load.
+NOISE = {"per second": 0.3, "ratio": 0.3, "count": 3, "s": 0.1, "1 or 0": 0.5}
+#: The noise of events that never happen in a healthy lab: a single one in the window counts as a change.
 RARE = 0.02
 
 
 @dataclass(frozen=True)
 class Signal:
-    """A figure that speaks of one tier: a query with one value, its unit, and the panel that shows it.
+    """A measurement of one tier: a query with one value, its unit, and the panel that shows it.
 
-    A change by no more than ``noise`` is none; without it, by what ``NOISE`` has for the unit.
+    A change of at most ``noise`` is ignored; 0 stands for the unit's value in ``NOISE``.
     """
 
     name: str
@@ -40,10 +40,10 @@ class Signal:
 
 @dataclass(frozen=True)
 class Incident:
-    """One incident: what visitors say (a key of ``SYMPTOMS``), the tier and cause to be found, and the fault itself.
+    """One incident: its symptom (a key of ``SYMPTOMS``), the tier and cause to find, and the fault.
 
-    ``evidence`` has what each signal does that tells this cause from the others. ``seconds`` is how long it takes until
-    the evidence is there.
+    ``evidence`` lists the signals that tell this cause from the others, and how each changes. ``seconds`` is the time
+    within which the evidence appears.
     """
 
     name: str
@@ -63,50 +63,50 @@ def _mean(name: str, by: str = "") -> str:
 
 SIGNALS = (
     Signal(
-        "answers",
+        "responses",
         "nginx",
-        "a second",
+        "per second",
         "Overview: NGINX traffic",
         f'sum(rate(nginx_http_responses_total{{route!~"refused|redirect"}}[{WINDOW}]))',
     ),
     Signal(
         "connections dropped",
         "nginx",
-        "a second",
+        "per second",
         "NGINX: Dropped connections",
         f"sum(rate(nginx_connections_accepted[{WINDOW}])) - sum(rate(nginx_connections_handled[{WINDOW}]))",
     ),
     Signal(
-        "upstream not reached",
+        "upstream unreachable",
         "uwsgi",
-        "a second",
+        "per second",
         "Overview: uWSGI errors",
         f'sum(rate(nginx_http_upstream_requests_total{{outcome="unreached"}}[{WINDOW}])) or vector(0)',
     ),
     Signal(
-        "upstream did not answer",
+        "upstream sent no response",
         "uwsgi",
-        "a second",
+        "per second",
         "Overview: uWSGI errors",
         f'sum(rate(nginx_http_upstream_requests_total{{outcome="unanswered"}}[{WINDOW}])) or vector(0)',
         RARE,
     ),
     Signal(
-        "requests that uWSGI served",
+        "requests served by uWSGI",
         "uwsgi",
-        "a second",
+        "per second",
         "Overview: uWSGI traffic",
         f"sum(rate(uwsgi_worker_requests_total[{WINDOW}])) or vector(0)",
     ),
     Signal(
-        "workers seen busy",
+        "busy workers",
         "uwsgi",
-        "share",
+        "ratio",
         "Overview: uWSGI saturation",
         f"avg(avg_over_time(uwsgi_worker_busy[{WINDOW}]))",
     ),
     Signal(
-        "visitors waiting for a worker",
+        "requests in the listen queue",
         "uwsgi",
         "count",
         "uWSGI: Listen queue",
@@ -115,20 +115,20 @@ SIGNALS = (
     Signal(
         "workers started",
         "uwsgi",
-        "a second",
+        "per second",
         "uWSGI: Worker starts and kills",
         f"sum(rate(uwsgi_worker_respawn_count_total[{WINDOW}]))",
     ),
     Signal(
-        "killed by harakiri",
+        "workers killed by harakiri",
         "uwsgi",
-        "a second",
+        "per second",
         "uWSGI: Worker starts and kills",
         f"sum(rate(uwsgi_worker_harakiri_count_total[{WINDOW}]))",
         RARE,
     ),
     Signal(
-        "slowest view, mean time",
+        "slowest view, mean duration",
         "django",
         "s",
         "Django: Mean response time by view",
@@ -137,130 +137,130 @@ SIGNALS = (
     Signal(
         "5xx of Django",
         "django",
-        "a second",
+        "per second",
         "Overview: Django errors",
         f'sum(rate(django_http_responses_total_by_status_total{{status=~"5.."}}[{WINDOW}])) or vector(0)',
     ),
     Signal(
-        "a statement, mean time",
+        "SQL statements, mean duration",
         "database",
         "s",
         "Overview: Database latency",
         _mean("django_db_query_duration_seconds"),
     ),
     Signal(
-        "statements refused",
+        "failed SQL statements",
         "database",
-        "a second",
+        "per second",
         "Overview: Database errors",
         f"sum(rate(django_db_errors_total[{WINDOW}])) or vector(0)",
     ),
-    Signal("database reached", "database", "1 or 0", "Shop: Database status", "min(pomar_database_up)"),
+    Signal("database reachable", "database", "1 or 0", "Shop: Database status", "min(pomar_database_up)"),
 )
 INCIDENTS = (
     Incident(
         "nginx-worker-hangs",
         "slow",
         "nginx",
-        "a worker of NGINX hangs, and so does whoever it has accepted",
+        "an NGINX worker hangs, together with all connections that it has accepted",
         faults.hanging_nginx_worker,
         (
-            ("answers", FALLS),
-            ("visitors waiting for a worker", SAME),
-            ("slowest view, mean time", SAME),
-            ("a statement, mean time", SAME),
+            ("responses", FALLS),
+            ("requests in the listen queue", SAME),
+            ("slowest view, mean duration", SAME),
+            ("SQL statements, mean duration", SAME),
         ),
     ),
     Incident(
         "traffic-surge",
         "slow",
         "uwsgi",
-        "more visitors come than the workers can serve",
+        "there is more traffic than the workers can serve",
         lambda lab: faults.crowd(lab, 60, paths=("/", "/cart/", "/search/?q=tea")),
         (
-            ("requests that uWSGI served", RISES),
-            ("visitors waiting for a worker", RISES),
-            ("slowest view, mean time", SAME),
-            ("a statement, mean time", SAME),
+            ("requests served by uWSGI", RISES),
+            ("requests in the listen queue", RISES),
+            ("slowest view, mean duration", SAME),
+            ("SQL statements, mean duration", SAME),
         ),
     ),
     Incident(
         "slow-view",
         "slow",
         "django",
-        "the code of one view takes far longer",
+        "the code of one view has become much slower",
         lambda lab: faults.crowd(lab, 8, "sleep=1.5", ("/search/?q=tea",)),
-        (("slowest view, mean time", RISES), ("workers seen busy", RISES), ("a statement, mean time", SAME)),
+        (("slowest view, mean duration", RISES), ("busy workers", RISES), ("SQL statements, mean duration", SAME)),
     ),
     Incident(
         "slow-statements",
         "slow",
         "database",
-        "statements take far longer",
+        "SQL statements have become much slower",
         lambda lab: faults.crowd(lab, 8, "db-slow=1.5", ("/search/?q=tea",)),
-        (("a statement, mean time", RISES), ("workers seen busy", RISES)),
+        (("SQL statements, mean duration", RISES), ("busy workers", RISES)),
     ),
     Incident(
         "uwsgi-away",
         "502",
         "uwsgi",
-        "uWSGI does not run",
+        "uWSGI is not running",
         lambda lab: faults.stopped(lab, "app"),
         (
-            ("upstream not reached", RISES),
-            ("upstream did not answer", SAME),
-            ("requests that uWSGI served", FALLS),
+            ("upstream unreachable", RISES),
+            ("upstream sent no response", SAME),
+            ("requests served by uWSGI", FALLS),
         ),
     ),
     Incident(
         "view-kills-worker",
         "502",
         "django",
-        "the code of a view kills the worker that runs it",
+        "the code of a view crashes its worker",
         lambda lab: faults.crowd(lab, 3, "abort"),
-        (("upstream did not answer", RISES), ("workers started", RISES), ("killed by harakiri", SAME)),
+        (("upstream sent no response", RISES), ("workers started", RISES), ("workers killed by harakiri", SAME)),
     ),
     Incident(
         "view-never-ends",
         "502",
         "django",
-        "a view does not end, until its worker is killed for it",
+        "a view never returns, until harakiri kills its worker",
         lambda lab: faults.crowd(lab, 2, "sleep=60"),
-        (("upstream did not answer", RISES), ("killed by harakiri", RISES)),
+        (("upstream sent no response", RISES), ("workers killed by harakiri", RISES)),
         seconds=90,
     ),
     Incident(
         "workers-frozen",
         "504",
         "uwsgi",
-        "the workers hang outside of any request",
+        "the workers hang while they serve no request",
         faults.frozen_workers,
-        (("requests that uWSGI served", FALLS), ("visitors waiting for a worker", RISES), ("workers seen busy", SAME)),
+        (("requests served by uWSGI", FALLS), ("requests in the listen queue", RISES), ("busy workers", SAME)),
         seconds=90,
     ),
     Incident(
         "view-too-slow-for-many",
         "504",
         "django",
-        "a view that takes seconds is asked for by many",
+        "a view that takes seconds gets many requests",
         lambda lab: faults.crowd(lab, 160, "sleep=4", CHECKOUT_AND_ALL),
-        (("slowest view, mean time", RISES), ("workers seen busy", RISES), ("a statement, mean time", SAME)),
+        (("slowest view, mean duration", RISES), ("busy workers", RISES), ("SQL statements, mean duration", SAME)),
         seconds=90,
     ),
     Incident(
         "statements-hang",
         "504",
         "database",
-        "statements take so long that visitors are given up",
+        "SQL statements take so long that NGINX times out",
         lambda lab: faults.crowd(lab, 30, "db-slow=20"),
-        (("workers seen busy", RISES), ("a statement, mean time", RISES)),
+        (("busy workers", RISES), ("SQL statements, mean duration", RISES)),
         seconds=90,
     ),
     Incident(
         "no-connection-left",
         "errors",
         "nginx",
-        "NGINX has no connection left for whoever comes",
+        "NGINX has no free connection for new clients",
         lambda lab: faults.slow_clients(lab, 3000),
         (("connections dropped", RISES), ("5xx of Django", SAME)),
     ),
@@ -270,23 +270,23 @@ INCIDENTS = (
         "django",
         "a view raises an exception",
         lambda lab: faults.crowd(lab, 3, "error", CHECKOUT_AND_ALL),
-        (("5xx of Django", RISES), ("statements refused", SAME), ("database reached", SAME)),
+        (("5xx of Django", RISES), ("failed SQL statements", SAME), ("database reachable", SAME)),
     ),
     Incident(
         "statement-refused",
         "errors",
         "database",
-        "the database refuses statements that the code sends",
+        "the database rejects SQL statements of the code",
         lambda lab: faults.crowd(lab, 3, "db-error", CHECKOUT_AND_ALL),
-        (("5xx of Django", RISES), ("statements refused", RISES), ("database reached", SAME)),
+        (("5xx of Django", RISES), ("failed SQL statements", RISES), ("database reachable", SAME)),
     ),
     Incident(
         "database-away",
         "errors",
         "database",
-        "the database does not run",
+        "the database is not running",
         lambda lab: faults.stopped(lab, "postgres"),
-        (("database reached", FALLS), ("5xx of Django", RISES)),
+        (("database reachable", FALLS), ("5xx of Django", RISES)),
         needs=("postgres",),
     ),
 )

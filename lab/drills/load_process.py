@@ -1,4 +1,4 @@
-"""A `make load` in a process of its own, beside a drill or a game."""
+"""Run `make load` in a separate process during a drill or a game."""
 
 import os
 import signal
@@ -19,20 +19,20 @@ from lab.runs.ledger import text
 from lab.runtimes import services
 from lab.runtimes.base import Runtime
 
-#: Seconds that the load may go on; it is stopped when the drill is over.
+#: The maximum length of the load run, which is stopped when the drill is over.
 LONGEST_SECONDS = 10_800
-#: Seconds that the load has to end and to close its books.
+#: Seconds that the load run may take to stop and to take its closing snapshot.
 CLOSING_SECONDS = 150
-#: Seconds that the shop has to get over an earlier trouble: uWSGI works off its queue to the end.
+#: Seconds that the shop may take to recover from an earlier problem: uWSGI processes its whole queue.
 RECOVERY_SECONDS = 300
 
 
 @contextmanager
 def running_load(runtime: Runtime, calm_seconds: float) -> Iterator[None]:
-    """Have people shop as in ``make load``, for so long before the block and until its end; print the ledger's verdict.
+    """Run ``make load`` from ``calm_seconds`` before the block until its end, and print the verdict of the ledger.
 
-    A kill or a closed terminal ends it as Ctrl-C does, once. Raises LabError when the shop does not get over an earlier
-    trouble, when people do not shop all the time, or when the ledger has a difference.
+    SIGTERM and SIGHUP stop it like Ctrl-C, and are handled once. Raises LabError if the shop does not recover from an
+    earlier problem, if the load run stops early, or if the ledger has a difference.
     """
     runtime.wait(lambda: runtime.answers(services.named("nginx")), RECOVERY_SECONDS)
     began = time.time()
@@ -48,7 +48,7 @@ def running_load(runtime: Runtime, calm_seconds: float) -> Iterator[None]:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                # A group of its own, so that Ctrl-C reaches it when the lab is mended, and is heeded then.
+                # A process group of its own: Ctrl-C must stop it only after the fault is reverted.
                 start_new_session=True,
                 preexec_fn=lambda: (signal.signal(signal.SIGINT, signal.SIG_DFL), with_this()),
             )
@@ -58,23 +58,23 @@ def running_load(runtime: Runtime, calm_seconds: float) -> Iterator[None]:
             yield
             _require_running(load, log)
         finally:
-            _end(runtime, load)
+            _stop(runtime, load)
     file = archive.last()
     if file.stat().st_mtime < began:
-        raise LabError(f"the load kept no books: {shown(log)} says why.")
+        raise LabError(f"the load run wrote no result: see {shown(log)}.")
     ledger = archive.read(runtime, file).ledger
     click.echo(f"\n{text.verdict(ledger)}\nReport: {shown(file.with_suffix('.html'))} (make report, make ledger)")
     if ledger.verdict == "different":
-        raise LabError("the ledger of the load has a difference, which the fault does not explain.")
+        raise LabError("the ledger of the load run has a difference that the fault does not explain.")
 
 
 def _require_running(load: subprocess.Popen, log: Path) -> None:
     if load.poll() is not None:
-        raise LabError(f"nobody shops any more: {shown(log)} says why.")
+        raise LabError(f"the load run has stopped: see {shown(log)}.")
 
 
-def _end(runtime: Runtime, load: subprocess.Popen) -> None:
-    # One that could not begin is not to take another load with it.
+def _stop(runtime: Runtime, load: subprocess.Popen) -> None:
+    # A load run that failed to start must not stop another one.
     if load.poll() is not None:
         return
     runtime.interrupt(load)

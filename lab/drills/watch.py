@@ -1,4 +1,4 @@
-"""A drill's alerts at this moment, in Prometheus, in Alertmanager and in what the receiver was sent."""
+"""The current state of a drill's alerts in Prometheus, in Alertmanager and at the receiver."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from lab.runtimes.base import Runtime
 
 
 class Watch:
-    """What is known of a drill's alerts at this moment: to Prometheus, to Alertmanager, and to who is told."""
+    """Reads the current state of a drill's alerts from Prometheus, Alertmanager and the receiver."""
 
     def __init__(self, runtime: Runtime, drill: Drill) -> None:
         self._runtime = runtime
@@ -24,7 +24,7 @@ class Watch:
         }
 
     def active(self) -> dict[str, str]:
-        """Return the state of each alert that is pending or firing; firing wins."""
+        """Return the state of each alert that is pending or firing; an alert with series in both is firing."""
         found: dict[str, str] = {}
         for each in notifications.firing(self._runtime):
             name = each["labels"]["alertname"]
@@ -33,7 +33,7 @@ class Watch:
         return found
 
     def runbooks(self) -> list[str]:
-        """Return where the runbooks of the drill's alerts are that fire."""
+        """Return the runbooks of the drill's alerts that are pending or firing."""
         found = {
             each["annotations"]["runbook"]
             for each in notifications.firing(self._runtime)
@@ -41,12 +41,12 @@ class Watch:
         }
         return sorted(found)
 
-    def told(self, status: str, since: float) -> set[str]:
-        """Return the alerts of which somebody was told since a unix time, as ``firing`` or ``resolved``."""
+    def notified(self, status: str, since: float) -> set[str]:
+        """Return the alerts with a ``firing`` or ``resolved`` notification received since a unix time."""
         with suppress(LabError):
             return {
                 alert["labels"]["alertname"]
-                for each in notifications.kept(self._runtime)
+                for each in notifications.received(self._runtime)
                 if datetime.fromisoformat(each["received"]).timestamp() >= since
                 for alert in each["alerts"]
                 if alert["status"] == status
@@ -54,20 +54,24 @@ class Watch:
         return set()
 
     def inhibited(self) -> set[str]:
-        """Return the alerts that are not told, because the alert of their cause is."""
+        """Return the alerts that are inhibited by the alert on their cause."""
         with suppress(LabError):
-            held = notifications.held(self._runtime)
-            return {each["labels"]["alertname"] for each in held if each["status"]["inhibitedBy"]} & set(
-                self.drill.alerts
-            )
+            return {
+                each["labels"]["alertname"]
+                for each in notifications.in_alertmanager(self._runtime)
+                if each["status"]["inhibitedBy"]
+            } & set(self.drill.alerts)
         return set()
 
     def wait(self, done: Callable[[], bool], otherwise: Callable[[], str]) -> None:
-        """Wait as long as the drill may take until something is so; raises LabError with what to say otherwise."""
+        """Wait until ``done`` returns true; raises LabError with the text of ``otherwise`` after the drill's timeout.
+
+        Also raises LabError when an alert fires that must not.
+        """
         deadline = time.monotonic() + self.drill.seconds
         while not done():
             if self.drill.never and (false := self._firing() & set(self.drill.never)):
-                raise LabError(f"{', '.join(sorted(false))} fires, which {self.drill.name} must not bring about.")
+                raise LabError(f"{', '.join(sorted(false))} fired, which must not happen in {self.drill.name}.")
             if time.monotonic() > deadline:
-                raise LabError(f"{otherwise()}, after {self.drill.seconds} s.")
+                raise LabError(f"{otherwise()} after {self.drill.seconds} s.")
             time.sleep(0.5)

@@ -1,1 +1,1 @@
-"""Load runs: what is kept of them, their ledger and their report."""
+"""Load runs: their results, ledgers and reports."""

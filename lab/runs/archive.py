@@ -1,4 +1,4 @@
-"""Runs that were made: what the file of each says, its ledger, and its report."""
+"""Finished load runs: reads their result files, and builds their ledgers and reports."""
 
 import json
 from collections.abc import Sequence
@@ -16,34 +16,34 @@ from lab.runs.report.timeline import timeline
 from lab.runtimes import services
 from lab.runtimes.base import Runtime
 
-#: Seconds after a run's end by which the Pushgateway has been told of it.
-TOLD_SECONDS = 2
+#: Seconds after the end of a run within which its end event is pushed to the Pushgateway.
+PUSH_SECONDS = 2
 
 
 def read(runtime: Runtime, file: Path) -> Run:
-    """Return a run by its file, with its books balanced.
+    """Return the run in a result file, with its ledger.
 
-    Raises LabError when the file is none of a run whose books were kept.
+    Raises LabError when the file is not the result of a load run with its two snapshots.
     """
     try:
         result = json.loads(file.read_text(encoding="utf-8"))
         opening, closing = (Snapshot.from_json(result["books"][name]) for name in ("opening", "closing"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise LabError(
-            f"{file} holds no run with its books ({type(error).__name__}): `make load` writes one."
+            f"{file} is not the result of a load run ({type(error).__name__}): `make load` writes one."
         ) from error
     ledger = books.balance(Prometheus(runtime.url(services.named("prometheus"), "")), opening, closing, result)
     return Run(file, result, ledger)
 
 
 def report(runtime: Runtime, shown: Sequence[Run]) -> Path:
-    """Write the report of a run, or of two side by side, beside the first one's file and return where it is.
+    """Write the report of one run, or of two side by side, into the folder of the first, and return its path.
 
-    A run that has just ended is reported on once Prometheus has what was told of its end. When Prometheus does not
-    answer, the report says so and has what the run itself knows.
+    Waits until Prometheus has scraped the end event of a run that has just finished. When Prometheus does not respond,
+    the report says so and shows only the data of the run itself.
     """
     url = runtime.url(services.named("prometheus"), "")
-    Prometheus(url).first_scrape("pushgateway", max(run.end for run in shown) + TOLD_SECONDS)
+    Prometheus(url).first_scrape("pushgateway", max(run.end for run in shown) + PUSH_SECONDS)
     names = [run.file.stem for run in shown]
     file = shown[0].file.with_name(f"{'-and-'.join(names)}.html")
     page.write(file, shown, Api(url), runtime.provides)
@@ -51,7 +51,7 @@ def report(runtime: Runtime, shown: Sequence[Run]) -> Path:
 
 
 def alerts(runtime: Runtime, run: Run) -> str:
-    """Say in a sentence which alerts fired during a run."""
+    """Return a sentence about the alerts that fired during a run."""
     return timeline(Api(runtime.url(services.named("prometheus"), "")), run.span).message
 
 
@@ -59,14 +59,14 @@ def last() -> Path:
     """Return the file of the run that started last; raises LabError when there is none."""
     found = list(REPORTS.glob("load-*.json"))
     if not found:
-        raise LabError("there was no run yet: `make load` makes one.")
+        raise LabError("there is no load run yet: `make load` starts one.")
     return max(found, key=_started)
 
 
 def _started(file: Path) -> tuple[float, str]:
-    """Return when a run started, by its file, and the file's name; a file that is none of a run counts as the oldest.
+    """Return a run's start time and file name as a sort key; files that are not of a run come first.
 
-    Not by the name alone: files of earlier versions are named in the local time of their run.
+    The name alone would not do, since earlier versions named files in local time.
     """
     try:
         return float(json.loads(file.read_text(encoding="utf-8"))["start"]), file.name

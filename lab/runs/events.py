@@ -1,7 +1,7 @@
-"""What people do to the lab, told to Prometheus: loads, deploys and drills stand as annotations in every dashboard.
+"""Pushes events (load runs, deploys, drills) to Prometheus, so that every dashboard shows them as annotations.
 
-Each event is a gauge ``lab_event`` whose value is the unix time at which it happened and whose labels say what; the
-Pushgateway keeps the last one of each kind and phase, so no event is too short for a scrape.
+An event is a gauge ``lab_event`` with its unix time as value and its description in labels. The Pushgateway keeps the
+latest event of each kind and phase, so even events between two scrapes are scraped.
 """
 
 import time
@@ -15,10 +15,10 @@ from lab.runtimes import services
 from lab.runtimes.base import Runtime
 
 
-def tell(runtime: Runtime, kind: str, phase: str, name: str, text: str) -> None:
-    """Push an event of now: a load, deploy or drill, its start or end, the name of what it is about, and a sentence.
+def push(runtime: Runtime, kind: str, phase: str, name: str, text: str) -> None:
+    """Push an event that happens now: its kind (load, deploy, drill), phase (start, end), name and text.
 
-    When the Pushgateway does not take it, that is said and nothing else fails.
+    When the Pushgateway does not accept it, prints a warning and carries on.
     """
     registry = CollectorRegistry()
     event = Gauge("lab_event", "Unix time of the last event of a kind.", ["name", "text"], registry=registry)
@@ -28,6 +28,6 @@ def tell(runtime: Runtime, kind: str, phase: str, name: str, text: str) -> None:
         http.session.put(url, data=generate_latest(registry), timeout=5).raise_for_status()
     except requests.RequestException as error:
         click.echo(
-            f"The Pushgateway does not take the event ({type(error).__name__}): no dashboard will show: {text}",
+            f"The Pushgateway did not accept the event ({type(error).__name__}); dashboards will not show: {text}",
             err=True,
         )

@@ -1,4 +1,4 @@
-"""Shop in the running lab with Locust, and keep the books of it."""
+"""Run a load test with Locust on the running lab, with a snapshot of all counters before and after it."""
 
 import fcntl
 import json
@@ -16,16 +16,16 @@ from lab.runtimes import services
 from lab.runtimes.base import LOAD_LOCK, Runtime
 from loadtest.options import BadOption, read_options
 
-#: Units of each product that a run begins with, so that nothing is ever sold out in it.
+#: Stock of each product at the start of a run, enough that nothing sells out.
 AMPLE_STOCK = 10_000
 
 
 def shop(runtime: Runtime, profile: str, options: Mapping[str, str] | None = None) -> tuple[int, Path]:
-    """Restock, run a profile, and return Locust's exit code and the file of the result.
+    """Restock the shop, run a load profile, and return Locust's exit code and the result file.
 
-    The file also holds the snapshots before and after the run, from which its ledger is made, and the settings and
+    The file also contains the snapshots before and after the run, from which its ledger is built, and the settings and
     versions of the lab. ``options`` are further variables of ``loadtest/`` (``USERS``, ``DURATION``, ``SEED``).
-    Raises LabError when the lab does not run, when another load does, or when an option is not what it must be.
+    Raises LabError when the lab is not running, when another load run is, or when an option is invalid.
     """
     variables = {**(options or {}), "PROFILE": profile}
     with _only_load(runtime):
@@ -33,11 +33,11 @@ def shop(runtime: Runtime, profile: str, options: Mapping[str, str] | None = Non
         REPORTS.mkdir(exist_ok=True)
         result = REPORTS / f"load-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{profile}.json"
         opening = books.open_books(runtime)
-        events.tell(runtime, "load", "start", profile, f"{profile} begins: {_wanted(variables)}")
+        events.push(runtime, "load", "start", profile, f"{profile} started: {_planned(variables)}")
         code = runtime.shop(variables, result)
         if result.exists():
             run = json.loads(result.read_text(encoding="utf-8"))
-            events.tell(runtime, "load", "end", profile, f"{profile} ends: {_done(run)}")
+            events.push(runtime, "load", "end", profile, f"{profile} finished: {_done(run)}")
             closing = snapshot.take(runtime)
             run["books"] = {"opening": opening.as_json(), "closing": closing.as_json()}
             run["lab"] = {"settings": versions.settings(runtime), "versions": versions.versions(runtime)}
@@ -45,7 +45,7 @@ def shop(runtime: Runtime, profile: str, options: Mapping[str, str] | None = Non
     return code, result
 
 
-def _wanted(variables: Mapping[str, str]) -> str:
+def _planned(variables: Mapping[str, str]) -> str:
     chosen = read_options(variables)
     return f"{chosen.profile.users} users for {chosen.profile.seconds:g} s"
 
@@ -56,9 +56,9 @@ def _done(run: Mapping) -> str:
 
 
 def shop_from_page(runtime: Runtime, variables: Mapping[str, str]) -> int:
-    """Open Locust's own page at ``LOCUST_PORT`` until Ctrl-C and return its exit code.
+    """Serve Locust's web UI at ``LOCUST_PORT`` until Ctrl-C, and return its exit code.
 
-    ``variables`` are those of :func:`shop`, and ``PROFILE``.
+    ``variables`` are the ``options`` of :func:`shop`, and ``PROFILE``.
     """
     with _only_load(runtime):
         _restock(runtime, variables)
@@ -67,26 +67,26 @@ def shop_from_page(runtime: Runtime, variables: Mapping[str, str]) -> int:
 
 @contextmanager
 def _only_load(runtime: Runtime) -> Iterator[None]:
-    """Keep a second load away: both would carry the mark by which the ledger knows its own."""
+    """Refuse a second load run: the ledger could not tell the two apart, since both send the same header."""
     STATE.mkdir(exist_ok=True)
     with LOAD_LOCK.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise LabError("another load shops in this lab: wait for it to end, or stop it.") from error
+            raise LabError("another load run is in progress in this lab: wait until it is over, or stop it.") from error
         runtime.end_stray_load()
         yield
 
 
 def _restock(runtime: Runtime, variables: Mapping[str, str]) -> None:
-    """Fill the shelves for what ``variables`` choose; raises LabError when they are wrong or the shop does not work."""
+    """Reset the stock for the chosen profile; raises LabError when an option is invalid or the shop is down."""
     runtime.require_running()
-    if trouble := runtime.answers(services.named("nginx")):
-        raise LabError(f"the shop does not work: {trouble}. See `make status`.")
+    if problem := runtime.answers(services.named("nginx")):
+        raise LabError(f"the shop is down: {problem}. See `make status`.")
     try:
         chosen = read_options(variables)
     except BadOption as error:
         raise LabError(str(error)) from error
-    # The catalogue's own stock is less than what the buyers of a flash sale want.
+    # The buyers of a flash sale want more than the catalogue's own stock.
     stock = [] if chosen.profile.sells_out else ["--stock", str(AMPLE_STOCK)]
     runtime.manage("seed_catalogue", "--restock", *stock)

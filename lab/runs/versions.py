@@ -1,4 +1,4 @@
-"""What a lab is made of and how it is set, so that a run can be told from one in another lab."""
+"""The settings and program versions of a lab, which are stored with each run."""
 
 import json
 import re
@@ -12,16 +12,16 @@ from lab.prometheus import Api
 from lab.runtimes import services
 from lab.runtimes.base import Runtime
 
-#: Settings that change what a run measures; none holds a secret.
+#: Settings that affect the results of a run; none is a secret.
 SHOWN = (
     *("UWSGI_WORKERS", "UWSGI_MAX_REQUESTS", "UWSGI_HARAKIRI", "LAB_FAULTS", "APP_MEMORY", "APP_CPUS"),
     *("PROMETHEUS_RETENTION_TIME", "PROMETHEUS_RETENTION_SIZE"),
 )
-#: Series whose labels say a version, by the pattern of their name, and the label.
-TOLD = {".+_build_info": "version", "pg_static": "short_version", "redis_instance_info": "redis_version"}
+#: Metrics with a version in a label: the pattern of the name, and the label.
+VERSION_LABELS = {".+_build_info": "version", "pg_static": "short_version", "redis_instance_info": "redis_version"}
 NAMES = {"pg_static": "postgresql", "redis_instance_info": "redis"}
-#: Commands that print versions where the shop or NGINX runs.
-ASKED = {
+#: Commands that print versions, by the service where they run.
+COMMANDS = {
     "app": ["python", "-c", "import platform, django; print('python', platform.python_version(), 'django', "
             "django.__version__)"],
     "nginx": ["sh", "-c", "nginx -v 2>&1"],
@@ -29,7 +29,7 @@ ASKED = {
 
 
 def settings(runtime: Runtime) -> dict[str, str]:
-    """Return the runtime's name and the settings that matter to a run."""
+    """Return the name of the runtime, and the settings that affect a run."""
     return {"RUNTIME": runtime.name} | {name: runtime.settings[name] for name in SHOWN}
 
 
@@ -41,18 +41,18 @@ def versions(runtime: Runtime) -> dict[str, str]:
 def _of_metrics(runtime: Runtime) -> Iterator[tuple[str, str]]:
     api = Api(runtime.url(services.named("prometheus"), ""))
     try:
-        found = api.query(f'{{__name__=~"{"|".join(TOLD)}"}}', time.time()).series
+        found = api.query(f'{{__name__=~"{"|".join(VERSION_LABELS)}"}}', time.time()).series
     except LabError:
         return
     for each in found:
         metric = each["metric"]
         name = metric["__name__"]
-        label = TOLD.get(name, TOLD[".+_build_info"])
+        label = VERSION_LABELS.get(name, VERSION_LABELS[".+_build_info"])
         yield NAMES.get(name, name.removesuffix("_build_info")), metric.get(label, "?")
 
 
 def _of_programs(runtime: Runtime) -> Iterator[tuple[str, str]]:
-    for name, command in ASKED.items():
+    for name, command in COMMANDS.items():
         try:
             done = runtime.run(command, services.named(name), capture_output=True, text=True, stdin=subprocess.DEVNULL)
         except (LabError, OSError):

@@ -1,7 +1,7 @@
-"""Pomar's settings, with ``/metrics`` as one more page of the shop: what most demos do, and what this lab does not."""
+"""Pomar's settings with ``/metrics`` as a view of the shop, as in most demos but not in this lab."""
 
 from config.settings import *  # noqa: F403
 
 ROOT_URLCONF = "naive_urls"
-# Prometheus asks by plain HTTP.
+# Prometheus scrapes over plain HTTP.
 SECURE_REDIRECT_EXEMPT = ["^metrics$"]

@@ -1,4 +1,4 @@
-"""The shop's addresses, and ``/metrics`` among them: whichever worker is free answers, of itself alone."""
+"""The shop's URLs plus ``/metrics``, which any free worker serves, with only its own counts."""
 
 from config.urls import *  # noqa: F403
 from config.urls import urlpatterns as shop

@@ -1,1 +1,1 @@
-"""Who comes to the shop, one file each."""
+"""The personas of the load test, one file each."""

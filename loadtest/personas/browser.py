@@ -1,4 +1,4 @@
-"""Somebody who looks around, searches, and now and then tries something on and puts it back."""
+"""A visitor who looks around, searches, and now and then puts something into the cart and removes it again."""
 
 from loadtest.shopper import Shopper
 
@@ -7,12 +7,12 @@ WORDS_FOR_NOTHING = ("motor+oil", "zebra", "umbrella", "left+handed+hammer")
 
 
 class Browser(Shopper):
-    """Most of a shop's visitors."""
+    """The most frequent persona."""
 
     weight = 4
 
     def shop(self) -> None:
-        """Walk along the shelves, search, look closer."""
+        """Open categories, search, and open products."""
         page = self.open("/", name="product:list", expect={200: {"cart_units": 0}})
         self.wait()
         if self.turn(2):
@@ -24,7 +24,7 @@ class Browser(Shopper):
         self._search()
         self.wait()
         for slug in self.some(page.products, 2):
-            page = self.look_at(slug)
+            page = self.open_product(slug)
             self.wait()
         if self.turn(3) == 0 and page.field("quantity"):
             page = self.add(page, slug, 1)
@@ -40,4 +40,4 @@ class Browser(Shopper):
         page = self.open(url, name="product:search", expect={200: {"has_products": True}})
         for slug in self.some(page.products, 1):
             self.wait()
-            self.look_at(slug)
+            self.open_product(slug)

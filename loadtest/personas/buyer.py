@@ -1,14 +1,14 @@
-"""Somebody who came to buy, and does."""
+"""A visitor who places an order."""
 
 from loadtest.pages import Page
 from loadtest.shopper import Shopper
 
-# Of less than this nothing is bought: many buyers at once must not find that somebody was faster.
+# Products with less stock than this are not bought, so that many buyers at once cannot run out of stock.
 PLENTY = 40
 
 
 class Buyer(Shopper):
-    """Fills a cart, thinks again about it, orders."""
+    """Fills a cart, changes it, and orders."""
 
     weight = 3
     pause = (0.1, 0.7)
@@ -24,7 +24,7 @@ class Buyer(Shopper):
             return
         for slug in wanted[self.random.randrange(len(wanted)) :]:
             self.wait()
-            page = self.look_at(slug)
+            page = self.open_product(slug)
             self.wait()
             page = self.add(page, slug, self.random.randint(1, 3))
         self.wait()
@@ -41,14 +41,14 @@ class Buyer(Shopper):
         return cart_page
 
     def _buy(self, cart_page: Page) -> None:
-        """Every third buyer mistypes something first, every third one sends the order twice."""
+        """Order the cart; every third buyer makes a typing error first, and every third submits the order twice."""
         form_page = self.go_to_checkout()
         self.wait()
         form = self.delivery(form_page)
         if self.turn(3) == 0:
             form_page = self.send(form_page, form | {"email": "nobody"}, {400: {"cart_units": self.cart.total()}})
             self.wait()
-        answer = self.order(form_page, form, cart_page=cart_page)
+        ordered = self.order(form_page, form, cart_page=cart_page)
         if self.turn(3) == 1:
-            self.send(form_page, form, {302: {"location": answer.location}})
+            self.send(form_page, form, {302: {"location": ordered.location}})
             self.load.tally.orders_repeated += 1

@@ -1,4 +1,4 @@
-"""Somebody after a bargain: in a flash sale all want the same few boxes, and there are fewer than buyers."""
+"""A bargain hunter: in a flash sale, all of them want the same few products, and the stock is too small for all."""
 
 from loadtest.pages import Page
 from loadtest.shopper import Shopper
@@ -8,26 +8,26 @@ PRODUCTS_ON_SALE = 3
 
 
 class Hunter(Shopper):
-    """Takes many at once, thinks at the checkout for too long, and then takes what is left."""
+    """Takes many units, hesitates at the checkout, and on a refusal orders what is left."""
 
     pause = (0.5, 2.0)
 
     def shop(self) -> None:
-        """Try to get one of the products on sale."""
+        """Try to buy one of the products on sale."""
         page = self.open(SALE_SHELF, name="product:list")
         on_sale = list(page.products)[:PRODUCTS_ON_SALE]
         self.load.tally.stock_seen({slug: page.products[slug] for slug in on_sale})
         for slug in self.some(on_sale, 1):
             self.wait()
-            page = self.look_at(slug)
+            page = self.open_product(slug)
             if page.field("quantity"):
                 self._hunt(page, slug)
 
     def _hunt(self, page: Page, slug: str) -> None:
         cart_page = self.add(page, slug, self.random.randint(4, 12))
-        answer = self._try_to_order(cart_page)
-        if answer.status == 409 and (left := answer.products[slug]):
-            self._try_to_order(self.change(answer, slug, left))
+        page = self._try_to_order(cart_page)
+        if page.status == 409 and (left := page.products[slug]):
+            self._try_to_order(self.change(page, slug, left))
 
     def _try_to_order(self, cart_page: Page) -> Page:
         self.wait()

@@ -1,16 +1,16 @@
-"""Somebody impatient: reloads, clicks on, leaves."""
+"""An impatient visitor, who reloads, clicks on and leaves."""
 
 from loadtest.visitor import Visitor
 
 
 class Impatient(Visitor):
-    """Clicks without reading; every answer is still waited for, since a request cut off cannot be counted."""
+    """Clicks without reading, but waits for every response: an aborted request could not be counted exactly."""
 
     weight = 2
     pause = (0.05, 0.2)
 
     def shop(self) -> None:
-        """Reload the list, open something, and be gone before its picture is there."""
+        """Reload the product list, open products, and leave without fetching static files."""
         page = self.open("/", name="product:list")
         for _ in range(self.random.randint(2, 6)):
             self.wait()

@@ -1,4 +1,4 @@
-"""Somebody lost: old links, typing errors, a curious look at doors that are closed."""
+"""A lost visitor, who follows old links, makes typing errors and tries pages without access."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -10,12 +10,12 @@ WRONG_QUANTITIES = ("0", "-1", "100000", "many", "")
 
 
 class Lost(Visitor):
-    """Meets every kind of no that the shop knows, and expects it."""
+    """Provokes every kind of error and redirect of the shop, and expects it."""
 
     weight = 1
 
     def shop(self) -> None:
-        """Run all errands in an order of its own."""
+        """Run all errands in random order."""
         errands: list[Callable[[], None]] = [
             self._unknown_paths,
             self._unknown_things,

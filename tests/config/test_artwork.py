@@ -1,4 +1,4 @@
-"""The pictures of the products are what the artwork generator draws."""
+"""The committed product pictures are those that the artwork generator draws."""
 
 from product import catalogue
 

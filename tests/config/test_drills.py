@@ -1,4 +1,4 @@
-"""The table of drills: each alert has one, each drill its alerts and a panel that shows it."""
+"""The drill catalogue: each alert has a drill, and each drill has alerts and a panel that exists."""
 
 import re
 
@@ -33,5 +33,5 @@ def test_a_drill_has_a_panel_that_there_is_and_says_what_breaks(drill):
 
 
 def test_a_drill_that_there_is_not_is_refused_with_the_names_that_there_are():
-    with pytest.raises(LabError, match="'earthquake' is no drill: give D= one of exporter-stopped, "):
+    with pytest.raises(LabError, match="there is no drill 'earthquake': set D= to one of exporter-stopped, "):
         named("earthquake")

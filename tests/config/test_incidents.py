@@ -1,4 +1,4 @@
-"""The incidents of the game: what looks alike from outside has several causes, which evidence tells apart."""
+"""The incidents of the game: each symptom has several causes, and the evidence tells them apart."""
 
 import math
 import re
@@ -53,16 +53,16 @@ def test_a_signal_has_a_panel_and_metrics_that_there_are(signal):
 @pytest.mark.parametrize(
     ("unit", "before", "now", "what"),
     [
-        ("a second", 0.0, 0.3, SAME),
-        ("a second", 0.0, 0.31, RISES),
-        ("a second", 100.0, 149.0, SAME),
-        ("a second", 100.0, 151.0, RISES),
-        ("a second", 100.0, 67.0, SAME),
-        ("a second", 100.0, 66.0, FALLS),
+        ("per second", 0.0, 0.3, SAME),
+        ("per second", 0.0, 0.31, RISES),
+        ("per second", 100.0, 149.0, SAME),
+        ("per second", 100.0, 151.0, RISES),
+        ("per second", 100.0, 67.0, SAME),
+        ("per second", 100.0, 66.0, FALLS),
         ("s", 0.02, 0.11, SAME),
         ("s", 0.02, 0.2, RISES),
         ("1 or 0", 1.0, 0.0, FALLS),
-        ("a second", 100.0, math.nan, FALLS),
+        ("per second", 100.0, math.nan, FALLS),
         ("s", math.nan, 2.0, RISES),
         ("s", math.nan, math.nan, SAME),
     ],
@@ -72,7 +72,7 @@ def test_a_signal_rises_or_falls_by_more_than_noise_or_stays(unit, before, now, 
 
 
 def test_what_never_happens_has_less_noise():
-    killed = next(each for each in SIGNALS if each.name == "killed by harakiri")
+    killed = next(each for each in SIGNALS if each.name == "workers killed by harakiri")
 
     assert game.changed(killed, 0, 1 / 20) == RISES
     assert game.changed(killed, 0, 0) == SAME

@@ -156,9 +156,9 @@ def test_no_number_of_an_objective_stands_in_the_code_of_the_dashboards():
             "shopping-availability",
             "dashboard:",
             "within: 1\n  dashboard:",
-            "must have within and use .le",
+            "must either set within and use .le",
         ),
-        ("shopping-latency", "  within: 0.5\n", "", "must have within and use .le in bad, or neither"),
+        ("shopping-latency", "  within: 0.5\n", "", "must either set within and use .le in bad, or do neither"),
         (
             "shopping-latency",
             "within: 0.5",

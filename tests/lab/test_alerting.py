@@ -1,4 +1,4 @@
-"""The tables of alerts and objectives, the rules made from them, and that promtool's tests see a mistake in a rule."""
+"""The tables of alerts and objectives, the generated rules, and that promtool's tests detect mistakes in the rules."""
 
 import json
 import re
@@ -104,23 +104,23 @@ def test_a_window_is_four_scrapes_at_least():
     ("text", "sentence"),
     [
         ("- [", "cannot be read"),
-        ("alert: Broken", "must be a list of rows"),
-        ("- just words", "must be a list of rows"),
-        (ALERT.replace("alert: Broken", "severity: page", 1), "a row with no name lacks alert"),
+        ("alert: Broken", "must be a list of mappings"),
+        ("- just words", "must be a list of mappings"),
+        (ALERT.replace("alert: Broken", "severity: page", 1), "a row without a name has no alert"),
         (ALERT + "  colour: red\n", "Broken has the unknown field colour"),
         (ALERT + "  1: red\n", "Broken has the unknown field 1"),
-        (ALERT.replace("  for: 1m\n", "").replace("  summary: It is broken.\n", ""), "Broken lacks for, summary"),
-        (ALERT + ALERT, "has Broken twice"),
-        (ALERT.replace("page", "urgent"), "Broken has the severity 'urgent': choose one of page, ticket"),
-        (ALERT.replace("unit: share", "unit: parsecs"), "Broken has the unit 'parsecs': choose one of share"),
-        (ALERT.replace("  unit: share\n", ""), "Broken has the unit '': choose one of share"),
+        (ALERT.replace("  for: 1m\n", "").replace("  summary: It is broken.\n", ""), "Broken has no for, summary"),
+        (ALERT + ALERT, "has two rows named Broken"),
+        (ALERT.replace("page", "urgent"), "Broken has the unknown severity 'urgent': use page or ticket"),
+        (ALERT.replace("unit: share", "unit: parsecs"), "Broken has the unknown unit 'parsecs': use one of share"),
+        (ALERT.replace("  unit: share\n", ""), "Broken has the unknown unit '': use one of share"),
         (ALERT.replace("for: 1m", "for: soon"), "for of Broken: 'soon' is no length of time"),
         (ALERT.replace("for: 1m", "for: 60"), "for of Broken is 60: it must be text"),
         (ALERT.replace("window: 5m", "window: 1h30m"), "window of Broken: '1h30m' is no length of time"),
-        (ALERT.replace("[$window]", "[5m]"), "Broken must have window and use $window, or neither"),
-        (ALERT.replace("  window: 5m\n", ""), "Broken must have window and use $window, or neither"),
-        (ALERT.replace("$threshold", "0.5"), "Broken must have threshold and use $threshold, or neither"),
-        (ALERT.replace("  threshold: 0.5\n", ""), "Broken must have threshold and use $threshold, or neither"),
+        (ALERT.replace("[$window]", "[5m]"), "Broken must either set window and use $window, or do neither"),
+        (ALERT.replace("  window: 5m\n", ""), "Broken must either set window and use $window, or do neither"),
+        (ALERT.replace("$threshold", "0.5"), "Broken must either set threshold and use $threshold, or do neither"),
+        (ALERT.replace("  threshold: 0.5\n", ""), "Broken must either set threshold and use $threshold, or do neither"),
         (ALERT.replace("threshold: 0.5", "threshold: half"), "threshold of Broken is 'half': it must be a number"),
         (ALERT.replace("threshold: 0.5", "threshold: true"), "threshold of Broken is True: it must be a number"),
         (ALERT.replace("It is broken.", ""), "summary of Broken is None: it must be text"),
@@ -145,16 +145,16 @@ def test_a_broken_table_of_alerts_ends_in_a_sentence_that_names_the_row(tmp_path
     ("text", "sentence"),
     [
         ("- [", "cannot be read"),
-        ("target: 0.9", "must be a list of rows"),
+        ("target: 0.9", "must be a list of mappings"),
         (OBJECTIVE + "  for: 1m\n", "all-good has the unknown field for"),
-        (OBJECTIVE.replace("  target: 0.9\n", ""), "all-good lacks target"),
-        (OBJECTIVE + OBJECTIVE, "has all-good twice"),
-        (OBJECTIVE.replace("0.9", "0"), "the target of all-good is 0: it must lie between 0 and 1"),
-        (OBJECTIVE.replace("0.9", "1"), "the target of all-good is 1: it must lie between 0 and 1"),
-        (OBJECTIVE.replace("0.9", "99.9"), "the target of all-good is 99.9: it must lie between 0 and 1"),
+        (OBJECTIVE.replace("  target: 0.9\n", ""), "all-good has no target"),
+        (OBJECTIVE + OBJECTIVE, "has two rows named all-good"),
+        (OBJECTIVE.replace("0.9", "0"), "the target of all-good is 0: it must be between 0 and 1"),
+        (OBJECTIVE.replace("0.9", "1"), "the target of all-good is 1: it must be between 0 and 1"),
+        (OBJECTIVE.replace("0.9", "99.9"), "the target of all-good is 99.9: it must be between 0 and 1"),
         (OBJECTIVE.replace("0.9", "99%"), "target of all-good is '99%': it must be a number"),
-        (OBJECTIVE.replace('total{status="500"}[$window]', "total[5m]"), "bad of all-good has no $window"),
-        (OBJECTIVE.replace("answers_total[$window]", "answers_total[5m]"), "total of all-good has no $window"),
+        (OBJECTIVE.replace('total{status="500"}[$window]', "total[5m]"), "bad of all-good does not use $window"),
+        (OBJECTIVE.replace("answers_total[$window]", "answers_total[5m]"), "total of all-good does not use $window"),
     ],
 )
 def test_a_broken_table_of_objectives_ends_in_a_sentence_that_names_the_row(tmp_path, text, sentence):
@@ -232,7 +232,7 @@ def test_an_alert_with_no_keep_ends_with_its_cause(tmp_path, factor):
 
 
 def without_times(text: str) -> str:
-    """Return a text of a rule with each length of time, and each recorded name that ends in one, made the same."""
+    """Return a rule's text with all durations replaced, including those in names of recorded series."""
     return re.sub(
         r"\b(\d+[smhd])\b|(?<=:rate)\d+[smhd]\b|(?<= / )(?:20|300)(?= unless)|(?<=time\(\) - )(?:20|300)\b",
         "TIME",
@@ -295,7 +295,7 @@ def test_every_alert_says_what_it_is_and_where_to_look(path):
 
 
 def test_the_burn_alerts_are_those_of_the_workbook():
-    """Their rates, windows and how long they must last, written here again; times are 15 times shorter in the lab."""
+    """The burn rates, windows and waiting times, repeated here; times in the lab are 15 times shorter."""
     budgets = {each.objective: f"{1 - each.target:.6g}" for each in definitions.objectives()}
     pairs = {
         "production": {
@@ -339,7 +339,7 @@ THRESHOLD = re.compile(r"(?:[<>]=?|==|!=) (?P<number>\d+(?:\.\d+)?)")
 
 
 def spans_of_names(expr: str) -> list[tuple[int, int]]:
-    """Return where an expression has names of metrics: not functions, nor what is in braces or in ``by ()``."""
+    """Return the spans of metric names in an expression, without functions and without braces and ``by ()``."""
     hidden = [
         found.span() for pattern in (SELECTOR, BY, ON, re.compile(r"\[[^\]]*\]")) for found in pattern.finditer(expr)
     ]
@@ -351,7 +351,7 @@ def spans_of_names(expr: str) -> list[tuple[int, int]]:
 
 
 def names_in(expr: str) -> set[str]:
-    """Return the names of metrics in an expression."""
+    """Return the metric names in an expression."""
     return {expr[start:end] for start, end in spans_of_names(expr)}
 
 
@@ -379,7 +379,7 @@ def test_an_alert_needs_what_its_metrics_need():
 
 @dataclass(frozen=True)
 class Trial:
-    """Rules and the tests that are theirs, in two files; with a mistake, or with none."""
+    """Rules and their promtool tests, with or without a mistake."""
 
     #: What is tried, as the test says it when nobody saw the mistake.
     name: str
@@ -387,7 +387,7 @@ class Trial:
     tests: dict
 
     def written_to(self, folder: Path) -> Path:
-        """Write both files; return that of the tests."""
+        """Write both files, and return the path of the tests."""
         folder.mkdir()
         (folder / "rules.yaml").write_text(json.dumps(self.rules))
         path = folder / "tests.yaml"
@@ -396,12 +396,12 @@ class Trial:
 
 
 def replaced(text: str, span: tuple[int, int], new: str) -> str:
-    """Return a text with one span of it replaced."""
+    """Return a text with one span replaced."""
     return text[: span[0]] + new + text[span[1] :]
 
 
 def mistakes(expr: str) -> Iterator[tuple[str, str]]:
-    """Yield each mistake in an expression: its kind, and the expression that has it."""
+    """Yield the possible mistakes in an expression: the kind of each, and the expression with it."""
     for _, end in spans_of_names(expr):
         yield "metric", replaced(expr, (end, end), "_not")
     for found in SELECTOR.finditer(expr):
@@ -425,12 +425,12 @@ def mistakes(expr: str) -> Iterator[tuple[str, str]]:
 
 @cache
 def cases_of(path: Path) -> list[dict]:
-    """Return all cases in a file of promtool's tests."""
+    """Return all cases in a file of promtool tests."""
     return yaml.load(path.read_text(), yaml.CSafeLoader)["tests"]
 
 
 def alert_tests(name: str) -> dict:
-    """Return promtool's tests of one alert."""
+    """Return the promtool tests of an alert."""
     tests = []
     for one in cases_of(TESTS / "alerts.yaml"):
         if mine := [case for case in one["alert_rule_test"] if case["alertname"] == name]:
@@ -439,7 +439,7 @@ def alert_tests(name: str) -> dict:
 
 
 def objective_tests(objective: str) -> dict:
-    """Return promtool's tests of what is recorded of one objective."""
+    """Return the promtool tests of an objective's recorded series."""
     label = f'objective="{objective}"'
     tests = []
     for one in cases_of(TESTS / "objectives.yaml"):
@@ -454,7 +454,7 @@ def objective_tests(objective: str) -> dict:
 
 
 def trials() -> Iterator[tuple[str, Trial]]:
-    """Yield each trial after its kind of mistake; first of all without one, which is the kind ``none``.
+    """Yield the kind of each mistake and the trial with it, starting with one without a mistake (``none``).
 
     A mistake is made in the table's expression, before ``rate_from_zero`` is written out.
     """
@@ -491,7 +491,7 @@ def trials() -> Iterator[tuple[str, Trial]]:
 
 
 def mistakes_from_zero(expr: str) -> Iterator[tuple[str, str]]:
-    """Yield each mistake in what ``rate_from_zero`` stands for, made in all places."""
+    """Yield the possible mistakes in the expansion of ``rate_from_zero``, each made in all places."""
     for mistake, right, wrong in (
         ("new series are left out", r" unless nginx_\w+\{[^}]*\} offset 20s", ""),
         ("all sources count", r" and on \(job, instance\) \([^)]*\) [^)]*\)", ""),
@@ -521,7 +521,7 @@ HARMLESS = {
 
 
 def seen_by_promtool(paths: list[Path]) -> list[bool]:
-    """Return for each file of tests whether promtool finds that the rules are not as the tests say."""
+    """Return for each test file whether promtool reports a failure."""
     command = [program("promtool"), "test", "rules", *paths]
     said = subprocess.run(command, env=FOR_PROMTOOL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
     # The one line that every version has for each file.
@@ -531,7 +531,7 @@ def seen_by_promtool(paths: list[Path]) -> list[bool]:
 
 
 def test_promtools_tests_see_each_mistake_in_a_rule(tmp_path):
-    """Another metric, label, value or matcher, a threshold a quarter more or a fifth less, a scrape more or less."""
+    """Change a metric, label, value or matcher, a threshold by +25% or -20%, or a duration by one scrape."""
     tried = [(kind, trial) for kind, trial in trials() if trial.name not in HARMLESS]
     paths = [trial.written_to(tmp_path / str(number)) for number, (_, trial) in enumerate(tried)]
     # One run of promtool takes many files, and there are two cores.

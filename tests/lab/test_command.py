@@ -133,9 +133,12 @@ def test_a_full_disk_is_said_so_and_nothing_stays_running(checkout, ports, tmp_p
         (["restart", "nginx"], "the lab is not running: start it with `make up`"),
         (["restart"], "'' is no part of the lab: give S= one of"),
         (["restart", "apache"], "'apache' is no part of the lab: give S= one of"),
-        (["ledger"], "there was no run yet: `make load` makes one"),
-        (["ledger", "README.md"], "README.md holds no run with its books (JSONDecodeError): `make load` writes one"),
-        (["ledger", "nowhere.json"], "nowhere.json holds no run with its books (FileNotFoundError)"),
+        (["ledger"], "there is no load run yet: `make load` starts one"),
+        (
+            ["ledger", "README.md"],
+            "README.md is not the result of a load run (JSONDecodeError): `make load` writes one",
+        ),
+        (["ledger", "nowhere.json"], "nowhere.json is not the result of a load run (FileNotFoundError)"),
         (["logs"], "nothing is logged yet"),
         (["logs", "apache"], "'apache' is no part of the lab"),
     ],
@@ -160,7 +163,7 @@ def test_a_second_load_at_the_same_time_is_refused(lab, checkout):
     with (checkout / ".lab" / "load.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
-        assert "another load shops in this lab: wait for it to end, or stop it" in sentence(lab("load"))
+        assert "another load run is in progress in this lab: wait until it is over, or stop it" in sentence(lab("load"))
 
 
 def test_a_load_whose_command_was_killed_is_ended_by_down(lab, checkout):

@@ -1,4 +1,4 @@
-"""A fault is mended whatever happens while it is there, and it is said whether it was."""
+"""A fault is always reverted, and the dashboards' annotation says whether that worked."""
 
 import os
 import signal
@@ -14,32 +14,32 @@ from lab.runs import events
 
 
 @pytest.fixture
-def told(monkeypatch) -> list[str]:
-    """What the dashboards are told, in its order; and a lab that waits for no lock."""
-    sentences = []
-    monkeypatch.setattr(events, "tell", lambda runtime, kind, phase, name, text: sentences.append(text))
-    return sentences
+def sent(monkeypatch) -> list[str]:
+    """The texts of the events that were sent to the dashboards, in order."""
+    texts = []
+    monkeypatch.setattr(events, "push", lambda runtime, kind, phase, name, text: texts.append(text))
+    return texts
 
 
 LAB = SimpleNamespace(patient=lambda seconds: nullcontext())
 
 
 class Fault:
-    """A fault that may fail at its beginning or its end, and is signalled in between."""
+    """A fault whose injection or revert may fail or send a signal."""
 
-    def __init__(self, begins=lambda: None, ends=lambda: None) -> None:
-        self.there = False
-        self._begins, self._ends = begins, ends
+    def __init__(self, inject=lambda: None, revert=lambda: None) -> None:
+        self.active = False
+        self._inject, self._revert = inject, revert
 
     @contextmanager
     def __call__(self, runtime):
         try:
-            self.there = True
-            self._begins()
+            self.active = True
+            self._inject()
             yield
         finally:
-            self._ends()
-            self.there = False
+            self._revert()
+            self.active = False
 
 
 def fails():
@@ -50,43 +50,43 @@ def signalled():
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def test_a_fault_is_there_in_the_block_and_mended_after_it(told):
+def test_a_fault_is_there_in_the_block_and_mended_after_it(sent):
     fault = Fault()
 
-    with injected(LAB, fault, "x", "it breaks.", lambda: told.append("mended")):
-        assert fault.there
+    with injected(LAB, fault, "x", "it breaks.", lambda: sent.append("reverted")):
+        assert fault.active
 
-    assert not fault.there
-    assert told == ["x begins: it breaks.", "mended", "x is mended"]
+    assert not fault.active
+    assert sent == ["x started: it breaks.", "reverted", "x was reverted"]
 
 
 @pytest.mark.parametrize(
     ("happens", "error"), [(fails, LabError), (signalled, KeyboardInterrupt)], ids=["error", "signal"]
 )
 @pytest.mark.parametrize("when", ["begins", "inside"])
-def test_it_is_mended_when_something_fails_or_a_signal_comes(told, happens, error, when):
+def test_it_is_mended_when_something_fails_or_a_signal_comes(sent, happens, error, when):
     fault = Fault(happens) if when == "begins" else Fault()
 
     with pytest.raises(error), signals.heeded_once(), injected(LAB, fault, "x", "it breaks."):
         happens()
 
-    assert not fault.there
-    assert told[-1] == ("x did not begin" if when == "begins" else "x is mended")
+    assert not fault.active
+    assert sent[-1] == ("x failed to start" if when == "begins" else "x was reverted")
 
 
-def test_a_signal_while_it_is_mended_is_not_heeded(told):
-    fault = Fault(ends=signalled)
+def test_a_signal_while_it_is_mended_is_not_heeded(sent):
+    fault = Fault(revert=signalled)
 
     with signals.heeded_once(), injected(LAB, fault, "x", "it breaks."):
         pass
 
-    assert not fault.there
+    assert not fault.active
 
 
-def test_a_fault_that_could_not_be_mended_is_not_said_to_be(told):
+def test_a_fault_that_could_not_be_mended_is_not_said_to_be(sent):
     with pytest.raises(LabError, match="it failed"), injected(
-        LAB, Fault(ends=fails), "x", "it breaks.", lambda: told.append("mended")
+        LAB, Fault(revert=fails), "x", "it breaks.", lambda: sent.append("reverted")
     ):  # fmt: skip
         pass
 
-    assert told == ["x begins: it breaks.", "x could not be mended"]
+    assert sent == ["x started: it breaks.", "x could not be reverted"]

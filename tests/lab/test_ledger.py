@@ -1,4 +1,4 @@
-"""The account of a run, from counts: what agrees is 0, what does not is named with the tier at fault."""
+"""The account of a run from given counts: matches leave a remainder of 0, mismatches name the tier at fault."""
 
 import dataclasses
 from collections import Counter
@@ -34,7 +34,7 @@ PASSED_ON = 100 + 50 + 10 + 5 + 7
 
 
 def a_run() -> Counts:
-    """A run in which all agree: 462 requests of the load, 12 of others, 9 for the status page."""
+    """A run in which all tiers agree: 462 requests of the load run, 12 of others, 9 for the status page."""
     responses = SENT + OTHERS
     upstream = Counter({(key.route, "answered"): n for key, n in responses.items() if key not in (STATIC, REFUSED)})
     answered = Counter({key: n for key, n in responses.items() if key not in (STATIC, REFUSED)})
@@ -48,16 +48,16 @@ def a_run() -> Counts:
     )
 
 
-def django(began: int, answered: int, responses: Counter[Key]) -> App:
-    """Return what a Django says whose counts by view and by status are of the same responses."""
+def django(received: int, responded: int, responses: Counter[Key]) -> App:
+    """Return Django's counts, with the same responses by view and by status."""
     by_status: Counter[str] = Counter()
     for key, n in responses.items():
         by_status[key.status] += n
-    return App(began, answered, responses, by_status)
+    return App(received, responded, responses, by_status)
 
 
 def logged(counts: Counts, key: Key, by: int, outcome: str = "", load: bool = True) -> None:
-    """Add to what the access log has of a kind of request, and to what was passed on."""
+    """Add requests of a kind to the access log, and to the requests passed on."""
     counts.log.responses[key] += by
     if load:
         counts.load[key] += by
@@ -85,11 +85,11 @@ def test_a_run_in_which_all_agree_has_no_difference_and_a_row_for_each_route_and
     said = lines(account)
     assert said["sent by Locust"] == 462
     assert said["health checks"] == 5
-    assert said["of other visitors, the probe of the redirect included"] == 7
+    assert said["from other clients, including the probe of the redirect"] == 7
     assert said["in NGINX's access log"] == 474
     assert said["in NGINX's stub_status"] == 483
     assert said["refused by NGINX (405: 2)"] == 2
-    assert said["begun by Django, before its middlewares"] == PASSED_ON
+    assert said["received by Django, before any middleware"] == PASSED_ON
 
 
 def lines_dropped(counts: Counts) -> Counts:
@@ -149,29 +149,29 @@ def a_load_that_does_not_tell_all(counts: Counts) -> Counts:
         (
             a_route_counted_twice_among_all_responses,
             LOG,
-            "NGINX's access log has +50 responses of cart:cart-summary beside those that were passed on",
+            "NGINX's access log has +50 responses of cart:cart-summary compared with the requests passed on",
         ),
         (
             one_worker_of_four,
             DJANGO,
-            "NGINX's access log has 50 GET cart:cart-summary 200; Django answered 12 (-38)",
+            "NGINX's access log has 50 GET cart:cart-summary 200; Django has 12 (-38)",
         ),
         (
             a_view_that_is_not_counted,
             DJANGO,
-            "NGINX's access log has 50 GET cart:cart-summary 200; Django answered 49 (-1)",
+            "NGINX's access log has 50 GET cart:cart-summary 200; Django has 49 (-1)",
         ),
-        (a_status_that_is_counted_twice, DJANGO, "Django has 324 responses 200 by status; 162 by view"),
-        (a_response_that_django_invents, DJANGO, "Django's views answered 1 more than Django did"),
+        (a_status_that_is_counted_twice, DJANGO, "Django has 324 responses 200 by status, but 162 by view"),
+        (a_response_that_django_invents, DJANGO, "Django has 1 more responses by view than in total"),
         (
             a_worker_that_forgets,
             UWSGI,
-            "NGINX's access log passed on 172 requests; uWSGI's workers finished 169 (-3)",
+            "NGINX passed on 172 requests; uWSGI's workers finished 169 (-3)",
         ),
         (
             a_status_page_that_invents,
             STATUS,
-            "NGINX's access log has 483 requests in all, its status page included; NGINX's stub_status has 487 (+4)",
+            "NGINX's access log has 483 requests in total, including its status page; NGINX's stub_status has 487 (+4)",
         ),
         (
             a_load_that_does_not_tell_all,
@@ -204,7 +204,7 @@ def test_two_tiers_that_are_wrong_apart_are_blamed_on_nobody():
 def test_a_remainder_stands_in_its_row():
     remainders = {(row.route, row.kind): row.remainder for row in settle(lines_dropped(a_run())).rows if row.remainder}
 
-    # Ten that are not logged, and of which Django answered ten more than were, are no zero.
+    # Ten requests missing from the log (-10), and thus ten too many in Django (+10), do not cancel out.
     assert remainders == {("product:list", "2xx"): -10, ("static", "2xx"): -10}
 
 
@@ -216,21 +216,21 @@ def test_a_worker_that_dies_takes_one_request_with_it():
         counts,
         status=counts.status + 2,
         workers=Workers(PASSED_ON, harakiri=1, respawns=2),
-        app=counts.app._replace(began=PASSED_ON + 2),
+        app=counts.app._replace(received=PASSED_ON + 2),
     )
 
     account = settle(counts)
 
     assert account.differences == []
-    assert lines(account)["killed for taking too long (harakiri)"] == 1
-    assert lines(account)["killed with their worker"] == 1
+    assert lines(account)["killed by harakiri"] == 1
+    assert lines(account)["lost with their worker in Django"] == 1
 
 
 def test_a_request_that_vanishes_without_a_death_is_a_difference():
     counts = a_run()
     logged(counts, CART._replace(status="502"), 1, "unanswered")
     counts.sent[CART._replace(status="502")] += 1
-    counts = dataclasses.replace(counts, status=counts.status + 1, app=counts.app._replace(began=PASSED_ON + 1))
+    counts = dataclasses.replace(counts, status=counts.status + 1, app=counts.app._replace(received=PASSED_ON + 1))
 
     assert settle(counts).fault == UWSGI
 
@@ -246,9 +246,9 @@ def test_a_request_that_uwsgi_drops_is_a_term_of_its_own():
     account = settle(counts)
 
     assert account.differences == []
-    assert lines(account)["dropped by uWSGI before Django saw them"] == 3
+    assert lines(account)["dropped by uWSGI before Django received them"] == 3
     assert lines(account)["finished by uWSGI's workers"] == PASSED_ON + 3
-    assert lines(account)["killed with their worker"] == 0
+    assert lines(account)["lost with their worker in Django"] == 0
 
 
 def test_a_request_that_uwsgi_invents_is_no_request_that_it_drops():
@@ -288,9 +288,9 @@ def test_a_visitor_who_hangs_up_is_cut_at_nginx_and_answered_by_django():
     account = settle(counts)
 
     assert account.differences == []
-    assert lines(account)["cut by the visitor (499 at NGINX)"] == 3
-    assert lines(account)["answered by Django to nobody, since the visitor or the worker had gone"] == 3
-    assert ("cart:cart-summary", "no answer", 3) in [(row.route, row.kind, row.sent) for row in account.rows]
+    assert lines(account)["aborted by the client (499)"] == 3
+    assert lines(account)["responses from Django that reached no client (aborted, or worker died)"] == 3
+    assert ("cart:cart-summary", "no response", 3) in [(row.route, row.kind, row.sent) for row in account.rows]
 
 
 def test_a_request_without_an_answer_that_is_not_logged_never_came_if_nginx_itself_counts_none():
@@ -300,14 +300,14 @@ def test_a_request_without_an_answer_that_is_not_logged_never_came_if_nginx_itse
     account = settle(counts)
 
     assert account.differences == []
-    assert lines(account)["that got no answer and are not in NGINX's access log"] == 2
+    assert lines(account)["without a response that are not in NGINX's access log"] == 2
 
 
 def test_a_request_without_an_answer_that_is_not_logged_is_a_difference_if_nginx_counts_it():
     counts = dataclasses.replace(a_run(), status=462 + 12 + 9 + 2)
     counts.sent[CART._replace(status="0")] += 2
 
-    assert "2 requests to which Locust got no answer are not in NGINX's access log" in [
+    assert "2 requests of Locust without a response are not in NGINX's access log" in [
         each.sentence for each in settle(counts).differences
     ]
 
@@ -320,7 +320,7 @@ def test_whether_a_request_without_an_answer_came_is_not_known_without_nginxs_ow
 
     assert account.differences == []
     assert len(account.doubts) == 1
-    assert page(counts).splitlines()[-1] == "LEDGER: NOT KNOWN; what can be compared agrees."
+    assert page(counts).splitlines()[-1] == "LEDGER: NOT KNOWN; all counts that can be compared agree."
 
 
 def test_workers_that_were_renewed_are_no_excuse_for_a_count_that_is_missing():
@@ -374,7 +374,7 @@ def test_a_host_that_django_does_not_know_is_answered_before_any_view():
     account = settle(counts)
 
     assert account.differences == []
-    assert lines(account)["answered by a middleware before any view"] == 2
+    assert lines(account)["responses by a middleware, without a view"] == 2
 
 
 def test_a_404_that_became_a_redirect_on_its_way_out_is_a_term():
@@ -393,7 +393,7 @@ def test_a_404_that_became_a_redirect_on_its_way_out_is_a_term():
     account = settle(counts)
 
     assert account.differences == []
-    assert lines(account)["404s of Django that CommonMiddleware made a redirect to the same with a slash"] == 4
+    assert lines(account)["404s that CommonMiddleware turned into a redirect to the URL with a slash"] == 4
 
 
 def test_a_request_that_reached_no_worker_is_a_term():
@@ -405,7 +405,7 @@ def test_a_request_that_reached_no_worker_is_a_term():
     account = settle(counts)
 
     assert account.differences == []
-    assert lines(account)["that reached no worker"] == 5
+    assert lines(account)["that did not reach a worker"] == 5
 
 
 def test_without_an_access_log_django_must_have_at_least_what_was_sent():
@@ -415,7 +415,7 @@ def test_without_an_access_log_django_must_have_at_least_what_was_sent():
     counts.app.responses[CART] = 49
     account = settle(dataclasses.replace(counts, app=django(PASSED_ON, PASSED_ON - 1, counts.app.responses)))
 
-    assert "Locust sent 50 GET cart:cart-summary 200; Django answered 49 (-1)" in [
+    assert "Locust sent 50 GET cart:cart-summary 200; Django has 49 (-1)" in [
         each.sentence for each in account.differences
     ]
 
@@ -463,13 +463,13 @@ def test_the_page_says_that_the_books_balance():
 def test_the_page_names_the_tier_at_fault():
     said = page(lines_dropped(a_run())).splitlines()
 
-    assert said[-1] == "LEDGER: WRONG in 6 places; NGINX's access log is at fault: all others agree."
+    assert said[-1] == "LEDGER: WRONG, 6 differences; NGINX's access log is at fault: all other tiers agree."
 
 
 def test_the_page_says_what_cannot_be_known_and_no_number_of_it():
     said = page(dataclasses.replace(a_run(), load=None, log=None), reasons=("the access log's exporter was restarted",))
 
     assert "not exact: the access log's exporter was restarted." in said
-    assert said.splitlines()[-1] == "LEDGER: NOT KNOWN; what can be compared agrees."
+    assert said.splitlines()[-1] == "LEDGER: NOT KNOWN; all counts that can be compared agree."
     assert ["product:list", "2xx", "100", "·", "·", "107", "0"] in [line.split() for line in said.splitlines()]
     assert ["all", "462", "·", "·", "172", "0"] in [line.split() for line in said.splitlines()]

@@ -1,4 +1,4 @@
-"""The books held against a real Prometheus whose samples are known: it is given them, a run each hour."""
+"""Ledgers against a real Prometheus with given samples: one run for each hour."""
 
 import time
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from lab.runs.ledger.stored import Prometheus
 from lab.runtimes.ports import free_ports
 from tests.stored import prometheus_with
 
-#: Seconds from the first snapshot to the last.
+#: Seconds between the two snapshots.
 LENGTH = 60
 SENT = 600
 LIST = (("method", "GET"), ("route", "product:list"), ("status", "200"))
 VIEW = (("method", "GET"), ("status", "200"), ("view", "product:list"))
-#: What each tier's counters say before the run, and by how much the run moves them.
+#: The value of each counter before the run, and its increase in the run.
 SERIES: dict[str, dict[Series, tuple[int, int]]] = {
     "nginx-log": {
         ("nginx_http_responses_total", LIST): (5_000, SENT),
@@ -39,7 +39,7 @@ RESULT = {"counts": {"product:list": {"GET": {"200": SENT}}}, "seconds": {}}
 
 
 def at(series: tuple[int, int], seconds: float) -> int:
-    """Return what a counter says so many seconds after the first snapshot: it moves in the middle of the run."""
+    """Return the value of a counter so many seconds after the first snapshot; it grows in the middle of the run."""
     before, by = series
     return before + round(by * min(max((seconds - 10) / (LENGTH - 20), 0), 1))
 
@@ -64,27 +64,27 @@ def a_gap(job: str, seconds: float, value: int) -> int | None:
     return None if job == "django" and 20 < seconds < 40 else value
 
 
-def nginx_began_anew(job: str, seconds: float, value: int) -> int:
+def nginx_restarted(job: str, seconds: float, value: int) -> int:
     return value - 5_090 - 100 if job == "nginx" and seconds > 30 else value
 
 
-#: What Prometheus stored, by the name of the run; the exporters' pages are always right.
+#: What Prometheus stored, by the name of the run; the exporters' pages are always correct.
 RUNS = {
     each.__name__: each
-    for each in (tenfold, one_too_many_of_the_load, nothing_before, nothing_after, a_gap, nginx_began_anew)
+    for each in (tenfold, one_too_many_of_the_load, nothing_before, nothing_after, a_gap, nginx_restarted)
 } | {"right": lambda job, seconds, value: value}
 
 
 @pytest.fixture(scope="module")
 def starts() -> dict[str, float]:
-    """When each run began: an hour apart, the last of them two hours ago."""
+    """When each run began: an hour apart, the latest two hours ago."""
     now = int(time.time())
     return {name: now - 7200 - 3600 * number for number, name in enumerate(RUNS)}
 
 
 @pytest.fixture(scope="module")
 def prometheus(starts: dict[str, float], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """A Prometheus that has each run's samples, every 5 s from a minute before it to a minute after it."""
+    """A Prometheus with samples of each run, every 5 s from a minute before it to a minute after it."""
     with prometheus_with(lines_of(starts), tmp_path_factory.mktemp("prometheus")) as url:
         yield Prometheus(url)
 
@@ -110,14 +110,14 @@ def lines_of(starts: dict[str, float]) -> Iterator[str]:
 
 
 def snapshot(began: float, seconds: float) -> Snapshot:
-    """Return the snapshot that the exporters' pages make so many seconds after the first one."""
+    """Return the snapshot of the exporters' pages so many seconds after the first one."""
     values = {job: {key: at(counter, seconds) for key, counter in of.items()} for job, of in SERIES.items()}
     return Snapshot(began + seconds, values)
 
 
 @pytest.fixture
 def ledger_of(prometheus: Prometheus, starts: dict[str, float]):
-    """Balance the books of a run by its name."""
+    """Build the ledger of a run by its name."""
 
     def balance(run: str) -> books.Ledger:
         began = starts[run]
@@ -142,12 +142,12 @@ def test_a_prometheus_that_stored_what_the_exporters_said_is_exact(ledger_of):
         (
             "tenfold",
             "Prometheus's samples of django_http_requests_before_middlewares_total go from 50,000 to 56,000; its "
-            "exporter said 5,000 and 5,600",
+            "exporter had 5,000 and 5,600",
         ),
         (
             "one_too_many_of_the_load",
             "Prometheus's samples of nginx_http_load_responses_total of GET, product:list, 200 go from 4,000 to 4,601; "
-            "its exporter said 4,000 and 4,600",
+            "its exporter had 4,000 and 4,600",
         ),
     ],
 )
@@ -161,8 +161,8 @@ def test_a_prometheus_that_stored_another_number_is_at_fault(ledger_of, run, sen
 @pytest.mark.parametrize(
     ("run", "reason"),
     [
-        ("nothing_before", "Prometheus has no figures of uwsgi from before the run"),
-        ("nothing_after", "Prometheus has no figures of uwsgi from after the run"),
+        ("nothing_before", "Prometheus has no samples of uwsgi from before the run"),
+        ("nothing_after", "Prometheus has no samples of uwsgi from after the run"),
     ],
 )
 def test_a_tier_that_prometheus_has_no_figures_of_is_named_and_the_rest_is_compared(ledger_of, run, reason):
@@ -181,11 +181,11 @@ def test_scrapes_that_were_missed_amid_the_run_are_a_note(ledger_of):
 
 
 def test_a_counter_that_went_back_and_passed_where_it_was_is_seen_in_the_samples(ledger_of):
-    ledger = ledger_of("nginx_began_anew")
+    ledger = ledger_of("nginx_restarted")
 
     assert ledger.verdict == "unknown"
     assert len(ledger.reasons) == 1
-    assert ledger.reasons[0].startswith("NGINX was restarted, which set its own counters to zero, at")
+    assert ledger.reasons[0].startswith("NGINX was restarted, which reset its counters, at")
 
 
 def test_uwsgi_began_anew_when_django_did(prometheus, starts):
@@ -214,12 +214,12 @@ def test_a_prometheus_that_does_not_answer_leaves_the_tiers_compared_by_their_pa
 
 def test_a_shop_that_did_not_come_to_rest_leaves_the_loads_own_rows(prometheus, starts):
     began = starts["right"]
-    opening = Snapshot(began, snapshot(began, 0).values, moving="somebody came")
+    opening = Snapshot(began, snapshot(began, 0).values, moving="a request arrived")
 
     ledger = books.balance(prometheus, opening, snapshot(began, LENGTH), RESULT)
 
     assert ledger.verdict == "unknown"
-    assert ledger.reasons == ["the shop did not come to rest when the books were opened (somebody came)"]
+    assert ledger.reasons == ["the shop did not come to rest for the snapshot before the run (a request arrived)"]
     assert [(row.sent, row.others, row.logged, row.answered) for row in ledger.account.rows] == [
         (SENT, None, SENT, None)
     ]
@@ -230,6 +230,6 @@ def test_samples_of_a_counter_that_began_anew_shortly_before_the_run_are_not_of_
     opening, closing = (Snapshot(moment, {"django": {series: n}}) for moment, n in ((100.0, 2), (101.0, 20)))
     stored = {series: [(88.0, 157), (102.0, 20)]}
 
-    assert books._held_against_pages("django", {}, stored, opening, closing) == []
+    assert books._compared_with_pages("django", {}, stored, opening, closing) == []
     stored[series][-1] = (102.0, 19)
-    assert len(books._held_against_pages("django", {}, stored, opening, closing)) == 1
+    assert len(books._compared_with_pages("django", {}, stored, opening, closing)) == 1

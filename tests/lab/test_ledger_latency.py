@@ -1,4 +1,4 @@
-"""Quantiles of three tiers: a number of Locust's beside the buckets of the others."""
+"""Quantiles of three tiers: exact ones from Locust, buckets from the others."""
 
 import math
 

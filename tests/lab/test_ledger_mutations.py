@@ -1,4 +1,4 @@
-"""A lab that miscounts on purpose: its ledger turns red, and names the tier."""
+"""A lab that miscounts on purpose: its ledger fails and names the tier."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def lab(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
-    """The command of a lab that runs in the copy, in a shell that could not be more in its way."""
+    """The command of a lab in the copy, run with a hostile environment."""
     run = command_in(checkout, lab_ports(), hostile.environment(tmp_path_factory.mktemp("hostile")))
     started = run("up")
     assert started.returncode == 0, started.stderr
@@ -33,7 +33,7 @@ def lab(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Co
 
 
 def load(lab: Command) -> tuple[int, str]:
-    """Shop for a little, and return the exit code and all that was said."""
+    """Run a short load test, and return its exit code and output."""
     done = lab("load", "--profile=smoke", "--users=6", "--duration=6s")
     return done.returncode, done.stdout + done.stderr
 
@@ -54,7 +54,7 @@ def test_a_lab_that_counts_right_is_exact_in_a_hostile_shell(lab, checkout):
 
 @pytest.fixture
 def mtail_program(checkout: Path, lab: Command) -> Iterator[Path]:
-    """The program of the access log's exporter, to be changed; it is mended after the test."""
+    """The program of the access-log exporter, which a test may change; it is restored afterwards."""
     program = checkout / "nginx" / "access_log.mtail"
     right = program.read_text()
     yield program
@@ -69,7 +69,7 @@ def test_lines_of_the_log_that_are_dropped_are_missed_from_nginxs_access_log(lab
 
     code, said = load(lab)
 
-    assert "NGINX's access log is at fault: all others agree." in said, said
+    assert "NGINX's access log is at fault: all other tiers agree." in said, said
     assert "PASSED" in said
     assert code == 1
 
@@ -85,7 +85,7 @@ def test_a_route_that_is_counted_twice_is_too_much_in_nginxs_access_log(lab, mta
 
     code, said = load(lab)
 
-    assert "NGINX's access log is at fault: all others agree." in said, said
+    assert "NGINX's access log is at fault: all other tiers agree." in said, said
     assert "GET product:list 200; NGINX's access log has" in said
     assert code == 1
 

@@ -1,4 +1,4 @@
-"""What is read of the exporters' pages, and when a read is true of one moment."""
+"""What is read from the exporters' pages, and when two reads make an exact snapshot."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def test_only_the_wanted_metrics_of_a_page_are_read():
     assert dict(series_on(PAGE, wanted)) == {(wanted[0], ()): 12.0, (wanted[1], ()): 1.0}
 
 
-def look(status: int, *, page: int, served: int = 50, busy: int = 1, busy_workers: int = 0) -> Snapshot:
+def snapshot_of(status: int, *, page: int, served: int = 50, busy: int = 1, busy_workers: int = 0) -> Snapshot:
     return Snapshot(
         0,
         {
@@ -33,21 +33,21 @@ def look(status: int, *, page: int, served: int = 50, busy: int = 1, busy_worker
 @pytest.mark.parametrize(
     ("second", "said"),
     [
-        (look(101, page=31), ""),
-        (look(101, page=30), "nginx_status_page_requests_total moved by -1"),
-        (look(102, page=31), "nginx_http_requests_total moved by 1"),
-        (look(101, page=31, served=51), "nginx_http_responses_total moved by 1"),
-        (look(101, page=31, busy=3), "NGINX has 2 in flight"),
-        (look(101, page=31, busy_workers=1), "1 of uWSGI's workers are busy"),
+        (snapshot_of(101, page=31), ""),
+        (snapshot_of(101, page=30), "nginx_status_page_requests_total changed by -1"),
+        (snapshot_of(102, page=31), "nginx_http_requests_total changed by +1"),
+        (snapshot_of(101, page=31, served=51), "nginx_http_responses_total changed by +1"),
+        (snapshot_of(101, page=31, busy=3), "NGINX has 2 requests in flight"),
+        (snapshot_of(101, page=31, busy_workers=1), "1 uWSGI worker is busy"),
     ],
-    ids=["still", "log not read yet", "somebody came", "somebody was logged", "in flight", "for who has gone"],
+    ids=["unchanged", "log not read yet", "request", "logged request", "in flight", "aborted by the client"],
 )
 def test_a_cut_is_exact_only_when_nothing_but_its_own_reading_moved(second, said):
-    assert _moving(look(100, page=30), second, {}) == said
+    assert _moving(snapshot_of(100, page=30), second, {}) == said
 
 
 def since(start: float, count: float, requests: float = 0) -> Snapshot:
-    """A look at Django, and at uWSGI, which begins with it."""
+    """A snapshot of Django, and of uWSGI, which starts together with it."""
     return Snapshot(
         0,
         {
@@ -64,8 +64,8 @@ def test_a_counter_that_goes_back_is_a_restart_only_if_somebody_says_so():
     assert _fallen(since(5, 900), since(5, 901)) == {}
     assert _fallen(since(5, 900, 70), since(7, 240, 3)) == {}
     assert _fallen(since(5, 900, 70), since(5, 240, 3)) == {
-        "django": "django_http_requests_before_middlewares_total went back from 900 to 240",
-        "uwsgi": "uwsgi_worker_requests_total went back from 70 to 3",
+        "django": "django_http_requests_before_middlewares_total decreased from 900 to 240",
+        "uwsgi": "uwsgi_worker_requests_total decreased from 70 to 3",
     }
 
 
@@ -88,8 +88,8 @@ def test_a_cut_can_be_kept_as_json():
         12.5,
         {"uwsgi": {("uwsgi_worker_requests_total", (("stats_uri", "x"), ("worker_id", "1"))): 3.0}},
         {"nginx": "ConnectionError"},
-        {"django": "went back"},
-        "moved",
+        {"django": "decreased"},
+        "changed",
     )
 
     assert Snapshot.from_json(snapshot.as_json()) == snapshot

@@ -1,4 +1,4 @@
-"""The lesson on several workers: what it counts is right, what it says is what it counted, and nothing stays behind."""
+"""The lesson on several workers: its counts, the text that it prints, and that it leaves nothing behind."""
 
 import os
 import signal
@@ -20,12 +20,12 @@ from lessons import multiprocess
 from lessons.multiprocess import Scrape, Shop, increase, text
 from tests.eventually import eventually
 
-#: Two masters with four workers each, and the right shop's metrics process.
+#: Two masters with four workers each, and the metrics process of the correct shop.
 PROCESSES = 11
 
 
 class Lesson(NamedTuple):
-    """What the lesson saw, the processes that were seen while it ran, and those that `make down` would have ended."""
+    """The lesson's scrapes, the processes seen while it ran, and those that `make down` would have stopped."""
 
     scrapes: list[Scrape]
     processes: set[psutil.Process]
@@ -33,7 +33,7 @@ class Lesson(NamedTuple):
 
     @property
     def killed_at(self) -> int:
-        """The index of the scrape after which workers were killed."""
+        """The index of the scrape after which the workers were killed."""
         (index,) = [index for index, scrape in enumerate(self.scrapes) if scrape.lost]
         return index
 
@@ -53,7 +53,7 @@ def lesson() -> Lesson:
 
 
 def living(processes: set[psutil.Process]) -> list[psutil.Process]:
-    """Return those that have not ended; one that only waits for init to take note of its end has."""
+    """Return the processes that have not exited; zombies count as exited."""
     found = []
     for process in processes:
         try:
@@ -65,13 +65,13 @@ def living(processes: set[psutil.Process]) -> list[psutil.Process]:
 
 
 def folders_of(pid: int) -> list[Path]:
-    """Return the folders that a process's lesson has made and not removed."""
+    """Return the folders that the lesson of a process has created and not removed."""
     places = (Path(tempfile.gettempdir()), Path("/dev/shm"))
     return [path for place in places for path in place.glob(f"pomar-lesson-{pid}-*")]
 
 
 def test_the_right_counter_is_all_that_was_sent_at_each_scrape(lesson):
-    assert [scrape.right for scrape in lesson.scrapes] == [40 * number for number in range(13)]
+    assert [scrape.correct for scrape in lesson.scrapes] == [40 * number for number in range(13)]
     assert [scrape.sent for scrape in lesson.scrapes] == [40 * number for number in range(13)]
 
 
@@ -103,7 +103,7 @@ def test_the_text_of_the_real_lesson_fits_and_names_the_files_that_do_it_right(l
 def test_the_lesson_leaves_no_process_and_no_folder(lesson):
     assert len(lesson.processes) >= PROCESSES
     eventually(
-        lambda: living(lesson.processes), because="the lesson ends what it started", wanted=lambda found: not found
+        lambda: living(lesson.processes), because="the lesson stops its processes", wanted=lambda found: not found
     )
     assert folders_of(os.getpid()) == []
 
@@ -113,7 +113,7 @@ def test_a_lab_that_is_stopped_meanwhile_lets_the_lesson_go_on(lesson):
     assert lesson.of_the_lab == set()
 
 
-#: Whoever runs the tests may ignore them, as `nohup` and a shell's `&` do; a program inherits that.
+#: Restores default signal handlers: the tests may run with ignored signals, as under `nohup` or in the background.
 HEARS_SIGNALS = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     "[signal.signal(number, signal.SIG_DFL) for number in (signal.SIGHUP, signal.SIGTERM)]"
@@ -147,7 +147,7 @@ def test_an_interrupted_lesson_leaves_no_process_and_no_folder(number, processes
         running.send_signal(number)
 
         assert running.wait(30) != 0
-    eventually(lambda: living(seen), because="the lesson ends what it started", wanted=lambda found: not found)
+    eventually(lambda: living(seen), because="the lesson stops its processes", wanted=lambda found: not found)
     assert folders_of(running.pid) == []
 
 
@@ -155,7 +155,7 @@ def test_a_missing_uwsgi_is_said_in_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setattr(multiprocess, "VENV", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    with pytest.raises(LabError, match="uWSGI is not in the lab's environment"):
+    with pytest.raises(LabError, match="uWSGI is missing in the lab's environment"):
         multiprocess.teach()
 
     assert folders_of(os.getpid()) == []
@@ -171,7 +171,7 @@ def test_a_shop_that_does_not_start_says_why(tmp_path):
     with pytest.raises(LabError) as error:
         shop.wait_until(shop.is_ready)
 
-    assert error.value.message == "the naive shop ended: ModuleNotFoundError: No module named 'no_such_shop'"
+    assert error.value.message == "the naive shop has exited: ModuleNotFoundError: No module named 'no_such_shop'"
 
 
 @pytest.mark.parametrize(
@@ -180,9 +180,9 @@ def test_a_shop_that_does_not_start_says_why(tmp_path):
         ([7], 0),
         ([0, 40, 80], 80),
         ([5, 5], 0),
-        # 10 + 15, a restart at zero and 5 since, 4.
+        # 10 + 15, a reset and 5 since, 4.
         ([0, 10, 25, 5, 9], 34),
-        # 90, then 60 of which Prometheus believes that they are new, 40 up to 100, and 70 again.
+        # 90, then 60 that look new after a reset, 40 up to 100, and 70 after another reset.
         ([0, 90, 60, 100, 70], 260),
         ([3, 0, 3], 3),
     ],
@@ -194,11 +194,11 @@ def test_increase_takes_each_step_back_for_a_restart(values, grown):
 
 #: Of the naive values 12 + 9 + 55 + 31 = 107 are new to Prometheus.
 SCRAPES = [
-    Scrape(sent=0, naive=0, right=0, worker=1),
-    Scrape(sent=40, naive=12, right=40, worker=1),
-    Scrape(sent=80, naive=9, right=80, worker=2, lost=21),
-    Scrape(sent=120, naive=64, right=120, worker=3),
-    Scrape(sent=160, naive=31, right=160, worker=4),
+    Scrape(sent=0, naive=0, correct=0, worker=1),
+    Scrape(sent=40, naive=12, correct=40, worker=1),
+    Scrape(sent=80, naive=9, correct=80, worker=2, lost=21),
+    Scrape(sent=120, naive=64, correct=120, worker=3),
+    Scrape(sent=160, naive=31, correct=160, worker=4),
 ]
 
 
@@ -206,12 +206,12 @@ def test_the_table_has_a_row_for_each_scrape_and_says_when_the_naive_counter_wen
     table = text(SCRAPES).split("\n\n")[1]
 
     assert table.splitlines() == [
-        "  sent   right   naive  of worker",
-        "     0       0       0  1",
-        "    40      40      12  1",
-        "    80      80       9  2          back by 3; then one worker of each is killed",
-        "   120     120      64  3",
-        "   160     160      31  4          back by 33",
+        "  sent  correct   naive  worker",
+        "     0        0       0  1",
+        "    40       40      12  1",
+        "    80       80       9  2       decreased by 3; then a worker is killed",
+        "   120      120      64  3",
+        "   160      160      31  4       decreased by 33",
     ]
 
 
@@ -219,7 +219,7 @@ def test_the_chart_has_both_counters_side_by_side_each_in_a_scale_that_it_names(
     chart = text(SCRAPES).split("\n\n")[2]
 
     assert chart.splitlines() == [
-        "  sent  right (█ is 5)                    naive (█ is 2)",
+        "  sent  correct (█ = 5)                   naive (█ = 2)",
         "     0",
         f"    40  {'█' * 8:32}  {'█' * 6}",
         f"    80  {'█' * 16:32}  {'█' * 4}▌",
@@ -232,26 +232,26 @@ def test_the_conclusion_has_the_numbers_of_the_run():
     seen = text(SCRAPES).split("\n\n")[3].replace("\n", " ")
 
     assert seen == (
-        "160 requests were sent to each shop. The right counter was exact at 5 of 5 scrapes. The naive one went back "
-        "2 times, and showed 64 at most and 31 at the end. Prometheus takes each step back for a restart: its "
-        "increase() over the naive one is 107, 53 too few, over the right one 160. The naive worker that was killed "
-        "took the 21 requests that it had counted with it; at the end the right counter lacks none."
+        "160 requests were sent to each shop. The correct counter was exact at 5 of 5 scrapes. The naive one decreased "
+        "2 times; its maximum was 64, and its last value 31. Prometheus treats each decrease as a counter reset: "
+        "increase() of the naive counter is 107, 53 too few, and that of the correct one 160. The 21 requests that the "
+        "killed naive worker had counted are lost; the correct counter has lost none."
     )
 
 
 @pytest.mark.parametrize(
-    ("naive", "right", "words"),
+    ("naive", "correct", "words"),
     [
-        ([0, 50, 100], [0, 50, 100], "The naive one never went back, and showed 100 at most and 100 at the end."),
-        ([0, 90, 60], [0, 50, 100], "The naive one went back once, and showed 90 at most and 60 at the end."),
-        ([0, 90, 60], [0, 50, 100], "over the naive one is 150, 50 too many, over the right one 100."),
-        ([0, 50, 100], [0, 50, 99], "over the naive one is 100, over the right one 99, 1 too few."),
-        ([0, 50, 100], [0, 50, 99], "The right counter was exact at 2 of 3 scrapes."),
+        ([0, 50, 100], [0, 50, 100], "The naive one never decreased; its maximum was 100, and its last value 100."),
+        ([0, 90, 60], [0, 50, 100], "The naive one decreased once; its maximum was 90, and its last value 60."),
+        ([0, 90, 60], [0, 50, 100], "of the naive counter is 150, 50 too many, and that of the correct one 100."),
+        ([0, 50, 100], [0, 50, 99], "of the naive counter is 100, and that of the correct one 99, 1 too few."),
+        ([0, 50, 100], [0, 50, 99], "The correct counter was exact at 2 of 3 scrapes."),
     ],
     ids=["never back", "once back", "too many", "exact by luck", "not exact"],
 )
-def test_the_conclusion_says_whatever_was_seen(naive, right, words):
-    scrapes = [Scrape(*counts, worker=1) for counts in zip((0, 50, 100), naive, right, strict=True)]
+def test_the_conclusion_says_whatever_was_seen(naive, correct, words):
+    scrapes = [Scrape(*counts, worker=1) for counts in zip((0, 50, 100), naive, correct, strict=True)]
 
     seen = text(scrapes).split("\n\n")[3].replace("\n", " ")
 

@@ -1,4 +1,4 @@
-"""Which run is the last one, and what its times and its length are measured with."""
+"""Which run counts as the last one, and which clock durations use."""
 
 import json
 import re
@@ -13,13 +13,13 @@ from lab.runs import archive, versions
 
 @pytest.fixture
 def reports(tmp_path, monkeypatch):
-    """An empty folder of reports."""
+    """An empty folder for reports."""
     monkeypatch.setattr(archive, "REPORTS", tmp_path)
     return tmp_path
 
 
 def test_the_last_run_is_the_one_that_started_last_whatever_its_file_is_called(reports):
-    # As two runs were named in the local time of their shells, nine hours before and eight behind UTC.
+    # Earlier versions named files in local time: here 9 hours ahead of UTC and 8 hours behind.
     (reports / "load-20261125-060000-smoke.json").write_text(json.dumps({"start": 1_795_640_400.0}))
     (reports / "load-20261124-132000-steady.json").write_text(json.dumps({"start": 1_795_642_800.0}))
     (reports / "load-20261126-000000-smoke.json").write_text("{")
@@ -28,7 +28,7 @@ def test_the_last_run_is_the_one_that_started_last_whatever_its_file_is_called(r
 
 
 def test_without_a_run_it_is_said_how_to_make_one(reports):
-    with pytest.raises(LabError, match="`make load` makes one"):
+    with pytest.raises(LabError, match="`make load` starts one"):
         archive.last()
 
 

@@ -88,4 +88,6 @@ def test_the_last_load_is_an_event_of_every_dashboard(api, shopped):
 
     (event,) = ends
     assert shopped["start"] < float(event["value"][1]) <= shopped["after"]
-    assert event["metric"]["text"].startswith(f"smoke ends: {shopped['users']} users, {shopped['requests']:,} requests")
+    assert event["metric"]["text"].startswith(
+        f"smoke finished: {shopped['users']} users, {shopped['requests']:,} requests"
+    )

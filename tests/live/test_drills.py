@@ -46,7 +46,7 @@ def test_a_drill_whose_alert_does_not_come_fails_and_mends_the_lab(runtime, monk
         lambda lab: faults.stopped(lab, "pushgateway"), seconds=3,
     )  # fmt: skip
 
-    with pytest.raises(LabError, match="Nobody not pending, Nobody not firing, after 3 s"):
+    with pytest.raises(LabError, match="Nobody was not pending, Nobody was not firing after 3 s"):
         run_drill(runtime, never)
 
     assert runtime.answers(services.named("pushgateway")) == ""
@@ -55,5 +55,5 @@ def test_a_drill_whose_alert_does_not_come_fails_and_mends_the_lab(runtime, monk
 def test_a_drill_of_what_the_runtime_lacks_is_refused(runtime):
     drill = Drill("x", "x", (), "", lambda _: pytest.fail("it began"), needs=("kafka",))
 
-    with pytest.raises(LabError, match=rf"x is not for {runtime.name}: it needs kafka"):
+    with pytest.raises(LabError, match=rf"the drill x cannot run on {runtime.name}, which has no kafka"):
         run_drill(runtime, drill)

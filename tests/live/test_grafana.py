@@ -231,7 +231,7 @@ def test_the_last_load_is_an_event_of_a_dashboard(grafana, served, shopped, dash
         if (labels := frame["schema"]["fields"][1]["labels"])["phase"] == "end"
     ]
     at = {text: time for text, time in ends if time <= shopped["after"]}
-    assert [text for text, time in at.items() if text.startswith("smoke ends: ") and time > shopped["start"]]
+    assert [text for text, time in at.items() if text.startswith("smoke finished: ") and time > shopped["start"]]
 
 
 def test_a_browser_draws_the_overview(grafana, shopped):

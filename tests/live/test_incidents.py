@@ -58,7 +58,7 @@ def test_a_round_is_won_by_the_right_tier_and_cause_and_shows_what_told_them(run
 
     with playing(runtime, "statement-refused") as player:
         eventually(
-            lambda: game.read(runtime)["statements refused"],
+            lambda: game.read(runtime)["failed SQL statements"],
             because="the fault shows",
             timeout=40,
             wanted=lambda seen: seen > 1,
@@ -68,11 +68,11 @@ def test_a_round_is_won_by_the_right_tier_and_cause_and_shows_what_told_them(run
         said, _ = player.communicate(answers, timeout=ENDS_SECONDS)
 
     assert player.returncode == 0, said
-    assert "Not nginx. What it does, before and now:" in said
-    assert "The tier is right, the cause is not." in said
-    assert "Right, with answer 3, after " in said
-    assert "It was database: the database refuses statements that the code sends." in said
-    row = next(line for line in said.splitlines() if line.startswith("statements refused"))
+    assert "It is not nginx. Its signals before the incident and now:" in said
+    assert "The tier is right, but the cause is not." in said
+    assert "Right on attempt 3, after " in said
+    assert "The tier was database, and the cause: the database rejects SQL statements of the code." in said
+    row = next(line for line in said.splitlines() if line.startswith("failed SQL statements"))
     assert "rises" in row
     assert "Overview: Database errors" in row
     assert "LEDGER: remainder 0 in every row" in said
@@ -88,5 +88,5 @@ def test_whoever_gives_up_is_told_and_the_lab_is_mended(runtime):
 
     assert player.returncode == 1, said
     assert "Given up after " in said
-    assert "It was django: a view raises an exception." in said
+    assert "The tier was django, and the cause: a view raises an exception." in said
     eventually(lambda: errors(runtime), because="the lab recovers", timeout=40, wanted=lambda seen: seen == 0)

@@ -24,7 +24,7 @@ STOCK_LEFT = "from product.models import Product; print(sum(Product.objects.valu
 
 @pytest.fixture
 def visitors(runtime, observer) -> Visitors:
-    """Eight visitors who count what they send."""
+    """Eight visitors who count their requests."""
     return Visitors(runtime, observer)
 
 
@@ -57,20 +57,20 @@ def test_a_steady_run_has_no_remainder(runtime, shopped):
 def test_fifty_visitors_and_a_worker_killed_for_taking_too_long(runtime, observer, visitors):
     """The stuck request comes from another client: Django starts it but never responds, and uWSGI never finishes it."""
     harakiri = int(runtime.settings["UWSGI_HARAKIRI"])
-    answers = []
+    statuses = []
 
-    def ask_for_too_much() -> None:
+    def send_stuck_request() -> None:
         headers = {"X-Lab-Token": visitors.mark["X-Lab-Token"], "X-Lab-Fault": "sleep=60"}
-        answers.append(observer.client().get(f"{observer.shop}/cart/", headers=headers, timeout=60).status_code)
+        statuses.append(observer.client().get(f"{observer.shop}/cart/", headers=headers, timeout=60).status_code)
 
-    with once_the_load_runs(observer, ask_for_too_much):
+    with once_the_load_runs(observer, send_stuck_request):
         code, file = load.shop(runtime, "steady", {"USERS": "50", "DURATION": f"{harakiri}s"})
     ledger = archive.read(runtime, file).ledger
 
     holds(ledger)
-    assert (code, answers) == (0, [502])
-    assert term(ledger, "killed for taking too long") == 1
-    assert term(ledger, "killed with their worker") == 0
+    assert (code, statuses) == (0, [502])
+    assert term(ledger, "killed by harakiri") == 1
+    assert term(ledger, "lost with their worker in Django") == 0
     assert others(ledger, "cart:cart-summary") == 1
 
 
@@ -78,16 +78,16 @@ def test_fifty_visitors_and_a_worker_killed_for_taking_too_long(runtime, observe
 def test_a_flash_sale_is_counted_with_its_refusals(runtime, observer):
     """The units sold match the decrease in stock, and the refused orders match the shop's counter."""
 
-    def told() -> dict[str, float]:
+    def counted() -> dict[str, float]:
         return {
             "placed": observer.on_page("django", "pomar_orders_total", outcome="placed"),
             "refused": observer.on_page("django", "pomar_orders_total", outcome="out_of_stock"),
             "units": observer.on_page("django", "pomar_items_sold_total"),
         }
 
-    before = told()
+    before = counted()
     code, file = load.shop(runtime, "flash-sale", {"DURATION": "12s"})
-    after = told()
+    after = counted()
     left = runtime.manage("shell", "-c", STOCK_LEFT)
     run = archive.read(runtime, file)
     ledger, result = run.ledger, run.result
@@ -124,9 +124,9 @@ def test_another_load_beside_it_that_wears_out_the_workers_is_a_term_of_its_own(
     holds(ledger)
     assert (code, done[0].returncode) == (0, 0), done[0].stderr
     assert others(ledger, "health:live") == count
-    renewed = [slot for slot, worker in observer.workers().items() if worker["respawn_count"] > before[slot]]
-    assert renewed == list(before)
-    assert term(ledger, "killed with their worker") == 0
+    recycled = [slot for slot, worker in observer.workers().items() if worker["respawn_count"] > before[slot]]
+    assert recycled == list(before)
+    assert term(ledger, "lost with their worker in Django") == 0
 
 
 @pytest.mark.one_runtime("compose")
@@ -136,13 +136,13 @@ def test_workers_that_die_take_with_them_what_they_were_at_and_nothing_else(runt
             for slot in observer.workers():
                 eventually(
                     lambda slot=slot: send_signal(runtime, signal.SIGKILL, observer.workers()[slot]["pid"] or 2**22),
-                    because=f"worker {slot} is there to be killed",
+                    because=f"worker {slot} is running",
                 )
         # These workers are certainly killed inside a view.
         visitors.send(3, [("/cart/", "cart:cart-summary")], **{"X-Lab-Fault": "abort"})
 
     holds(kept[0])
-    killed = term(kept[0], "killed with their worker") + term(kept[0], "whose worker died before")
+    killed = term(kept[0], "lost with their worker in Django") + term(kept[0], "lost with their worker before")
     assert killed >= 3
     assert visitors.statuses()[502] >= 3
 
@@ -178,7 +178,7 @@ def test_a_reload_by_sighup_is_named_as_what_set_the_counters_to_zero(runtime, o
 
     ledger = kept[0]
     assert ledger.verdict == "unknown", text.page(ledger)
-    assert [reason for reason in ledger.reasons if "SIGHUP" in reason and "set Django's counters to zero" in reason]
+    assert [reason for reason in ledger.reasons if "SIGHUP" in reason and "reset Django's counters" in reason]
     assert {row.answered for row in ledger.account.rows} == {None}
     assert {row.remainder for row in ledger.account.rows} == {0}
 
@@ -191,7 +191,7 @@ def test_a_restarted_access_log_exporter_is_named_as_a_gap(runtime, visitors):
     assert ledger.verdict == "unknown", text.page(ledger)
     assert [reason for reason in ledger.reasons if reason.startswith("the access log's exporter was restarted")]
     assert {row.logged for row in ledger.account.rows} == {None}
-    assert "LEDGER: NOT KNOWN; what can be compared agrees." in text.page(ledger)
+    assert "LEDGER: NOT KNOWN; all counts that can be compared agree." in text.page(ledger)
 
 
 @pytest.mark.one_runtime("host")
@@ -204,7 +204,7 @@ def test_strangers_who_never_rest_leave_the_loads_own_rows_exact(runtime, observ
 
     ledger = kept[0]
     assert ledger.verdict == "unknown", text.page(ledger)
-    assert [reason for reason in ledger.reasons if reason.startswith("the shop did not come to rest when the books")]
+    assert [reason for reason in ledger.reasons if reason.startswith("the shop did not come to rest for the snapshot")]
     assert sum(row.sent for row in ledger.account.rows) == 120
     assert {row.remainder for row in ledger.account.rows} == {0}
     assert {row.answered for row in ledger.account.rows} == {None}
@@ -222,7 +222,7 @@ def test_what_watches_may_be_away_and_the_rest_is_compared(runtime, visitors):
 
     ledger = kept[0]
     assert ledger.verdict == "unknown", text.page(ledger)
-    assert [reason for reason in ledger.reasons if reason.startswith("uWSGI cannot be read when the books were closed")]
+    assert [reason for reason in ledger.reasons if reason.startswith("uWSGI could not be read after the run")]
     assert len(ledger.reasons) == 1
     assert {row.remainder for row in ledger.account.rows} == {0}
     assert sum(row.answered or 0 for row in ledger.account.rows) > 100
@@ -256,7 +256,7 @@ def test_a_reload_of_nginx_and_a_rotation_of_its_logs_lose_no_line(runtime, visi
     # NGINX may close a keep-alive connection while a request is on its way, at most once per visitor.
     statuses = visitors.statuses()
     assert statuses.keys() - {0} == {200, 301, 302, 404}
-    assert statuses[0] == term(kept[0], "that got no answer") <= 8
+    assert statuses[0] == term(kept[0], "without a response") <= 8
 
 
 @pytest.mark.one_runtime("host")
@@ -267,8 +267,8 @@ def test_visitors_who_hang_up_are_cut_at_nginx_and_answered_to_nobody_by_django(
         visitors.send(60)
 
     holds(kept[0])
-    assert term(kept[0], "cut by the visitor") == 6
-    assert term(kept[0], "answered by Django to nobody") == 6
+    assert term(kept[0], "aborted by the client (499)") == 6
+    assert term(kept[0], "responses from Django that reached no client") == 6
 
 
 @pytest.mark.one_runtime("compose")
@@ -292,10 +292,10 @@ def test_a_known_delay_lies_in_what_each_tier_says(runtime, observer):
         visitors.send(12, [("/search/?q=apple", "product:search")], **{"X-Lab-Fault": "db-slow=0.3"})
 
     holds(kept[0])
-    for route, least, bounds in (("cart:cart-summary", 0.6, (0.5, 0.75)), ("product:search", 0.3, (0.25, 0.5))):
+    for route, minimum, bounds in (("cart:cart-summary", 0.6, (0.5, 0.75)), ("product:search", 0.3, (0.25, 0.5))):
         quantiles = {each.q: each for each in kept[0].quantiles if each.route == route}
         median = quantiles[0.5]
-        assert least <= median.locust < bounds[1]
+        assert minimum <= median.locust < bounds[1]
         assert (median.nginx, median.django) == (bounds, bounds)
         assert all(each.credible for each in quantiles.values())
 

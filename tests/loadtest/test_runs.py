@@ -163,7 +163,7 @@ def test_a_run_that_is_stopped_has_counted_every_request(shop, tmp_path, number)
 
     results = [json.loads(file.read_text()) for file in files]
     assert codes == [1] * len(runs)
-    assert [result["problems"] for result in results] == [["the run was stopped before its end"]] * len(runs)
+    assert [result["problems"] for result in results] == [["the run was stopped early"]] * len(runs)
     assert sum(result["requests"] for result in results) == shop.requests_answered() - before
 
 
@@ -186,7 +186,7 @@ def test_a_signal_to_the_lab_alone_ends_its_locust_gracefully(shop, tmp_path, nu
         assert this.wait(30) == (-number if number == signal.SIGKILL else 1)
     eventually(result_file.exists, because="Locust writes its result", timeout=30)
     result = json.loads(result_file.read_text())
-    assert result["problems"] == ["the run was stopped before its end"]
+    assert result["problems"] == ["the run was stopped early"]
     assert result["requests"] == shop.requests_answered() - before
 
 
@@ -213,11 +213,15 @@ def test_one_seed_is_one_walk_through_the_shop(shop, tmp_path):
 @pytest.mark.parametrize(
     ("host", "variables", "reason"),
     [
-        ("http://127.0.0.1:1", {}, r"nobody answers at http://127\.0\.0\.1:1 \(Connection refused\): is the lab up\?"),
+        (
+            "http://127.0.0.1:1",
+            {},
+            r"cannot connect to http://127\.0\.0\.1:1 \(Connection refused\): is the lab running\?",
+        ),
         ("https://localhost:1", {"LAB_CA_FILE": ""}, r"LAB_CA_FILE is not set: .*"),
-        ("https://localhost:1", {"LAB_CA_FILE": __file__}, r"LAB_CA_FILE=.* holds no certificate\."),
-        ("localhost", {}, r"name the shop as in --host https://localhost:8443\."),
-        ("http://127.0.0.1:1", {"PROFILE": "storm"}, r"PROFILE=storm is not known: .*"),
+        ("https://localhost:1", {"LAB_CA_FILE": __file__}, r"LAB_CA_FILE=.* does not contain a certificate\."),
+        ("localhost", {}, r"the shop's address is missing: set it with --host, as in --host https://localhost:8443\."),
+        ("http://127.0.0.1:1", {"PROFILE": "storm"}, r"PROFILE=storm is not a profile: .*"),
     ],
     ids=["nobody there", "no CA", "a CA that is none", "no address", "bad option"],
 )

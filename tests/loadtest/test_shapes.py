@@ -2,7 +2,7 @@
 
 import pytest
 
-from loadtest.shapes import DEFAULT_PROFILE, MOST_SPAWNED_A_SECOND, PROFILES, Stage
+from loadtest.shapes import DEFAULT_PROFILE, MAX_SPAWN_RATE, PROFILES, Stage
 
 
 def test_the_profiles_are_those_that_the_lab_promises():
@@ -23,7 +23,7 @@ def test_every_stage_is_reached_before_it_ends(profile):
         seconds_to_reach = abs(stage.users - users) / stage.spawn_rate
         users = stage.users
 
-        assert 1 <= stage.spawn_rate <= MOST_SPAWNED_A_SECOND
+        assert 1 <= stage.spawn_rate <= MAX_SPAWN_RATE
         assert seconds_to_reach <= stage.seconds / 2
 
 
@@ -56,4 +56,4 @@ def test_no_stage_is_empty_or_started_faster_than_locust_can(users):
 
         assert scaled.users == users
         assert all(stage.users >= 1 for stage in scaled.stages)
-        assert all(1 <= stage.spawn_rate <= MOST_SPAWNED_A_SECOND for stage in scaled.stages)
+        assert all(1 <= stage.spawn_rate <= MAX_SPAWN_RATE for stage in scaled.stages)

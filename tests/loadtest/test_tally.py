@@ -21,7 +21,7 @@ def tally() -> Tally:
 
 def test_requests_are_counted_by_name_method_and_status(tally):
     tally.request(name="product:list", method="HEAD", status=200, failure=None, seconds=0.25)
-    tally.request(name="product:list", method="GET", status=0, failure="no answer", seconds=9.0)
+    tally.request(name="product:list", method="GET", status=0, failure="no response", seconds=9.0)
 
     assert tally.as_json() == {
         "requests": 5,
@@ -47,7 +47,7 @@ def test_a_good_run_passes_with_its_sales_and_its_rate(tally):
     text = summary.verdict(tally, seconds=1.5)
 
     assert text == (
-        "1 order placed, 0 refused for stock, 0 sent twice; 5 units sold for €1,243.10.\n"
+        "1 order placed, 0 refused (out of stock), 0 submitted twice; 5 units sold for €1,243.10.\n"
         "PASSED: 3 requests in 2 s (2.0/s), none failed."
     )
 
@@ -61,24 +61,24 @@ def test_a_failed_request_fails_the_run(tally):
 
 
 def test_a_run_without_a_request_fails():
-    assert Tally().problems() == ["no request was made"]
+    assert Tally().problems() == ["no request was sent"]
 
 
 def test_a_fault_of_the_load_itself_fails_the_run(tally):
     tally.errors["KeyError('quinces')"] += 2
 
-    assert tally.problems() == ["the load's own code failed 2 times (KeyError('quinces'))"]
+    assert tally.problems() == ["the load test's code failed 2 times (KeyError('quinces'))"]
 
 
 def test_a_run_that_was_stopped_fails(tally):
-    tally.cut_short = True
+    tally.stopped_early = True
 
-    assert tally.problems() == ["the run was stopped before its end"]
+    assert tally.problems() == ["the run was stopped early"]
 
 
 @pytest.mark.parametrize(
     ("stock_seen", "problems"),
-    [([3, 0], []), ([1, 3, 2], []), ([2, 1], ["quinces was oversold: 3 units of 2"])],
+    [([3, 0], []), ([1, 3, 2], []), ([2, 1], ["quinces was oversold: 3 units sold of 2 in stock"])],
     ids=["all", "the most counts", "more than all"],
 )
 def test_more_sold_than_there_ever_was_fails_the_run(tally, stock_seen, problems):
@@ -97,7 +97,7 @@ def test_only_the_most_frequent_failures_are_listed(tally):
 
     assert len(lines) == 11
     assert lines[0].strip() == "20 of GET static: fault 0"
-    assert lines[-1].strip() == "and 5 other kinds of failure"
+    assert lines[-1].strip() == "and 5 other kinds of failures"
 
 
 def test_the_table_is_sorted_and_ends_with_all():

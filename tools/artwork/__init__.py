@@ -1,4 +1,4 @@
-"""The shop's pictures, drawn by program so that sixty products look like one shop.
+"""The shop's product pictures, drawn by a program in one style.
 
 ``make generate`` writes them; they are committed, and a test fails when they are stale.
 """
@@ -12,19 +12,19 @@ from tools.artwork.scenes import SCENES, TABLE
 from tools.artwork.shapes import box, oval, place
 
 PRODUCT = ROOT / "app" / "product"
-#: Where the shop serves them from.
+#: The folder from which the shop serves them.
 FOLDER = PRODUCT / "static" / "product" / "pictures"
 MADE_BY = "Drawn by manage.py draw_pictures from product/catalogue.json"
 
 
 def picture(*, scene: str, fruits: tuple[str, ...]) -> str:
-    """An SVG picture of 400 by 300 units: a scene with those fruits on a quiet ground."""
+    """Return an SVG picture of 400 by 300 units: a scene with these fruits on a plain background."""
     drawn = [FRUITS[name] for name in fruits]
     return _framed(SCENES[scene](drawn), tint=drawn[0].tint)
 
 
 def pictures() -> dict[str, str]:
-    """File name and content of every picture: one a product, and the basket for what nobody drew yet."""
+    """Return the name and content of every file: one for each product, and a basket for products without a picture."""
     products = json.loads((PRODUCT / "catalogue.json").read_text(encoding="utf-8"))["products"]
     files = {
         f"{each['slug']}.svg": picture(scene=each["picture"]["scene"], fruits=tuple(each["picture"]["of"]))
@@ -35,7 +35,7 @@ def pictures() -> dict[str, str]:
 
 
 def write() -> int:
-    """Write every picture, remove those of products that no longer exist, and return how many were written."""
+    """Write every picture, remove those of products that no longer exist, and return the number written."""
     drawn = pictures()
     for old in FOLDER.glob("*.svg"):
         if old.name not in drawn:

@@ -1,4 +1,4 @@
-"""What the fruit comes in: bottles, jars, crates, bowls. Each stands on y = 0 with its middle at x = 0."""
+"""Containers: bottles, jars, crates, bowls. Each stands on y = 0 with its centre at x = 0."""
 
 from tools.artwork.fruits import Fruit
 from tools.artwork.shapes import PAPER, SHINE, box, leaf, line, oval, path, place
@@ -26,7 +26,7 @@ BOTTLES = {
 
 
 def label(fruits: list[Fruit], y: float, width: float, height: float, edge: str) -> str:
-    """A paper label around y with the fruits on it."""
+    """Return a paper label around y with the fruits on it."""
     paper = box(-width / 2, y, width, height, PAPER, rx=5) + box(
         -width / 2 + 4, y + 4, width - 8, height - 8, "none", rx=3, stroke=edge, stroke_width=1.6
     )
@@ -97,7 +97,7 @@ def _lid(half: float, top: float, fruit: Fruit) -> str:
 
 
 def bowl(glaze: str, shade: str) -> str:
-    """The front of a bowl, 220 wide, whose rim is at y = -74."""
+    """The front of a bowl, 220 units wide, with its rim at y = -74."""
     body = path("M-112-74C-110-24-62 0-40 0L40 0C62 0 110-24 112-74Z", glaze)
     side = path("M40 0C62 0 110-24 112-74L84-74C80-34 56-8 16 0Z", shade)
     return body + side + line("M-108-58C-60-48 60-48 108-58", PAPER, 4, opacity=0.7) + line("M-113-74L113-74", shade, 6)

@@ -1,4 +1,4 @@
-"""Every fruit of the orchard, drawn around (0, 0) in a field of about 100 by 100 units, whole and halved."""
+"""Every fruit, whole and halved, drawn around (0, 0) in a field of about 100 by 100 units."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,7 +12,7 @@ BERRY_HEART = "M0 48C-16 44-44 6-40-18C-37-34-14-38 0-32C14-38 37-34 40-18C44 6 
 
 
 class Fruit(NamedTuple):
-    """How a fruit looks, and the colours of what is made of it: its liquid, its jam, its background."""
+    """A fruit's drawing, and the colours of its juice, its jam and its background."""
 
     whole: Callable[[], str]
     juice: str
@@ -39,7 +39,7 @@ def apple(skin: str, shade: str, blush: str, *, stripes: bool = False) -> str:
 
 
 def apple_half(skin: str, flesh: str, core: str) -> str:
-    """An apple cut through, with its pips."""
+    """A halved apple with its pips."""
     pips = "".join(
         place(path("M0-8C5-3 5 6 0 8C-5 6-5-3 0-8Z", BARK), x, 6, turn=turn) for x, turn in ((-8, 14), (8, -14))
     )
@@ -58,7 +58,7 @@ def pear(skin: str, shade: str, blush: str, *, slender: bool = False) -> str:
 
 
 def pear_half(skin: str, flesh: str, core: str) -> str:
-    """A pear cut through."""
+    """A halved pear."""
     pips = "".join(
         place(path("M0-7C4-3 4 5 0 7C-4 5-4-3 0-7Z", BARK), x, 24, turn=turn) for x, turn in ((-6, 14), (6, -14))
     )
@@ -81,7 +81,7 @@ def stone_fruit(skin: str, shade: str, blush: str, *, width: float = 44, height:
 
 
 def stone_fruit_half(skin: str, flesh: str, stone: str, *, width: float = 44, height: float = 44) -> str:
-    """The same, cut open on its stone."""
+    """The same, halved, with its stone."""
     cut = oval(0, 0, width, height, skin) + oval(0, 0, width - 5, height - 5, flesh)
     kernel = oval(0, 0, width * 0.4, height * 0.46, stone)
     veins = line("M-6-10C-2-2-2 6-6 12M5-12C9-4 9 4 5 12", "#5c3a22", 2.2, opacity=0.6)
@@ -89,7 +89,7 @@ def stone_fruit_half(skin: str, flesh: str, stone: str, *, width: float = 44, he
 
 
 def quince(skin: str, shade: str) -> str:
-    """A quince: a pear that wanted to be an apple."""
+    """A quince, between a pear and an apple in shape."""
     left = "M0-40C-12-46-20-34-32-24C-50-10-52 20-38 36C-28 48-12 44 0 48"
     body = f"{left}C12 44 28 48 38 36C52 20 50-10 32-24C20-34 12-46 0-40Z"
     side = "M0 48C12 44 28 48 38 36C52 20 50-10 32-24C24-31 18-39 10-42C30-14 34 24 0 48Z"
@@ -207,7 +207,7 @@ def walnut() -> str:
 
 
 def walnut_half() -> str:
-    """A walnut opened on its kernel."""
+    """A halved walnut with its kernel."""
     left = "M0-30C-10-34-16-26-20-18C-32-14-30 2-24 8C-28 20-16 30-2 28L0 24"
     kernel = f"{left}L2 28C16 30 28 20 24 8C30 2 32-14 20-18C16-26 10-34 0-30Z"
     return (
@@ -250,7 +250,7 @@ def flower(petal: str, heart: str) -> str:
 
 
 def fruit_of(draw: Callable[..., str], *colours: str, juice: str, jam: str, tint: str, **more: object) -> Fruit:
-    """A fruit that is only shown whole."""
+    """Return a fruit that is only shown whole."""
     return Fruit(partial(draw, *colours, **more), juice, jam, tint)
 
 
@@ -265,6 +265,6 @@ def cut_fruit(
     size: tuple[float, float] | None = None,
     **more: bool,
 ) -> Fruit:
-    """A fruit that is also shown cut open; ``inside`` is flesh and core, the skin is the outside's first."""
+    """Return a fruit that is also shown halved; ``inside`` has the colours of flesh and core."""
     sized = {} if size is None else {"width": size[0], "height": size[1]}
     return Fruit(partial(draw, *outside, **sized, **more), juice, jam, tint, partial(cut, outside[0], *inside, **sized))

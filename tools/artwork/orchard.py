@@ -1,4 +1,4 @@
-"""Which fruits there are, and their colours."""
+"""All fruits with their colours."""
 
 from tools.artwork.fruits import (
     Fruit,

@@ -1,4 +1,4 @@
-"""How a product is arranged: each scene takes the fruits and returns what stands on the table."""
+"""Scenes: each takes the fruits of a product and returns the drawing of what is on the table."""
 
 from collections.abc import Callable
 
@@ -10,13 +10,13 @@ TABLE = 252
 
 
 def halved(fruits: list[Fruit]) -> str:
-    """One whole, one cut open before it."""
+    """One whole fruit with a halved one in front."""
     fruit = fruits[0]
     return shadow(200, TABLE, 130) + place(fruit.whole(), 154, 172, 1.6, -6) + place(fruit.half(), 262, 196, 1.22, 12)
 
 
 def pair(fruits: list[Fruit]) -> str:
-    """Two that lean on each other."""
+    """Two fruits that lean on each other."""
     return (
         shadow(200, TABLE, 130)
         + place(fruits[0].whole(), 258, 184, 1.36, 16)
@@ -25,7 +25,7 @@ def pair(fruits: list[Fruit]) -> str:
 
 
 def trio(fruits: list[Fruit]) -> str:
-    """Two behind, one in front."""
+    """Two fruits behind, one in front."""
     whole = fruits[0].whole()
     return (
         shadow(200, TABLE, 140)
@@ -36,7 +36,7 @@ def trio(fruits: list[Fruit]) -> str:
 
 
 def pile(fruits: list[Fruit]) -> str:
-    """A bowl full."""
+    """A full bowl."""
     whole = fruits[0].whole()
     rows = ((118, (162, 202, 242)), (148, (128, 172, 216, 260)), (176, (116, 156, 200, 244, 284)))
     heap = "".join(place(whole, x, y, 0.58, (x * 7 + y) % 40 - 20) for y, xs in rows for x in xs)
@@ -65,7 +65,7 @@ def sprig(fruits: list[Fruit]) -> str:
 
 
 def walnuts(fruits: list[Fruit]) -> str:
-    """Closed ones, and one opened."""
+    """Closed fruits and an open one."""
     nut = fruits[0]
     return (
         shadow(200, TABLE, 140)
@@ -76,7 +76,7 @@ def walnuts(fruits: list[Fruit]) -> str:
 
 
 def a_bottle(kind: str) -> Callable[[list[Fruit]], str]:
-    """A bottle with its fruits at its foot."""
+    """A bottle with its fruits in front."""
 
     def scene(fruits: list[Fruit]) -> str:
         left, right = fruits[0].whole(), fruits[-1].whole()
@@ -115,7 +115,7 @@ def honey(fruits: list[Fruit]) -> str:
 
 
 def a_crate(fruits: list[Fruit]) -> str:
-    """A crate filled to above its edge."""
+    """A crate filled above its rim."""
     spots = ((128, (146, 200, 254)), (160, (114, 170, 228, 286)))
     drawn = []
     for row, (y, xs) in enumerate(spots):
@@ -138,7 +138,7 @@ def punnets(fruits: list[Fruit]) -> str:
 
 
 def bottles(fruits: list[Fruit]) -> str:
-    """Bottles that look out of a crate."""
+    """A crate of bottles."""
     standing = "".join(
         place(bottle("bottle", [fruits[i % len(fruits)]]), x, TABLE - 12, 0.86) for i, x in enumerate((122, 200, 278))
     )

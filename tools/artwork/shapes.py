@@ -1,4 +1,4 @@
-"""The pencil: small SVG pieces, as strings. Coordinates are units of the drawing, angles are degrees."""
+"""SVG elements as strings. Coordinates are in units of the drawing, angles in degrees."""
 
 BARK = "#6b4a2e"
 LEAF = "#6d9440"
@@ -8,7 +8,7 @@ SHINE = "#ffffff"
 
 
 def path(d: str, fill: str = "none", **more: object) -> str:
-    """A path; further attributes by name, with _ for -."""
+    """A path; further attributes are keyword arguments with _ instead of -."""
     return f'<path d="{d}" fill="{fill}"{attributes(more)}/>'
 
 
@@ -28,7 +28,7 @@ def line(d: str, colour: str, width: float, **more: object) -> str:
 
 
 def place(drawing: str, x: float, y: float, scale: float = 1.0, turn: float = 0.0) -> str:
-    """A drawing moved to (x, y), turned and scaled around its own centre."""
+    """A drawing moved to (x, y), rotated and scaled around its own centre."""
     transform = f"translate({x:g} {y:g})"
     transform += f" rotate({turn:g})" if turn else ""
     transform += f" scale({scale:g})" if scale != 1 else ""
@@ -36,12 +36,12 @@ def place(drawing: str, x: float, y: float, scale: float = 1.0, turn: float = 0.
 
 
 def attributes(more: dict[str, object]) -> str:
-    """Attributes as SVG writes them."""
+    """Return attributes in SVG syntax."""
     return "".join(f' {name.replace("_", "-")}="{value}"' for name, value in more.items())
 
 
 def leaf(x: float, y: float, scale: float = 1.0, turn: float = 0.0) -> str:
-    """A leaf that grows to the right from (x, y)."""
+    """A leaf that points to the right from (x, y)."""
     blade = path("M0 0C6-16 24-20 40-14C34 2 16 8 0 0Z", LEAF)
     return place(blade + line("M2-1C14-6 24-9 34-12", LEAF_DARK, 2), x, y, scale, turn)
 
@@ -52,10 +52,10 @@ def stem(d: str = "M0-30C0-40 3-47 8-53", width: float = 5) -> str:
 
 
 def shine(x: float, y: float, rx: float, ry: float, turn: float = 24) -> str:
-    """Where the light falls."""
+    """A highlight."""
     return place(oval(0, 0, rx, ry, SHINE, opacity=0.34), x, y, turn=turn)
 
 
 def shadow(x: float, y: float, width: float) -> str:
-    """What a thing throws on the table."""
+    """The shadow of an object on the table."""
     return oval(x, y, width, width * 0.11, "#3b2a1a", opacity=0.16)

@@ -1,7 +1,7 @@
-"""The request ledger: what the load sent, beside what each tier counted, to the request.
+"""The request ledger: compares the requests that Locust sent with the counts of every tier, to the request.
 
-``books`` is the whole of it: opened, shopped, closed, balanced. ``snapshot`` reads every exporter's page at a moment at
-which nothing moves, before a run and after it, and ``stored`` the raw samples around both. ``counts`` says what
-each tier counted, ``comparison`` holds them against each other, ``account`` is what came of that. ``latency`` lays the
-quantiles of each tier beside one another, and ``text`` writes all of it down.
+``snapshot`` reads all exporters at a moment when no counter changes, before and after a run. ``stored`` reads
+Prometheus's raw samples around both. ``counts`` turns the increases into counts by tier, ``comparison`` compares them,
+and ``account`` holds the result. ``latency`` compares the quantiles of the tiers. ``books`` puts all of this together,
+and ``text`` prints it.
 """

@@ -1,4 +1,4 @@
-"""The account of a run: its table by route and status, its statement from tier to tier, and what differs."""
+"""The result of the comparison: a table by route and status, a statement from tier to tier, and the differences."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,9 +11,10 @@ from lab.runs.ledger.counts import BY_NGINX, Counts, Key, Log
 
 @dataclass(frozen=True)
 class Row:
-    """One route and class of status: what was sent, what others asked for, what NGINX logged, what Django answered.
+    """A route and status class: requests sent, requests by others, and the counts of NGINX's log and of Django.
 
-    ``logged`` and ``answered`` are None where the tier's figures cannot be used or where Django is not asked.
+    ``logged`` and ``answered`` (Django's responses) are None if the tier's counts cannot be used. ``answered`` is also
+    None for routes that NGINX serves itself.
     """
 
     route: str
@@ -26,7 +27,7 @@ class Row:
 
 
 class Line(NamedTuple):
-    """One line of the statement: a count and its sign; ``=`` is what a tier says, and the sum of those above it."""
+    """A line of the statement: a count with its sign; ``=`` marks the count of a tier, the sum of the lines above."""
 
     sign: str
     count: int
@@ -35,7 +36,7 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Account:
-    """The whole comparison: ``fault`` names the tier at fault, if one alone can be, ``doubts`` what cannot be told."""
+    """The result: ``fault`` is the tier at fault, if it is a single one, and ``doubts`` are the open questions."""
 
     rows: list[Row]
     lines: list[Line]
@@ -45,7 +46,7 @@ class Account:
 
 
 def settle(counts: Counts, others: Sequence[Difference] = ()) -> Account:
-    """Compare all tiers that have figures; ``others`` are differences that were found elsewhere."""
+    """Compare all tiers with usable counts; ``others`` are differences that were found elsewhere."""
     found = Comparison(counts, list(others))
     found.compare()
     return Account(
@@ -70,7 +71,7 @@ def _rows(counts: Counts, found: Comparison) -> Iterator[Row]:
             others=total(logged) - total(load) if counts.log and load is not None else None,
             logged=total(logged) if logged is not None else None,
             answered=total(app.responses) if app and route not in BY_NGINX else None,
-            # The largest, since two that cancel out are no zero.
+            # The largest rather than the sum: two differences that cancel out do not make 0.
             remainder=max(
                 (each.by for each in found.differences if (each.route, each.kind) == (route, kind)), key=abs, default=0
             ),
@@ -81,29 +82,29 @@ def _lines(counts: Counts, found: Comparison) -> Iterator[Line]:
     yield Line("", counts.sent.total(), "sent by Locust")
     if counts.load is None:
         return
-    yield Line("-", found.never_seen, "that got no answer and are not in NGINX's access log")
+    yield Line("-", found.never_arrived, "without a response that are not in NGINX's access log")
     if not counts.log:
-        yield Line("=", counts.load.total(), "in NGINX's access log with the load's mark")
+        yield Line("=", counts.load.total(), "of the load run in NGINX's access log")
         return
     yield from _lines_to_nginx(counts.log, counts.load, counts.status)
     yield from _lines_through_nginx(counts.log)
     if counts.app:
-        yield from _if_any("-", found.dropped, "dropped by uWSGI before Django saw them")
-        died = counts.log.connected - counts.app.began - found.dropped
-        yield Line("-", died, "whose worker died before Django saw it")
-        yield Line("=", counts.app.began, "begun by Django, before its middlewares")
+        yield from _if_any("-", found.dropped, "dropped by uWSGI before Django received them")
+        died = counts.log.connected - counts.app.received - found.dropped
+        yield Line("-", died, "lost with their worker before Django received them")
+        yield Line("=", counts.app.received, "received by Django, before any middleware")
     if counts.app and counts.workers:
         passed_on = counts.workers.requests - found.dropped
-        killed = counts.app.began - passed_on
+        killed = counts.app.received - passed_on
         stuck = min(counts.workers.harakiri, max(killed, 0))
-        yield Line("-", stuck, "killed for taking too long (harakiri)")
-        yield Line("-", killed - stuck, "killed with their worker")
-        yield from _if_any("+", found.dropped, "dropped by uWSGI, which counts them")
+        yield Line("-", stuck, "killed by harakiri")
+        yield Line("-", killed - stuck, "lost with their worker in Django")
+        yield from _if_any("+", found.dropped, "dropped by uWSGI, which counts them nevertheless")
         yield Line("=", counts.workers.requests, "finished by uWSGI's workers")
         yield from _if_any("-", found.dropped, "dropped by uWSGI")
-        yield Line("+", counts.app.answered - passed_on, "answered just before their worker died")
-        yield Line("=", counts.app.answered, "answered by Django")
-    yield from _lines_of_other_answers(counts.log, found)
+        yield Line("+", counts.app.responded - passed_on, "responses sent just before their worker died")
+        yield Line("=", counts.app.responded, "responses from Django")
+    yield from _lines_of_other_statuses(counts.log, found)
 
 
 def _if_any(sign: str, count: int, what: str) -> Iterator[Line]:
@@ -115,7 +116,7 @@ def _lines_to_nginx(log: Log, load: Counter[Key], status: int | None) -> Iterato
     others = log.responses - load
     health = sum(n for key, n in others.items() if key.route.startswith("health:"))
     yield Line("+", health, "health checks")
-    yield Line("+", others.total() - health, "of other visitors, the probe of the redirect included")
+    yield Line("+", others.total() - health, "from other clients, including the probe of the redirect")
     yield Line("=", log.responses.total(), "in NGINX's access log")
     if status is not None:
         yield Line("+", log.status_page, "for NGINX's status page")
@@ -128,18 +129,19 @@ def _lines_through_nginx(log: Log) -> Iterator[Line]:
     for key, n in log.responses.items():
         if key.route in by_route:
             by_route[key.route][key.status] += n
-    for route, what in (("static", "static files"), ("redirect", "redirects to TLS"), ("refused", "refused by NGINX")):
+    names = {"static": "static files", "redirect": "redirects to HTTPS", "refused": "refused by NGINX"}
+    for route, what in names.items():
         statuses = ", ".join(f"{status}: {n:,}" for status, n in sorted(by_route[route].items()))
         yield Line("-", by_route[route].total(), f"{what} ({statuses})" if statuses else what)
-    yield Line("-", log.outcomes("unreached"), "that reached no worker")
+    yield Line("-", log.outcomes("unreached"), "that did not reach a worker")
     yield Line("-", log.outcomes("abandoned"), "aborted by the client before they reached a worker")
 
 
-def _lines_of_other_answers(log: Log, found: Comparison) -> Iterator[Line]:
-    """What is in the sums above, and has another answer at one tier than at the next."""
-    cut = sum(n for key, n in log.responses.items() if key.status == "499")
-    yield Line("", log.outcomes("retried"), "sent on again by NGINX after a failure")
-    yield Line("", cut, "cut by the visitor (499 at NGINX)")
-    yield Line("", found.answered_to_nobody, "answered by Django to nobody, since the visitor or the worker had gone")
-    yield Line("", found.slash_added, "404s of Django that CommonMiddleware made a redirect to the same with a slash")
-    yield Line("", found.by_middleware, "answered by a middleware before any view")
+def _lines_of_other_statuses(log: Log, found: Comparison) -> Iterator[Line]:
+    """Yield requests that are included above, but have different statuses at two tiers."""
+    aborted = sum(n for key, n in log.responses.items() if key.status == "499")
+    yield Line("", log.outcomes("retried"), "retried by NGINX after a failure")
+    yield Line("", aborted, "aborted by the client (499)")
+    yield Line("", found.undelivered, "responses from Django that reached no client (aborted, or worker died)")
+    yield Line("", found.slash_added, "404s that CommonMiddleware turned into a redirect to the URL with a slash")
+    yield Line("", found.by_middleware, "responses by a middleware, without a view")

@@ -1,7 +1,7 @@
-"""The books of a run: a snapshot before it, one after it, and both balanced with what Prometheus stored.
+"""Builds a run's ledger from the snapshots before and after it, and from what Prometheus stored in between.
 
-What Prometheus has is held against the exporters' own pages: no sample before a snapshot may be more than the page
-said, none after it less, and what only the load moves must have grown by the same number.
+Prometheus's samples are checked against the exporters' pages: no sample before a snapshot may be higher than the page,
+none after it lower, and counters that only the load run changes must have the same increase.
 """
 
 import time
@@ -32,19 +32,19 @@ from lab.runtimes import services
 from lab.runtimes.base import Runtime
 
 TIERS = {"nginx-log": LOG, "nginx": STATUS, "uwsgi": UWSGI, "django": DJANGO}
-#: What sets a tier's counters to zero.
+#: Why the counters of each job may be reset.
 RESETS = {
-    "nginx-log": "the access log's exporter was restarted: what NGINX logged until it was back is in no figure",
-    "nginx": "NGINX was restarted, which set its own counters to zero",
-    "uwsgi": "uWSGI was restarted or got SIGHUP, which set its counters to zero",
-    "django": "uWSGI was restarted, got SIGHUP or lost the metrics directory, which set Django's counters to zero",
+    "nginx-log": "the access log's exporter was restarted, and did not count what NGINX logged meanwhile",
+    "nginx": "NGINX was restarted, which reset its counters",
+    "uwsgi": "uWSGI was restarted or got SIGHUP, which reset its counters",
+    "django": "uWSGI was restarted, got SIGHUP or lost the metrics directory, which reset Django's counters",
 }
-WHY_BACK = ", though nothing was restarted. Does each read meet another process with counts of its own?"
+WHY_DECREASED = " without a restart; is each read served by a different process with its own counters?"
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """A run's account, and why it cannot be exact, if it cannot: ``reasons`` are sentences, ``notes`` only remarks."""
+    """A run's account; ``reasons`` say why it cannot be exact, if so, and ``notes`` are further remarks."""
 
     start: float
     end: float
@@ -55,16 +55,16 @@ class Ledger:
 
     @property
     def verdict(self) -> str:
-        """``exact``, ``different``, or ``unknown`` when a tier's figures are missing and the others agree."""
+        """``exact``, ``different``, or ``unknown`` when the counts of a tier are missing and the others agree."""
         if self.account.differences:
             return "different"
         return "unknown" if self.reasons else "exact"
 
 
 def open_books(runtime: Runtime, patience: float = snapshot.PATIENCE_SECONDS) -> Snapshot:
-    """Return the snapshot before a run, once Prometheus has every tier's figures, none higher than its exporter's.
+    """Return the snapshot before a run, taken once Prometheus has current samples of every tier.
 
-    For some seconds after a part was restarted it has not. When it does not answer that is told at the end of the run.
+    That takes some seconds after a restart of a service. When Prometheus does not respond, the ledger says so later.
     """
     prometheus = Prometheus(runtime.url(services.named("prometheus"), ""))
     deadline = time.monotonic() + patience
@@ -74,12 +74,13 @@ def open_books(runtime: Runtime, patience: float = snapshot.PATIENCE_SECONDS) ->
         fell |= opening.fell
         opening = replace(opening, fell=fell)
         with suppress(LabError):
-            if not _is_with(prometheus, opening) and time.monotonic() < deadline:
+            if not _is_current(prometheus, opening) and time.monotonic() < deadline:
                 continue
         return opening
 
 
-def _is_with(prometheus: Prometheus, opening: Snapshot) -> bool:
+def _is_current(prometheus: Prometheus, opening: Snapshot) -> bool:
+    """Return whether Prometheus has a recent sample of every job, and none higher than on the exporter's page."""
     return all(
         prometheus.was_scraped_before(job, opening.at)
         and all(
@@ -91,15 +92,15 @@ def _is_with(prometheus: Prometheus, opening: Snapshot) -> bool:
 
 
 def balance(prometheus: Prometheus, opening: Snapshot, closing: Snapshot, result: Mapping) -> Ledger:
-    """Balance the books of the run that ``result`` (as the load wrote it) tells of."""
+    """Return the ledger of a run between two snapshots; ``result`` is the content of its result file."""
     pages = {job: _page(prometheus, job, opening, closing) for job in snapshot.FAMILIES}
     increases = {job: page.increase for job, page in pages.items() if page.increase}
     moving = [
-        f"the shop did not come to rest when the books were {when} ({each.moving})"
-        for when, each in (("opened", opening), ("closed", closing))
+        f"the shop did not come to rest for the snapshot {when} the run ({each.moving})"
+        for when, each in (("before", opening), ("after", closing))
         if each.moving
     ]
-    # What carries the load's mark stood still all the same.
+    # Even then, the counters of the load run's own requests did not change.
     counts = counts_of(result, increases, only_load=bool(moving))
     settled = account.settle(counts, [each for page in pages.values() for each in page.differences])
     return Ledger(
@@ -114,7 +115,7 @@ def balance(prometheus: Prometheus, opening: Snapshot, closing: Snapshot, result
 
 @dataclass(frozen=True)
 class _Page:
-    """A job's counters between the snapshots: their increase, the next scrape, and what is to say about them."""
+    """A job between the snapshots: the increases of its counters, the first scrape after, and what was found."""
 
     increase: dict[Series, float] = field(default_factory=dict)
     scraped: float | None = None
@@ -124,16 +125,16 @@ class _Page:
 
 
 def _page(prometheus: Prometheus, job: str, opening: Snapshot, closing: Snapshot) -> _Page:
-    """Return what a job's pages say, held against Prometheus's samples where there are any."""
+    """Return the increases of a job's counters, checked against Prometheus's samples as far as there are any."""
     tier = TIERS[job]
     if fell := opening.fell.get(job) or closing.fell.get(job):
-        return _Page(differences=[Difference((tier,), f"{tier} contradicts itself: {fell}{WHY_BACK}")])
+        return _Page(differences=[Difference((tier,), f"{tier} contradicts itself: {fell}{WHY_DECREASED}")])
     silent = [
-        (when, each.silent[job]) for when, each in (("opened", opening), ("closed", closing)) if job in each.silent
+        (when, each.silent[job]) for when, each in (("before", opening), ("after", closing)) if job in each.silent
     ]
     if silent:
         when, why = silent[0]
-        return _Page(reasons=[f"{tier} cannot be read when the books were {when}: its exporter did not answer ({why})"])
+        return _Page(reasons=[f"{tier} could not be read {when} the run: its exporter did not respond ({why})"])
     if when := _reset_on_pages(job, opening, closing):
         return _Page(reasons=[f"{RESETS[job]}, at {_clock(when)}"])
     increase = _increase(opening.values[job], closing.values[job])
@@ -141,7 +142,7 @@ def _page(prometheus: Prometheus, job: str, opening: Snapshot, closing: Snapshot
         end = prometheus.first_scrape(job, closing.at)
         if end is None or not prometheus.was_scraped_before(job, opening.at):
             moment = "after" if end is None else "before"
-            return _Page(increase, reasons=[f"Prometheus has no figures of {job} from {moment} the run"])
+            return _Page(increase, reasons=[f"Prometheus has no samples of {job} from {moment} the run"])
         before = prometheus.values(job, snapshot.FAMILIES[job], opening.at)
         stored = prometheus.samples(job, snapshot.FAMILIES[job], opening.at, end)
         missed = prometheus.missed_scrapes(job, opening.at, closing.at)
@@ -150,10 +151,10 @@ def _page(prometheus: Prometheus, job: str, opening: Snapshot, closing: Snapshot
     if when := _reset_in_samples(before, stored, opening.at):
         return _Page(reasons=[f"{RESETS[job]}, at {_clock(when)}"])
     notes = [
-        f"Prometheus did not scrape {job} for {seconds:.0f} s from {_clock(at)}: its counters went on meanwhile"
+        f"Prometheus did not scrape {job} for {seconds:.0f} s from {_clock(at)}; no count was lost"
         for at, seconds in missed
     ]
-    return _Page(increase, end, _held_against_pages(job, before, stored, opening, closing), notes=notes)
+    return _Page(increase, end, _compared_with_pages(job, before, stored, opening, closing), notes=notes)
 
 
 def _increase(before: Mapping[Series, float], after: Mapping[Series, float]) -> dict[Series, float]:
@@ -161,7 +162,7 @@ def _increase(before: Mapping[Series, float], after: Mapping[Series, float]) -> 
 
 
 def _reset_on_pages(job: str, opening: Snapshot, closing: Snapshot) -> float | None:
-    """Return the unix time, as far as it is known, at which a job's counters began anew between the snapshots."""
+    """Return the unix time at which a job's counters were reset between the snapshots, as far as it is known."""
     start = counting_since(closing.values, job)
     if start != counting_since(opening.values, job):
         return start or closing.at
@@ -173,7 +174,7 @@ def _reset_on_pages(job: str, opening: Snapshot, closing: Snapshot) -> float | N
 def _reset_in_samples(
     before: Mapping[Series, float], stored: Mapping[Series, list[Sample]], opened: float
 ) -> float | None:
-    """Return when a counter first went back in Prometheus's samples; it may since have passed where it was."""
+    """Return when a counter first decreased in Prometheus's samples, even if it has passed its old value since."""
     fallen = [
         at
         for series, samples in stored.items()
@@ -188,17 +189,17 @@ def _since(samples: Sequence[Sample], moment: float) -> list[Sample]:
     return [(at, n) for at, n in samples if at > moment]
 
 
-def _held_against_pages(
+def _compared_with_pages(
     job: str,
     before: Mapping[Series, float],
     stored: Mapping[Series, list[Sample]],
     opening: Snapshot,
     closing: Snapshot,
 ) -> list[Difference]:
-    """Return where Prometheus's samples around the snapshots are not what the exporter's page said at them.
+    """Return the mismatches between Prometheus's samples and the exporter's pages at the snapshots.
 
-    What only the load moves must have grown by the same. Others may come between a scrape and a snapshot: of the rest
-    no sample before a snapshot may be more than the page, and none after it less.
+    Counters that only the load run changes must have the same increase. For all others, requests may arrive between a
+    scrape and a snapshot, so no sample before a snapshot may be higher than the page, and none after it lower.
     """
     found = []
     for series, page_after in counters(closing.values[job]).items():
@@ -210,7 +211,7 @@ def _held_against_pages(
         elif opening.moving or closing.moving:
             continue
         else:
-            # Samples of before the opening may be of counters that have begun anew since.
+            # Samples from before the opening snapshot may belong to counters that were reset since.
             between = _since(samples, opening.at)
             first_since = next((n for _, n in between), first_after)
             last_until = next((n for at, n in reversed(between) if at < closing.at), last_before)
@@ -219,7 +220,7 @@ def _held_against_pages(
             name, labels = series
             what = f"{name} of {', '.join(value for _, value in labels)}" if labels else name
             text = (
-                f"Prometheus's samples of {what} go from {last_before:,.0f} to {first_after:,.0f}; its exporter said "
+                f"Prometheus's samples of {what} go from {last_before:,.0f} to {first_after:,.0f}; its exporter had "
                 f"{page_before:,.0f} and {page_after:,.0f}"
             )
             found.append(Difference((PROMETHEUS, TIERS[job]), text))

@@ -1,4 +1,4 @@
-"""What each tier counted of a run, in the words of NGINX's access log: routes, methods, statuses."""
+"""The counts of each tier in a run, by the routes, methods and statuses of NGINX's access log."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,35 +14,35 @@ UWSGI = "uWSGI"
 DJANGO = "Django"
 PROMETHEUS = "Prometheus"
 
-#: What NGINX answers itself when nothing came back from uWSGI: the visitor hung up, the worker died, it took too long.
-WITHOUT_ANSWER = ("499", "502", "504")
-#: Routes that NGINX answers itself.
+#: Statuses from NGINX itself when uWSGI sent no response: aborted by the client, worker died, timeout.
+WITHOUT_RESPONSE = ("499", "502", "504")
+#: Routes that NGINX serves without uWSGI.
 BY_NGINX = ("static", "redirect", "refused")
-#: In the log of methods there are these and `other`.
+#: The methods in the access log, besides `other`.
 METHODS = ("GET", "HEAD", "POST")
-#: Counts in the access log what carries the load's mark, and nothing else.
+#: Counts only the requests of the load run in the access log.
 LOADS_OWN = "nginx_http_load_responses_total"
 
 
 class Key(NamedTuple):
-    """A kind of request and its answer; ``status`` is ``0`` when the visitor got none."""
+    """A kind of request with its response status, which is ``0`` when the client got no response."""
 
     route: str
     method: str
     status: str
 
     def __str__(self) -> str:
-        answer = "without an answer" if self.status == "0" else self.status
-        return f"{self.method} {self.route} {answer}"
+        status = "without a response" if self.status == "0" else self.status
+        return f"{self.method} {self.route} {status}"
 
     @property
     def kind(self) -> str:
-        """The class of its status, as a row of the ledger."""
-        return {"0": "no answer", "499": "cut (499)"}.get(self.status, f"{self.status[0]}xx")
+        """The class of its status, as in the rows of the ledger."""
+        return {"0": "no response", "499": "aborted (499)"}.get(self.status, f"{self.status[0]}xx")
 
 
 class Log(NamedTuple):
-    """What NGINX's access log says: all responses, those passed on by (route, outcome), and its status page."""
+    """Counts from NGINX's access log: all responses, requests to uWSGI by (route, outcome), and the status page."""
 
     responses: Counter[Key]
     upstream: Counter[tuple[str, str]]
@@ -50,16 +50,16 @@ class Log(NamedTuple):
 
     @property
     def connected(self) -> int:
-        """How many requests were passed on and reached a worker, or the queue in front of them."""
+        """The requests passed on to uWSGI that reached a worker or the listen queue."""
         return self.upstream.total() - self.outcomes("unreached", "abandoned")
 
     def outcomes(self, *outcomes: str) -> int:
-        """How many requests that were passed on had one of these outcomes."""
+        """The requests passed on to uWSGI with one of these outcomes."""
         return sum(n for (_, each), n in self.upstream.items() if each in outcomes)
 
 
 class Workers(NamedTuple):
-    """What uWSGI counted: requests that a worker finished, workers killed for being stuck, workers made anew."""
+    """Counts from uWSGI: requests finished by workers, workers killed by harakiri, workers respawned."""
 
     requests: int
     harakiri: int
@@ -67,20 +67,23 @@ class Workers(NamedTuple):
 
 
 class App(NamedTuple):
-    """What Django counted: requests begun and answered at its outermost middleware, and responses by view or status."""
+    """Counts from Django: requests received and responded to by its outermost middleware, responses by view or status.
 
-    began: int
-    answered: int
+    A request is ``received`` before any middleware, and ``responded`` after all of them.
+    """
+
+    received: int
+    responded: int
     responses: Counter[Key]
     by_status: Counter[str]
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What each tier counted between two snapshots; None for one whose figures cannot be used.
+    """The counts of each tier between two snapshots; None for a tier whose counts cannot be used.
 
-    ``sent`` is Locust's, ``load`` what NGINX's access log has of it, ``status`` NGINX's own counter of requests, those
-    of its status page included.
+    ``sent`` is Locust's count, and ``load`` that of the same requests in NGINX's access log. ``status`` is NGINX's own
+    request counter (stub_status), including requests for its status page.
     """
 
     sent: Counter[Key]
@@ -92,7 +95,7 @@ class Counts:
 
 
 def routes_of_load_alone(counts: Counts) -> frozenset[str]:
-    """Return the routes that nobody but the load asked for, each time with an answer: their times are of the same."""
+    """Return the routes that only the load run requested, always with a response: all tiers timed the same requests."""
     if counts.log is None or counts.load is None:
         return frozenset()
     shared = {key.route for key in counts.log.responses - counts.load}
@@ -101,9 +104,9 @@ def routes_of_load_alone(counts: Counts) -> frozenset[str]:
 
 
 def counts_of(result: Mapping, increases: Mapping[str, Mapping[Series, float]], *, only_load: bool = False) -> Counts:
-    """Return what the load sent and what each job's counters grew by, as the tiers' counts.
+    """Return the counts of all tiers, from a run's result and the increases of each job's counters.
 
-    With ``only_load`` those of the access log that carry the load's mark, and of the other tiers nothing.
+    With ``only_load``, only those of Locust and of the load run in the access log.
     """
     sent = Counter(
         {

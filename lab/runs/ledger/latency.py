@@ -1,6 +1,6 @@
-"""How long requests took, as the visitor saw it, NGINX and Django, each with what it cannot know.
+"""Request durations as measured by Locust, NGINX and Django.
 
-A histogram knows of a request only between which two bounds it lay, so its quantile is such an interval, and no number.
+A histogram only knows between which two bounds a duration lies, so a quantile of NGINX or Django is an interval.
 """
 
 import math
@@ -11,26 +11,27 @@ from typing import NamedTuple
 from lab.runs.ledger.snapshot import Series, route_of
 from loadtest.tally import QUANTILES
 
-#: Histograms by job, and the label that has the route.
+#: The histogram of each job, and its label with the route.
 HISTOGRAMS = {
     "nginx-log": ("nginx_http_request_duration_seconds", "route"),
     "django": ("django_http_requests_latency_seconds_by_view_method", "view"),
 }
-#: NGINX cuts its times to milliseconds, and what the kernel still holds is sent for it.
+#: Tolerance: NGINX truncates its times to milliseconds, and counts data as sent that the kernel still buffers.
 CLOCK_SECONDS = 0.002
 
 
 class Interval(NamedTuple):
-    """Over ``above`` seconds, and no more than ``most``."""
+    """More than ``above`` and at most ``maximum`` seconds."""
 
     above: float
-    most: float
+    maximum: float
 
 
 class Quantiles(NamedTuple):
-    """A route's quantile ``q``: what Locust saw in seconds, and where NGINX's and Django's lie, if there are any.
+    """The quantile ``q`` of a route: Locust's in seconds, and the intervals of NGINX's and Django's, if known.
 
-    ``alone`` is whether all that NGINX saw was Locust's and was answered, so that the figures are of the same requests.
+    ``alone`` is whether all requests in NGINX's figures were Locust's and got a response, so that all tiers measured
+    the same requests.
     """
 
     route: str
@@ -42,17 +43,17 @@ class Quantiles(NamedTuple):
 
     @property
     def credible(self) -> bool:
-        """Whether each tier took no longer than the one in front of it."""
+        """Whether no tier has a higher quantile than the tier in front of it."""
         if not self.alone or not self.nginx:
             return True
-        django_fits = self.django is None or self.nginx.most + CLOCK_SECONDS >= self.django.above
-        return self.locust + CLOCK_SECONDS >= self.nginx.above and django_fits
+        django_credible = self.django is None or self.nginx.maximum + CLOCK_SECONDS >= self.django.above
+        return self.locust + CLOCK_SECONDS >= self.nginx.above and django_credible
 
 
 def bucket_of_quantile(counts: Mapping[float, float], q: float) -> Interval | None:
-    """Return the bucket in which the smallest time lies that at least the share ``q`` of all does not exceed.
+    """Return the bucket that contains the quantile ``q``, or None when nothing was counted.
 
-    ``counts`` are cumulative, by upper bound in seconds, as Prometheus has them. None when nothing was counted.
+    ``counts`` are cumulative, by upper bound in seconds, as in Prometheus.
     """
     bounds = sorted(counts)
     if not bounds or not counts[bounds[-1]]:
@@ -67,7 +68,7 @@ def bucket_of_quantile(counts: Mapping[float, float], q: float) -> Interval | No
 
 
 def by_route(increase: Mapping[Series, float], label: str) -> dict[str, dict[float, float]]:
-    """Return a histogram's cumulative counts by route and upper bound, all methods together."""
+    """Return a histogram's cumulative counts by route and upper bound, summed over all methods."""
     found: defaultdict[str, defaultdict[float, float]] = defaultdict(lambda: defaultdict(float))
     for (name, labels), n in increase.items():
         if name.endswith("_bucket"):
@@ -83,8 +84,8 @@ def compare(
 ) -> list[Quantiles]:
     """Return each route's quantiles.
 
-    ``seen`` has Locust's by route and quantile (as text), in seconds; ``histograms`` those of ``HISTOGRAMS`` by job and
-    route; ``alone`` are the routes whose figures are of the same requests at each tier.
+    ``seen`` are Locust's quantiles in seconds, by route and quantile (as text); ``histograms`` are the counts of
+    ``HISTOGRAMS`` by job and route; ``alone`` are the routes for which all tiers measured the same requests.
     """
     return [
         Quantiles(

@@ -1,8 +1,8 @@
-"""A snapshot: what the counters of every tier say at one moment at which none of them moves.
+"""A snapshot: the values of all tiers' counters at one moment.
 
-Tiers are read one after the other, and somebody may ask the shop between two reads: a probe does, each few seconds. So
-all of them are read twice. When NGINX took no request meanwhile but the one that read its status, and nothing else has
-moved, what was read is true of one moment: a double collect (Afek et al., Atomic Snapshots of Shared Memory, 1993).
+The exporters are read one after the other, and requests may arrive between two reads, such as those of the probe. So
+all of them are read twice. If no counter has changed in between, apart from NGINX's count of the reads themselves, the
+values belong to one moment: a double collect (Afek et al., Atomic Snapshots of Shared Memory, 1993).
 """
 
 import re
@@ -15,10 +15,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from lab.runtimes import services
 from lab.runtimes.base import Runtime
 
-#: A name, and its labels in order.
+#: The name of a metric, and its sorted labels.
 Series = tuple[str, tuple[tuple[str, str], ...]]
 
-#: The counters that are compared, by job, and the part whose page has them.
+#: The metrics that are read, by job.
 FAMILIES = {
     "nginx-log": (
         "nginx_http_responses_total",
@@ -44,29 +44,28 @@ FAMILIES = {
     "nginx": ("nginx_http_requests_total", "nginx_connections_reading", "nginx_connections_writing"),
 }
 EXPORTERS = {"nginx-log": "access-log-exporter", "django": "app", "uwsgi": "uwsgi-exporter", "nginx": "nginx-exporter"}
-#: Which job tells since when a job's counters count, and by which metric.
+#: The job and metric with the start time of a job's counters.
 START_TIMES = {
     "nginx-log": ("nginx-log", "nginx_access_log_start_time_seconds"),
     "django": ("django", "pomar_counters_start_time_seconds"),
     "uwsgi": ("django", "pomar_counters_start_time_seconds"),
 }
-#: Between two looks: longer than mtail takes to see a new line (100 ms).
+#: The pause between two reads: longer than mtail takes to notice a new line (100 ms).
 PAUSE_SECONDS = 0.3
-#: How long to wait for a moment at which nothing moves, and for an exporter that does not answer. A request that hangs
-#: is ended by NGINX after 35 s.
+#: Timeouts for a moment when no counter changes, and for an exporter that does not respond. NGINX aborts a hanging
+#: request after 35 s.
 PATIENCE_SECONDS = 45
 SILENCE_SECONDS = 10
-#: Every scrape of NGINX's status adds one here.
+#: The counter that each read of NGINX's status page increases.
 STATUS_PAGE = ("nginx_status_page_requests_total", ())
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Each tier's counters at the unix time ``at``.
+    """The counters of all tiers at the unix time ``at``.
 
-    ``values`` holds them by job and series. ``silent`` are the jobs that did not answer, with what they said;
-    ``fell`` those whose counters went back while they were looked at; ``moving`` says what would not stand still, and
-    is empty when the snapshot is exact.
+    ``values`` are by job and series. ``silent`` are the jobs that did not respond, with the error; ``fell`` are those
+    whose counters decreased between two reads. ``moving`` says what kept changing; it is empty for an exact snapshot.
     """
 
     at: float
@@ -76,13 +75,13 @@ class Snapshot:
     moving: str = ""
 
     def as_json(self) -> dict:
-        """Return it as plain types."""
+        """Return the snapshot as JSON types."""
         values = {job: [[name, dict(labels), n] for (name, labels), n in of.items()] for job, of in self.values.items()}
         return {"at": self.at, "values": values, "silent": self.silent, "fell": self.fell, "moving": self.moving}
 
     @classmethod
     def from_json(cls, plain: Mapping) -> "Snapshot":
-        """Return what ``as_json`` wrote."""
+        """Return the snapshot that ``as_json`` returned."""
         values = {
             job: {(name, tuple(sorted(labels.items()))): n for name, labels, n in rows}
             for job, rows in plain["values"].items()
@@ -91,33 +90,33 @@ class Snapshot:
 
 
 def take(runtime: Runtime, patience: float = PATIENCE_SECONDS) -> Snapshot:
-    """Return the next snapshot; when nothing would stand still for ``patience`` seconds, one that says what moves."""
+    """Return a snapshot; after ``patience`` seconds without a quiet moment, one that says what kept changing."""
     began = time.monotonic()
     fell: dict[str, str] = {}
-    last = _look(runtime)
+    last = _read(runtime)
     while True:
         time.sleep(PAUSE_SECONDS)
         at = time.time()
-        look = _look(runtime)
-        fell = _fallen(last, look) | fell
-        moving = _moving(last, look, fell)
+        latest = _read(runtime)
+        fell = _fallen(last, latest) | fell
+        moving = _moving(last, latest, fell)
         waited = time.monotonic() - began
-        silent = waited < SILENCE_SECONDS and look.silent
-        # What contradicts itself is at fault, whatever else would come to rest.
+        silent = waited < SILENCE_SECONDS and latest.silent
+        # Once a counter has decreased, its tier is at fault, and waiting longer would not change that.
         if (not moving and not silent) or waited > (min(patience, SILENCE_SECONDS) if fell else patience):
-            # The second read of NGINX's status is not in the log that was read before it.
-            values = look.values | ({"nginx": last.values["nginx"]} if "nginx" in last.values else {})
-            return Snapshot(at, values, look.silent, fell, moving)
-        last = look
+            # The log was read before NGINX's status, so it does not have the second read of the status yet.
+            values = latest.values | ({"nginx": last.values["nginx"]} if "nginx" in last.values else {})
+            return Snapshot(at, values, latest.silent, fell, moving)
+        last = latest
 
 
 def route_of(view: str) -> str:
-    """Return NGINX's word for what Django calls a view: for one without a URL name that is a function's, or none."""
+    """Return NGINX's route for a Django view: its URL name, or ``other`` for a view without one."""
     return view if re.fullmatch(r"[\w:-]+", view) else "other"
 
 
 def series_on(page: str, names: Iterable[str]) -> Iterator[tuple[Series, float]]:
-    """Yield the samples of these metrics on a page in Prometheus's text format."""
+    """Yield the samples of these metrics from a page in Prometheus's text format."""
     wanted = tuple(names)
     lines = [line for line in page.splitlines() if line.startswith(wanted)]
     for family in text_string_to_metric_families("\n".join([*lines, ""])):
@@ -126,7 +125,7 @@ def series_on(page: str, names: Iterable[str]) -> Iterator[tuple[Series, float]]
                 yield (sample.name, tuple(sorted(sample.labels.items()))), sample.value
 
 
-def _look(runtime: Runtime) -> Snapshot:
+def _read(runtime: Runtime) -> Snapshot:
     values, silent = {}, {}
     for job, names in FAMILIES.items():
         try:
@@ -135,26 +134,26 @@ def _look(runtime: Runtime) -> Snapshot:
             silent[job] = f"{type(error).__name__}"
             continue
         if not values[job]:
-            silent[job] = "its page has none of the figures"
+            silent[job] = "none of the expected metrics are on its page"
             del values[job]
     return Snapshot(time.time(), values, silent)
 
 
 def counting_since(values: Mapping[str, Mapping[Series, float]], job: str) -> float | None:
-    """Return the unix time since which a job's counters count, if somebody tells: uWSGI's begin with Django's."""
+    """Return the unix time when a job's counters started, if known; uWSGI's start together with Django's."""
     source, name = START_TIMES.get(job, ("", ""))
     return values.get(source, {}).get((name, ()))
 
 
 def counters(values: Mapping[Series, float]) -> dict[Series, float]:
-    """Return the counters among these."""
+    """Return only the counters."""
     return {series: n for series, n in values.items() if series[0].endswith("_total")}
 
 
 def _fallen(before: Snapshot, after: Snapshot) -> dict[str, str]:
-    """Return by job which counter went back between two looks, though nothing began anew.
+    """Return by job a counter that decreased between two reads without a restart.
 
-    NGINX does not tell when it began, and has its counters in one place: there it is a restart.
+    NGINX is left out: it has no start time, and all its workers share their counters, so a decrease is a restart.
     """
     found = {}
     for job in START_TIMES:
@@ -163,12 +162,12 @@ def _fallen(before: Snapshot, after: Snapshot) -> dict[str, str]:
             continue
         for (name, labels), n in counters(old).items():
             if (now := new.get((name, labels), 0)) < n:
-                found[job] = f"{name} went back from {n:,.0f} to {now:,.0f}"
+                found[job] = f"{name} decreased from {n:,.0f} to {now:,.0f}"
     return found
 
 
 def _moving(before: Snapshot, after: Snapshot, fell: Container[str]) -> str:
-    """Say what moved between two looks, those that read NGINX's status left out; nothing when all stood still."""
+    """Return what changed between two reads, apart from the reads of NGINX's status; an empty text if nothing did."""
     for job in FAMILIES:
         if job in fell or job not in before.values or job not in after.values:
             continue
@@ -183,15 +182,15 @@ def _moving(before: Snapshot, after: Snapshot, fell: Container[str]) -> str:
         if moved:
             (name, labels), by = moved[0]
             of = f" of {', '.join(value for _, value in labels)}" if labels else ""
-            return f"{name}{of} moved by {by:g}"
+            return f"{name}{of} changed by {by:+g}"
     return ""
 
 
 def _busy(job: str, values: Mapping[Series, float]) -> str:
-    """Say what is still under way: a visitor who hung up is gone from NGINX, but not from the worker."""
+    """Return what is still in progress. A worker may still process a request that its client has aborted."""
     if job == "nginx":
-        # But for the request that reads it.
+        # Minus the request that reads the status.
         in_flight = sum(n for (name, _), n in values.items() if name.startswith("nginx_connections_")) - 1
-        return f"NGINX has {in_flight:.0f} in flight" if in_flight > 0 else ""
+        return f"NGINX has {in_flight:.0f} requests in flight" if in_flight > 0 else ""
     busy = sum(n for (name, _), n in values.items() if name == "uwsgi_worker_busy")
-    return f"{busy:.0f} of uWSGI's workers are busy" if busy else ""
+    return f"{busy:.0f} uWSGI worker{'s are' if busy > 1 else ' is'} busy" if busy else ""

@@ -1,6 +1,6 @@
-"""What Prometheus stored around a run: raw samples, which are the exporter's own numbers and no estimate.
+"""Reads the raw samples that Prometheus stored around a run.
 
-``increase()`` extrapolates to the ends of its window, so it says 1,003.4 of 1,000 requests: it is not asked.
+Not ``increase()``: it extrapolates to the ends of its window, and returns for example 1,003.4 for 1,000 requests.
 """
 
 import time
@@ -13,11 +13,11 @@ from lab.errors import LabError
 from lab.prometheus import Api
 from lab.runs.ledger.snapshot import Series
 
-#: How far before a snapshot a sample may lie and still be the one before it: three scrapes.
+#: The maximum age of the last sample before a snapshot: three scrapes.
 NEAR_SECONDS = 15
-#: How long to wait for the scrape after a snapshot.
+#: Timeout for the first scrape after a snapshot.
 PATIENCE_SECONDS = 30
-#: What Prometheus adds to a target's own labels.
+#: Labels that Prometheus adds to those of the target.
 ADDED = {"__name__", "job", "instance", "namespace"}
 
 #: Unix time and value.
@@ -25,30 +25,30 @@ Sample = tuple[float, float]
 
 
 class Prometheus:
-    """The lab's Prometheus at ``url``. Each method raises LabError, in one sentence, when it does not answer."""
+    """The lab's Prometheus at ``url``. Each method raises LabError when Prometheus does not respond."""
 
     def __init__(self, url: str) -> None:
         self._api = Api(url)
 
     def samples(self, job: str, names: Iterable[str], start: float, end: float) -> dict[Series, list[Sample]]:
-        """Return the raw samples of these metrics of a job, from a little before ``start`` to ``end``."""
+        """Return the raw samples of these metrics of a job, from ``NEAR_SECONDS`` before ``start`` to ``end``."""
         window = int(end - start + NEAR_SECONDS) + 1
         found = self._ask(f"{_selector(job, names)}[{window}s]", end)
         return {_series(each["metric"]): [(float(at), float(n)) for at, n in each["values"]] for each in found}
 
     def values(self, job: str, names: Iterable[str], at: float) -> dict[Series, float]:
-        """Return the last sample at most ``NEAR_SECONDS`` old of each series that had not ended by ``at``.
+        """Return the last sample of each series that was not stale at ``at``, if at most ``NEAR_SECONDS`` old.
 
-        Those of an exporter that was restarted end with the first scrape after that.
+        The series of a restarted exporter become stale with the first scrape after the restart.
         """
         alive = {_series(each["metric"]) for each in self._ask(_selector(job, names), at)}
         near = self.samples(job, names, at, at)
         return {series: samples[-1][1] for series, samples in near.items() if series in alive}
 
     def first_scrape(self, job: str, after: float) -> float | None:
-        """Return when a job was first scraped with success later than ``after``, and wait for that if need be.
+        """Return the time of the first successful scrape of a job after ``after``, waiting for it if necessary.
 
-        None when it was not within ``PATIENCE_SECONDS``, or when Prometheus does not answer for as long.
+        None when there is none within ``PATIENCE_SECONDS``, or when Prometheus does not respond for that long.
         """
         while True:
             now = time.time()
@@ -61,12 +61,12 @@ class Prometheus:
             time.sleep(0.2)
 
     def was_scraped_before(self, job: str, moment: float) -> bool:
-        """Say whether the last scrape of a job before ``moment`` was a success, and not long ago."""
+        """Return whether the last scrape of a job before ``moment`` was successful and recent."""
         ups = [up for at, up in self._ups(job, moment, moment) if at < moment]
         return bool(ups and ups[-1])
 
     def missed_scrapes(self, job: str, start: float, end: float) -> list[Sample]:
-        """Return the gaps in a job's scrapes: when each began, and how many seconds it lasted."""
+        """Return the gaps between a job's scrapes: the start of each, and its length in seconds."""
         seen = [at for at, up in self._ups(job, start, end) if up]
         steps = [later - at for at, later in pairwise(seen)]
         usual = median(steps) if steps else 0

@@ -1,4 +1,4 @@
-"""The ledger as a person reads it, at 100 columns."""
+"""The ledger as text, at most 100 columns wide."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -8,15 +8,15 @@ from lab.runs.ledger.account import Account
 from lab.runs.ledger.books import Ledger
 from lab.runs.ledger.latency import Interval, Quantiles
 
-MOST_DIFFERENCES = 12
+MAX_DIFFERENCES = 12
 ABSENT = "·"
 
 
 def page(ledger: Ledger) -> str:
-    """Return the whole: the table by route and status, the statement from tier to tier, the quantiles, the verdict."""
+    """Return the whole ledger: the table by route and status, the counts by tier, the quantiles and the verdict."""
     began, ended = (datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S") for at in (ledger.start, ledger.end))
     parts = [
-        f"The ledger from {began} to {ended} UTC: requests as each tier counted them",
+        f"The ledger from {began} to {ended} UTC: requests as counted by each tier",
         _table(ledger.account),
         "\n".join(_statement(ledger.account)),
         _times(ledger.quantiles),
@@ -26,23 +26,23 @@ def page(ledger: Ledger) -> str:
 
 
 def verdict(ledger: Ledger) -> str:
-    """Return in a few lines whether the books balance; which tier is at fault if not; why it is not known, if so."""
+    """Return a few lines: whether all counts match, which tier is at fault if not, and what could not be compared."""
     lines = [f"note: {note}." for note in ledger.notes]
     lines += [f"not exact: {reason}." for reason in ledger.reasons]
     differences = ledger.account.differences
-    lines += [f"  {each.sentence}" for each in differences[:MOST_DIFFERENCES]]
-    if len(differences) > MOST_DIFFERENCES:
-        lines.append(f"  and {len(differences) - MOST_DIFFERENCES} more differences")
+    lines += [f"  {each.sentence}" for each in differences[:MAX_DIFFERENCES]]
+    if len(differences) > MAX_DIFFERENCES:
+        lines.append(f"  and {len(differences) - MAX_DIFFERENCES} more differences")
     if ledger.verdict == "exact":
         lines.append("LEDGER: remainder 0 in every row; every tier counted the same.")
     elif ledger.verdict == "unknown":
-        lines.append("LEDGER: NOT KNOWN; what can be compared agrees.")
+        lines.append("LEDGER: NOT KNOWN; all counts that can be compared agree.")
     else:
         fault = ledger.account.fault
         alone = all(fault in each.between for each in differences)
-        others = "all others agree" if alone else "it contradicts itself"
-        who = f"{fault} is at fault: {others}" if fault else "no single tier explains it"
-        lines.append(f"LEDGER: WRONG in {len(differences):,} place{'s' * (len(differences) != 1)}; {who}.")
+        why = "all other tiers agree" if alone else "it contradicts itself"
+        tier = f"{fault} is at fault: {why}" if fault else "no single tier explains all of them"
+        lines.append(f"LEDGER: WRONG, {len(differences):,} difference{'s' * (len(differences) != 1)}; {tier}.")
     return "\n".join(lines)
 
 
@@ -74,7 +74,7 @@ def _statement(account: Account) -> Iterator[str]:
 
 
 def times(quantiles: Sequence[Quantiles]) -> list[tuple[str, ...]]:
-    """Return the quantiles in milliseconds as rows of cells, the head first; NGINX's and Django's are intervals."""
+    """Return the quantiles in milliseconds as table rows, with a head; those of NGINX and Django are intervals."""
     routes: dict[str, list[Quantiles]] = {}
     for each in quantiles:
         routes.setdefault(each.route, []).append(each)
@@ -97,21 +97,21 @@ def times(quantiles: Sequence[Quantiles]) -> list[tuple[str, ...]]:
 def _times(quantiles: Sequence[Quantiles]) -> str:
     if not quantiles:
         return ""
-    strange = [
-        f"p{each.q * 100:g} of {each.route} took longer at one tier than at the one in front of it"
+    implausible = [
+        f"p{each.q * 100:g} of {each.route} is higher at one tier than at the tier in front of it"
         for each in quantiles
         if not each.credible
     ]
-    return "\n".join([grid(times(quantiles), words={0}), *strange])
+    return "\n".join([grid(times(quantiles), words={0}), *implausible])
 
 
 def _interval(interval: Interval | None) -> str:
     if interval is None:
         return ABSENT
-    above, most = (f"{seconds * 1000:g}" for seconds in interval)
-    if interval.most == float("inf"):
+    above, maximum = (f"{seconds * 1000:g}" for seconds in interval)
+    if interval.maximum == float("inf"):
         return f">{above}"
-    return f"{above}-{most}" if interval.most else "<1"
+    return f"{above}-{maximum}" if interval.maximum else "<1"
 
 
 def _sum(column: Sequence[int | None]) -> int | None:

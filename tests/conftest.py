@@ -1,4 +1,4 @@
-"""The tests' environment, which is as the lab's own command has it, and Pomar's settings for them.
+"""The environment of the tests, the same as that of the lab's command, and Pomar's settings for them.
 
 The settings are loaded here, with a key of their own, and nothing of them is left in the environment.
 ``LAB_TEST_DATABASE_URL`` is the one variable that chooses a database: its ``test_…`` beside it is dropped and made.
@@ -28,7 +28,7 @@ SHOP = {
 }
 
 with patch.dict(os.environ, SHOP, clear=True):
-    # Files as they lie in the source: hashed names need collectstatic, and no test should.
+    # Static files under their source names: hashed names would need collectstatic.
     settings.STORAGES = settings.STORAGES | {
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }
@@ -38,11 +38,11 @@ with patch.dict(os.environ, SHOP, clear=True):
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--thorough``."""
-    parser.addoption("--thorough", action="store_true", help="also run the tests left to the other runtime")
+    parser.addoption("--thorough", action="store_true", help="also run slow tests that this runtime skips by default")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the live tests' marker."""
+    """Register the marker of the live tests."""
     config.addinivalue_line(
         "markers",
         "one_runtime(name): the runtime that runs this live test; with --thorough every runtime does. For what takes "
@@ -54,6 +54,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def django_db_modify_db_settings(
     tmp_path_factory: pytest.TempPathFactory, django_db_modify_db_settings_parallel_suffix: None
 ) -> None:
-    """With SQLite the tests use a file, as the shop does: an in-memory database has no lock to wait for."""
+    """Use an SQLite file, as the shop does, because an in-memory database has no lock to wait for."""
     if connection.vendor == "sqlite":
         connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")

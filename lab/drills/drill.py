@@ -92,7 +92,7 @@ def injected(
                 yield
             finally:
                 outcome = "could not be mended"
-                with signals.unheeded(), runtime.patient(PATIENCE_SECONDS):
+                with signals.ignored(), runtime.patient(PATIENCE_SECONDS):
                     stack.close()
                 outcome = "is mended"
                 reverted()

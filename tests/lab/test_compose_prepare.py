@@ -1,4 +1,4 @@
-"""What is made before the first container: every secret once, each where one service alone can read it."""
+"""What is created before the first container starts: each secret once, readable by one service only."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from lab.runtimes.compose import prepare
 
 @pytest.fixture
 def volumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The volumes that `prepare` has, empty."""
+    """The volumes of `prepare`, empty."""
     mounts = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["prepare"]["volumes"]
     for name in re.findall(r":/volumes/(\S+)$", "\n".join(mounts), re.MULTILINE):
         (tmp_path / name).mkdir()
@@ -31,7 +31,7 @@ def volumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def contents(volumes: Path) -> dict[str, str]:
-    """Return every file with what is in it."""
+    """Return the content of every file."""
     return {str(path.relative_to(volumes)): path.read_text() for path in volumes.rglob("*") if path.is_file()}
 
 
@@ -139,7 +139,7 @@ def test_a_host_that_is_none_stops_the_start_before_anything_is_written(volumes,
 
 
 def test_an_engine_that_does_not_see_the_checkout_is_said_so(volumes, monkeypatch, tmp_path):
-    """An engine makes a folder of each source of a mount that does not exist on its machine."""
+    """An engine creates a folder for each mount source that does not exist on its machine."""
     monkeypatch.setattr(prepare, "TEMPLATE", tmp_path)
 
     with pytest.raises(SystemExit, match="the Docker engine does not see this checkout's files: "):

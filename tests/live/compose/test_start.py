@@ -1,4 +1,4 @@
-"""A start that cannot succeed ends in one sentence that says why, and takes nothing down with it."""
+"""A start that fails reports the reason in one sentence and stops nothing that was running."""
 
 import json
 import re
@@ -18,7 +18,7 @@ def test_a_failed_migration_stops_the_start_with_its_reason_and_the_shop_goes_on
     app = engine.containers()["app"]
     sql("ALTER ROLE owner NOLOGIN")
     try:
-        with pytest.raises(LabError, match=r"^migrate does not start; it said last: .*not permitted to log in") as seen:
+        with pytest.raises(LabError, match=r"^migrate failed to start\. Last log line: .*not permitted") as seen:
             runtime.up()
     finally:
         sql("ALTER ROLE owner LOGIN")
@@ -28,7 +28,7 @@ def test_a_failed_migration_stops_the_start_with_its_reason_and_the_shop_goes_on
     assert engine.containers()["app"].started_at == app.started_at
     assert observer.client().get(f"{observer.shop}/health/ready", timeout=10).status_code == 200
     runtime.up()
-    assert [trouble for _, _, trouble in runtime.states() if trouble] == []
+    assert [problem for _, _, problem in runtime.states() if problem] == []
 
 
 @pytest.mark.parametrize("kind", ["official", "debian"])
@@ -39,7 +39,7 @@ def test_compose_accepts_both_kinds_of_images(runtime, kind):
 
 
 def test_files_are_mounted_from_a_checkout_of_any_name_without_a_colon(inspected, tmp_path):
-    """Compose takes every character but the colon, which ends the path in Docker's own form of a mount."""
+    """Compose accepts every character except the colon, which separates the paths in Docker's mount syntax."""
     checkout = tmp_path / """ü $HOME ${x} %s # ' " [a] \\ , ; = & *"""
     checkout.mkdir()
     (checkout / "nginx.conf").write_text("seen")
@@ -65,7 +65,7 @@ def test_docker_alone_starts_it_and_waits(runtime):
 def test_the_kind_of_images_whose_data_is_kept_is_chosen_again(runtime):
     kind, why = images.choose({**runtime.settings, "IMAGES": "auto"})
 
-    assert (kind, why) == (runtime.kind, "the data that is kept is theirs")
+    assert (kind, why) == (runtime.kind, "the existing data belongs to them")
 
 
 def test_a_base_image_that_cannot_be_made_is_said_to_be(runtime):
@@ -88,12 +88,12 @@ def test_images_that_cannot_be_built_without_a_network_are_said_to_be(runtime):
 def test_a_lab_of_other_settings_is_refused_by_name(runtime):
     other = type(runtime)({**runtime.settings, "IMAGES": "auto", "UWSGI_WORKERS": "2"})
 
-    with pytest.raises(LabError, match="the lab runs with another UWSGI_WORKERS: `make down` first"):
+    with pytest.raises(LabError, match="the lab is running with another UWSGI_WORKERS: run `make down` first"):
         other.up()
 
 
 def test_make_up_applies_what_changed_in_the_checkout_and_restarts_nothing_else(runtime):
-    """As after `git pull`, which puts a new file in the place of each that changed."""
+    """As after `git pull`, which replaces each changed file by a new one."""
     before = engine.containers()
     mounted, built = ROOT / "blackbox" / "blackbox.yml", ROOT / "telemetry" / "src" / "added-by-a-test"
     fresh = mounted.with_name("blackbox.yml.new")
@@ -110,6 +110,6 @@ def test_make_up_applies_what_changed_in_the_checkout_and_restarts_nothing_else(
     assert int(seen) == mounted.stat().st_ino
     assert after["uwsgi-exporter"].id != before["uwsgi-exporter"].id
     started = {name for name in before if after[name].started_at != before[name].started_at}
-    # The telemetry is in the app's image as well, and Compose restarts what depends on the app.
+    # The telemetry is also in the app's image, and Compose restarts the services that depend on the app.
     with_the_app = {"app", "nginx", "nginx-exporter"}
     assert started == {"blackbox-exporter", "uwsgi-exporter", "prepare", "migrate"} | with_the_app

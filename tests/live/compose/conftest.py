@@ -1,4 +1,4 @@
-"""What is tested of containers alone; elsewhere these tests are skipped by name."""
+"""Fixtures of the tests for containers. On other runtimes these tests are skipped with a reason."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from tests.eventually import eventually
 
 @pytest.fixture(autouse=True, scope="session")
 def containers_only() -> None:
-    """Skip where there are no containers."""
+    """Skip the tests on a runtime without containers."""
     chosen, _ = choose.choose({"RUNTIME": "host", **os.environ})
     if "containers" not in chosen.provides:
         pytest.skip(f"not on {chosen.name}: needs containers")
@@ -23,9 +23,9 @@ def containers_only() -> None:
 
 @pytest.fixture(scope="module")
 def inspected(runtime) -> dict[str, dict]:
-    """What the engine says of each container of the lab, by service; those that ran once included.
+    """The output of `docker inspect` for each container of the lab by service, including one-shot services.
 
-    Addresses change with restarts, so each module asks anew.
+    IP addresses change with restarts, so each module inspects again.
     """
     ids = [container.id for container in engine.containers().values()]
     found = json.loads(engine.docker("inspect", *ids).stdout)
@@ -36,7 +36,7 @@ def inspected(runtime) -> dict[str, dict]:
 def kill_first_process(inspected) -> Callable[..., None]:
     """Kill the first process of containers from the engine's machine, as the kernel does when memory runs out.
 
-    Docker's own `kill` would count as a wish that the container stays down.
+    After `docker kill`, the restart policy would not restart the container.
     """
     image = inspected["app"]["Config"]["Image"]
 
@@ -50,24 +50,24 @@ def kill_first_process(inspected) -> Callable[..., None]:
 
 
 def comes_back(before: Container) -> Container:
-    """Wait until a container that was killed runs again, started by nobody but the engine."""
+    """Wait until the engine has restarted a killed container."""
 
     def again() -> Container | None:
         now = engine.containers()[before.service]
         return now if now.state == "running" and now.started_at > before.started_at else None
 
-    return eventually(again, because=f"{before.service} is started again", timeout=20)
+    return eventually(again, because=f"{before.service} is restarted", timeout=20)
 
 
 def in_container(service: str, *command: str) -> subprocess.CompletedProcess:
-    """Run a command in a service's container and return what it said, whatever its exit code."""
+    """Run a command in a service's container and return the result, regardless of its exit code."""
     container = engine.containers()[service].id
     return subprocess.run(["docker", "exec", container, *command], capture_output=True, text=True)
 
 
 def sql(statement: str) -> list[list[str]]:
-    """Return the rows that a statement gives the database's administrator."""
+    """Run a statement as the database administrator and return its rows."""
     psql = ["psql", "--username=admin", "--dbname=shop", "--no-align", "--tuples-only", "--command", statement]
-    answer = in_container("postgres", *psql)
-    assert answer.returncode == 0, answer.stderr
-    return [line.split("|") for line in answer.stdout.splitlines()]
+    done = in_container("postgres", *psql)
+    assert done.returncode == 0, done.stderr
+    return [line.split("|") for line in done.stdout.splitlines()]

@@ -1,4 +1,4 @@
-"""PostgreSQL and the cache: who may do what, what adds up in SQL, and what happens when one of them is away."""
+"""PostgreSQL and the cache: permissions, totals in SQL, and what happens when one of them is down."""
 
 import json
 from decimal import Decimal
@@ -87,11 +87,11 @@ def test_a_role_reaches_no_other_database(runtime, role, database):
 
 
 def test_the_exporter_cannot_hold_up_the_cache(runtime):
-    """Asked of the exporter's own rules, since only it has its password."""
+    """Checked in the exporter's ACL, because only the exporter has its password."""
     users = (in_container("valkey", "cat", "/run/secrets/valkey/users.acl").stdout).splitlines()
     (rules,) = (line.split() for line in users if line.startswith("user exporter "))
 
-    # The later one wins: connections, less what harms others, and then single commands that only read.
+    # Later rules win: connection commands, without the dangerous ones, then single read-only commands.
     assert rules.index("-@dangerous") > rules.index("+@connection")
     assert not {"+client|kill", "+client|pause", "+@all", "allcommands"} & set(rules)
 
@@ -139,7 +139,7 @@ def test_a_database_that_is_away_is_a_friendly_503_and_mends_itself(observer, ru
         live, static = visitor.get("/health/live"), visitor.get("/static/shop/pomar.css")
         eventually(
             lambda: observer.value("pg_up") == 0 and observer.value("pomar_database_up") == 0,
-            because="the exporter and the shop both say that the database is away",
+            because="the exporter and the shop both report that the database is down",
             timeout=40,
         )
         assert observer.value('probe_success{job="blackbox",instance=~"https:.*"}') == 0
@@ -168,7 +168,7 @@ def test_a_cart_is_kept_and_ordered_while_the_cache_is_away(observer, runtime):
     runtime.stop(services.named("valkey"))
     try:
         units, order = visitor.units(), visitor.order()
-        eventually(lambda: observer.value("redis_up") == 0, because="its exporter says so", timeout=20)
+        eventually(lambda: observer.value("redis_up") == 0, because="its exporter reports it", timeout=20)
     finally:
         runtime.start(services.named("valkey"))
 

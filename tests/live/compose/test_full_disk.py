@@ -1,4 +1,4 @@
-"""A full disk under Prometheus: what it has is still told, and it goes on by itself when there is room again."""
+"""Prometheus with a full disk: it still serves its data, and it recovers by itself once there is space again."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ FILES = {
 
 @pytest.fixture
 def small_prometheus(inspected, runtime) -> Iterator[Callable[[str], float]]:
-    """Prometheus with the lab's configuration and a disk of 24 MiB; ask it a query of one value."""
+    """Prometheus with the lab's configuration and a 24 MiB disk; call it with a query that returns one value."""
     grafana = "grafana.yaml" if "grafana" in runtime.provides else "none.yaml"
     files = FILES | {f"targets/{grafana}": "targets/grafana.yaml"}
     mounts = [f"--volume={ROOT}/prometheus/{source}:/etc/prometheus/{place}:ro,z" for source, place in files.items()]
@@ -66,7 +66,7 @@ def test_prometheus_outlives_a_full_disk(small_prometheus, observer):
 
     eventually(
         lambda: small_prometheus("time()-max(timestamp(up))"),
-        because="it stores again, and nobody restarted it",
+        because="it stores samples again without a restart",
         timeout=30,
         wanted=lambda age: age < 6,
     )

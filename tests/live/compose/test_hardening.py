@@ -1,4 +1,4 @@
-"""Each container as the engine runs it: no root, nothing to write, no capabilities, bounded."""
+"""Each container as the engine runs it: no root, read-only, no capabilities, limited resources."""
 
 from pathlib import Path
 
@@ -9,13 +9,13 @@ from lab.runtimes.compose import engine
 from lab.runtimes.compose.runtime import ONE_SHOTS
 from lab.runtimes.services import SERVICES
 
-#: What a container that runs can be asked; the others have ended.
+#: All containers of the lab. Those of the one-shot services have exited.
 CONTAINERS = [*ONE_SHOTS, *(service.name for service in SERVICES if service.needs != "processes")]
 
 
 @pytest.fixture(params=CONTAINERS)
 def container(request: pytest.FixtureRequest, inspected, runtime) -> dict:
-    """What the engine says of one container."""
+    """The output of `docker inspect` for one container."""
     if request.param not in inspected and not any(service.name == request.param for service in runtime.services):
         pytest.skip(f"not with these images: {request.param}")
     return inspected[request.param]
@@ -56,7 +56,7 @@ def test_it_is_bounded_in_memory_cpu_processes_and_logs(container):
 def test_it_may_open_as_many_files_as_it_needs_and_no_more(container):
     if not container["State"]["Running"]:
         pytest.skip("it ran once")
-    # Of the process itself, whose image may have no shell to ask.
+    # Read from /proc, because the image may have no shell.
     limits = Path(f"/proc/{container['State']['Pid']}/limits")
     if not limits.exists():
         pytest.skip("the engine's processes are not this machine's")

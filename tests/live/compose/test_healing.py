@@ -1,4 +1,4 @@
-"""What dies comes back by itself, and what cannot is mended by one `make up`."""
+"""Services that die are restarted, and `make up` fixes what a restart cannot fix."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from lab.runtimes.compose import engine
 from tests.eventually import eventually
 from tests.live.compose.conftest import comes_back
 
-#: Each service that can die alone, and whose target in Prometheus then goes and comes back with it.
+#: Each service that can fail alone, and the Prometheus job that goes down and up with it.
 TARGETS = {
     "app": "django",
     "nginx": None,
@@ -25,21 +25,21 @@ TARGETS = {
     "prometheus": "prometheus",
     "grafana": "grafana",
 }
-#: Whose counters are lost with which service; a reset is named, and all others go on.
+#: The counters that each service loses when it restarts. All other counters continue.
 COUNTERS = {
     "app": ("django", "django_http_requests_before_middlewares_total"),
     "nginx": ("nginx", "nginx_http_requests_total"),
     "access-log-exporter": ("nginx-log", "nginx_http_responses_total"),
 }
-#: What the shop, or the counts of another service, could depend on is killed alone; the rest all at once, to wait once.
+#: Services that the shop or other counters may depend on are killed one by one, all others together to save time.
 ALONE = ("app", "nginx", "access-log-exporter", "postgres", "valkey", "prometheus")
 KILLED = [{name} for name in ALONE] + [TARGETS.keys() - set(ALONE)]
 SECONDS_TO_HEAL = 40
 
 
 def working(runtime) -> dict[str, str]:
-    """Return what is wrong with each part that does not work."""
-    return {service.name: trouble for service, _, trouble in runtime.states() if trouble}
+    """Return the problem of each service that does not work."""
+    return {service.name: problem for service, _, problem in runtime.states() if problem}
 
 
 def test_every_service_that_stays_is_killed_here(runtime):
@@ -62,7 +62,7 @@ def test_services_whose_first_process_is_killed_come_back_and_no_other_restarts(
         lambda: working(runtime),
         because=f"everything works again after {', '.join(killed)} were killed",
         timeout=SECONDS_TO_HEAL,
-        wanted=lambda troubles: troubles == {},
+        wanted=lambda problems: problems == {},
     )
     if jobs := "|".join(filter(None, (TARGETS[name] for name in killed))):
         now = observer.now()
@@ -86,11 +86,11 @@ def test_a_pod_that_lost_its_network_is_seen_from_outside_and_mended_by_make_up(
     kill_first_process(before["shop"])
     comes_back(before["shop"])
 
-    lost = {name: trouble for name, trouble in working(runtime).items() if "has lost the pod's network" in trouble}
+    lost = {name: problem for name, problem in working(runtime).items() if "has lost the pod's network" in problem}
     assert lost.keys() == {name for name, container in before.items() if container.network_of}
     eventually(
         lambda: observer.value('max(probe_success{job="blackbox"})') == 0,
-        because="the probe from outside sees that nobody answers",
+        because="the probe from outside gets no response",
         timeout=20,
     )
 
@@ -107,13 +107,13 @@ def test_the_owner_of_the_pods_network_can_be_restarted_by_name(observer, runtim
     runtime.restart(services.named("shop"))
 
     eventually(
-        lambda: working(runtime), because="its members follow it", timeout=30, wanted=lambda troubles: troubles == {}
+        lambda: working(runtime), because="its members follow it", timeout=30, wanted=lambda problems: problems == {}
     )
     assert observer.client().get(f"{observer.shop}/health/ready", timeout=10).status_code == 200
 
 
 def test_a_lab_whose_containers_all_ended_is_started_again_by_make_up_with_its_data(observer, runtime):
-    """As an engine that was restarted leaves it: members of the pod cannot join a network that is not there."""
+    """As after a restart of the engine: members of the pod cannot join a network that does not exist."""
     containers = [container.id for container in engine.containers().values() if container.state == "running"]
     orders = runtime.manage("shell", "-c", "from checkout.models import Order; print(Order.objects.count())")
     engine.docker("kill", *containers)
@@ -131,6 +131,6 @@ def test_make_up_on_a_lab_that_works_changes_nothing(runtime):
     runtime.up()
 
     after = engine.containers()
-    # What runs once looks again, and changes nothing.
+    # The one-shot services run again, but change nothing.
     assert {name for name in before if after[name].id != before[name].id} == set()
     assert {name for name in before if after[name].started_at != before[name].started_at} <= {"prepare", "migrate"}

@@ -1,4 +1,4 @@
-"""The look-alikes of the official images are like them, by what images/facts.yaml says of those."""
+"""The look-alikes match the official images, as described in images/facts.yaml."""
 
 import json
 import subprocess
@@ -9,15 +9,15 @@ from lab.runtimes.compose import engine, image_facts
 from lab.runtimes.compose.engine import Compose
 
 FACTS = image_facts.facts()
-#: Those that are built in images/lookalike. The base images are Debian's own, and Debian has no Grafana.
+#: The images that are built in images/lookalike: not the base images, and not Grafana, which Debian does not have.
 IMAGES = sorted(FACTS.keys() - {"IMAGE_DEBIAN", "IMAGE_PYTHON", "IMAGE_GRAFANA", "IMAGE_UWSGI_EXPORTER"})
-#: Nothing of the lab runs it.
+#: Programs that the lab does not use.
 NOT_NEEDED = {"curl"}
 
 
 @pytest.fixture(scope="module", params=IMAGES)
 def image(request: pytest.FixtureRequest, runtime) -> tuple[dict, str]:
-    """What is known of an official image, and the name of its look-alike."""
+    """The facts about an official image, and the name of its look-alike."""
     if runtime.kind != "lookalike":
         pytest.skip(f"not with these images: {runtime.kind}")
     return FACTS[request.param], Compose(runtime.settings, runtime.kind).environment()[request.param]
@@ -35,7 +35,7 @@ def test_its_configuration_is_the_official_ones(image):
     users = {"": "0:0", "65534": "65534:65534", **facts["users"]}
 
     assert users.get(config["User"], config["User"]) == facts["user"]
-    # The program that stands in for pause needs an argument.
+    # The program that replaces pause needs an argument.
     assert (config["Entrypoint"] or [])[: len(facts["entrypoint"])] == facts["entrypoint"]
     assert (config["Cmd"] or []) == facts["cmd"]
     assert sorted(config["Volumes"] or {}) == facts["volumes"]
@@ -43,7 +43,7 @@ def test_its_configuration_is_the_official_ones(image):
 
 def test_it_has_the_official_ones_shell_users_folders_and_programs(image):
     facts, name = image
-    # In the shell's own words: "nginx 101:101", "/data 999:1000 1777", "program wget".
+    # As the script prints it: "nginx 101:101", "/data 999:1000 1777", "program wget".
     expected = [
         *(f"{user} {ids}" for user, ids in facts["users"].items()),
         *(f"{path} {kept}" for path, kept in facts["folders"].items()),
@@ -71,14 +71,14 @@ def test_it_has_the_official_ones_shell_users_folders_and_programs(image):
 
 
 def test_none_has_the_name_of_an_official_image(runtime):
-    """Another lab of this engine would take it for that."""
+    """Another lab on this engine would mistake it for the official image."""
     read = Compose(runtime.settings, "lookalike").must("--profile", "*", "config", "--images")
 
     assert all(name.startswith("localhost/pomar/") for name in read.split())
 
 
 def test_with_look_alikes_compose_yaml_runs_as_with_official_images(runtime):
-    """Only images, and what Debian has no package of, are different."""
+    """Only the images differ, and Grafana is missing, because Debian has no package for it."""
     kinds = {}
     for kind in ("official", "lookalike"):
         read = json.loads(Compose(runtime.settings, kind).must("--profile", "load", "config", "--format", "json"))

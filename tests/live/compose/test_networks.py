@@ -1,4 +1,4 @@
-"""From each network exactly what the design's table says can be reached, and from outside the published ports alone."""
+"""Each network reaches exactly the ports in the design's table, and only published ports are reachable from outside."""
 
 import json
 import socket
@@ -9,7 +9,7 @@ import pytest
 from lab.runtimes import ports
 from lab.runtimes.compose import engine
 
-#: Every port on which something of the lab listens, wherever.
+#: Every port that any service of the lab listens on.
 PORTS = (
     *(8443, 8080, 8000, 8001, 8081, 1717, 9113, 9117, 3903, 9187, 9121, 9115),
     *(9090, 9093, 8095, 9091, 3000, 5432, 6379),
@@ -30,7 +30,7 @@ REACHED = {
         "grafana": {3000},
     },
 }
-#: Tries each address and prints those that take a connection.
+#: Tries each address and prints those that accept a connection.
 SCAN = """
 import json, socket, sys
 from concurrent.futures import ThreadPoolExecutor
@@ -48,7 +48,7 @@ with ThreadPoolExecutor(64) as pool:
 
 @pytest.fixture(scope="module")
 def addresses(inspected) -> dict[str, str]:
-    """Which service has an address of any network of the lab."""
+    """The service of each IP address in the lab's networks."""
     return {
         network["IPAddress"]: name
         for name, container in inspected.items()
@@ -82,7 +82,7 @@ def test_only_the_published_ports_are_on_this_machine(inspected, runtime):
     names = [service.port for service in runtime.services if service.page]
 
     assert published == {runtime.settings[name] for name in [*names, "SHOP_HTTP_PORT"]}
-    # Somebody else may listen on one of the others; the engine does not.
+    # Other programs may listen on one of the other ports, but the engine does not.
     for port in {str(port) for port in PORTS} - published:
         with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", int(port)), 1):
             assert not ports.holder(int(port)).startswith("docker")

@@ -1,4 +1,4 @@
-"""A visitor who buys with plain HTTP, as the tests of bad days need one."""
+"""A visitor who shops through an HTTP client, for the tests of failures."""
 
 import re
 
@@ -11,7 +11,7 @@ SECONDS = 15
 
 
 class Visitor:
-    """Keeps a session at the shop's address and sends its forms as a browser does."""
+    """Keeps a session at the shop's address and submits forms as a browser does."""
 
     def __init__(self, observer: Observer) -> None:
         self._shop = observer.shop
@@ -22,7 +22,7 @@ class Visitor:
         return self._session.get(f"{self._shop}{path}", timeout=SECONDS)
 
     def send(self, page: requests.Response, path: str, form: dict[str, str]) -> requests.Response:
-        """Send a form that is on ``page``, with its hidden fields, and return the page that it leads to."""
+        """Submit a form on ``page``, with its hidden fields, and return the resulting page."""
         hidden = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
         headers = {"Referer": page.url}
         return self._session.post(f"{self._shop}{path}", data=hidden | form, headers=headers, timeout=SECONDS)
@@ -38,5 +38,5 @@ class Visitor:
         return int(mark(self.get("/cart/"), "data-cart-units"))
 
     def order(self) -> requests.Response:
-        """Order what is in the cart and return the page of the order."""
+        """Order the items in the cart and return the order page."""
         return self.send(self.get("/checkout/"), "/checkout/", DELIVERY)

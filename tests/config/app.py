@@ -1,11 +1,11 @@
-"""A stand-in for the shop: answers with what reached it, and misbehaves when asked to."""
+"""A test app in place of the shop: it returns the request that it received, and misbehaves on request."""
 
 import json
 import os
 import time
 from urllib.parse import parse_qs
 
-#: What Django says of itself, and NGINX says as well: no answer may say it twice.
+#: Headers that both Django and NGINX set. No response may have one of them twice.
 DJANGO_HEADERS = [
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
@@ -15,7 +15,7 @@ DJANGO_HEADERS = [
 
 
 def application(environ, start_response):
-    """Answer 200, or ``?status=``; sleep ``?sleep=`` seconds first; with ``?die`` the worker ends with no answer."""
+    """Return 200 or ``?status=``, after ``?sleep=`` seconds. With ``?die`` the worker exits without a response."""
     wishes = parse_qs(environ["QUERY_STRING"], keep_blank_values=True)
     body_length = len(environ["wsgi.input"].read())
     if "die" in wishes:

@@ -1,4 +1,4 @@
-"""The browser of the tests that look at a page as people do."""
+"""The browser for tests of pages."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from tools import browser
 
 @contextmanager
 def chromium_of(width: int, height: int) -> Iterator[WebDriver]:
-    """Run Chromium with a window of that size; where there is none skip the test, or fail it in CI."""
+    """Run Chromium with a window of this size. Without Chromium, skip the test, or fail it in CI."""
     with ExitStack() as stack:
         try:
             found = stack.enter_context(browser.chromium(width, height))

@@ -1,4 +1,4 @@
-"""Waiting for what takes a moment, within bounds and without blind sleeps."""
+"""Wait for a condition with a timeout, without blind sleeps."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A machine whose hosts file says something else of `localhost`."""
+"""A machine whose hosts file maps `localhost` differently."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ ONLY_IPV6 = "::1 localhost\n"
 
 
 def seeing_hosts(text: str, folder: Path) -> list[str]:
-    """Return what to write before a command so that it and what it starts see these hosts; root is not needed."""
+    """Return a command prefix that makes a command and its children see this hosts file. Does not need root."""
     file = folder / "hosts"
     file.write_text(text)
     user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]

@@ -1,4 +1,4 @@
-"""The programs that a test runs: from the PATH, or from Debian's packages as `make up` unpacks them."""
+"""The programs that tests run: from the PATH, or from Debian packages, unpacked as by `make up`."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ FOR_PROMTOOL = {**os.environ, "TMPDIR": "/dev/shm" if os.access("/dev/shm", os.W
 
 
 def program(name: str) -> Path:
-    """Return the path of the program ``name``; fail the test with one sentence when it is nowhere."""
+    """Return the path of the program ``name``. Fail the test if it is not found."""
     found = shutil.which(name) or next((str(folder / name) for folder in FOLDERS if (folder / name).is_file()), None)
     if not found:
         pytest.fail(f"{name} is not on the PATH and not under .lab/: `make up` gets it, or install it.", pytrace=False)

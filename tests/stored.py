@@ -1,4 +1,4 @@
-"""A real Prometheus that has been given its samples."""
+"""A real Prometheus with given samples."""
 
 import subprocess
 import time
@@ -16,7 +16,7 @@ from tests.programs import program
 
 @contextmanager
 def prometheus_with(samples: Iterable[str], folder: Path) -> Iterator[str]:
-    """Run a Prometheus in a folder that has these lines of OpenMetrics (``name{labels} value seconds``); yield its URL.
+    """Run a Prometheus in a folder with these OpenMetrics lines (``name{labels} value seconds``); yield its URL.
 
     The lines of a series must be in the order of their times.
     """
@@ -41,7 +41,7 @@ def prometheus_with(samples: Iterable[str], folder: Path) -> Iterator[str]:
 
 
 def every_five_seconds(series: str, values: Iterable[float], end: float) -> Iterator[str]:
-    """Yield a series' samples, the last of which is at ``end``."""
+    """Yield the samples of a series. The last one is at ``end``."""
     numbers = list(values)
     first = end - 5 * (len(numbers) - 1)
     for place, value in enumerate(numbers):
@@ -49,5 +49,5 @@ def every_five_seconds(series: str, values: Iterable[float], end: float) -> Iter
 
 
 def two_hours_ago() -> float:
-    """Return a unix time that is old enough for a block of its own, on a full minute."""
+    """Return a Unix time, on a full minute, that is old enough to be in a separate block."""
     return (time.time() // 60) * 60 - 7200

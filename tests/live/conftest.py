@@ -1,4 +1,4 @@
-"""A running lab for the live tests: the one that runs already, or one that is started and stopped for them."""
+"""A running lab for the live tests: one that is already running, or one that is started and stopped for them."""
 
 import json
 import os
@@ -14,13 +14,13 @@ from tests.live.observer import Observer
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests of containers last: they break the lab on purpose, which resets counters."""
+    """Run the tests of containers last, because they break the lab on purpose, which resets counters."""
     items.sort(key=lambda item: item.path.is_relative_to(Path(__file__).parent / "compose"))
 
 
 @pytest.fixture(scope="session")
 def runtime() -> Iterator[Runtime]:
-    """The runtime of a lab that works: the one that ``RUNTIME`` asks for, by default processes on this machine."""
+    """The runtime of a running lab: the one in ``RUNTIME``, by default the host runtime."""
     chosen, _ = choose.choose({"RUNTIME": "host", **os.environ})
     choose.refuse_other(chosen)
     if chosen.is_running():
@@ -41,13 +41,13 @@ def one_runtime(request: pytest.FixtureRequest, runtime: Runtime) -> None:
 
 @pytest.fixture(scope="session")
 def observer(runtime: Runtime) -> Observer:
-    """What can be seen of the lab: its addresses, and what Prometheus knows."""
+    """An observer of the lab: its addresses and Prometheus's data."""
     return Observer(runtime)
 
 
 @pytest.fixture(scope="session")
 def shopped(runtime: Runtime, observer: Observer) -> dict:
-    """The result of one smoke run, with the unix times ``before`` and ``after`` it at which all had been scraped."""
+    """The result of one smoke run, with the Unix times ``before`` and ``after`` it when everything had been scraped."""
     before = observer.settled_at()
     code, result = load.shop(runtime, "smoke", {"SEED": "7"})
     assert code == 0, "the smoke run failed: its summary is above"

@@ -1,4 +1,4 @@
-"""How the live tests look at the lab: by its addresses only, so that they see every runtime alike."""
+"""How the live tests observe the lab: only through its addresses, so that they work the same on every runtime."""
 
 import json
 import os
@@ -17,12 +17,12 @@ from lab.runtimes import services
 from lab.runtimes.base import Runtime
 from tests.eventually import eventually
 
-#: Longer than a scrape, a rule's evaluation and the next scrape together.
+#: Longer than a scrape, a rule evaluation and the next scrape together.
 SETTLED_SECONDS = 20
 
 
 class Observer:
-    """The lab's addresses, the exporters' own pages, and Prometheus's answers.
+    """The lab's addresses, the exporters' own pages, and Prometheus's query results.
 
     Addresses are the runtime's; ``LAB_URL_<PART>`` in the environment moves one, as in
     ``LAB_URL_PROMETHEUS=http://127.0.0.1:9999``.
@@ -40,16 +40,16 @@ class Observer:
         return os.environ.get(f"LAB_URL_{name.upper()}", runtime.url(services.named(name), ""))
 
     def page(self, job: str) -> str:
-        """Return an exporter's own page as it is at this moment."""
+        """Return an exporter's current page."""
         return self._runtime.read(services.named(EXPORTERS[job]), "/metrics")
 
     def samples(self, job: str) -> Iterator[Sample]:
-        """Yield the samples on an exporter's own page at this moment."""
+        """Yield the samples on an exporter's current page."""
         for family in text_string_to_metric_families(self.page(job)):
             yield from family.samples
 
     def on_page(self, job: str, name: str, **labels: str) -> float:
-        """Return the sum of a metric's samples that have these labels, on the exporter's own page at this moment."""
+        """Return the sum of a metric's samples with these labels, from the exporter's current page."""
         return sum(
             sample.value
             for sample in self.samples(job)
@@ -57,23 +57,23 @@ class Observer:
         )
 
     def workers(self) -> dict[int, dict]:
-        """Return uWSGI's own statistics of its workers, by slot."""
+        """Return uWSGI's statistics of its workers by slot."""
         stats = json.loads(self._runtime.read(services.named("app"), "/", port="APP_STATS_PORT"))
         return {worker["id"]: worker for worker in stats["workers"]}
 
     def master(self) -> int:
-        """Return the process id of uWSGI's master, as it knows itself."""
+        """Return the process ID of uWSGI's master, from its statistics."""
         return json.loads(self._runtime.read(services.named("app"), "/", port="APP_STATS_PORT"))["pid"]
 
     def query(self, expression: str, at: float | None = None) -> list[dict]:
-        """Return the result of an instant query; fails the test with Prometheus's own words when it refuses."""
+        """Return the result of an instant query. Fail the test with Prometheus's error if it is rejected."""
         parameters = {"query": expression} | ({"time": at} if at else {})
         answer = http.get(f"{self.prometheus}/api/v1/query", params=parameters, timeout=10).json()
         assert answer["status"] == "success", f"{expression}: {answer.get('error')}"
         return answer["data"]["result"]
 
     def value(self, expression: str, at: float | None = None) -> float:
-        """Return the one value of an instant query; 0 when there is no series yet."""
+        """Return the single value of an instant query, or 0 if there is no series yet."""
         result = self.query(expression, at)
         assert len(result) <= 1, f"{expression} has {len(result)} series, not one"
         return float(result[0]["value"][1]) if result else 0.0
@@ -87,11 +87,11 @@ class Observer:
         return self.value(f"sum(last_over_time({selector}[15s]))", at)
 
     def becomes(self, figure: Callable[[], float], wanted: float, because: str) -> None:
-        """Wait until a growing figure of Prometheus is exactly ``wanted``; fail at once when it is more."""
+        """Wait until a growing value in Prometheus is exactly ``wanted``. Fail at once if it exceeds that."""
 
         def not_too_much() -> float:
             seen = figure()
-            assert seen <= wanted, f"{because}: Prometheus says {seen}, which is more than {wanted}"
+            assert seen <= wanted, f"{because}: Prometheus has {seen}, which is more than {wanted}"
             return seen
 
         eventually(not_too_much, because=because, timeout=SETTLED_SECONDS, wanted=lambda seen: seen == wanted)
@@ -122,15 +122,15 @@ class Observer:
         return min(datetime.fromisoformat(group["lastEvaluation"]).timestamp() for group in answer["data"]["groups"])
 
     def now(self) -> float:
-        """Return Prometheus's unix time."""
+        """Return Prometheus's current Unix time."""
         return self.value("vector(time())")
 
     def client(self) -> requests.Session:
-        """Return a client that trusts the lab's certificate authority, and no other that the environment names."""
+        """Return a client that trusts only the lab's CA, regardless of the environment."""
         return http.visitor(self.ca_file)
 
 
 def send_signal(runtime: Runtime, number: signal.Signals, *pids: int) -> bool:
-    """Send a signal to workers, by the process ids that uWSGI knows them by; return whether all were there."""
+    """Send a signal to workers, by the process IDs in uWSGI's statistics; return whether all of them existed."""
     kill = f"kill -{number.value} {' '.join(map(str, pids))}"
     return runtime.run(["sh", "-c", kill], stdin=subprocess.DEVNULL).returncode == 0

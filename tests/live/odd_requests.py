@@ -1,4 +1,4 @@
-"""Requests that no browser sends, as Hypothesis strategies: each is odd in up to two ways and ordinary in the others.
+"""Requests that no browser sends, as Hypothesis strategies. Each is odd in at most two ways and otherwise ordinary.
 
 They are at each limit of NGINX, uWSGI and Django on a request, and one beyond it.
 """
@@ -126,7 +126,7 @@ WAYS = ("method", "target", "path", "query", "version", "host", "type", "cookie"
 
 
 def filled(length: int, piece: bytes) -> bytes:
-    """Return so many bytes of one piece, repeated."""
+    """Return this many bytes of a repeated pattern."""
     return (piece * (length // len(piece) + 1))[:length]
 
 
@@ -156,7 +156,7 @@ HEADERS = st.lists(st.tuples(NAMES, WORDS | ODD), min_size=1, max_size=4)
 
 @st.composite
 def requests(draw: st.DrawFn) -> bytes:
-    """Build one request as it goes over the wire."""
+    """Build the bytes of one request."""
     odd = draw(st.sets(st.sampled_from(WAYS), max_size=2))
 
     def one(way: str, ordinary: st.SearchStrategy, strange: st.SearchStrategy):
@@ -187,7 +187,7 @@ def requests(draw: st.DrawFn) -> bytes:
 
 
 def framed(framing: str, body: bytes) -> list[bytes]:
-    """Return the last headers, which say how long the body is, and the body."""
+    """Return the final headers, which define the length of the body, and the body."""
     size = len(body)
     lengths = {"length": [size], "short": [size // 2], "long": [size + 1], "both": [size], "twice": [size, size + 1]}
     lines = [b"Content-Length: %d" % length for length in (lengths | {"negative": [-1]}).get(framing, [])]

@@ -1,4 +1,4 @@
-"""Whatever a client sends, it gets a 4xx at worst: no 5xx, no remainder in the ledger, no alert."""
+"""Whatever a client sends, the worst result is a 4xx: no 5xx, no remainder in the ledger, no alert."""
 
 import socket
 import ssl
@@ -18,16 +18,16 @@ from tests.live.odd_requests import CSRF, TOKEN, requests
 from tests.live.visitors import once_the_load_runs
 
 FUZZ_SECONDS = 45
-#: After that the client hangs up: the rest of its body would never come.
+#: After this time the client disconnects, because the rest of its body never arrives.
 RESPONSE_SECONDS = 1.5
 
 
 class TimeIsUp(BaseException):
-    """The fuzzer has run for as long as it should. Hypothesis takes an Exception for a failure to shrink."""
+    """The time for fuzzing is over. Not an Exception, which Hypothesis would treat as a failure and shrink."""
 
 
 class Client:
-    """A client that sends bytes as they are, over TLS or plain."""
+    """A client that sends raw bytes, with or without TLS."""
 
     def __init__(self, observer: Observer, http_port: str) -> None:
         address = urlsplit(observer.shop)
@@ -36,7 +36,7 @@ class Client:
         self._context = ssl.create_default_context(cafile=observer.ca_file)
 
     def send(self, request: bytes, *, tls: bool = True) -> int | None:
-        """Return the status of the response; None when the connection was closed without one."""
+        """Return the status of the response, or None if the connection was closed without one."""
         with socket.create_connection(self._https if tls else self._http, timeout=20) as plain:
             connection = self._context.wrap_socket(plain, server_hostname=self._https[0]) if tls else plain
             with connection:
@@ -53,13 +53,13 @@ class Client:
 
 @pytest.fixture(scope="module")
 def client(runtime, observer) -> Client:
-    """A client of the shop at its two ports."""
+    """A client of the shop's two ports."""
     return Client(observer, runtime.settings["SHOP_HTTP_PORT"])
 
 
 HEAD = b"Host: localhost\r\nConnection: close\r\n"
 FORM = b"csrfmiddlewaretoken=" + TOKEN
-#: Each left Django or uWSGI without a response, so that NGINX responded with 502.
+#: Each of these once got no response from Django or uWSGI, so that NGINX returned 502.
 ONCE_WITHOUT_A_RESPONSE = {
     "112 short headers": (b"GET / HTTP/1.1\r\n" + b"".join(b"a%d: 1\r\n" % number for number in range(112)), 200),
     "a long query and long headers": (
@@ -84,7 +84,7 @@ def test_a_request_that_once_got_a_502_gets_a_response(client, request_, status)
 
 
 def firing_or_pending(observer: Observer) -> set[str]:
-    """Return the alerts that Prometheus has at this moment, also those that still wait."""
+    """Return the pending and firing alerts in Prometheus."""
     return {alert["metric"]["alertname"] for alert in observer.query("ALERTS")}
 
 

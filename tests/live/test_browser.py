@@ -1,4 +1,4 @@
-"""A person buys apples: the whole way of a request, in a real browser."""
+"""A visitor buys apples in a real browser: the whole request path."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from tests.eventually import eventually
 
 @pytest.fixture(params=[(1280, 900), (390, 844)], ids=["desk", "phone"])
 def browser(request: pytest.FixtureRequest) -> Iterator[WebDriver]:
-    """Headless Chromium of a size."""
+    """Headless Chromium with this window size."""
     with chromium_of(*request.param) as browser:
         yield browser
 
@@ -26,7 +26,7 @@ def test_a_person_buys_apples(observer, runtime, browser):
         return observer.on_page("django", "pomar_order_value_euros_sum")
 
     def press(selector: str) -> None:
-        """Press a button and wait for the page that it leads to."""
+        """Click a button and wait for the resulting page."""
         page = browser.find_element(By.TAG_NAME, "html")
         button = browser.find_element(By.CSS_SELECTOR, selector)
         browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)

@@ -1,4 +1,4 @@
-"""Every metric that the contract promises is there, with its type and labels, and moves when the contract says so."""
+"""Every metric in the contract exists, with its type and labels, and changes when the contract says so."""
 
 import pytest
 
@@ -6,18 +6,18 @@ from lab import contract, http
 from lab.runtimes.base import Runtime
 
 ENTRIES = contract.load()
-#: Labels that Prometheus or a rule adds to what the exporter said.
+#: Labels that Prometheus or a rule adds to those of the exporter.
 FROM_PROMETHEUS = {"__name__", "job", "instance", "namespace"}
-#: Jobs of which the contract names every metric; of the others, Prometheus itself and its kin, the useful ones.
+#: Jobs whose metrics are all in the contract. Of the others (Prometheus, Alertmanager …) only the useful ones are.
 WHOLE = ("django", "uwsgi", "nginx", "nginx-log")
-#: What a language's runtime, the exporter's own process or its HTTP handler say about themselves.
+#: Metrics of language runtimes, of exporter processes, and of their HTTP handlers.
 NOT_PROMISED = (
     *("go_", "process_", "promhttp_", "mtail_"),
     *("nginxexporter_build_info", "nginx_exporter_build_info", "uwsgi_exporter_build_info"),
 )
 #: Jobs of what is pushed, and the job that Prometheus has it from.
 PUSHED = {"lab": "pushgateway"}
-#: What Prometheus says of a scrape.
+#: What Prometheus records for each scrape.
 OF_PROMETHEUS = {
     # An alert on a target has the target's labels.
     *("ALERTS", "ALERTS_FOR_STATE"),
@@ -34,7 +34,7 @@ EMPTY = {"mountpoint", "chdir", "commit", "date"}
 
 
 def skip_what_is_not_here(runtime: Runtime, *entries: contract.Entry) -> None:
-    """Skip a test, by name, of metrics that need what this runtime does not have."""
+    """Skip tests of metrics that this runtime does not provide, with a reason."""
     if missing := sorted({need for entry in entries for need in entry.needs} - runtime.provides):
         pytest.skip(f"not on {runtime.name}: needs {', '.join(missing)}")
 

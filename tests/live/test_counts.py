@@ -1,4 +1,4 @@
-"""Counts are exact: N requests are N at NGINX, at Django and in Prometheus, whatever happens to the workers."""
+"""Counts are exact: NGINX, Django and Prometheus all count N requests, whatever happens to the workers."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from lab.runtimes.base import Runtime
 from tests.eventually import eventually
 from tests.live.observer import SETTLED_SECONDS, Observer, send_signal
 
-#: No persona, probe or health check asks for this page while these tests run.
+#: No persona, probe or health check requests this page during these tests.
 VIEW, PATH = "cart:cart-summary", "/cart/"
 DJANGO = {"view": VIEW, "transport": "https", "method": "GET"}
 
@@ -28,7 +28,7 @@ class Counters:
         self._before = {
             tier: eventually(
                 lambda selector=selector: observer.total(selector),
-                because=f"Prometheus has what {tier} says",
+                because=f"Prometheus has the value of {tier}",
                 timeout=SETTLED_SECONDS,
                 wanted=lambda total, tier=tier: total == self._page_before[tier],
             )
@@ -36,7 +36,7 @@ class Counters:
         }
 
     def assert_grew_by(self, requests_sent: int) -> None:
-        """Fail unless every tier counted exactly the requests that were sent."""
+        """Fail unless every tier has counted exactly the requests that were sent."""
         eventually(
             lambda: self._on_pages()["nginx"] - self._page_before["nginx"] >= requests_sent,
             because="mtail reads the log within a second",
@@ -67,13 +67,13 @@ class Counters:
 
 @pytest.fixture
 def counters(observer: Observer) -> Counters:
-    """The counters as they stand before the test."""
+    """The counters before the test."""
     return Counters(observer)
 
 
 @pytest.fixture
 def send(observer: Observer) -> Iterator[Callable[[int], None]]:
-    """Send so many requests to the view over 8 connections; each must be answered with 200."""
+    """Send this many requests to the view over 8 connections. Each must return 200."""
     sessions = [observer.client() for _ in range(8)]
 
     def get(number: int) -> int:
@@ -93,14 +93,14 @@ def send(observer: Observer) -> Iterator[Callable[[int], None]]:
 
 
 def kill_worker(observer: Observer, runtime: Runtime, slot: int) -> int:
-    """Kill the worker of a slot without warning, and await it first if it is just being renewed; return its pid."""
+    """Kill the worker in a slot with SIGKILL and return its process ID; first wait if it is being respawned."""
 
     def attempt() -> int:
         pid = observer.workers()[slot]["pid"]
         killed = pid > 0 and send_signal(runtime, signal.SIGKILL, pid)
         return pid if killed else 0
 
-    return eventually(attempt, because=f"worker {slot} is there to be killed")
+    return eventually(attempt, because=f"worker {slot} exists")
 
 
 def test_two_thousand_requests_are_two_thousand_over_four_workers(counters, send, observer, runtime):
@@ -121,7 +121,7 @@ def test_two_thousand_requests_are_two_thousand_when_each_worker_is_killed_once(
         victim = kill_worker(observer, runtime, slot)
         eventually(
             lambda slot=slot, victim=victim: observer.workers()[slot]["pid"] not in (0, victim),
-            because="uWSGI's master starts a killed worker again",
+            because="uWSGI's master respawns a killed worker",
         )
     send(400)
 
@@ -156,13 +156,13 @@ def test_uwsgi_counts_what_django_counts(observer, send):
 
     uwsgi_after, django_after = both()
     assert django_after - django_before >= 300
-    # A probe may fall between the two looks; it is there once more at each.
+    # A probe may occur between the two readings, and is then counted once more in each.
     assert abs((uwsgi_after - uwsgi_before) - (django_after - django_before)) <= 1
 
 
 @pytest.fixture(scope="module")
 def grown(observer: Observer, shopped: dict) -> Callable[[str], float]:
-    """By how much the sum of a selector's series has grown over the smoke run."""
+    """Return by how much the sum of a selector's series grew during the smoke run."""
 
     def difference(selector: str) -> float:
         before, after = (observer.total(selector, at=shopped[moment]) for moment in ("before", "after"))
@@ -172,7 +172,7 @@ def grown(observer: Observer, shopped: dict) -> Callable[[str], float]:
 
 
 def counts_of(result: dict) -> Iterator[tuple[str, str, str, int]]:
-    """Yield what the load sent: route, method, status and how often."""
+    """Yield the requests of the load: route, method, status and count."""
     for route, methods in result["counts"].items():
         for method, statuses in methods.items():
             for status, count in statuses.items():
@@ -180,7 +180,7 @@ def counts_of(result: dict) -> Iterator[tuple[str, str, str, int]]:
 
 
 def test_nginx_counted_what_the_load_sent_by_route_method_and_status(shopped, grown):
-    # The probe from outside asks for the redirect as well; a method that NGINX refuses is `other` to it.
+    # The blackbox probe also requests the redirect. NGINX counts a rejected method as `other`.
     known = [(r, "other" if r == "refused" else m, s, n) for r, m, s, n in counts_of(shopped) if r != "redirect"]
 
     counted = {

@@ -1,4 +1,4 @@
-"""Every metric name that has been documented for this set-up answers in Prometheus, with its labels."""
+"""Every metric name documented for this setup exists in Prometheus, with its labels."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""A flood of logins leaves the shop fast and the counts exact."""
+"""During a flood of logins, the shop stays fast and the counts stay exact."""
 
 import re
 import threading
@@ -14,19 +14,19 @@ from tests.live.visitors import Visitors
 
 LOOPS = 8
 SECONDS = 12
-#: A login is passed on once a second, after a burst of two.
+#: One login per second is passed on, after a burst of two.
 MOST = 3 + SECONDS
 
 
 def login_loop(observer: Observer, end: threading.Event) -> Counter[int]:
-    """Try passwords until ``end``, and return how often each status came."""
+    """Try passwords until ``end``, and return the number of responses by status."""
     address = f"{observer.shop}/admin/login/"
     statuses: Counter[int] = Counter()
     with observer.client() as session:
         page = session.get(address, timeout=30).text
         form = {"username": "nobody", "password": "wrong"}
         form["csrfmiddlewaretoken"] = re.search('name="csrfmiddlewaretoken" value="([^"]+)"', page).group(1)
-        # As over a network: otherwise the clients and not the logins take this machine's CPU.
+        # As over a network. Otherwise the clients would use this machine's CPU instead of the logins.
         while not end.wait(0.05):
             answer = session.post(address, form, headers={"Referer": address}, timeout=30)
             statuses[answer.status_code] += 1
@@ -35,14 +35,14 @@ def login_loop(observer: Observer, end: threading.Event) -> Counter[int]:
 
 
 def slowest_of(ledger: Ledger) -> float:
-    """Return the 95th percentile of the visitors' time on the list of products, in seconds."""
+    """Return the 95th percentile of the response time of the product list, in seconds."""
     (found,) = [each.locust for each in ledger.quantiles if (each.route, each.q) == ("product:list", 0.95)]
     return found
 
 
 @pytest.mark.one_runtime("host")
 def test_eight_parallel_login_loops_do_not_slow_the_shop_down(runtime, observer):
-    """Compared with the same visitors before the flood, since other work on this machine slows down both."""
+    """Compared with the same visitors before the flood, because other load on this machine slows down both."""
     before, visitors = Visitors(runtime, observer, number=2), Visitors(runtime, observer, number=2)
     end = threading.Event()
 

@@ -1,4 +1,4 @@
-"""No visitor can make a time series: not by paths, hosts, methods, headers or forms."""
+"""No visitor can create time series: not with paths, hosts, methods, headers or forms."""
 
 import http.client
 import random
@@ -16,7 +16,7 @@ REQUESTS = 10_000
 
 
 class Stranger:
-    """A visitor who sends what no browser would, over one kept connection."""
+    """A visitor who sends requests that no browser would, over one keep-alive connection."""
 
     def __init__(self, address: str, ca_file: str) -> None:
         self._netloc = urlsplit(address).netloc
@@ -24,7 +24,7 @@ class Stranger:
         self._connection: http.client.HTTPSConnection | None = None
 
     def send(self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes | None = None) -> int:
-        """Send one request and return the status of its answer."""
+        """Send one request and return the status of the response."""
         if self._connection is None:
             self._connection = http.client.HTTPSConnection(self._netloc, context=self._context, timeout=30)
         try:
@@ -47,16 +47,16 @@ class Stranger:
 
 @pytest.fixture
 def stranger(observer) -> Iterator[Stranger]:
-    """A stranger at the shop's address."""
+    """A hostile visitor at the shop's address."""
     visitor = Stranger(observer.shop, observer.ca_file)
     yield visitor
     visitor.hang_up()
 
 
 def series(observer) -> set[tuple]:
-    """Return every series that the tiers of the shop expose at this moment, the processes' own figures left out.
+    """Return every series that the tiers of the shop expose now, except process metrics.
 
-    A worker's series stand for those of all: one that is being recycled has none for a moment.
+    The series of one worker represent all, because a worker that is being recycled briefly has none.
     """
     return {
         (job, sample.name, *sorted((name, value) for name, value in sample.labels.items() if name != "worker_id"))
@@ -67,7 +67,7 @@ def series(observer) -> set[tuple]:
 
 
 def kinds(chance: random.Random) -> list[tuple[str, str, dict[str, str], bytes | None, set[int]]]:
-    """Return one request of each kind with the answers that are right for it."""
+    """Return one request of each kind with its allowed statuses."""
     word = "".join(chance.choices(string.ascii_lowercase + string.digits, k=12))
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     return [
@@ -102,7 +102,7 @@ def test_ten_thousand_strange_requests_make_no_new_series(observer, stranger, sh
         return observer.on_page("nginx-log", "nginx_http_responses_total")
 
     def wait_for_mtail() -> None:
-        """Send lines of a kind that is known already, and wait until so many more are read: then what was before is."""
+        """Send requests of a known kind and wait until mtail has read their lines, and so all earlier lines."""
         lines = logged()
         for _ in range(50):
             stranger.send("GET", "/")

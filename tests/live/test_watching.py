@@ -1,4 +1,4 @@
-"""Watching does not depend on what is watched."""
+"""Monitoring does not depend on the monitored services."""
 
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -15,18 +15,18 @@ STUCK_SECONDS = 20
 
 @pytest.fixture
 def stuck_workers(observer, runtime):
-    """Stop every worker where it stands; yields how many there are, and what lets them go on."""
+    """Stop every worker with SIGSTOP; yield their number and a function that resumes them."""
 
     def send(number: signal.Signals, workers: dict[int, dict]) -> bool:
         pids = [worker["pid"] for worker in workers.values()]
         return 0 not in pids and send_signal(runtime, number, *pids)
 
     def stop() -> dict[int, dict]:
-        """Stop all workers; nothing while one that has reached its max-requests is not yet followed by another."""
+        """Stop all workers. Return nothing while a worker that reached max-requests has not been replaced yet."""
         workers = observer.workers()
         return workers if send(signal.SIGSTOP, workers) else {}
 
-    stopped = eventually(stop, because="every worker is there to be stopped")
+    stopped = eventually(stop, because="every worker exists")
     yield len(stopped), lambda: send(signal.SIGCONT, stopped)
     send(signal.SIGCONT, stopped)
 
@@ -41,7 +41,7 @@ def test_django_is_scraped_within_250_ms_while_every_worker_is_stuck(observer, s
     began = observer.now()
     with ThreadPoolExecutor(workers) as pool:
         visits = [pool.submit(visit, number) for number in range(workers)]
-        eventually(lambda: observer.now() - began >= STUCK_SECONDS, because="time goes by", timeout=STUCK_SECONDS + 10)
+        eventually(lambda: observer.now() - began >= STUCK_SECONDS, because="time passes", timeout=STUCK_SECONDS + 10)
         assert not any(visit.done() for visit in visits), "a worker answered: they were not stuck"
         window = f"[{STUCK_SECONDS}s]"
         scrapes = observer.value(f'count_over_time(up{{job="django"}}{window})')
@@ -64,7 +64,7 @@ def test_a_scrape_is_no_request_of_the_shop(observer):
     for _ in range(60):
         observer.page("django")
 
-    # Only the probe from outside asks meanwhile, once in five seconds.
+    # In the meantime only the blackbox probe sends requests, one every five seconds.
     assert requests_counted() - before < 20
 
 
@@ -95,7 +95,7 @@ def test_exporters_that_are_away_are_told_from_a_shop_that_is_away(observer, run
     finally:
         for exporter in EXPORTERS:
             runtime.start(services.named(exporter))
-    eventually(up, because="they run again", timeout=15, wanted=lambda seen: set(seen.values()) == {1})
+    eventually(up, because="they are running again", timeout=15, wanted=lambda seen: set(seen.values()) == {1})
 
 
 def test_uwsgi_that_is_away_is_told_from_its_exporter_that_is_away(observer, runtime):
@@ -103,7 +103,7 @@ def test_uwsgi_that_is_away_is_told_from_its_exporter_that_is_away(observer, run
     try:
         eventually(
             lambda: observer.value("uwsgi_up") == 0 and observer.value('up{job="uwsgi"}') == 1,
-            because="the exporter answers, and says that uWSGI is away",
+            because="the exporter responds and reports that uWSGI is down",
             timeout=15,
         )
         assert not observer.query("uwsgi_worker_requests_total"), "figures of a uWSGI that is gone"
@@ -112,4 +112,4 @@ def test_uwsgi_that_is_away_is_told_from_its_exporter_that_is_away(observer, run
         assert "Pomar" in answer.text
     finally:
         runtime.start(services.named("app"))
-    eventually(lambda: observer.value("uwsgi_up") == 1, because="uWSGI runs again", timeout=20)
+    eventually(lambda: observer.value("uwsgi_up") == 1, because="uWSGI is running again", timeout=20)

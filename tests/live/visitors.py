@@ -1,4 +1,4 @@
-"""Visitors who count what they send: the load of tests that break something meanwhile."""
+"""Visitors that count their requests: the load for tests that break something in the meantime."""
 
 import itertools
 import socket
@@ -22,7 +22,7 @@ from loadtest.tally import Tally
 from tests.eventually import eventually
 from tests.live.observer import Observer
 
-#: A walk through the shop: path and route.
+#: A path through the shop: URL path and route.
 WALK = (
     ("/", "product:list"),
     ("/cart/", "cart:cart-summary"),
@@ -36,7 +36,7 @@ WALK = (
 
 @contextmanager
 def once_the_load_runs(observer: Observer, do: Callable[[], object]) -> Iterator[None]:
-    """Do something beside the block, from the first request of the load in it on."""
+    """Run a function in parallel to the block, starting with the first request of the load in it."""
 
     def sent() -> float:
         return observer.on_page("nginx-log", "nginx_http_load_responses_total")
@@ -54,7 +54,7 @@ def once_the_load_runs(observer: Observer, do: Callable[[], object]) -> Iterator
 
 
 class Visitors:
-    """So many visitors at once, each on a connection of its own, known to NGINX as the lab's own load."""
+    """Concurrent visitors, each on a separate connection. NGINX counts them as the lab's own load."""
 
     def __init__(self, runtime: Runtime, observer: Observer, number: int = 8) -> None:
         self._runtime = runtime
@@ -65,14 +65,14 @@ class Visitors:
         self.mark = {"X-Lab-Token": runtime.token_file.read_text(), "X-Lab-Run": "load"}
 
     def send(self, times: int, walk: Sequence[tuple[str, str]] = WALK, **headers: str) -> None:
-        """Send so many requests along the walk, by all visitors together, and wait for each answer."""
+        """Send this many requests along the path, by all visitors together, and wait for each response."""
         turns = iter(list(itertools.islice(itertools.cycle(walk), times)))
         with ThreadPoolExecutor(self._number) as pool:
             list(pool.map(lambda _: self._visit(turns, headers), range(self._number)))
 
     @contextmanager
     def walking(self, **headers: str) -> Iterator[None]:
-        """Have them walk on and on until the end of the block."""
+        """Keep them walking for the duration of the block."""
         end = threading.Event()
         turns = itertools.takewhile(lambda _: not end.is_set(), itertools.cycle(WALK))
         with ThreadPoolExecutor(self._number) as pool:
@@ -85,7 +85,7 @@ class Visitors:
                 walk.result()
 
     def hang_up(self, path: str, route: str, **headers: str) -> None:
-        """Send a request that takes longer than 0.2 s, and be gone by then."""
+        """Send a request that takes longer than 0.2 s, and disconnect before its response."""
         address = urlsplit(self._observer.shop)
         lines = [
             f"GET {path} HTTP/1.1",
@@ -105,7 +105,7 @@ class Visitors:
 
     @contextmanager
     def books(self, patience: float = PATIENCE_SECONDS) -> Iterator[list[Ledger]]:
-        """Keep the books of what is sent in the block; the list holds the ledger after it."""
+        """Make a ledger of the requests in the block. After the block, the list contains it."""
         opening = books.open_books(self._runtime, patience)
         found: list[Ledger] = []
         yield found
@@ -113,7 +113,7 @@ class Visitors:
         found.append(books.balance(Prometheus(self._observer.prometheus), opening, closing, self.tally.as_json()))
 
     def statuses(self) -> Counter[int]:
-        """Return how often each status was answered."""
+        """Return how often each status was returned."""
         return sum((Counter(of) for methods in self.tally.counts.values() for of in methods.values()), Counter())
 
     def _visit(self, turns: Iterator[tuple[str, str]], headers: Mapping[str, str]) -> None:

@@ -227,7 +227,7 @@ class Runtime(ABC):
     def _refuse_other_settings(self, running: Mapping[str, str]) -> None:
         for name, value in self._wanted.items():
             if running.get(name) != value:
-                raise LabError(f"the lab is running with another {name}: run `make down` first, then `make up`.")
+                raise LabError(f"the lab is running with a different {name}: run `make down` first, then `make up`.")
 
     def require_running(self) -> None:
         """Raise LabError if the lab is not running."""

@@ -62,7 +62,7 @@ def ensure(directory: Path, hosts: list[str], now: datetime | None = None) -> Ce
     except _Unusable as reason:
         ca = _new_ca(now)
         _write(paths.ca, paths.ca_key, ca)
-        done.append(f"Created a new certificate authority, because {reason}. To trust the shop, trust {paths.ca}.")
+        done.append(f"Created a new certificate authority, because {reason}. Trust {paths.ca} in your browser.")
     try:
         _check_shop(_load(paths.shop, paths.shop_key), ca, names, now)
     except _Unusable as reason:

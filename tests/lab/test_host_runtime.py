@@ -122,7 +122,7 @@ def test_a_lab_starts_on_other_ports_heals_itself_and_ends_without_a_trace(runni
     # It keeps the settings that it was started with.
     other = running("up", UWSGI_WORKERS="2")
     assert other.returncode == 1
-    assert "the lab is running with another UWSGI_WORKERS: run `make down` first" in other.stderr
+    assert "the lab is running with a different UWSGI_WORKERS: run `make down` first" in other.stderr
     assert f"localhost:{ports['SHOP_HTTPS_PORT']}/" in running("status", SHOP_HTTPS_PORT="9").stdout
     assert pids(checkout) == before
 

@@ -112,7 +112,7 @@ class ComposeRuntime(Runtime):
             else:
                 kind, why = _kind_of(own_containers()), "they are already running"
                 if self._wanted["IMAGES"] not in ("auto", kind):
-                    raise LabError("the lab is running with another IMAGES: run `make down` first, then `make up`.")
+                    raise LabError("the lab is running with a different IMAGES: run `make down` first, then `make up`.")
             console.console.print(f"Images: {KINDS[kind]}, because {why}.", soft_wrap=True)
             self.settings = self._wanted | {"IMAGES": kind}
             if fresh:

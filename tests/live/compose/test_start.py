@@ -88,7 +88,7 @@ def test_images_that_cannot_be_built_without_a_network_are_said_to_be(runtime):
 def test_a_lab_of_other_settings_is_refused_by_name(runtime):
     other = type(runtime)({**runtime.settings, "IMAGES": "auto", "UWSGI_WORKERS": "2"})
 
-    with pytest.raises(LabError, match="the lab is running with another UWSGI_WORKERS: run `make down` first"):
+    with pytest.raises(LabError, match="the lab is running with a different UWSGI_WORKERS: run `make down` first"):
         other.up()
 
 

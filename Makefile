@@ -1,17 +1,17 @@
-# The lab's face. Each verb is a command of lab/; `make` alone prints this help.
+# The lab's entry point. Each target runs a command of lab/; `make` alone prints the help.
 
 PYTHON = python3
-# Isolated (-I): no PYTHON… variable of the shell reaches it, and (-S) no .pth file of this Python.
+# -I ignores the PYTHON… variables of the shell, -S the .pth files of this Python.
 LAB = @command -v $(PYTHON) >/dev/null || { echo "lab: $(PYTHON) is missing: install Python 3.11 or newer, with venv." >&2; exit 1; }; \
 	$(PYTHON) -IS lab/bootstrap.py
 
-# The arguments of a verb count only from make's own command line, so each is passed on as an option of the lab's
-# command: a variable of the same name in the user's shell (FORCE=1, USERS=…) means something else.
+# Only arguments on make's own command line count. Each is passed on as an option of the lab's command, because a
+# variable of the same name in the user's shell (FORCE=1, USERS=…) may mean something else.
 given = $(if $(filter command,$(firstword $(origin $1))),$(value $1))
 quoted = '$(subst ','\'',$1)'
-# $(call option,NAME,--name=) is --name='its value', or nothing when NAME is not given.
+# $(call option,NAME,--name=) expands to --name='its value', or to nothing if NAME is not given.
 option = $(if $(call given,$1),$2$(call quoted,$(call given,$1)))
-# $(call flag,NAME,--name) is --name when NAME=1 is given.
+# $(call flag,NAME,--name) expands to --name if NAME=1 is given.
 flag = $(if $(filter 1,$(call given,$1)),$2)
 LOAD = $(call option,PROFILE,--profile=) $(call option,USERS,--users=) $(call option,DURATION,--duration=) $(call option,SEED,--seed=)
 
@@ -26,88 +26,88 @@ doctor: ## Run the checks of `make up` on this machine, and print what to do abo
 	$(LAB) doctor
 
 # On a running lab it only applies changes in the checkout, for example after `git pull`.
-up: ## Start the lab and wait until all of it works
+up: ## Start the lab and wait until every service works
 	$(LAB) up
 
-# The data is in `.lab/` or in Docker's volumes.
-down: ## Stop the lab; its data stays
+# The data is in `.lab/` or in Docker volumes.
+down: ## Stop the lab and keep its data
 	$(LAB) down
 
-# Exit code 1 when there is any.
-status: ## Show each part, its address and its trouble
+# Exit code 1 if a service has a problem.
+status: ## Show the state, address and problem of each service
 	$(LAB) status
 
-logs: ## Print what the parts said last: S=nginx for one, FOLLOW=1 to go on
+logs: ## Show the latest log lines of each service: S=nginx for one service, FOLLOW=1 to keep following
 	$(LAB) logs $(call flag,FOLLOW,--follow) $(call option,S,-- )
 
-# Waits until it works.
-restart: ## Restart one part: S=nginx
+# Waits until it works again.
+restart: ## Restart one service: S=nginx
 	$(LAB) restart $(call option,S,-- )
 
 # That includes the certificates and the secrets.
-clean: ## Stop the lab and remove its data: FORCE=1 does not ask
+clean: ## Stop the lab and delete its data: FORCE=1 skips the confirmation
 	$(LAB) clean $(call flag,FORCE,--force)
 
-# Then balances the books. `DURATION=` is a time such as `90s`, `5m` or `1h`.
-load: ## Shop: PROFILE=smoke|steady|ramp|spike|flash-sale USERS=… DURATION=… SEED=…
+# Then prints the ledger and writes the report. `DURATION=` is a duration such as `90s`, `5m` or `1h`.
+load: ## Run a load test: PROFILE=smoke|steady|ramp|spike|flash-sale USERS=… DURATION=… SEED=…
 	$(LAB) load $(LOAD)
 
-# Exit code 1 unless it is exact.
-ledger: ## Print the last run's ledger: R=.lab/reports/load-….json for another
+# Exit code 1 unless all counts match exactly.
+ledger: ## Print the ledger of the last load run: R=.lab/reports/load-….json for another run
 	$(LAB) ledger $(call option,R,-- )
 
-report: ## Write the last run's report and open it: R=… for another, R="A B" for two side by side
+report: ## Write the report of the last load run and open it: R=… for another run, R="A B" to compare two
 	$(LAB) report $(call option,R,--runs=)
 
-# Runs each over every span of time that its dashboard offers. Exit code 1 when one is refused, slow, or
-# shows nothing though it should.
-panels: ## Run every query of every dashboard, and say which shows nothing
+# Runs each query over every time range that its dashboard offers. Exit code 1 if a query fails or is slow, or if
+# a panel that should have data is empty.
+panels: ## Run every query of every dashboard and list the panels without data
 	$(LAB) panels
 
-# Asks the registries, without pulling any. Exit code 1 unless each exists.
-images: ## Check that each official image exists, for amd64 and arm64
+# Queries the registries and pulls nothing. Exit code 1 if an image is missing.
+images: ## Check that each official image exists for amd64 and arm64
 	$(LAB) images
 
-# Exit code 1 when Prometheus, Alertmanager or the receiver is away.
-alerts: ## Print what fires, what Alertmanager has of it, and whom it told what
+# Exit code 1 if Prometheus, Alertmanager or the receiver is down.
+alerts: ## Show the firing alerts, their state in Alertmanager, and the notifications sent
 	$(LAB) alerts
 
-# Reverts the fault afterwards, and prints the second of each step; see docs/alerts.md.
-drill: ## Break one thing under load and wait for its alerts to fire and end: D=bad-deploy
+# Reverts the fault afterwards and prints when each step happened; see docs/alerts.md.
+drill: ## Inject a fault under load and wait until its alerts fire and resolve: D=bad-deploy
 	$(LAB) drill $(call option,D,-- )
 
-# About two minutes each, and the last one up to an hour.
-drills: ## Run every drill that this runtime has what it needs for
+# About two minutes each; the last one takes up to an hour.
+drills: ## Run every drill that this runtime supports
 	$(LAB) drills
 
 # See docs/alerts.md.
-incident: ## Play: something breaks under load, and you find the tier and the cause; SEED=… for the same again
+incident: ## Play: something breaks under load, and you find the tier and the cause; SEED=… replays an incident
 	$(LAB) incident $(call option,SEED,--seed=)
 
-# It is at http://localhost:8089.
-load-ui: ## Shop from Locust's own page
+# The page is at http://localhost:8089.
+load-ui: ## Run load tests from Locust's web page
 	$(LAB) load-ui $(LOAD)
 
-# Sends two shops the same requests, one with a registry per worker as most demos have it, and shows both
-# counters scrape by scrape. Needs no lab.
-lesson-multiprocess: ## See how Django's counters go wrong with several workers, and how not
+# Sends the same requests to two shops, one of which has a registry per worker, as in most demos, and shows the
+# counters of both at each scrape. Needs no running lab.
+lesson-multiprocess: ## See how Django's counters go wrong with several workers, and how to get them right
 	$(LAB) lesson-multiprocess
 
-# They use the lab that is running, or start one on the host. With `RUNTIME=host` or `RUNTIME=compose` only those
+# Uses the running lab, or starts one on the host. With `RUNTIME=host` or `RUNTIME=compose` it runs only the tests
 # that need a lab.
-test: ## Run all tests, starting the lab if needed; THOROUGH=1 adds those left to the other runtime
+test: ## Run all tests, starting the lab if needed; THOROUGH=1 includes the slow tests that this runtime skips by default
 	$(LAB) test $(call flag,THOROUGH,--thorough)
 
-check: ## Run the tests that need no running lab, and the linters
+check: ## Run the linters and the tests that need no running lab
 	$(LAB) check
 
-generate: ## Write what is generated: docs/metrics.md, tables of the docs, nginx/routes.conf, the dashboards, the rules, the products' pictures
+generate: ## Write the generated files: docs/metrics.md, tables of the docs, nginx/routes.conf, dashboards, rules, product pictures
 	$(LAB) generate
 
-# In `requirements/`, with hashes. Also prints which images are past their support. Run `make check` afterwards.
-update: ## Lock the newest Python packages and print what changed
+# Writes `requirements/`, with hashes. Also lists the images that are past their end of support. Run `make check` afterwards.
+update: ## Lock the newest Python packages and print the changes
 	$(LAB) update
 
-# In headless Chromium.
-pictures: ## Take the pictures of the docs anew, from the lab that runs and its last report
+# Uses headless Chromium.
+pictures: ## Retake the screenshots in the docs, from the running lab and its last report
 	$(LAB) pictures

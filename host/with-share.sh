@@ -1,7 +1,7 @@
 #!/bin/sh
-# Run a program of .lab/debian with that folder's /usr/share in place of the machine's, seen by the program alone:
-# Debian's Prometheus, Alertmanager and Pushgateway read their pages and templates there and take no other folder.
-# A program that comes from the PATH has its own and runs as it is.
+# Run a program from .lab/debian with /usr/share replaced by that folder's copy, in a mount namespace of its own:
+# Debian's Prometheus, Alertmanager and Pushgateway read their pages and templates only from /usr/share.
+# Programs from the PATH run unchanged.
 case $1 in
 "$LAB"/debian/*) ;;
 *) exec "$@" ;;

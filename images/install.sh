@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install packages and leave nothing else of them behind: install-packages NAME…
+# Install packages and remove caches and documentation: install-packages NAME…
 set -eu
 apt-get -qq update --error-on=any
 DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "$@" >/dev/null

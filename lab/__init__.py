@@ -1,1 +1,1 @@
-"""The lab's own command: ``python -m lab``, called by the Makefile."""
+"""The ``lab`` command (``python -m lab``), which the Makefile runs."""

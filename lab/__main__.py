@@ -1,4 +1,4 @@
-"""The lab's command. Whatever stops it, from the first import on, ends in one sentence."""
+"""The entry point of the ``lab`` command. Any failure, from the first import on, is reported in one sentence."""
 
 import os
 import signal
@@ -6,12 +6,12 @@ import sys
 
 
 def main() -> None:
-    """Run the command in an environment of the lab's own."""
+    """Run the command with a cleaned environment."""
     for stream in filter(None, (sys.stdout, sys.stderr)):
-        # Whatever the terminal's encoding lacks, such as a check mark, is printed as a question mark.
+        # Characters that the terminal cannot encode, such as a check mark, are printed as question marks.
         stream.reconfigure(errors="replace")
     try:
-        # lab/bootstrap.py has blocked it, since Python answers it with a traceback while it starts.
+        # lab/bootstrap.py blocks SIGINT, because Python prints a traceback if it arrives during startup.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         from lab.runtimes import environment, settings
 
@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def _flush() -> None:
-    """Write out what was printed; when that cannot be done, Python must not try again and fail with a traceback."""
+    """Flush stdout. If that fails, discard the rest, or Python would try again at exit and print a traceback."""
     try:
         sys.stdout.flush()
     except (OSError, AttributeError):

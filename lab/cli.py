@@ -1,4 +1,4 @@
-"""The commands behind the Makefile's verbs."""
+"""The commands behind the Makefile's targets."""
 
 import os
 import secrets
@@ -34,13 +34,13 @@ from lab.runtimes.host import programs
 from lab.runtimes.host.runtime import HostRuntime
 from lab.runtimes.services import Service
 
-#: The tests that need no running lab. What each starts has folders and ports of its own, so files run side by side; as
-#: they often wait, four of them on two CPUs as well.
-#: In their order: pytest-xdist would have the files of the fewest tests last, which take longest.
+#: The tests that need no running lab. Each test file uses its own folders and ports, so files run in parallel: four at
+#: a time even on two CPUs, because they often wait. They keep their order: pytest-xdist would put the files with the
+#: fewest tests last, and those take the longest.
 NEED_NO_LAB = (
     "--ignore=tests/live",
     "--numprocesses=4",
-    # A process that faulthandler_timeout has ended stays so: its file would run, and hang, once more.
+    # Do not restart a worker that faulthandler_timeout killed: its file would run again and hang again.
     "--max-worker-restart=0",
     "--dist=loadfile",
     "--no-loadscope-reorder",
@@ -48,7 +48,7 @@ NEED_NO_LAB = (
 
 
 def runtime() -> Runtime:
-    """Return the runtime that ``RUNTIME`` asks for, or else fits, with the checked settings."""
+    """Return the runtime that ``RUNTIME`` selects or that suits this machine, with validated settings."""
     chosen, _ = choose.choose(os.environ)
     return chosen
 
@@ -61,15 +61,15 @@ def main() -> None:
 
 @main.command()
 def up() -> None:
-    """Start the lab and wait until all of it works."""
+    """Start the lab and wait until every service works."""
     chosen, why = choose.choose(os.environ)
     choose.refuse_other(chosen)
     click.echo(f"Runtime: {chosen.name}, because {why}.")
     ran = chosen.is_running()
     if ran:
-        click.echo("The lab is running already.")
-    # Nothing is left running by a start that is ended, also by a closed terminal.
-    with signals.heeded_once():
+        click.echo("The lab is already running.")
+    # An interrupted start leaves nothing running, even if the terminal was closed.
+    with signals.handled_once():
         chosen.up()
     if not ran:
         events.push(chosen, "deploy", "end", "lab", f"the lab was started ({chosen.name})")
@@ -90,31 +90,30 @@ def doctor() -> None:
 
 @main.command()
 def down() -> None:
-    """Stop the lab; its data stays."""
+    """Stop the lab and keep its data."""
     chosen = runtime()
     chosen.down()
-    click.echo(f"The lab is down ({chosen.name}); its data is kept.")
+    click.echo(f"The lab is stopped ({chosen.name}). Its data is kept.")
 
 
 @main.command()
 def status() -> None:
-    """Show each part; exit code 1 unless all of them work."""
+    """Show the state, address and problem of each service; exit with 1 if any service has a problem."""
     chosen = runtime()
-    rows = [(known.name, state, chosen.shown_url(known), trouble) for known, state, trouble in chosen.states()]
-    troubled = any(trouble for *_, trouble in rows)
-    console.table([("part", "state", "address", "trouble" if troubled else ""), *rows])
-    if not troubled:
-        click.echo()
-        console.table(chosen.notes())
-    if troubled:
+    rows = [(service.name, state, chosen.shown_url(service), problem) for service, state, problem in chosen.states()]
+    failing = any(problem for *_, problem in rows)
+    console.table([("service", "state", "address", "problem" if failing else ""), *rows])
+    if failing:
         sys.exit(1)
+    click.echo()
+    console.table(chosen.notes())
 
 
 @main.command()
 @click.argument("name", required=False)
-@click.option("--follow", is_flag=True, help="Go on printing until Ctrl-C.")
+@click.option("--follow", is_flag=True, help="Keep printing new lines until Ctrl-C.")
 def logs(name: str | None, follow: bool) -> None:
-    """Print the last lines of every part, or of one."""
+    """Show the latest log lines of every service, or of one."""
     chosen = runtime()
     services = [named(chosen, name)] if name else chosen.services
     chosen.logs(services, lines=50 if name else 8, follow=follow)
@@ -123,7 +122,7 @@ def logs(name: str | None, follow: bool) -> None:
 @main.command()
 @click.argument("name", default="")
 def restart(name: str) -> None:
-    """Restart one part and wait until it works."""
+    """Restart one service and wait until it works again."""
     chosen = runtime()
     began = time.monotonic()
     chosen.restart(named(chosen, name))
@@ -131,41 +130,41 @@ def restart(name: str) -> None:
 
 
 @main.command()
-@click.option("--force", is_flag=True, help="Do not ask.")
+@click.option("--force", is_flag=True, help="Skip the confirmation.")
 def clean(force: bool) -> None:
-    """Stop the lab and remove its data, certificates and secrets."""
+    """Stop the lab and delete its data, certificates and secrets."""
     chosen = runtime()
     if not force:
-        click.confirm("Remove the shop's orders, all metrics, certificates and secrets of this lab?", abort=True)
+        click.confirm("Delete all orders, metrics, certificates and secrets of this lab?", abort=True)
     chosen.clean()
-    kept = " The database of LAB_DATABASE_URL is left as it is." if chosen.settings["LAB_DATABASE_URL"] else ""
-    click.echo(f"The lab is down ({chosen.name}) and its data is gone; what was downloaded or built stays.{kept}")
+    kept = " The database at LAB_DATABASE_URL is unchanged." if chosen.settings["LAB_DATABASE_URL"] else ""
+    click.echo(f"The lab is stopped ({chosen.name}) and its data is deleted. Downloads and builds are kept.{kept}")
 
 
 def named(chosen: Runtime, name: str) -> Service:
-    """Return the part of that name; raises LabError, with the names that there are, for any other."""
+    """Return the service with this name. Raise LabError, listing the valid names, if there is none."""
     found = next((known for known in chosen.services if known.name == name), None)
     if not found:
         names = ", ".join(known.name for known in chosen.services)
-        raise LabError(f"{name!r} is no part of the lab: give S= one of {names}.")
+        raise LabError(f"{name!r} is not a service of the lab: set S= to one of {names}.")
     return found
 
 
 def show_addresses(chosen: Runtime) -> None:
-    """Print where to look, the certificate authority to trust, and what else to know."""
+    """Print the addresses of the lab's pages, the CA certificate to trust, and further notes."""
     pages = [(known.name, chosen.shown_url(known), known.what) for known in chosen.services if known.page]
     console.table([*pages, *chosen.notes()])
 
 
 def load_options(command):
-    """Give a command the options of a load, which ``variables`` turns into the variables of ``loadtest/``."""
+    """Add the options of a load run to a command; ``variables`` turns them into the variables of ``loadtest/``."""
     for name, what in {"users": "Number of users.", "duration": "E.g. 90s or 5m.", "seed": "Random seed."}.items():
         command = click.option(f"--{name}", help=what)(command)
     return command
 
 
 def variables(options: Mapping[str, str | None]) -> dict[str, str]:
-    """Return the options of a load that are given, by the names of the variables that ``loadtest/`` reads."""
+    """Return the options that were given, keyed by the names of the variables that ``loadtest/`` reads."""
     return {name.upper(): value for name, value in options.items() if value}
 
 
@@ -173,7 +172,7 @@ def variables(options: Mapping[str, str | None]) -> dict[str, str]:
 @click.option("--profile", default="steady", show_default=True)
 @load_options
 def load(profile: str, **options: str | None) -> None:
-    """Restock, shop, and balance the books; exit code 1 when a request failed that should not have, or they do not."""
+    """Restock, run a load test and print its ledger; exit with 1 if a request fails or the counts do not match."""
     chosen = runtime()
     code, file = shop(chosen, profile, variables(options))
     if file.exists():
@@ -187,19 +186,19 @@ def load(profile: str, **options: str | None) -> None:
 @main.command()
 @click.argument("result", required=False, type=click.Path(path_type=Path))
 def ledger(result: Path | None) -> None:
-    """Print the ledger of the last run, or of the one whose RESULT is given; exit code 1 unless it is exact."""
+    """Print the ledger of the last load run, or of the run in RESULT; exit with 1 unless all counts match exactly."""
     sys.exit(_show_ledger(archive.read(runtime(), result or archive.last())))
 
 
 @main.command()
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--compare", is_flag=True, help="Lay two runs side by side: the one before, and the one after.")
-@click.option("--runs", "listed", default="", help="One or two RESULTs as a single, shell-quoted argument.")
+@click.option("--compare", is_flag=True, help="Compare two runs: first the earlier one, then the later one.")
+@click.option("--runs", "listed", default="", help="One or two RESULTs in a single shell-quoted argument.")
 def report(results: tuple[Path, ...], compare: bool, listed: str) -> None:
-    """Write the report of the last run, or of the one whose RESULT is given, and open it."""
+    """Write the report of the last load run, or of the run in RESULT, and open it."""
     results = results or tuple(map(Path, shlex.split(listed))) or (archive.last(),)
     if len(results) != 2 and (compare or len(results) != 1):
-        raise LabError('a report is of one run and a comparison of two: give R=A, or R="A B".')
+        raise LabError('a report covers one run, and a comparison two: set R=A or R="A B".')
     chosen = runtime()
     file = archive.report(chosen, [archive.read(chosen, each.resolve()) for each in results])
     click.echo(f"Report: {shown(file)}")
@@ -214,7 +213,7 @@ def _show_ledger(run: Run) -> int:
 
 @main.command()
 def panels() -> None:
-    """Run every query of every dashboard; exit code 1 when one is refused, slow, or empty though it should not be."""
+    """Run every query of every dashboard; exit with 1 if one fails or is slow, or if a panel is unexpectedly empty."""
     chosen = runtime()
     found = proof.prove(Api(chosen.url(services.named("prometheus"), "")), chosen.provides)
     click.echo(proof.page(found))
@@ -223,7 +222,7 @@ def panels() -> None:
 
 @main.command()
 def images() -> None:
-    """Ask the registries for every official image; exit code 1 unless each exists for amd64 and arm64."""
+    """Check that every official image exists for amd64 and arm64; exit with 1 if one does not."""
     wrong = []
     for image, problem in registry.check(settings.load(os.environ)):
         click.echo(f"  {'✗' if problem else '✓'} {image}")
@@ -235,22 +234,22 @@ def images() -> None:
 
 @main.command()
 def alerts() -> None:
-    """Print what fires, what Alertmanager does with it, and whom it told; exit code 1 when one of them is away."""
-    told, complete = notifications.page(runtime())
-    click.echo(told)
+    """Show firing alerts, their state in Alertmanager and the notifications sent; exit with 1 if a source is down."""
+    page, complete = notifications.page(runtime())
+    click.echo(page)
     sys.exit(0 if complete else 1)
 
 
 @main.command()
 @click.argument("name", default="")
 def drill(name: str) -> None:
-    """Break one thing under load, and wait for its alerts to fire and to be resolved."""
+    """Inject a fault under load and wait until its alerts fire and resolve."""
     _drill([catalogue.named(name)])
 
 
 @main.command(name="drills")
 def all_drills() -> None:
-    """Run every drill that this runtime has what it needs for; exit code 1 when one of them failed."""
+    """Run every drill that this runtime supports; exit with 1 if any of them fails."""
     chosen = runtime()
     for each in catalogue.DRILLS:
         if missing := set(each.needs) - chosen.provides:
@@ -259,7 +258,7 @@ def all_drills() -> None:
 
 
 def _drill(wanted: Sequence[catalogue.Drill]) -> None:
-    """Run drills one after the other, print when each alert fired and was resolved, and end with 1 if one failed."""
+    """Run drills one after the other and print when each alert fired and resolved; exit with 1 if a drill fails."""
     chosen = runtime()
     rows = [("drill", "alert", "fired after", "resolved after")]
     failed = []
@@ -279,10 +278,10 @@ def _drill(wanted: Sequence[catalogue.Drill]) -> None:
 
 
 @main.command()
-@click.option("--seed", type=int, help="Which incident to play; chosen at random by default.")
-@click.option("--prove", is_flag=True, help="Play none, but break each in turn and see that its evidence shows.")
+@click.option("--seed", type=int, help="The incident to play; random by default.")
+@click.option("--prove", is_flag=True, help="Check, instead, that the evidence of each incident appears.")
 def incident(seed: int | None, prove: bool) -> None:
-    """Break something under load for you to find; exit code 1 unless you did."""
+    """Break something under load for you to find; exit with 1 unless you find it."""
     chosen = runtime()
     if not prove:
         sys.exit(0 if game.play(chosen, secrets.randbelow(10_000) if seed is None else seed) else 1)
@@ -302,13 +301,13 @@ def incident(seed: int | None, prove: bool) -> None:
 @click.option("--profile")
 @load_options
 def load_ui(**options: str | None) -> None:
-    """Shop from Locust's own page."""
+    """Run load tests from Locust's web page."""
     sys.exit(shop_from_page(runtime(), variables(options)))
 
 
 @main.command(name="lesson-multiprocess")
 def lesson_multiprocess() -> None:
-    """Show how Django's counters go wrong with several workers, and how not; needs no running lab."""
+    """Show how Django's counters go wrong with several workers, and how to get them right; needs no running lab."""
     from lessons import multiprocess
 
     click.echo(multiprocess.teach())
@@ -317,18 +316,18 @@ def lesson_multiprocess() -> None:
 @main.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, required=True, type=click.UNPROCESSED)
 def manage(arguments: tuple[str, ...]) -> None:
-    """Run one of the shop's management commands, as in `manage createsuperuser`."""
+    """Run one of the shop's management commands, for example `manage createsuperuser`."""
     sys.exit(runtime().run(["python", "manage.py", *arguments]).returncode)
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
-@click.option("--thorough", is_flag=True, help="Also run the tests left to the other runtime.")
+@click.option("--thorough", is_flag=True, help="Also run the slow tests that this runtime skips by default.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(thorough: bool, arguments: tuple[str, ...]) -> None:
-    """Run the tests; ARGUMENTS are pytest's.
+    """Run the tests; ARGUMENTS are passed to pytest.
 
-    First those that need no lab; then those that use the lab that is running, or else start one on the host. With
-    RUNTIME=host or RUNTIME=compose only the latter, on that runtime.
+    The tests that need no lab run first. The others then use the running lab, or start one on the host. With
+    RUNTIME=host or RUNTIME=compose, only those others run, on that runtime.
     """
     asked = os.environ.get("RUNTIME", "")
     os.environ["RUNTIME"] = asked or choose.to_test_on(os.environ)
@@ -351,7 +350,7 @@ def check() -> None:
 
 @main.command()
 def generate() -> None:
-    """Write all that is generated."""
+    """Write all generated files."""
     from tools import artwork, docs
 
     host = HostRuntime(settings.load(os.environ))
@@ -372,7 +371,7 @@ def generate() -> None:
 
 @main.command()
 def update() -> None:
-    """Lock the newest Python packages and print what changed."""
+    """Lock the newest Python packages and print the changes."""
     from tools.update import newer_locks
 
     for line in newer_locks():
@@ -381,8 +380,8 @@ def update() -> None:
 
 @main.command()
 def pictures() -> None:
-    """Take the pictures of the docs anew."""
-    # Selenium alone takes a fifth of the time in which every other command starts.
+    """Retake the screenshots in the docs."""
+    # Imported only here: Selenium alone would add a fifth to the startup time of every other command.
     from tools import screenshots
 
     chosen = runtime()
@@ -392,7 +391,7 @@ def pictures() -> None:
 
 
 def tool(name: str) -> str:
-    """Return the path of a program in the lab's own environment."""
+    """Return the path of a program in the lab's virtual environment."""
     return str(VENV / "bin" / name)
 
 

@@ -1,4 +1,4 @@
-"""What the lab's command shows while it works: a line for each step, with the time that it took."""
+"""Console output of the lab command: one line per step, with its duration, and tables."""
 
 import time
 from collections.abc import Iterator, Sequence, Set
@@ -12,7 +12,7 @@ console = Console(highlight=False)
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Show ``what`` as under way, then as done with its seconds, or as failed."""
+    """Show ``what`` as in progress, then as done with its duration, or as failed."""
     began = time.monotonic()
     try:
         with console.status(f"{what} …"):
@@ -24,19 +24,19 @@ def step(what: str) -> Iterator[None]:
 
 
 def done(what: str, seconds: float) -> None:
-    """Show ``what`` as done, with its seconds."""
+    """Show ``what`` as done, with its duration."""
     console.print(f"  [green]✓[/green] {what:<40} {seconds:5.1f} s")
 
 
 def table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in columns as wide as their content, never cut or wrapped: an address must be whole."""
+    """Print rows in columns as wide as their content. Nothing is truncated or wrapped, so addresses can be copied."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def grid(rows: Sequence[Sequence[str]], *, words: Set[int]) -> str:
-    """Return rows in columns below a ruled head; the columns ``words`` are set to the left, the others to the right."""
+    """Return rows below an underlined header. The columns in ``words`` are left-aligned, the others right-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(
@@ -49,6 +49,6 @@ def grid(rows: Sequence[Sequence[str]], *, words: Set[int]) -> str:
 
 
 def last_line(text: str) -> str:
-    """Return the last line that says something."""
+    """Return the last line that is not empty."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it gave no reason"
+    return lines[-1] if lines else "no reason given"

@@ -1,4 +1,4 @@
-"""What the lab promises about its metrics: ``prometheus/contract.yaml``, and the page that is generated from it."""
+"""The metrics contract, ``prometheus/contract.yaml``, and the docs page that is generated from it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -12,18 +12,18 @@ from lab.paths import ROOT
 CONTRACT_FILE = ROOT / "prometheus" / "contract.yaml"
 PAGE = ROOT / "docs" / "metrics.md"
 TYPES = ("counter", "gauge", "histogram", "summary")
-#: What makes a series move: the shop's ordinary load, time alone, a fault or an operator; or it stays as it is.
+#: What makes a series change: ordinary load, the passing of time, or a fault or operator. Or it stays constant.
 MOVES = ("load", "time", "fault", "constant")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One promised metric.
+    """One metric of the contract.
 
-    ``type`` is as in the exposition format; a histogram stands for its ``_bucket``, ``_sum`` and ``_count``.
-    ``labels`` are those that the exporter sets, ``optional_labels`` those of them that only some of its versions set.
-    ``job`` is the target's. ``documented`` is the name under which it has
-    been known. ``needs`` lists what a runtime must have for it. ``not_shown`` is why no dashboard and no rule has it.
+    ``type`` is the type in the exposition format; a histogram includes its ``_bucket``, ``_sum`` and ``_count``.
+    ``labels`` are set by the exporter; ``optional_labels`` are those of them that only some versions of it set.
+    ``job`` is the job of its target. ``documented`` is the name that the metric has in older documentation. ``needs``
+    lists what a runtime must provide for it. ``not_shown`` is the reason why no dashboard or rule uses it.
     """
 
     name: str
@@ -46,10 +46,10 @@ class Entry:
 
 
 def load(path: Path = CONTRACT_FILE) -> list[Entry]:
-    """Return the contract's entries in their order.
+    """Return the entries of the contract, in file order.
 
-    Raises LabError, naming the entry, when the file is no YAML list, or an entry lacks a field, has one too many, or
-    has a value that is not among those allowed.
+    Raises LabError if the file is not a YAML list, or, naming the entry, if an entry lacks a field, has an unknown
+    field, or has a value that is not allowed.
     """
     try:
         rows = yaml.safe_load(path.read_text())
@@ -61,14 +61,14 @@ def load(path: Path = CONTRACT_FILE) -> list[Entry]:
     seen = set()
     for entry in entries:
         if entry.name in seen:
-            raise LabError(f"{path.name} has {entry.name} twice: remove one.")
+            raise LabError(f"{path.name} lists {entry.name} twice: remove one of them.")
         seen.add(entry.name)
     return entries
 
 
 def _entry(row: object, path: Path) -> Entry:
     if not isinstance(row, dict) or "name" not in row:
-        raise LabError(f"{path.name}: {row!r} is no metric: each entry needs a name.")
+        raise LabError(f"{path.name}: {row!r} is not a metric: each entry needs a name.")
     known = {each.name: each for each in fields(Entry)}
     required = {"name", "type", "help", "unit", "job", "moves"}
     if missing := required - row.keys():
@@ -78,7 +78,7 @@ def _entry(row: object, path: Path) -> Entry:
     for name, allowed in (("type", TYPES), ("moves", MOVES)):
         if row[name] not in allowed:
             raise LabError(
-                f"{path.name}: {row['name']} has {name} {row[name]!r}, which is none of {', '.join(allowed)}."
+                f"{path.name}: {row['name']} has {name} {row[name]!r}, which is not one of {', '.join(allowed)}."
             )
     if stray := set(row.get("optional_labels", [])) - set(row.get("labels", [])):
         raise LabError(

@@ -1,4 +1,4 @@
-"""How the lab says no: one sentence on what is wrong and how to mend it."""
+"""Errors that the lab reports: one sentence on what is wrong and how to fix it."""
 
 import errno
 
@@ -8,15 +8,15 @@ from lab.paths import STATE
 
 
 class LabError(click.ClickException):
-    """A failure that the user can mend. Its message is the whole report; the exit code is 1."""
+    """A failure that the user can fix. Only its message is printed, and the exit code is 1."""
 
     def show(self, file: object = None) -> None:
-        """Print the sentence on stderr."""
+        """Print the message on stderr."""
         click.secho(f"lab: {self.format_message()}", fg="red", err=True)
 
 
 def sentence(error: OSError) -> str:
-    """Return what the operating system refused, and for a full or read-only disk what to do."""
+    """Return the operating system's error and, for a full or read-only disk, what to do about it."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
         return f"{error.filename or STATE}: {error.strerror}: free some space there, or make it writable."
     return f"{error.filename or 'the system'}: {error.strerror or error}."

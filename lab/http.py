@@ -1,4 +1,4 @@
-"""An HTTP client for the lab's own addresses, past any proxy that the environment names."""
+"""An HTTP client for the lab's own addresses. It ignores proxy settings in the environment."""
 
 import requests
 
@@ -8,7 +8,7 @@ get = session.get
 
 
 def visitor(ca_file: str) -> requests.Session:
-    """Return a client of its own that trusts the shop's certificate by this authority, and no other."""
+    """Return a separate client that trusts only certificates issued by this CA."""
     found = requests.Session()
     found.trust_env = False
     found.verify = ca_file

@@ -1,4 +1,4 @@
-"""Where things are in a checkout, and where the lab keeps what it makes."""
+"""Paths in the checkout, and where the lab keeps its generated files."""
 
 import os
 import tempfile
@@ -18,14 +18,14 @@ def version() -> str:
 
 
 def shown(path: Path) -> str:
-    """Return a path as it is typed in the checkout."""
+    """Return a path relative to the checkout if it is inside it."""
     return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 
 def write_file(path: Path, content: str | bytes, mode: int = 0o644) -> None:
-    """Write a file whole or not at all, with this mode whatever the umask; text is written as UTF-8.
+    """Write a file atomically, with this mode regardless of the umask; text is written as UTF-8.
 
-    It belongs to its owner alone until it is complete, so a secret is never readable by others, not even half-written.
+    Only the owner can read the file until it is complete, so others can never read a partly written secret.
     """
     handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -1,4 +1,4 @@
-"""Prometheus's HTTP API, as the lab's tools ask it (https://prometheus.io/docs/prometheus/latest/querying/api/)."""
+"""A client for Prometheus's HTTP API (https://prometheus.io/docs/prometheus/latest/querying/api/)."""
 
 import time
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ TIMEOUT_SECONDS = 30
 
 
 class Refused(LabError):
-    """Prometheus answered, and said what is wrong with the query."""
+    """Prometheus rejected the query; the message has its reason."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The series of a query as Prometheus gives them, the seconds that it took, and the samples that it read."""
+    """The result of a query: the series as returned by Prometheus, the seconds it took, and the samples it read."""
 
     series: list[dict]
     seconds: float
@@ -26,9 +26,9 @@ class Answer:
 
 
 class Api:
-    """The Prometheus at ``url``. Each method raises LabError when it does not answer, Refused when it says no.
+    """The Prometheus at ``url``. Each method raises LabError if it does not respond, Refused if it rejects the query.
 
-    One that did not answer in time is not asked again.
+    After a timeout, all further queries fail at once.
     """
 
     def __init__(self, url: str) -> None:
@@ -36,34 +36,34 @@ class Api:
         self._gone = ""
 
     def query(self, expr: str, at: float) -> Answer:
-        """Return the answer to a query at a unix time."""
+        """Return the result of an instant query at a Unix time."""
         return self._query("query", {"query": expr, "time": f"{at:.3f}"})
 
     def query_range(self, expr: str, start: float, end: float, step: float) -> Answer:
-        """Return the answer to a query from one unix time to another, every ``step`` seconds."""
+        """Return the result of a range query between two Unix times, one point every ``step`` seconds."""
         return self._query(
             "query_range", {"query": expr, "start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:g}"}
         )
 
     def label_values(self, label: str, selector: str, start: float, end: float) -> list[str]:
-        """Return the values of a label on the series that a selector meets; of all series when it is empty."""
+        """Return the values of a label on the series that match a selector, or on all series if it is empty."""
         parameters = {"start": f"{start:.3f}", "end": f"{end:.3f}"} | ({"match[]": selector} if selector else {})
         return self.get(f"label/{label}/values", parameters)
 
     def get(self, path: str, parameters: Mapping[str, str] | None = None) -> object:
-        """Return the data of an answer of the API, by its path below ``/api/v1/``."""
+        """Return the ``data`` of an API response, by its path below ``/api/v1/``."""
         if self._gone:
             raise LabError(self._gone)
         try:
-            answer = http.get(f"{self._url}/api/v1/{path}", params=parameters, timeout=TIMEOUT_SECONDS).json()
+            response = http.get(f"{self._url}/api/v1/{path}", params=parameters, timeout=TIMEOUT_SECONDS).json()
         except requests.RequestException as error:
-            why = f"Prometheus does not answer at {self._url} ({type(error).__name__}): see `make status`."
-            # One that hangs would cost every further query as long.
+            why = f"Prometheus does not respond at {self._url} ({type(error).__name__}): see `make status`."
+            # If it hangs, every further query would take as long.
             self._gone = why if isinstance(error, requests.Timeout) else ""
             raise LabError(why) from error
-        if answer["status"] != "success":
-            raise Refused(f"Prometheus refuses a query: {answer.get('error')}")
-        return answer["data"]
+        if response["status"] != "success":
+            raise Refused(f"Prometheus rejected a query: {response.get('error')}")
+        return response["data"]
 
     def _query(self, path: str, parameters: Mapping[str, str]) -> Answer:
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The signals that end a program, for what must be mended or taken away before it ends."""
+"""Handle the signals that terminate a program, so that it can clean up first."""
 
 import ctypes
 import os
@@ -16,13 +16,14 @@ _libc = ctypes.CDLL(None)
 def to_child_of_this(number: signal.Signals) -> Callable[[], None]:
     """Return a ``preexec_fn`` whose process gets this signal when this one exits, even by SIGKILL.
 
-    The kernel sends it when the *thread* that started the child exits: start the child from one that lives as long.
+    The kernel sends it when the *thread* that started the child exits, so start the child from a thread that lives as
+    long as the process.
     """
     parent = os.getpid()
 
     def ask() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, int(number))
-        # It may have exited before the kernel was asked.
+        # The parent may have exited before prctl was called.
         if os.getppid() != parent:
             os.kill(os.getpid(), number)
 
@@ -30,10 +31,10 @@ def to_child_of_this(number: signal.Signals) -> Callable[[], None]:
 
 
 @contextmanager
-def heeded_once() -> Iterator[None]:
-    """Let a kill or a closed terminal do what Ctrl-C does, once: what comes then finds the end under way already.
+def handled_once() -> Iterator[None]:
+    """Turn the first SIGINT, SIGTERM or SIGHUP into a KeyboardInterrupt, and ignore later ones during the shutdown.
 
-    What somebody else has decided upon stays (``nohup``), and so does all of it in another thread than the main one.
+    Handlers that someone else has set are left alone (``nohup``). In threads other than the main one it does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -56,8 +57,8 @@ def heeded_once() -> Iterator[None]:
 
 
 @contextmanager
-def unheeded() -> Iterator[None]:
-    """Let none of them end this block, nor what it starts."""
+def ignored() -> Iterator[None]:
+    """Ignore these signals in this block and in the processes that it starts."""
     before = {each: signal.signal(each, signal.SIG_IGN) for each in ENDING}
     try:
         yield

@@ -95,7 +95,7 @@ def observe() -> list[Scrape]:
     The first scrape is before the first request. Raises LabError. Leaves no process and no file behind.
     """
     try:
-        with signals.heeded_once(), _folders() as (folder, metrics), _nothing_left_running():
+        with signals.handled_once(), _folders() as (folder, metrics), _nothing_left_running():
             environment = _environment(folder)
             if not shutil.which("uwsgi", path=environment["PATH"]):
                 raise LabError(f"uWSGI is missing in the lab's environment: remove {VENV}, and `make` reinstalls it.")

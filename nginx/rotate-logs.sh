@@ -1,26 +1,26 @@
 #!/bin/sh
-# Keep NGINX's logs small, and lose no line of the one that mtail reads: rotate-logs.sh PREFIX
+# Rotate NGINX's logs without losing a line of the log that mtail reads: rotate-logs.sh PREFIX
 #
-# NGINX writes metrics.writing.log; mtail reads metrics.log, a second name (hard link) of the same file. mtail leaves a
-# file when its name is gone or another's, and would miss what a worker of NGINX still writes there. So that name moves
-# last, when all workers have let go of the old file, and in one step. Each log has one older file, NAME.1.
+# NGINX writes metrics.writing.log; mtail reads metrics.log, a hard link to the same file. When metrics.log is removed or
+# points to another file, mtail stops reading the old file, and would miss lines that NGINX workers still write to it. So
+# metrics.log is replaced last, atomically, after all workers have closed the old file. Each log keeps one old file, NAME.1.
 #
-# A file named logs/rotate has both rotated now, whatever their size.
+# Creating a file named logs/rotate rotates both logs now, regardless of their size.
 #
-# LOG_MAX_BYTES: a log is rotated when it is larger (default 16 MiB).
-# LOG_CHECK_SECONDS: how often to look (default 5).
-# LOG_GRACE_SECONDS: how long the workers have to let go of a file (default 2).
-# LOG_MIN_SECONDS: how long mtail has to read a file to its end before the next rotation (default 30). When it is slower
-#   than that, it skips a file.
+# LOG_MAX_BYTES: a log is rotated when it is larger than this (default 16 MiB).
+# LOG_CHECK_SECONDS: how often to check (default 5).
+# LOG_GRACE_SECONDS: how long the workers have to close a file (default 2).
+# LOG_MIN_SECONDS: the minimum time between two rotations (default 30). If mtail takes longer than this to read a file to
+#   its end, it skips a file.
 set -eu
 
-cd "${1:?give the prefix of NGINX}"
+cd "${1:?usage: rotate-logs.sh PREFIX}"
 limit=${LOG_MAX_BYTES:-16777216}
 check=${LOG_CHECK_SECONDS:-5}
 grace=${LOG_GRACE_SECONDS:-2}
 minimum=${LOG_MIN_SECONDS:-30}
 
-# Move a log out of NGINX's way when it is too large, or when that was asked for.
+# Rename a log if it is too large, or if a rotation was requested.
 move_away() {
     [ -f "$1" ] || return 0
     if [ "$asked" ] || [ "$(wc -c <"$1")" -gt "$limit" ]; then
@@ -28,14 +28,14 @@ move_away() {
     fi
 }
 
-# Make NGINX open its logs anew, if it is there: a pid file that it left behind may name another program.
+# Make NGINX reopen its logs, if it is running: a stale pid file may refer to another program.
 reopen_logs() {
     if read -r pid && grep -q 'nginx: master' "/proc/$pid/cmdline"; then
         kill -USR1 "$pid"
     fi
 } <run/nginx.pid
 
-# Give mtail's name to the file that NGINX writes now.
+# Point metrics.log to the file that NGINX writes now.
 hand_over() {
     [ ! -e logs/metrics.log ] || sleep "$grace"
     ln -f logs/metrics.writing.log logs/metrics.next.log
@@ -47,7 +47,7 @@ mtail_has_it() {
     [ logs/metrics.writing.log -ef logs/metrics.log ]
 }
 
-# Each round looks at the files alone, so a round that was cut short is finished by the next.
+# Each round depends only on the files, so the next round completes an interrupted one.
 while :; do
     asked=
     if mtail_has_it; then

@@ -1,9 +1,9 @@
 #!/bin/sh
-# NGINX with its log rotation, for a container, where nothing else looks after the rotation: start.sh PREFIX
-# The loop ends with the container; a rotation that ends is begun anew.
+# Start NGINX together with its log rotation, in a container: start.sh PREFIX
+# The loop restarts the rotation if it exits, and ends with the container.
 set -eu
 
-prefix=${1:?give the prefix of NGINX}
+prefix=${1:?usage: start.sh PREFIX}
 while :; do
     sh "$prefix/conf/rotate-logs.sh" "$prefix" || sleep 1
 done &

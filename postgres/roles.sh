@@ -1,6 +1,6 @@
 #!/bin/sh
-# The roles of the shop's database, made with it: `owner` changes the schema (migrations), `shop` only its rows,
-# `exporter` reads PostgreSQL's statistics. psql reads the passwords itself, so that no listing of processes shows them.
+# Create the roles of the shop's database: `owner` changes the schema (migrations), `shop` only changes rows, `exporter`
+# reads PostgreSQL's statistics. psql reads the passwords from files, so that they never appear in the process list.
 set -eu
 
 psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --username admin --dbname shop <<'SQL'

@@ -1,6 +1,6 @@
 #!/bin/sh
-# PostgreSQL for the shop, whoever packed it: a cluster in PGDATA at the first start, with its database and roles, and
-# then the server. The cluster is made beside and moved last, so one that was interrupted is begun anew.
+# Start PostgreSQL for the shop, with the official image or Debian's. The first start creates the cluster in PGDATA, with
+# its database and roles. It is created in a temporary folder and moved last, so an interrupted creation starts over.
 set -eu
 
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
@@ -8,9 +8,9 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     rm -rf "$fresh"
     initdb --pgdata="$fresh" --username=admin --pwfile=/run/secrets/postgres/admin-password \
         --auth-local=trust --auth-host=scram-sha-256 --data-checksums --encoding=UTF8 --locale=C.UTF-8
-    # The administrator has the socket, which is in here alone.
+    # The administrator connects over the socket, which exists only in this container.
     echo "host shop owner,shop,exporter all scram-sha-256" >>"$fresh/pg_hba.conf"
-    # Nobody but the script reaches it until it is complete.
+    # Not reachable over the network until it is complete.
     pg_ctl --pgdata="$fresh" --wait --options="-c listen_addresses=''" start
     createdb --username=admin shop
     sh /srv/postgres/roles.sh

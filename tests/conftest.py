@@ -38,7 +38,7 @@ with patch.dict(os.environ, SHOP, clear=True):
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--thorough``."""
-    parser.addoption("--thorough", action="store_true", help="also run the tests left to the other runtime")
+    parser.addoption("--thorough", action="store_true", help="also run slow tests that this runtime skips by default")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,3 +1,3 @@
 #!/bin/sh
-# Stands where the official image has its entrypoint, which compose.yaml replaces.
+# Stands in for the official image's entrypoint, which compose.yaml replaces.
 exec "$@"

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Make the trees of the images whose programs come from Debian forky.
+# Create the file trees of the images whose programs come from Debian forky.
 . /lookalike/tools.sh
 
-# From scratch: the program, its libraries, and no shell.
+# Images from scratch: only the program and its libraries, no shell.
 put pause /usr/bin/catatonit /pause
 put nginx-exporter /usr/bin/prometheus-nginx-exporter /usr/bin/nginx-prometheus-exporter
 put redis-exporter /usr/bin/prometheus-redis-exporter /redis_exporter
@@ -11,7 +11,7 @@ for image in nginx-exporter redis-exporter; do
     cat /usr/share/ca-certificates/mozilla/*.crt >/image/$image/etc/ssl/certs/ca-certificates.crt
 done
 
-# Prometheus's family is on BusyBox.
+# The Prometheus images are based on BusyBox.
 for image in alertmanager blackbox-exporter postgres-exporter prometheus pushgateway; do
     tree $image
     shell $image
@@ -30,8 +30,8 @@ folder blackbox-exporter 0:0 0755 /etc/blackbox_exporter
 folder prometheus 65534:65534 0755 /etc/prometheus
 folder prometheus 65534:65534 0775 /prometheus
 folder pushgateway 65534:65534 0775 /pushgateway
-# Debian's builds read their pages and templates at run time; the official ones carry them within. Some of Debian's links
-# lead nowhere.
+# Debian's builds read their pages and templates at run time, while the official binaries embed them. Some of Debian's
+# links are dangling.
 for image in alertmanager prometheus pushgateway; do
     mkdir -p /image/$image/usr/share
     cp --recursive --dereference /usr/share/prometheus /image/$image/usr/share/ 2>/dev/null || true

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Give Debian's Python the official image's paths, and the headers without the compiler that Debian's package brings.
+# Give Debian's Python the paths of the official image, and its headers without the compiler that Debian's package needs.
 set -eu
 
 apt-get -qq update --error-on=any

@@ -1,13 +1,13 @@
-# Sourced: what the images' trees under /image are made with.
+# Sourced: functions that create the file trees of the images under /image.
 set -eu
 
-# put IMAGE FILE NAME: a program under the name that the official image gives it, with its shared libraries.
+# put IMAGE FILE NAME: copy a program to its path in the official image, with its shared libraries.
 put() {
     install -D --mode=0755 "$2" "/image/$1$3"
     libraries "$1" "$2"
 }
 
-# libraries IMAGE FILE…: the shared libraries that these programs need.
+# libraries IMAGE FILE…: copy the shared libraries that these programs need.
 libraries() {
     image=/image/$1
     shift
@@ -19,7 +19,7 @@ libraries() {
     done
 }
 
-# busybox IMAGE: a shell, wget and their like.
+# shell IMAGE: add BusyBox with its commands (sh, wget …).
 shell() {
     mkdir -p "/image/$1/bin"
     for applet in $(busybox --list | grep --invert-match --line-regexp busybox); do
@@ -28,7 +28,7 @@ shell() {
     cp /usr/bin/busybox "/image/$1/bin/busybox"
 }
 
-# tree IMAGE: the folders of any small distribution.
+# tree IMAGE: create the folders of a small distribution.
 tree() {
     for folder in dev etc home proc root run sys usr/bin usr/local/bin usr/sbin var/lib; do
         mkdir -p "/image/$1/$folder"
@@ -38,7 +38,7 @@ tree() {
     echo "hosts: files dns" >"/image/$1/etc/nsswitch.conf"
 }
 
-# user IMAGE NAME UID GID HOME SHELL: besides root and nobody.
+# user IMAGE NAME UID GID HOME SHELL: add a user, besides root and nobody.
 user() {
     [ -e "/image/$1/etc/passwd" ] || {
         printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n' >"/image/$1/etc/passwd"
@@ -50,7 +50,7 @@ user() {
     }
 }
 
-# folder IMAGE UID:GID MODE PATH
+# folder IMAGE UID:GID MODE PATH: create a folder.
 folder() {
     install --directory --owner="${2%:*}" --group="${2#*:}" --mode="$3" "/image/$1$4"
 }

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Make the trees of the images whose programs come from Debian trixie.
+# Create the file trees of the images whose programs come from Debian trixie.
 . /lookalike/tools.sh
 
 tree postgres
 shell postgres
 user postgres postgres 70 70 /var/lib/postgresql /bin/sh
-# PostgreSQL finds its other files from where its programs really are, so only links stand where the official ones are.
+# PostgreSQL locates its files relative to its real programs, so the paths of the official image are symbolic links.
 for folder in /usr/lib/postgresql/17 /usr/share/postgresql/17 /usr/share/zoneinfo /usr/lib/locale; do
     mkdir -p "/image/postgres$(dirname $folder)"
     cp --archive $folder "/image/postgres$folder"

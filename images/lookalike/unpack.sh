@@ -1,6 +1,6 @@
 #!/bin/sh
-# Unpack packages and all that they need: unpack.sh NAME…
-# None of their own scripts run, which are most of the time of an installation.
+# Unpack packages and their dependencies: unpack.sh NAME…
+# Does not run their maintainer scripts, which take most of the time of an installation.
 set -eu
 
 apt-get -qq update --error-on=any

@@ -1,5 +1,5 @@
 #!/bin/sh
-# As strict as Valkey's own of 2026: a server that cannot write where it would keep its data does not start.
+# As strict as Valkey's own entrypoint of 2026: a server that cannot write to its data folder does not start.
 set -eu
 
 case ${1:-} in

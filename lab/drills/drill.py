@@ -94,7 +94,7 @@ def injected(
                 yield
             finally:
                 outcome = "could not be reverted"
-                with signals.unheeded(), runtime.patient(PATIENCE_SECONDS):
+                with signals.ignored(), runtime.patient(PATIENCE_SECONDS):
                     stack.close()
                 outcome = "was reverted"
                 reverted()

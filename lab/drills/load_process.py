@@ -39,7 +39,7 @@ def running_load(runtime: Runtime, calm_seconds: float) -> Iterator[None]:
     LOGS.mkdir(exist_ok=True)
     log = LOGS / "drill-load.log"
     with_this = signals.to_child_of_this(signal.SIGTERM)
-    with signals.heeded_once():
+    with signals.handled_once():
         with log.open("w") as output:
             load = subprocess.Popen(
                 [sys.executable, "-m", "lab", "load", "--profile=steady", f"--duration={LONGEST_SECONDS}"],

@@ -1,1 +1,1 @@
-"""Where the lab runs: as containers under Docker Compose, or as processes of this machine."""
+"""The runtimes of the lab: containers under Docker Compose, or processes on this machine."""

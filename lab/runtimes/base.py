@@ -1,4 +1,4 @@
-"""What every runtime of the lab can do, whatever its services run in."""
+"""The interface of all runtimes of the lab, and what they have in common."""
 
 import fcntl
 import json
@@ -24,13 +24,13 @@ from lab.runtimes.services import Service, with_provided
 APP = services.named("app")
 READY_SECONDS = 45
 TARGETS_SECONDS = 30
-#: Held by the one verb that may start or stop something.
+#: Locked by the one verb that may start or stop something.
 LOCK = STATE / "lock"
-#: Held by the one `make load` that may run.
+#: Locked by the running `make load`, so that there is only one at a time.
 LOAD_LOCK = STATE / "load.lock"
-#: A command, its folder and its environment.
+#: A command, its working directory and its environment.
 Locust = tuple[list[str], Path, Mapping[str, str]]
-#: What a run of Locust gets so that it ends with the lab that started it (loadtest/locustfile.py).
+#: Makes Locust exit when the lab command that started it does (loadtest/locustfile.py).
 WITH_THE_LAB = {"LAB_LOAD_UNTIL_EOF": "1"}
 
 
@@ -48,19 +48,20 @@ class Check:
 
 
 class Runtime(ABC):
-    """The lab, running or not. Every verb that changes something holds a lock, so two of them never meet.
+    """The lab, running or not. Every operation that changes it holds a lock, so that no two run at the same time.
 
-    ``name`` is what ``RUNTIME`` takes; ``provides`` names what some services and metrics need and only some runtimes
-    have; ``settings`` are those of the running lab, else the wanted ones; ``ca_file`` is where the certificate of the
-    lab's authority is once the lab has been started, ``token_file`` what its own load is known by.
+    ``name`` is the value of ``RUNTIME`` for it. ``provides`` lists the features that some services and metrics need
+    and only some runtimes have. ``settings`` are those of the running lab, or else the requested ones. ``ca_file`` is
+    the CA certificate, which exists once the lab has been started. ``token_file`` has the token that identifies the
+    lab's own load.
     """
 
     name: str
     ca_file: Path
     token_file: Path
-    #: Written when a start is complete; it may hold a password, in a URL.
+    #: Written when a start is complete. It may contain a password, in a URL.
     running_settings: Path
-    #: Where Locust's page listens.
+    #: The address that Locust's web page listens on.
     locust_address = "127.0.0.1"
 
     def __init__(self, wanted: dict[str, str]) -> None:
@@ -71,23 +72,23 @@ class Runtime(ABC):
     @property
     @abstractmethod
     def provides(self) -> frozenset[str]:
-        """What this runtime has of that which is not everywhere: ``postgres``, ``redis``, ``grafana`` …"""
+        """The optional features that this runtime has: ``postgres``, ``redis``, ``grafana`` …"""
 
     @property
     def services(self) -> tuple[Service, ...]:
-        """The services that this runtime has, in the order in which they start."""
+        """The services of this runtime, in start order."""
         return with_provided(self.provides)
 
     @abstractmethod
     def is_running(self) -> bool:
-        """Say whether this checkout's lab runs."""
+        """Return whether the lab of this checkout is running."""
 
     @abstractmethod
     def up(self) -> None:
-        """Start what does not run yet and return when every service works and Prometheus reaches every target.
+        """Start the services that are not running; return when all of them work and Prometheus scrapes every target.
 
-        On a running lab it applies what has changed in the checkout, and nothing else. Raises LabError, and leaves
-        nothing running, when a fresh start fails.
+        On a running lab, only apply changes in the checkout. Raises LabError, after stopping everything, if a fresh
+        start fails.
         """
 
     @abstractmethod
@@ -101,15 +102,15 @@ class Runtime(ABC):
 
     @abstractmethod
     def _stop(self) -> None:
-        """End everything; the data stays."""
+        """Stop everything and keep the data."""
 
     @abstractmethod
     def _remove_data(self) -> None:
-        """Remove all that the lab has gathered or made, but for what it downloaded or built."""
+        """Delete the data and generated files of the lab, but not what it downloaded or built."""
 
     @abstractmethod
     def stop(self, service: Service) -> None:
-        """Stop one service, which then stays stopped until it is started."""
+        """Stop one service. It stays stopped until it is started again."""
 
     @abstractmethod
     def start(self, service: Service) -> None:
@@ -117,61 +118,61 @@ class Runtime(ABC):
 
     @abstractmethod
     def reload(self, service: Service) -> None:
-        """Have NGINX or Prometheus read its configuration anew (SIGHUP); returns at once, whatever comes of it."""
+        """Reload the configuration of NGINX or Prometheus (SIGHUP). Return at once, without checking the result."""
 
     @abstractmethod
     def certify(self, lifetime: timedelta | None) -> None:
-        """Give NGINX a certificate that ends after ``lifetime``, or with None the one that it should have."""
+        """Give NGINX a certificate that expires after ``lifetime``, or with None its normal certificate."""
 
     @abstractmethod
     def states(self) -> Iterator[tuple[Service, str, str]]:
-        """Yield each service with its state and what is wrong with it (nothing when it works)."""
+        """Yield each service with its state and its problem (empty if it works)."""
 
     @abstractmethod
     def url(self, service: Service, path: str = "/") -> str:
-        """Return the address at which the lab calls a service, or nothing for one that cannot be reached from here.
+        """Return the URL at which the lab reaches a service, or an empty string if it cannot be reached from here.
 
-        It is 127.0.0.1, since ``localhost`` may be ``::1`` first, where another program may listen.
+        The host is 127.0.0.1, because ``localhost`` may resolve to ``::1``, where another program may listen.
         """
 
     def shown_url(self, service: Service, path: str = "/") -> str:
-        """Return a service's address as it is shown to people."""
+        """Return the URL of a service as it is shown to users."""
         return self.url(service, path).replace("//127.0.0.1:", "//localhost:", 1)
 
     @abstractmethod
     def read(self, service: Service, path: str, *, port: str = "") -> str:
-        """Return what a service answers to a GET, on the port that the setting ``port`` names or its own.
+        """Return the response of a service to a GET request, on its own port or on that of the setting ``port``.
 
-        Works for services that cannot be reached from this machine as well. Raises OSError when it does not answer 200.
+        Also works for services that cannot be reached from this machine. Raises OSError unless the status is 200.
         """
 
     @abstractmethod
     def run(self, command: Sequence[str], service: Service = APP, **options) -> subprocess.CompletedProcess:
-        """Run a command in the folder and the environment of a service (the shop, NGINX or Prometheus)."""
+        """Run a command in the working directory and environment of a service (the shop, NGINX or Prometheus)."""
 
     def manage(self, *arguments: str) -> str:
-        """Run one of the shop's management commands and return what it printed; raises LabError with its last line."""
+        """Run a management command of the shop and return its output; raise LabError with its last line if it fails."""
         return manage(self.run, *arguments)
 
     @abstractmethod
     def logs(self, wanted: Sequence[Service], *, lines: int, follow: bool) -> None:
-        """Become the program that prints the last lines of these logs. Raises LabError when there are none."""
+        """Replace this process by a program that prints the latest lines of these logs; raise LabError without logs."""
 
     def shop(self, variables: Mapping[str, str], result: Path) -> int:
-        """Run Locust without its page, with these variables, and return its exit code; the figures go to ``result``."""
+        """Run Locust headless with these variables and return its exit code; the results are written to ``result``."""
         return run_locust(*self._locust({**WITH_THE_LAB, **variables, "LAB_LOAD_RESULT": str(result)}, ["--headless"]))
 
     def interrupt(self, load: subprocess.Popen) -> None:
-        """Have a ``make load`` that leads a process group of its own end as after Ctrl-C, with its books closed."""
+        """Interrupt a ``make load`` that leads its own process group, as Ctrl-C does: it still writes its ledger."""
         with suppress(ProcessLookupError):
             os.killpg(load.pid, signal.SIGINT)
 
     @abstractmethod
     def end_stray_load(self) -> None:
-        """Stop each Locust of this checkout: one whose `make load` was killed, unless a load is running."""
+        """Stop every Locust of this checkout, for example one whose `make load` was killed."""
 
     def shop_from_page(self, variables: Mapping[str, str]) -> int:
-        """Run Locust with its page at ``LOCUST_PORT`` and these variables until Ctrl-C, and return its exit code."""
+        """Run Locust with its web page at ``LOCUST_PORT`` and these variables until Ctrl-C; return its exit code."""
         ports.refuse_taken(self.settings, ["LOCUST_PORT"])
         port = self.settings["LOCUST_PORT"]
         page = ["--web-host", self.locust_address, "--web-port", port]
@@ -179,19 +180,19 @@ class Runtime(ABC):
 
     @abstractmethod
     def _locust(self, variables: Mapping[str, str], arguments: Sequence[str], port: str = "") -> Locust:
-        """Return how Locust is run with these variables and arguments, its page at ``port`` of 127.0.0.1 if any."""
+        """Return the command for Locust with these variables and arguments; its page, if any, is at ``port``."""
 
     def notes(self) -> list[tuple[str, str, str]]:
-        """Return what else to know, as rows for below the services: what it is, its value, what for."""
-        return [("CA", str(self.ca_file), "trust it in the browser, or curl --cacert")]
+        """Return notes to show below the services, as rows of name, value and purpose."""
+        return [("CA", str(self.ca_file), "certificate authority: trust it in your browser, or use curl --cacert")]
 
     def down(self) -> None:
-        """Stop everything; the data stays."""
+        """Stop everything and keep the data."""
         with self._lock():
             self._stop()
 
     def clean(self) -> None:
-        """Stop everything and remove the data."""
+        """Stop everything and delete the data."""
         with self._lock():
             self._stop()
             self._remove_data()
@@ -202,16 +203,16 @@ class Runtime(ABC):
         self.start(service)
 
     def answers(self, service: Service) -> str:
-        """Ask a service whether it works; return nothing when it does, else what it said (2 s at most)."""
+        """Check a service with one request (timeout 2 s). Return the problem, or an empty string if it works."""
         url = self.url(service, service.path)
         if not service.path or not url:
             return ""
         try:
-            answer = http.get(url, timeout=2, verify=str(self.ca_file), allow_redirects=False)
-        # OSError: the authority's certificate is not there yet.
+            response = http.get(url, timeout=2, verify=str(self.ca_file), allow_redirects=False)
+        # OSError: the CA certificate does not exist yet.
         except (requests.RequestException, OSError) as error:
-            return f"no answer from {url} ({type(error).__name__})"
-        return "" if answer.ok else f"{url} answered {answer.status_code}: {answer.text[:200].strip()}"
+            return f"no response from {url} ({type(error).__name__})"
+        return "" if response.ok else f"{url} returned {response.status_code}: {response.text[:200].strip()}"
 
     def _await_targets(self) -> None:
         with console.step("every target scraped"):
@@ -220,26 +221,26 @@ class Runtime(ABC):
     def _missing_targets(self) -> str:
         port = self.settings["PROMETHEUS_PORT"]
         try:
-            answer = http.get(f"http://127.0.0.1:{port}/api/v1/targets?state=active", timeout=2)
-            targets = answer.json()["data"]["activeTargets"]
+            response = http.get(f"http://127.0.0.1:{port}/api/v1/targets?state=active", timeout=2)
+            targets = response.json()["data"]["activeTargets"]
         except (requests.RequestException, KeyError) as error:
-            return f"Prometheus does not answer ({type(error).__name__})"
+            return f"Prometheus does not respond ({type(error).__name__})"
         missing = [target["labels"]["job"] for target in targets if target["health"] != "up"]
         if not targets:
-            return "Prometheus has read no targets yet"
-        return f"Prometheus does not reach {', '.join(sorted(missing))}" if missing else ""
+            return "Prometheus has not loaded any targets yet"
+        return f"Prometheus cannot scrape {', '.join(sorted(missing))}" if missing else ""
 
     @staticmethod
-    def wait(trouble: Callable[[], str], seconds: float) -> None:
-        """Wait until ``trouble`` has nothing to say; raises LabError with what it says after so many seconds."""
+    def wait(problem: Callable[[], str], seconds: float) -> None:
+        """Wait until ``problem`` returns an empty string. Raise LabError with what it returns after this timeout."""
         deadline = time.monotonic() + seconds
-        while found := trouble():
+        while found := problem():
             if time.monotonic() > deadline:
-                raise LabError(f"{found}, after {seconds} s; `make logs` shows what each part said.")
+                raise LabError(f"{found}, after {seconds} s; `make logs` shows the latest log lines of each service.")
             time.sleep(0.1)
 
     def _of_running_lab(self) -> dict[str, str] | None:
-        """Return the settings of the lab that runs; nothing when none does, or when its start was interrupted."""
+        """Return the settings of the running lab, or None if none is running or its start was interrupted."""
         if not self.running_settings.exists() or not self.is_running():
             return None
         return json.loads(self.running_settings.read_text())
@@ -251,19 +252,19 @@ class Runtime(ABC):
     def _refuse_other_settings(self) -> str:
         running = self._of_running_lab()
         for name, value in self._wanted.items():
-            # With IMAGES=auto a lab keeps the images that it runs.
+            # With IMAGES=auto a lab keeps the images that it is running with.
             if running and running.get(name) != value and (name, value) != ("IMAGES", "auto"):
-                raise LabError(f"the lab runs with another {name}: `make down` first, to start it with this one.")
+                raise LabError(f"the lab is running with a different {name}: run `make down` first, then `make up`.")
         return "it has these settings" if running else "none"
 
     def require_running(self) -> None:
-        """Raise LabError when the lab does not run."""
+        """Raise LabError if the lab is not running."""
         if not self.is_running():
             raise LabError("the lab is not running: start it with `make up`.")
 
     @contextmanager
     def patient(self, seconds: float) -> Iterator[None]:
-        """Let verbs wait so long for another one to end, rather than be refused."""
+        """Make operations wait up to this long for another one to finish, instead of failing at once."""
         self._patience = seconds
         try:
             yield
@@ -281,7 +282,7 @@ class Runtime(ABC):
                 break
             except BlockingIOError as error:
                 if time.monotonic() > deadline:
-                    raise LabError("another `make` is starting or stopping this lab: wait for it to end.") from error
+                    raise LabError("another `make` is starting or stopping this lab: wait for it to finish.") from error
                 time.sleep(0.2)
         try:
             yield
@@ -303,7 +304,7 @@ def check_state() -> str:
 
 
 def manage(run: Callable[..., subprocess.CompletedProcess], *arguments: str) -> str:
-    """As :meth:`Runtime.manage`, with ``run`` to run a command where the shop is."""
+    """Implement :meth:`Runtime.manage`; ``run`` runs a command where the shop is."""
     done = run(["python", "manage.py", *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         raise LabError(f"`manage.py {' '.join(arguments)}` failed: {console.last_line(done.stderr)}")
@@ -311,12 +312,12 @@ def manage(run: Callable[..., subprocess.CompletedProcess], *arguments: str) -> 
 
 
 def run_locust(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> int:
-    """Run Locust and return its exit code. A signal to this process ends the run as Ctrl-C does, with its summary.
+    """Run Locust and return its exit code. A signal to this process stops the run as Ctrl-C does, with its summary.
 
-    Locust ends its run when its standard input is closed: by this process after a signal, or by the kernel when this
-    process was killed. In a session of its own, so that Ctrl-C on a terminal reaches this process alone.
+    Locust stops when its standard input is closed: by this process after a signal, or by the kernel if this process is
+    killed. Locust runs in its own session, so that Ctrl-C in a terminal reaches only this process.
     """
-    with signals.heeded_once():
+    with signals.handled_once():
         process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=folder, env=environment, start_new_session=True)
         try:
             return process.wait()
@@ -326,7 +327,7 @@ def run_locust(command: Sequence[str], folder: Path, environment: Mapping[str, s
 
 
 def load_runs() -> bool:
-    """Say whether a `make load` of this checkout is running."""
+    """Return whether a `make load` of this checkout is running."""
     with LOAD_LOCK.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

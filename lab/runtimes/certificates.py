@@ -1,4 +1,4 @@
-"""The lab's own certificate authority, and the shop's certificate signed by it."""
+"""The lab's certificate authority (CA), and the shop's certificate, which it signs."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ CA_LIFETIME = timedelta(days=3650)
 CA_RENEWED_BEFORE = timedelta(days=365)
 SHOP_LIFETIME = timedelta(days=90)
 SHOP_RENEWED_BEFORE = timedelta(days=30)
-#: So that a clock which is a little late does not refuse a new certificate.
+#: Certificates are backdated, so that a client whose clock is slightly slow accepts a new one.
 BACKDATED = timedelta(hours=1)
 ALWAYS = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
 class Certificates:
-    """Where the files are, and what :func:`ensure` did: one sentence a change, none when all was kept."""
+    """The paths of the files, and what :func:`ensure` changed: one sentence per change."""
 
     ca: Path
     ca_key: Path
@@ -39,17 +39,17 @@ class _Pair:
     key: ec.EllipticCurvePrivateKey
 
 
-class _Unfit(Exception):
-    """Why a certificate on disk cannot be used any longer."""
+class _Unusable(Exception):
+    """The reason why a certificate on disk can no longer be used."""
 
 
 def ensure(directory: Path, hosts: list[str], now: datetime | None = None) -> Certificates:
-    """Make sure that ``directory`` holds a CA and a certificate of it for ``hosts``, both good for a while yet.
+    """Make sure that ``directory`` has a valid CA and a valid certificate for ``hosts`` that is signed by it.
 
-    What is good is kept. The shop's certificate is made anew when fewer than 30 days of its 90 remain, when the hosts
-    changed, or when a file is missing, broken or does not belong to the others; the CA when fewer than 365 days of its
-    10 years remain, or it is broken. Raises OSError when the directory cannot be written, ValueError for a host that
-    is no name and no address.
+    Valid files are kept. The shop's certificate is renewed if fewer than 30 of its 90 days remain, if the hosts have
+    changed, or if a file is missing, broken or does not match the others. The CA is renewed if fewer than 365 days of
+    its 10 years remain, or if it is missing or broken. Raises OSError if the directory is not writable, and ValueError
+    for a host that is neither a name nor an address.
     """
     now = now or datetime.now(UTC)
     names = _names(hosts)
@@ -59,22 +59,22 @@ def ensure(directory: Path, hosts: list[str], now: datetime | None = None) -> Ce
     try:
         ca = _load(paths.ca, paths.ca_key)
         _check_ca(ca, now)
-    except _Unfit as reason:
+    except _Unusable as reason:
         ca = _new_ca(now)
         _write(paths.ca, paths.ca_key, ca)
-        done.append(f"New certificate authority, because {reason}: trust {paths.ca} to trust the shop.")
+        done.append(f"Created a new certificate authority, because {reason}. Trust {paths.ca} in your browser.")
     try:
         _check_shop(_load(paths.shop, paths.shop_key), ca, names, now)
-    except _Unfit as reason:
+    except _Unusable as reason:
         _write(paths.shop, paths.shop_key, _new_shop(ca, names, now))
-        done.append(f"New certificate for the shop, because {reason}.")
+        done.append(f"Issued a new certificate for the shop, because {reason}.")
     return Certificates(paths.ca, paths.ca_key, paths.shop, paths.shop_key, tuple(done))
 
 
 def issue(directory: Path, hosts: list[str], lifetime: timedelta, now: datetime | None = None) -> Certificates:
-    """Make the shop's certificate anew, of the authority that there is, to end after ``lifetime``.
+    """Issue a new certificate for the shop from the existing CA. It expires after ``lifetime``.
 
-    One that lives for less than 30 days is made anew by the next :func:`ensure`. Raises as that does.
+    The next :func:`ensure` replaces a certificate with less than 30 days left. Raises the same errors as that function.
     """
     now = now or datetime.now(UTC)
     paths = ensure(directory, hosts, now)
@@ -100,20 +100,21 @@ def _load(certificate: Path, key: Path) -> _Pair:
             serialization.load_pem_private_key(key.read_bytes(), password=None),
         )
     except FileNotFoundError as error:
-        raise _Unfit(f"there is no {Path(error.filename).name}") from error
+        raise _Unusable(f"{Path(error.filename).name} does not exist") from error
     except (ValueError, TypeError) as error:
-        raise _Unfit(f"{certificate.name} or {key.name} is broken") from error
+        raise _Unusable(f"{certificate.name} or {key.name} is broken") from error
     if pair.certificate.public_key() != pair.key.public_key():
-        raise _Unfit(f"{key.name} is not the key of {certificate.name}")
+        raise _Unusable(f"{key.name} is not the key of {certificate.name}")
     return pair
 
 
 def _check_time(certificate: x509.Certificate, before: timedelta, now: datetime) -> None:
     if now < certificate.not_valid_before_utc:
-        raise _Unfit("the old one is not valid yet")
+        raise _Unusable("the old one is not valid yet")
     left = certificate.not_valid_after_utc - now
     if left < before:
-        raise _Unfit("the old one has ended" if left < timedelta(0) else f"the old one ends in {left.days} days")
+        expiry = "has expired" if left < timedelta(0) else f"expires in {left.days} days"
+        raise _Unusable(f"the old one {expiry}")
 
 
 def _check_ca(ca: _Pair, now: datetime) -> None:
@@ -127,21 +128,21 @@ def _check_shop(shop: _Pair, ca: _Pair, names: list[x509.GeneralName], now: date
     try:
         extension = shop.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound as error:
-        raise _Unfit("the old one names no host") from error
+        raise _Unusable("the old one has no host names") from error
     if set(extension.value) != set(names):
-        raise _Unfit("the hosts changed")
+        raise _Unusable("the hosts have changed")
 
 
 def _check_signature(certificate: x509.Certificate, ca: _Pair) -> None:
     try:
         certificate.verify_directly_issued_by(ca.certificate)
     except (InvalidSignature, ValueError, TypeError) as error:
-        raise _Unfit("the old one is not of this authority") from error
+        raise _Unusable("the old one was issued by another authority") from error
 
 
 def _new_ca(now: datetime) -> _Pair:
     key = ec.generate_private_key(ec.SECP256R1())
-    # The serial in the name keeps two authorities apart in a browser's list, and a chain from meeting the wrong one.
+    # The serial in the name distinguishes two CAs in a browser's list, and keeps a chain from matching the wrong CA.
     serial = x509.random_serial_number()
     name = _subject(f"Pomar lab CA {serial % 0x10000:04x}")
     certificate = (
@@ -207,7 +208,7 @@ def _usage(*, digital_signature: bool = False, key_cert_sign: bool = False, crl_
 
 
 def _write(certificate: Path, key: Path, pair: _Pair) -> None:
-    """Write both files; the key first, so that a crash between them leaves a mismatch, which the next call mends."""
+    """Write both files, the key first: a crash in between leaves a mismatch, which the next call repairs."""
     encoded_key = pair.key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

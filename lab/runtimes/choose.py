@@ -1,4 +1,4 @@
-"""Which runtime the lab has, or gets."""
+"""Choose the runtime of the lab."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,48 +14,45 @@ RUNTIMES: dict[str, type[Runtime]] = {"compose": ComposeRuntime, "host": HostRun
 
 
 def choose(environment: Mapping[str, str]) -> tuple[Runtime, str]:
-    """Return the runtime to use, with the checked settings, and in a sentence why it is this one.
+    """Return the runtime to use, with validated settings, and the reason for the choice.
 
-    It is what ``RUNTIME`` asks for; else the one that runs; else Compose when a Docker engine answers. Raises LabError
-    when ``RUNTIME`` is one that this lab does not have, or that cannot be used here.
+    It is the one in ``RUNTIME``; else the one that is running; else Compose if a Docker engine responds; else the host.
+    Raises LabError if ``RUNTIME`` is unknown or cannot be used here.
     """
     wanted = environment.get("RUNTIME", "")
     if wanted and wanted not in RUNTIMES:
-        raise LabError(f"RUNTIME is {wanted!r}, but must be one of {', '.join(RUNTIMES)}: or leave it out.")
+        raise LabError(f"RUNTIME is {wanted!r}, but must be one of {', '.join(RUNTIMES)}: change it or leave it out.")
     chosen = settings.load(environment)
     if wanted == "host":
-        return HostRuntime(chosen), "RUNTIME asks for it"
+        return HostRuntime(chosen), "RUNTIME=host was given"
     problem, fix = engine.why_not()
     if wanted == "compose":
         if problem:
             raise LabError(f"RUNTIME is compose, but {problem}: {fix}, or leave RUNTIME out.")
-        return ComposeRuntime(chosen), "RUNTIME asks for it"
+        return ComposeRuntime(chosen), "RUNTIME=compose was given"
     host = HostRuntime(chosen)
     if host.is_running():
-        return host, "it runs already"
+        return host, "it is already running"
     if problem:
         return host, f"{problem}; to use containers, {fix}"
-    return ComposeRuntime(chosen), "a Docker engine answers; RUNTIME=host takes processes of this machine instead"
+    return ComposeRuntime(chosen), "a Docker engine is running; RUNTIME=host uses processes on this machine instead"
 
 
 def to_test_on(environment: Mapping[str, str]) -> str:
-    """Return the name of the runtime that runs, else of the one that needs nothing of this machine: the host's."""
+    """Return the name of the running runtime, or ``host``, which needs no Docker engine."""
     running = ComposeRuntime(settings.load(environment)).is_running()
     return "compose" if running else "host"
 
 
 def refuse_other(runtime: Runtime) -> str:
-    """Check that this checkout's lab does not run in the other runtime, whose ports would be in the way.
-
-    Raises LabError if it does.
-    """
+    """Raise LabError if the lab of this checkout is running in another runtime, which would hold the ports."""
     if runtime.name == "host":
-        # An engine that hangs must not keep the host runtime from starting: then the ports alone are looked at.
+        # A Docker engine that hangs must not prevent the host runtime from starting; the ports are still checked.
         known = {}
         with suppress(LabError):
             known = own_containers()
         if any(container.state == "running" for container in known.values()):
-            raise LabError("the lab runs under Docker Compose: stop it first with `make down RUNTIME=compose`.")
+            raise LabError("the lab is running under Docker Compose: stop it first with `make down RUNTIME=compose`.")
     elif HostRuntime(runtime.settings).is_running():
-        raise LabError("the lab runs as processes on the host: stop it first with `make down RUNTIME=host`.")
-    return "this checkout's lab does not run there"
+        raise LabError("the lab is running as processes on the host: stop it first with `make down RUNTIME=host`.")
+    return "the lab of this checkout is not running there"

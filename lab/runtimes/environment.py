@@ -1,4 +1,4 @@
-"""The environment of the processes that the lab starts: what is listed here passes through, and nothing else.
+"""The environment of the processes that the lab starts. Only the variables listed here are passed on.
 
 Uses the standard library only: ``lab/bootstrap.py`` needs it before the lab's own Python environment exists.
 """
@@ -7,10 +7,10 @@ import os
 import time
 from collections.abc import Iterable
 
-#: What every process gets.
+#: Passed to every process.
 EVERYWHERE = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "LD_LIBRARY_PATH")
-#: What only programs get that show something to the user, or that reach into the network. The lab's services get none
-#: of it: a proxy, for one, would come between an exporter and what it reads.
+#: Passed only to programs that display something to the user or use the network. The lab's services do not get these:
+#: a proxy, for example, would come between an exporter and its source.
 TOOLS = (
     *("TERM", "COLORTERM", "NO_COLOR", "CI"),
     *("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "BROWSER", "DBUS_SESSION_BUS_ADDRESS"),
@@ -20,30 +20,30 @@ TOOLS = (
     *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS", "DOCKER_TLS_VERIFY"),
     *("DOCKER_API_VERSION", "SSH_AUTH_SOCK"),
 )
-#: Settings of pip that pass through: where packages come from and how to reach them, not where they are installed.
+#: The pip settings that are passed on: where to get packages and how to reach the index, not where to install.
 PIP = (
     *("index-url", "extra-index-url", "no-index", "find-links", "trusted-host", "keyring-provider"),
     *("proxy", "cert", "client-cert", "timeout", "default-timeout", "retries", "cache-dir", "no-cache-dir"),
 )
 PIP_VARIABLES = ("PIP_CONFIG_FILE", *(f"PIP_{name.upper().replace('-', '_')}" for name in PIP))
-#: What is the same on every machine, so that neither its language nor its time zone matters.
+#: Fixed values, so that the language and time zone of the machine do not matter.
 FIXED = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
 def for_services() -> dict[str, str]:
-    """Return the environment of the lab's services and of what acts as one of them, to which each adds its own."""
+    """Return the base environment of the lab's services and their helpers; each adds its own variables."""
     return _only(EVERYWHERE)
 
 
 def for_tools() -> dict[str, str]:
-    """Return the environment of pip, Docker and their like."""
+    """Return the environment of tools such as pip and Docker."""
     return _only((*EVERYWHERE, *TOOLS, *PIP_VARIABLES))
 
 
 def clean(settings: Iterable[str]) -> None:
-    """Reduce this process's own environment, which all that it starts inherit, to that of tools and to the lab's own.
+    """Reduce the environment of this process, which its children inherit, to that of tools and the lab's variables.
 
-    The lab's own are its ``settings``, ``RUNTIME``, and every name that begins with ``LAB_``.
+    The lab's variables are its ``settings``, ``RUNTIME``, and every name that starts with ``LAB_``.
     """
     own = (name for name in os.environ if name == "RUNTIME" or name.startswith("LAB_"))
     kept = for_tools() | _only((*settings, *own))

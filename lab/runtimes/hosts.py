@@ -1,33 +1,33 @@
-"""The names under which the shop answers: what NGINX, Django and the shop's certificate all accept."""
+"""The host names of the shop, which NGINX, Django and the shop's certificate all accept."""
 
 import ipaddress
 import re
 
-#: As many of the longest as fit into a certificate of 16 KiB, which every client accepts.
-MOST = 64
-LONGEST = 253
+#: This many names of the maximum length fit into a 16 KiB certificate, which every client accepts.
+MAX_HOSTS = 64
+MAX_LENGTH = 253
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 def read(text: str) -> list[str]:
-    """Return the host names and IPv4 addresses of a list with commas, in lower case, each once.
+    """Return the host names and IPv4 addresses of a comma-separated list, in lower case and without duplicates.
 
-    Raises ValueError, with what the list must be, for any other text.
+    Raises ValueError with a description of a valid list if the text is invalid.
     """
     hosts = list(dict.fromkeys(text.lower().split(",")))
     wrong = [host for host in hosts if not _is_host(host)]
-    if wrong or len(hosts) > MOST:
+    if wrong or len(hosts) > MAX_HOSTS:
         reason = f"; {wrong[0]!r} is neither" if wrong else ""
-        raise ValueError(f"a comma-separated list of at most {MOST} host names or IPv4 addresses{reason}")
+        raise ValueError(f"a comma-separated list of at most {MAX_HOSTS} host names or IPv4 addresses{reason}")
     return hosts
 
 
 def _is_host(host: str) -> bool:
     labels = host.split(".")
-    # Browsers take a name whose last label is a number for an address.
+    # Browsers treat a name whose last label is a number as an address.
     if labels[-1].isdigit():
         return _is_address(host)
-    return len(host) <= LONGEST and all(map(LABEL.fullmatch, labels))
+    return len(host) <= MAX_LENGTH and all(map(LABEL.fullmatch, labels))
 
 
 def _is_address(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""Refuse a port that another program holds, and name that program."""
+"""Check that ports are free, and name the program that uses a port."""
 
 import errno
 import socket
@@ -9,15 +9,14 @@ from lab.errors import LabError
 
 CONNECTION = "an outgoing connection"
 
-
 def refuse_taken(settings: dict[str, str], names: list[str]) -> str:
     """Return these ports, all of them free on 127.0.0.1 and ::1.
 
-    Raises LabError, naming the holder and the setting that moves it, when one cannot be bound.
+    Raise LabError, naming the holder and the setting to change, if one of them cannot be bound.
     """
     for name in names:
         port = int(settings[name])
-        # The lab listens on 127.0.0.1 alone, but a browser may take `localhost` for ::1.
+        # The lab listens only on 127.0.0.1, but a browser may resolve `localhost` to ::1.
         for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
             try:
                 with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -28,7 +27,7 @@ def refuse_taken(settings: dict[str, str], names: list[str]) -> str:
                     continue  # this machine has no IPv6
                 if error.errno == errno.EACCES:
                     raise LabError(
-                        f"port {port} may not be bound by this user: set {name} above 1023 in .env."
+                        f"this user is not allowed to bind port {port}: set {name} to a port above 1023 in .env."
                     ) from error
                 taken_by = holder(port)
                 wait = "stop it" if taken_by != CONNECTION else "try again"
@@ -39,11 +38,11 @@ def refuse_taken(settings: dict[str, str], names: list[str]) -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of 127.0.0.1 that nobody else is given within the next 60 s, whatever starts meanwhile.
+    """Return ports on 127.0.0.1 that the kernel assigns to no other program within the next 60 s.
 
-    A port that was merely bound and closed again is any other program's, or an outgoing connection's, before a service
-    binds it. One whose last connection was closed from this side stays in the kernel's state TIME_WAIT: then only a
-    server that asks for it by number, with SO_REUSEADDR as all servers here have it, gets it.
+    A port that was only bound and closed could be assigned to another program or to an outgoing connection before a
+    service binds it. Here, a connection to each port is closed from this side, which leaves the port in TIME_WAIT: then
+    only a server that binds it by number with SO_REUSEADDR, as all servers here do, gets it.
     """
     ports = []
     for _ in range(count):
@@ -55,7 +54,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def holder(port: int) -> str:
-    """Return what holds ``port``, as well as this user may know it: a program that listens, or a connection."""
+    """Return what holds ``port``, if this user is allowed to see it: a program that listens, or a connection."""
     try:
         found = [each for each in psutil.net_connections("tcp") if each.laddr.port == port]
     except psutil.AccessDenied:

@@ -1,4 +1,4 @@
-"""The lab's settings: ``.env`` at the top of the checkout, overridden by the environment."""
+"""The lab's settings: ``.env`` in the checkout, overridden by environment variables."""
 
 import re
 from collections.abc import Mapping
@@ -9,11 +9,11 @@ from lab.paths import ROOT
 from lab.runtimes import hosts
 
 
-def _number(most: int, meaning: str = "a whole number", *, least: int = 1):
+def _number(maximum: int, meaning: str = "a whole number", *, minimum: int = 1):
     def check(value: str) -> str:
-        # Of one number there is one spelling: 08443 beside 8443 would be two ports.
-        if not (re.fullmatch(r"[1-9][0-9]{0,6}", value) and least <= int(value) <= most):
-            raise ValueError(f"{meaning} from {least} to {most}")
+        # Each number has only one spelling: 08443 and 8443 would compare as two different ports.
+        if not (re.fullmatch(r"[1-9][0-9]{0,6}", value) and minimum <= int(value) <= maximum):
+            raise ValueError(f"{meaning} from {minimum} to {maximum}")
         return value
 
     return check
@@ -33,15 +33,15 @@ def _matching(pattern: str, meaning: str):
 
 def _retention_size(value: str) -> str:
     found = re.fullmatch(r"([1-9][0-9]*)(MB|GB|TB)", value)
-    if not found or int(found[1]) * {"MB": 1, "GB": 1024, "TB": 1024**2}[found[2]] < LEAST_RETENTION_MB:
-        raise ValueError(f"a size of at least {LEAST_RETENTION_MB}MB, such as 1GB")
+    if not found or int(found[1]) * {"MB": 1, "GB": 1024, "TB": 1024**2}[found[2]] < MIN_RETENTION_MB:
+        raise ValueError(f"a size of at least {MIN_RETENTION_MB}MB, such as 1GB")
     return value
 
 
 _image = _matching(r"[a-z0-9][a-z0-9._/:-]*[:@][A-Za-z0-9._:-]+", "the name of an image with its version")
 
 
-#: The official images of the Compose runtime, each with its exact version; an empty one is not used.
+#: The official images of the Compose runtime, each with an exact version. An empty one is not used.
 OFFICIAL_IMAGES = (
     "IMAGE_PAUSE",
     "IMAGE_NGINX",
@@ -60,13 +60,13 @@ OFFICIAL_IMAGES = (
     "IMAGE_GRAFANA",
 )
 
-MOST_WORKERS = 64
-#: With fewer, the recycling of workers looks like a loop of respawns (the alert WorkerRespawnLoop).
-LEAST_MAX_REQUESTS = 100
-#: With less, what Prometheus has in its log before the first block is near the bound (the alert StorageNearBound).
-LEAST_RETENTION_MB = 256
+MAX_WORKERS = 64
+#: With fewer, normal worker recycling would look like a respawn loop (the alert WorkerRespawnLoop).
+MIN_MAX_REQUESTS = 100
+#: With less, Prometheus's WAL alone would be near the limit before the first block (the alert StorageNearBound).
+MIN_RETENTION_MB = 256
 
-#: Each setting, and what its value must be.
+#: The check for each setting.
 CHECKS = {
     "SHOP_HTTPS_PORT": _port,
     "SHOP_HTTP_PORT": _port,
@@ -89,11 +89,11 @@ CHECKS = {
         r"(sqlite:///.+|(postgres|postgresql)://.+)?", "empty, or a URL such as postgres://user:password@host:5432/name"
     ),
     "LAB_CACHE_URL": _matching(r"(locmem://|rediss?://.+)?", "empty, or a URL such as redis://host:6379/0"),
-    "UWSGI_WORKERS": _number(MOST_WORKERS),
-    "UWSGI_MAX_REQUESTS": _number(1_000_000, least=LEAST_MAX_REQUESTS),
-    # NGINX waits for 35 s: a worker must be killed before.
+    "UWSGI_WORKERS": _number(MAX_WORKERS),
+    "UWSGI_MAX_REQUESTS": _number(1_000_000, minimum=MIN_MAX_REQUESTS),
+    # NGINX waits for up to 35 s, so a stuck worker must be killed before that.
     "UWSGI_HARAKIRI": _number(30),
-    "LAB_FAULTS": _matching("0|1", "1, or 0 for a shop that commits no fault on demand"),
+    "LAB_FAULTS": _matching("0|1", "1, or 0 to disable fault injection"),
     "APP_CPUS": _matching(r"[1-9][0-9]*|0\.[1-9]", "a number of cores such as 2 or 0.5"),
     "APP_MEMORY": _matching(r"[1-9][0-9]*m", "a size in MiB such as 512m"),
     "PROMETHEUS_RETENTION_TIME": _matching(r"[1-9][0-9]*(ms|s|m|h|d|w|y)", "a duration such as 15d"),
@@ -106,14 +106,14 @@ CHECKS = {
 
 
 def without_password(url: str) -> str:
-    """Return a database's URL as it can be shown."""
+    """Return a database URL without its credentials."""
     return re.sub(r"//.*@", "//", url).partition("?")[0]
 
 
 def read_env_file(path: Path) -> dict[str, tuple[str, int]]:
-    """Return the settings of an ``.env`` file, each with the number of its line: ``NAME=value``, ``#`` for a comment.
+    """Return the settings of an ``.env`` file with their line numbers: ``NAME=value`` lines, ``#`` for comments.
 
-    Raises LabError for a file that cannot be read, a line of another form, or a name that is no setting.
+    Raises LabError if the file cannot be read, a line has another form, or a name is not a setting.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -135,10 +135,10 @@ def read_env_file(path: Path) -> dict[str, tuple[str, int]]:
 
 
 def load(environment: Mapping[str, str], path: Path = ROOT / ".env") -> dict[str, str]:
-    """Return every setting as text, checked.
+    """Return every setting as text, after checking it.
 
-    Raises LabError, with the place where it is set, when one is missing or is not what it must be, or when two parts
-    are given one port.
+    Raises LabError, naming the place to change, if a setting is missing or invalid, or if two services have the same
+    port.
     """
     settings = {"LAB_DATABASE_URL": "", "LAB_CACHE_URL": ""}
     places = {}
@@ -153,8 +153,8 @@ def load(environment: Mapping[str, str], path: Path = ROOT / ".env") -> dict[str
         try:
             check(settings[name])
         except ValueError as error:
-            # A URL may hold a password.
-            value = "not right" if name.endswith("_URL") else repr(settings[name])
+            # A URL may contain a password.
+            value = "invalid" if name.endswith("_URL") else repr(settings[name])
             change = "change or unset" if environment.get(name) else "change"
             raise LabError(f"{name} is {value}, but must be {error}: {change} {places[name]}.") from error
     ports: dict[str, str] = {}
@@ -167,6 +167,6 @@ def load(environment: Mapping[str, str], path: Path = ROOT / ".env") -> dict[str
                 "since no two services can share a port."
             )
         ports[settings[name]] = name
-    # The lab itself asks for the shop at 127.0.0.1.
+    # The lab itself reaches the shop at 127.0.0.1.
     settings["SHOP_HOSTS"] = ",".join(dict.fromkeys([*hosts.read(settings["SHOP_HOSTS"]), "localhost", "127.0.0.1"]))
     return settings

@@ -1,11 +1,11 @@
-"""A fake shop behind NGINX: it returns the request that it received, and misbehaves on request."""
+"""A test app in place of the shop: it returns the request that it received, and misbehaves on request."""
 
 import json
 import os
 import time
 from urllib.parse import parse_qs
 
-#: Headers that both Django and NGINX set; no response may contain one twice.
+#: Headers that both Django and NGINX set. No response may have one of them twice.
 DJANGO_HEADERS = [
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
@@ -15,8 +15,8 @@ DJANGO_HEADERS = [
 
 
 def application(environ, start_response):
-    """Return 200 or ``?status=``, after ``?sleep=`` seconds; with ``?die``, the worker exits without a response."""
-    options = parse_qs(environ["QUERY_STRING"], keep_blank_values=True)
+    """Return 200 or ``?status=``, after ``?sleep=`` seconds. With ``?die`` the worker exits without a response."""
+    wishes = parse_qs(environ["QUERY_STRING"], keep_blank_values=True)
     body_length = len(environ["wsgi.input"].read())
     if "die" in options:
         os._exit(1)

@@ -1,4 +1,4 @@
-"""Fixtures for the tests of NGINX."""
+"""Fixtures of the NGINX tests."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.config.front import Front
 
 @pytest.fixture(scope="package")
 def front(tmp_path_factory):
-    """NGINX in front of the fake shop."""
+    """NGINX with the test app behind it."""
     front = Front(tmp_path_factory.mktemp("front"))
     static = front.prefix / "static"
     (static / "css" / "shop.0123456789ab.css").write_text("body { color: #3b2a1a }\n" * 100)

@@ -1,4 +1,4 @@
-"""Run a real NGINX with the lab's configuration, on free ports and in its own folder."""
+"""A real NGINX with the lab's configuration, on free ports and in a separate folder."""
 
 import json
 import os
@@ -24,7 +24,7 @@ HOSTS = ["localhost", "127.0.0.1", "shop.example"]
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the access log from which mtail makes metrics (``metrics.log``)."""
+    """One line of the metrics log."""
 
     route: str
     method: str
@@ -37,8 +37,8 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A raw HTTP response; header names are in lower case, and repeated headers are kept.
+class Response:
+    """A response as received: header names in lower case, one entry per header line.
 
     ``line`` is the request's line in ``metrics.log``.
     """
@@ -53,12 +53,12 @@ class Answer:
         return [value for key, value in self.headers if key == name.lower()]
 
     def json(self) -> dict:
-        """Return the request as the fake shop received it."""
+        """Return the request as the test app saw it."""
         return json.loads(self.body)
 
 
 class Front:
-    """NGINX and ways to send requests to it. ``https``, ``http``, ``status`` and ``app`` are ports on 127.0.0.1."""
+    """NGINX, and methods to send requests to it. ``https``, ``http``, ``status`` and ``app`` are ports on 127.0.0.1."""
 
     def __init__(self, prefix: Path, hosts: Sequence[str] = HOSTS) -> None:
         """Create the folder for `nginx -p`, as the host runtime does."""
@@ -75,7 +75,7 @@ class Front:
         self._logged = 0
 
     def write_listen_conf(self, authority_port: str, address: str = "127.0.0.1") -> None:
-        """Write the only generated file of the configuration."""
+        """Render the only generated file of the configuration."""
         values = {
             "LISTEN_ADDRESS": address,
             "SHOP_HTTP_PORT": self.http,
@@ -88,7 +88,7 @@ class Front:
         prepare.write_listen_conf(self.prefix, values, self._nginx())
 
     def _nginx(self) -> list[str]:
-        # If root starts NGINX, its workers run as `nobody`, which cannot access the test's folder.
+        # Started as root, NGINX would run its workers as `nobody`, who has no access to the test's folder.
         user = " user root;" if os.geteuid() == 0 else ""
         return [str(program("nginx")), "-g", f"daemon off;{user}"]
 
@@ -98,32 +98,32 @@ class Front:
 
     @contextmanager
     def running(self):
-        """Run NGINX until the end of the block; its error log is ``logs/error.log``."""
+        """Run NGINX for the duration of the block; its error log is ``logs/error.log``."""
         with (self.prefix / "logs" / "error.log").open("ab") as log, ending(self.command(), stderr=log) as process:
             eventually(lambda: self.get("/", port=self.status, tls=False).status == 404, because="NGINX starts")
             yield process
 
     @contextmanager
     def app_running(self, *, workers: int = 2):
-        """Run the fake shop under uWSGI until the end of the block."""
+        """Run the test app under uWSGI for the duration of the block."""
         command = [program("uwsgi"), "--master", "--die-on-term", "--need-app", "--disable-logging", "--lazy-apps"]
         command += ["--chdir", ROOT, "--module", "tests.config.app", "--workers", str(workers)]
         command += ["--socket", f"127.0.0.1:{self.app}", *_request_limits()]
-        # A worker that was just respawned may miss the signal to stop, so do not wait long for it.
+        # A worker that was just respawned may miss the signal to exit, so do not wait long for it.
         command += ["--no-orphans", "--reload-mercy", "2", "--worker-reload-mercy", "2"]
-        # If the master delays a respawn, it may spawn the worker after the signal to stop, and then never exits.
+        # A master that delays the respawn of a worker would respawn it after the signal, and never exit.
         command += ["--forkbomb-delay", "0"]
         with (self.prefix / "logs" / "app.log").open("ab") as log, ending(command, stdout=log, stderr=log) as process:
             eventually(lambda: can_connect(self.app), because="uWSGI starts")
             yield process
 
-    def get(self, path: str = "/", *, method: str = "GET", headers: str = "", **options) -> Answer:
-        """Send a request with the unmodified path; ``headers`` are lines that end with CRLF."""
+    def get(self, path: str = "/", *, method: str = "GET", headers: str = "", **options) -> Response:
+        """Send a request with this exact path, and ``headers`` as lines that end with CRLF."""
         host = "" if "host:" in headers.lower() else "Host: localhost\r\n"
         return self.send(f"{method} {path} HTTP/1.1\r\n{host}Connection: close\r\n{headers}\r\n".encode(), **options)
 
-    def send(self, request: bytes, *, port: int | None = None, tls: bool = True) -> Answer:
-        """Send bytes; return the response once the connection is closed and the request is in the log."""
+    def send(self, request: bytes, *, port: int | None = None, tls: bool = True) -> Response:
+        """Send bytes, and return the response once the connection is closed and the request is logged."""
         with self.connection(port=port, tls=tls) as connection:
             connection.sendall(request)
             head, _, body = read_all(connection).partition(b"\r\n\r\n")
@@ -131,17 +131,17 @@ class Front:
         headers = [(name.lower(), value) for name, value in (line.split(": ", 1) for line in lines)]
         if ("transfer-encoding", "chunked") in headers:
             body = dechunked(body)
-        return Answer(int(first.split()[1]), headers, body, self.next_line())
+        return Response(int(first.split()[1]), headers, body, self.next_line())
 
     def connection(self, *, port: int | None = None, tls: bool = True, name: str = "localhost") -> socket.socket:
-        """Open a connection, by default to the shop over TLS; the certificate is verified."""
+        """Open a connection, by default to the shop over TLS, with certificate verification."""
         plain = socket.create_connection(("127.0.0.1", port or self.https), timeout=10)
         if not tls:
             return plain
         return ssl.create_default_context(cafile=self.ca).wrap_socket(plain, server_hostname=name)
 
     def next_line(self) -> Line:
-        """Wait for the next line of ``metrics.log``, and fail if there is more than one new line."""
+        """Wait for the next line of the metrics log, and check that there is only one."""
         self._logged += 1
         lines = eventually(
             lambda: (self.prefix / "logs" / "metrics.writing.log").read_text().splitlines(),
@@ -155,7 +155,7 @@ class Front:
 
     @contextmanager
     def mtail_running(self):
-        """Run mtail on ``metrics.log`` until the end of the block and yield its port; it logs to ``logs/mtail.log``."""
+        """Run mtail on the metrics log and yield its port; its own messages are in ``logs/mtail.log``."""
         (port,) = free_ports(1)
         command = [program("mtail"), "--progs", ROOT / "nginx" / "access_log.mtail", "--emit_prog_label=false"]
         command += ["--logs", self.prefix / "logs" / "metrics.log", "--address", "127.0.0.1", "--port", str(port)]
@@ -171,7 +171,7 @@ class Front:
 
     @contextmanager
     def rotation_running(self, *, max_bytes: int):
-        """Rotate the logs, more often than in the lab, until the end of the block."""
+        """Run the log rotation, faster than in the lab, for the duration of the block."""
         settings = {
             "LOG_MAX_BYTES": str(max_bytes),
             "LOG_CHECK_SECONDS": "0.05",
@@ -189,7 +189,7 @@ class Front:
 
 
 def _request_limits() -> list[str]:
-    """Return the request limits in uwsgi.ini as flags of uWSGI."""
+    """Return the request limits in uwsgi.ini as command-line flags of uWSGI."""
     text = (ROOT / "app" / "uwsgi.ini").read_text()
     found = re.findall(r"^(buffer-size|max-vars|post-buffering) = (\d+)$", text, re.MULTILINE)
     return [word for name, value in found for word in (f"--{name}", value)]
@@ -211,14 +211,14 @@ def dechunked(body: bytes) -> bytes:
 
 
 def can_connect(port: int) -> bool:
-    """Return True if a program listens on the port; raises OSError otherwise."""
+    """Return whether a program listens on this port."""
     with socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
 
 
 @contextmanager
 def ending(command, **options):
-    """Run a program until the end of the block; raise if it does not exit within 10 s after SIGTERM."""
+    """Run a program for the duration of the block, and fail if it does not exit within 10 s of SIGTERM."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)
     try:
         yield process

@@ -1,4 +1,4 @@
-"""A minimal HTTP/2 client that can also send frames that no library would send."""
+"""A minimal HTTP/2 client that can send any frame, including frames that no library would send."""
 
 import socket
 import ssl
@@ -26,12 +26,12 @@ class Frame(NamedTuple):
 
 
 class Http2:
-    """One connection. Its streams are numbered 1, 3, 5 …"""
+    """One connection; its stream IDs are 1, 3, 5 …"""
 
     def __init__(self, connection: socket.socket):
         self._connection = connection
         self._file = connection.makefile("rb")
-        # The connection's window is large enough for all responses; each stream's has the default of 65,535 bytes.
+        # The connection window has room for all responses; each stream window has the default 65,535 bytes.
         room = frame(WINDOW_UPDATE, payload=(2**30).to_bytes(4))
         connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS) + room)
         self._next = 1
@@ -39,13 +39,13 @@ class Http2:
         self.told_to_go = False
 
     def send(self, data: bytes) -> None:
-        """Send bytes, for example several frames."""
+        """Send bytes, such as consecutive frames."""
         self._connection.sendall(data)
 
     def request(
         self, path: str = "/", headers: Iterable[Header] = (), *, method: str = "GET", host: str = "localhost", **how
     ) -> int:
-        """Send the headers of a request and return its stream."""
+        """Send the headers of a request and return its stream ID."""
         stream = self._next
         self._next += 2
         pseudo = [(":method", method), (":scheme", "https"), (":path", path), (":authority", host)]
@@ -53,7 +53,7 @@ class Http2:
         return stream
 
     def frames(self) -> Iterator[Frame]:
-        """Yield NGINX's frames until it closes the connection or the timeout expires."""
+        """Yield frames until NGINX closes the connection or the socket times out."""
         try:
             while len(head := self._file.read(9)) == 9:
                 length, kind, flags = int.from_bytes(head[:3]), head[3], head[4]
@@ -99,7 +99,7 @@ def connected(front: Front, *, timeout: float = 10) -> Iterator[Http2]:
     context = ssl.create_default_context(cafile=front.ca)
     context.set_alpn_protocols(["h2", "http/1.1"])
     plain = socket.create_connection(("127.0.0.1", front.https), timeout=timeout)
-    # Send small frames at once, without waiting for the acknowledgement of earlier ones.
+    # Send small frames at once, without waiting for acknowledgements of earlier ones.
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with context.wrap_socket(plain, server_hostname="localhost") as connection:
         assert connection.selected_alpn_protocol() == "h2"
@@ -125,7 +125,7 @@ def headers_frames(stream: int, headers: Iterable[Header], *, end: bool = True, 
 
 
 def text(string: str) -> bytes:
-    """Encode a string for HPACK, without Huffman coding."""
+    """Return a string encoded as in HPACK, without Huffman coding."""
     data = string.encode("latin-1")
     if len(data) < 127:
         return bytes([len(data)]) + data
@@ -139,6 +139,6 @@ def status(block: bytes) -> int:
     """Return the status at the start of a header block."""
     if block[0] in STATUSES:
         return STATUSES[block[0]]
-    # A literal value for the name with index 8 in the static table, which is `:status`.
+    # A literal whose name is entry 8 of the static table, `:status`.
     assert (block[0] & 0xF, block[1]) == (8, 3), block[:5]
     return int(block[2:5])

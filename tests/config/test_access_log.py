@@ -1,4 +1,4 @@
-"""NGINX's access log as metrics: each request under its right name, each counted once."""
+"""NGINX's access log as metrics: each request is counted once, with the correct labels."""
 
 import math
 import random
@@ -26,7 +26,7 @@ WORDS = {"static", "redirect", "refused", "other"}
 
 
 def samples_of_every_url(resolver: URLResolver, prefix: str = "/") -> Iterator[str]:
-    """Make a path of every URL name, in the way in which Django's `reverse` does."""
+    """Create a path for every URL name, as Django's `reverse` does."""
     for name in {key for key in resolver.reverse_dict if isinstance(key, str)}:
         for possibilities, *_ in resolver.reverse_dict.getlist(name):
             for form, parameters in possibilities:
@@ -48,7 +48,7 @@ def name_by_django(path: str) -> str:
 
 
 def names_of(resolver: URLResolver, namespace: str = "") -> set[str]:
-    """Return every URL name that Django knows."""
+    """Return every URL name in Django's URLconf."""
     names = {namespace + key for key in resolver.reverse_dict if isinstance(key, str)}
     for inner, (_, inner_resolver) in resolver.namespace_dict.items():
         names |= names_of(inner_resolver, f"{namespace}{inner}:")
@@ -77,9 +77,9 @@ def test_nginx_names_every_url_as_django_does(front):
 
     logged, expected = {}, {}
     for sample in sorted(sent):
-        answer = front.get(sample)
-        reached = answer.json()["PATH_INFO"].encode("latin-1").decode(errors="replace")
-        logged[sample], expected[sample] = answer.line.route, name_by_django(reached)
+        response = front.get(sample)
+        reached = response.json()["PATH_INFO"].encode("latin-1").decode(errors="replace")
+        logged[sample], expected[sample] = response.line.route, name_by_django(reached)
 
     assert logged == expected
     assert set(logged.values()) == names_of(get_resolver()) | {"other"}
@@ -114,7 +114,7 @@ def test_quotes_and_backslashes_of_a_url_reach_nginx_whole(settings):
 
 @pytest.fixture
 def lonely_front(tmp_path):
-    """NGINX with nobody behind it."""
+    """NGINX without an app behind it."""
     front = Front(tmp_path)
     with front.running():
         yield front
@@ -135,7 +135,7 @@ def test_a_request_that_uwsgi_cannot_answer_keeps_its_name(lonely_front):
 def test_a_request_that_the_visitor_gave_up_keeps_its_name(front):
     with front.connection() as connection:
         connection.sendall(b"GET /checkout/?sleep=0.5 HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        # Who goes at once may be gone before NGINX has reached uWSGI.
+        # A client that disconnects at once may be gone before NGINX has connected to uWSGI.
         connection.settimeout(0.2)
         with pytest.raises(TimeoutError):
             connection.recv(1)
@@ -178,9 +178,9 @@ def test_a_request_whose_body_never_comes_was_not_asked_of_django(front):
     ],
 )
 def test_only_who_has_the_labs_token_is_its_load(front, headers, run):
-    answer = front.get("/", headers=headers)
+    response = front.get("/", headers=headers)
 
-    assert (answer.line.run, answer.line.outcome) == (run, "answered")
+    assert (response.line.run, response.line.outcome) == (run, "answered")
 
 
 @pytest.mark.parametrize(
@@ -203,18 +203,18 @@ def test_without_a_token_of_a_lab_nobody_is_known_by_one(tmp_path):
     front = Front(tmp_path)
     (front.prefix / "made" / "lab-token.conf").unlink()
     with front.running(), front.app_running():
-        answers = [
+        responses = [
             front.get("/", headers=f"X-Lab-Fault: abort\r\nX-Lab-Token: {token}\r\nX-Lab-Run: load\r\n")
             for token in (TOKEN, "", "wrong", "right")
         ]
 
-    assert [answer.line.run for answer in answers] == ["other"] * 4
-    assert not [answer for answer in answers if "HTTP_X_LAB_FAULT" in answer.json()]
+    assert [response.line.run for response in responses] == ["other"] * 4
+    assert not [response for response in responses if "HTTP_X_LAB_FAULT" in response.json()]
 
 
 @pytest.fixture
 def mtail(tmp_path):
-    """mtail over a log that the test writes: a function that appends lines and returns what mtail then tells."""
+    """mtail on a log that the test writes: a function that appends lines and returns mtail's metrics."""
     front = Front(tmp_path)
     log = front.prefix / "logs" / "metrics.log"
     log.touch()
@@ -373,14 +373,14 @@ def test_a_requests_way_ends_in_the_right_series(tmp_path):
 
 def fetch_many(front: Front, count: int) -> int:
     request = b"GET /health/none HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    with front.connection(port=front.http, tls=False) as connection, connection.makefile("rb") as answers:
+    with front.connection(port=front.http, tls=False) as connection, connection.makefile("rb") as responses:
         for _ in range(count):
             connection.sendall(request)
-            assert answers.readline() == b"HTTP/1.1 308 Permanent Redirect\r\n"
-            while line := answers.readline().strip():
+            assert responses.readline() == b"HTTP/1.1 308 Permanent Redirect\r\n"
+            while line := responses.readline().strip():
                 if line.lower().startswith(b"content-length:"):
                     length = int(line.split(b":")[1])
-            answers.read(length)
+            responses.read(length)
     return count
 
 
@@ -441,11 +441,11 @@ def test_a_request_that_nginx_has_no_connection_left_to_pass_on_with_keeps_its_n
     conf.write_text(text.replace("worker_connections 1024;", "worker_connections 16;"))
 
     with front.app_running(), front.running(), ExitStack() as held:
-        # Until one is left, which the visitor has.
-        while (answer := front.get("/cart/")).status == 200:
+        # Until only the client's connection is left.
+        while (response := front.get("/cart/")).status == 200:
             slow = held.enter_context(front.connection())
             slow.sendall(b"GET / HTTP/1.1\r\n")
 
-    assert answer.status == 502
-    assert b"</html>" in answer.body
-    assert (answer.line.route, answer.line.outcome) == ("cart:cart-summary", "unreached")
+    assert response.status == 502
+    assert b"</html>" in response.body
+    assert (response.line.route, response.line.outcome) == ("cart:cart-summary", "unreached")

@@ -1,4 +1,4 @@
-"""The shop's image holds only what the shop runs."""
+"""The shop's image contains only what the shop needs at run time."""
 
 import re
 import secrets
@@ -38,7 +38,7 @@ def test_the_shop_loads_each_module_of_its_folder(tmp_path):
         [sys.executable, "-c", LOADED], cwd=APP, env=SHOP | faults, stdout=subprocess.PIPE, text=True, check=True
     ).stdout.splitlines()
 
-    # What these name is loaded when it is first needed.
+    # The modules that these settings name are imported on first use.
     named = "".join(file.read_text() for file in (APP / "config").glob("*.py"))
     others = {"migrations", "manage.py"}
     files = [file for file in APP.rglob("*.py") if others.isdisjoint(file.relative_to(APP).parts)]

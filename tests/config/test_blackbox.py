@@ -1,4 +1,4 @@
-"""The shop probed from outside: what the blackbox exporter calls well, and what not."""
+"""The shop probed from outside: when the blackbox exporter reports success, and when failure."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,7 @@ from tests.programs import program
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    """A shop that is well."""
+    """A healthy shop."""
     shop = Front(tmp_path_factory.mktemp("shop"))
     with shop.running(), shop.app_running():
         yield shop
@@ -24,7 +24,7 @@ def shop(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def old_shop(tmp_path_factory):
-    """A shop whose certificate, of a trusted authority, has ended."""
+    """A shop whose certificate, issued by a trusted CA, has expired."""
     old_shop = Front(tmp_path_factory.mktemp("old-shop"))
     folder = old_shop.ca.parent
     for path in (*folder.glob("*.crt"), *folder.glob("*.key")):
@@ -36,7 +36,7 @@ def old_shop(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def probe(shop, old_shop, tmp_path_factory):
-    """Probe an address with a module of blackbox/blackbox.yml, where the CAs of both shops are trusted."""
+    """Probe an address with a module in blackbox/blackbox.yml, trusting the CAs of both shops."""
     folder = tmp_path_factory.mktemp("blackbox")
     (folder / "tls").mkdir()
     (folder / "tls" / "ca.crt").write_bytes(shop.ca.read_bytes() + old_shop.ca.read_bytes())

@@ -1,4 +1,4 @@
-"""compose.yaml and its Debian kind as files: pinned, hardened, limited, and the same parts as the host."""
+"""compose.yaml and compose.debian.yaml: pinned, hardened, limited, and with the same services as the host."""
 
 import configparser
 import json
@@ -14,22 +14,22 @@ from lab.runtimes import services, settings
 from lab.runtimes.compose.engine import Compose
 from lab.runtimes.compose.runtime import FIXED, ONE_SHOTS
 
-#: Images without a shell, in which no check can run: Prometheus's `up` and `make up` watch them.
+#: Images without a shell, in which no health check can run. `make up` and Prometheus's `up` check them.
 WITHOUT_A_SHELL = {"shop", "nginx-exporter", "redis-exporter"}
-#: The project's own images, which it builds of pinned ones.
+#: The project's own images, built on pinned ones.
 OWN = {f"localhost/pomar/{name}:official" for name in ("app", "loadtest", "uwsgi-exporter", "access-log-exporter")}
 ENDING = {*ONE_SHOTS, "loadtest"}
 
 
 class Loader(yaml.SafeLoader):
-    """Reads Compose's files; what is reset stands as None."""
+    """Loads Compose files; values with !reset become None."""
 
 
 Loader.add_constructor("!reset", lambda loader, node: None)
 
 
 def read(name: str) -> dict:
-    """Return one of the files, its merges done and its variables as they are written."""
+    """Return one of the files, with merge keys resolved and variables unresolved."""
     return yaml.load((ROOT / name).read_text(), Loader)
 
 
@@ -48,8 +48,8 @@ def test_every_image_is_pinned_to_an_exact_version(service):
     image = service["image"]
 
     if image in OWN:
-        # Never asked of a registry, where a stranger could answer to the name; and built by one service, since builders
-        # that work side by side refuse to give two images one name.
+        # Never pulled from a registry, where anyone could publish an image with this name. Built by only one service,
+        # because parallel builds cannot use the same image name.
         assert service["pull_policy"] == "never"
         assert len([each for each in SERVICES.values() if each["image"] == image and "build" in each]) == 1
     else:
@@ -82,7 +82,7 @@ def test_every_container_is_hardened(service):
 
 
 def test_no_container_runs_as_root(service):
-    """An image of the project's own has its user in its Dockerfile; the live tests look at what really runs."""
+    """The project's own images set the user in their Dockerfiles. The live tests check the running containers."""
     folder = re.sub(r"localhost/pomar/(.*):official", r"\1", service["image"])
     user = (
         service.get("user") or re.findall(r"^USER (\S+)$", (ROOT / folder / "Dockerfile").read_text(), re.MULTILINE)[-1]
@@ -98,7 +98,7 @@ def test_every_container_is_limited(service):
 
 
 def test_no_container_takes_its_limits_from_the_machine(service):
-    """On a machine with 64 CPUs a program in Go, and where 10⁹ files may be open uWSGI, would take too much."""
+    """Go programs would use too much memory on a machine with 64 CPUs, and uWSGI with a limit of 10⁹ open files."""
     assert service["environment"]["GOMAXPROCS"] == "1"
     assert service["ulimits"] == {"nofile": 16384}
 
@@ -132,7 +132,7 @@ def test_a_file_of_the_checkout_is_mounted_read_only_and_no_other_path_of_the_ma
         if source.startswith((".", "/")):
             assert source.startswith("./")
             assert (ROOT / source).exists()
-            # With `z` SELinux lets every container read it; elsewhere that changes nothing.
+            # With `z`, SELinux allows every container to read it. Without SELinux it has no effect.
             assert mode == "ro,z"
         else:
             assert source in COMPOSE["volumes"]
@@ -187,7 +187,7 @@ def test_the_debian_kind_has_every_service_but_the_one_that_debian_lacks():
 def test_the_debian_kind_changes_images_and_nothing_else():
     changed = {key for service in DEBIAN.values() if service for key in service}
 
-    # Prometheus is given the file without Grafana's target.
+    # Prometheus gets the file without Grafana's target.
     assert changed == {"image", "pull_policy", "build", "volumes"}
     for service in filter(None, DEBIAN.values()):
         assert re.fullmatch(r"localhost/pomar/[a-z-]+:\$\{DEBIAN_SUITE\}", service["image"])
@@ -220,7 +220,7 @@ def test_the_labs_uwsgi_exporter_is_built_unless_an_official_image_replaces_it(k
 
     read = json.loads(Compose(wanted, kind).must("config", "--format", "json"))["services"]["uwsgi-exporter"]
 
-    # The image that replaces it is built upon, and so gets a name of the project's own, which no registry is asked for.
+    # The replacement is used as the base of a build, so the result has a name of the project and is never pulled.
     assert read["build"]["target"] == "uwsgi-exporter"
     assert read["build"]["args"]["UWSGI_EXPORTER"] == base
     assert read["image"].startswith("localhost/pomar/uwsgi-exporter:")
@@ -235,7 +235,7 @@ def test_what_is_fixed_in_containers_is_the_hosts_default():
 
 @pytest.mark.parametrize("script", ["nginx/start.sh", "nginx/rotate-logs.sh", "postgres/start.sh", "postgres/roles.sh"])
 def test_a_script_that_runs_in_a_container_needs_no_mode_of_its_own(script):
-    """On some systems a checkout keeps no modes: each is given to its shell by name, or sourced."""
+    """A checkout may lose file modes, so each script is run by a shell by name, or sourced."""
     assert (ROOT / script).read_text().startswith("#!/bin/sh\n")
     assert b"\r" not in (ROOT / script).read_bytes()
 

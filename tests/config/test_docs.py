@@ -43,7 +43,7 @@ def test_the_table_of_verbs_has_the_help_and_the_comment_of_each_target():
     rows = docs.verbs().splitlines()
 
     assert len(rows) == 2 + len(re.findall(r"^[a-z-]+:.*##", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
-    assert "| `make restart` | Restart one part: `S=nginx`. Waits until it works. |" in rows
+    assert "| `make restart` | Restart one service: `S=nginx`. Waits until it works again. |" in rows
     assert r"`PROFILE=smoke\|steady\|ramp\|spike\|flash-sale` `USERS=…`" in docs.verbs()
 
 

@@ -1,4 +1,4 @@
-"""No setting that is allowed makes an alert fire for ever, and no vocabulary grows beyond its bound."""
+"""No allowed setting makes an alert fire permanently, and the number of series stays bounded."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from tests.config.front import Front
 from tests.config.samples import samples, total
 from tests.eventually import eventually
 
-#: All that NGINX, uWSGI and Django answer with, whatever a visitor sends.
+#: All statuses that NGINX, uWSGI and Django return, whatever a visitor sends.
 STATUSES = (200, 301, 302, 304, 400, 403, 404, 405, 408, 409, 411, 413, 414, 421, 429, 499, 500, 502, 503, 504)
 #: Besides the workers: the metrics process, the exporter, an administrator, and migrations.
 OTHER_CONNECTIONS = 5
@@ -34,12 +34,12 @@ SERVICES = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
 
 
 def mebibytes(text: str) -> int:
-    """Read a size such as 64m."""
+    """Parse a size such as 64m."""
     return int(text.removesuffix("m"))
 
 
 def number_in(file: str, pattern: str) -> int:
-    """Return the one number that a pattern finds in a file of the checkout."""
+    """Return the number that a pattern matches, exactly once, in a file of the checkout."""
     (found,) = re.findall(pattern, (ROOT / file).read_text(), re.MULTILINE)
     return int(found)
 
@@ -48,7 +48,7 @@ def number_in(file: str, pattern: str) -> int:
 
 
 def words_of_the_log() -> list[str]:
-    """Return a line for each route with each method, status and outcome that the configuration of NGINX knows."""
+    """Return a log line for each combination of route, method, status and outcome in NGINX's configuration."""
     routes = set(re.findall(r" ([\w:-]+);$", (ROOT / "nginx" / "routes.conf").read_text(), re.MULTILINE))
     methods = re.search(r"\?P<method>([^)]+)\)", (ROOT / "nginx" / "access_log.mtail").read_text())[1].split("|")
     of_outcomes = re.search(
@@ -61,7 +61,7 @@ def words_of_the_log() -> list[str]:
     lines = []
     for route in (*routes, "static", "redirect", "refused"):
         passed_on = route in routes
-        # NGINX refuses every other method, whatever it is for.
+        # NGINX rejects every other method for all routes.
         for method, status in product(methods if route == "refused" else set(methods) - {"other"}, STATUSES):
             upstream, outcome = ('"0.1"', "answered") if passed_on else ('"-"', "-")
             lines.append(f"{route} {method} {status} 0.100 {upstream} 100 {outcome} load")
@@ -88,7 +88,7 @@ def test_all_words_of_the_access_log_at_once_stay_below_the_threshold_of_series(
 
 @pytest.fixture(scope="module")
 def largest_worker(tmp_path_factory) -> dict:
-    """Count every series that Django's vocabulary allows, and the bytes of a worker's files that hold them."""
+    """Count all series that Django's metrics can have, and the bytes that they need in a worker's files."""
     folder = tmp_path_factory.mktemp("metrics")
     environment = {
         "PATH": os.environ["PATH"],
@@ -103,15 +103,15 @@ def largest_worker(tmp_path_factory) -> dict:
 
 
 def test_all_words_of_django_at_once_stay_below_the_threshold_of_series(largest_worker):
-    # Of each worker: memory and open files.
-    assert 4000 < largest_worker["series"] + 2 * settings.MOST_WORKERS + 20 < ALERTS["SeriesGrowth"].threshold
-    # Each label is known to the count, but for the gauges of migrations, which no worker sets.
+    # Two for each worker: memory and open files.
+    assert 4000 < largest_worker["series"] + 2 * settings.MAX_WORKERS + 20 < ALERTS["SeriesGrowth"].threshold
+    # The count includes every label, except for the gauges of migrations, which no worker sets.
     assert set(largest_worker["unknown"]) == {"django_migrations_unapplied_total", "django_migrations_applied_total"}
 
 
 def test_the_most_workers_stay_below_the_threshold_of_series():
     stats = json.loads((ROOT / "tests" / "telemetry" / "uwsgi-2.0.31.json").read_bytes())
-    stats["workers"] = [stats["workers"][0] | {"id": number + 1} for number in range(settings.MOST_WORKERS)]
+    stats["workers"] = [stats["workers"][0] | {"id": number + 1} for number in range(settings.MAX_WORKERS)]
 
     series = sum(len(family.samples) for family in stats_families(stats, "http://localhost:1717"))
 
@@ -132,20 +132,20 @@ def test_the_metrics_of_a_worker_fit_in_what_is_asked_of_the_directory(largest_w
 
 
 def test_the_metrics_of_the_most_workers_fit_in_the_containers_memory_file_system():
-    assert mebibytes(SERVICES["app"]["shm_size"]) * MIB > settings.MOST_WORKERS * WORKER_BYTES
-    assert prepare.METRICS_BYTES == settings.MOST_WORKERS * WORKER_BYTES
+    assert mebibytes(SERVICES["app"]["shm_size"]) * MIB > settings.MAX_WORKERS * WORKER_BYTES
+    assert prepare.METRICS_BYTES == settings.MAX_WORKERS * WORKER_BYTES
 
 
 def test_the_most_workers_stay_below_the_limit_of_processes():
     # The master, the init process, and the metrics process with its threads.
-    assert SERVICES["app"]["pids_limit"] > settings.MOST_WORKERS + MAX_CLIENTS + 20
+    assert SERVICES["app"]["pids_limit"] > settings.MAX_WORKERS + MAX_CLIENTS + 20
 
 
 def test_the_most_workers_leave_postgres_enough_connections():
     limit = number_in("postgres/postgresql.conf", r"^max_connections = (\d+)$")
 
-    assert (settings.MOST_WORKERS + OTHER_CONNECTIONS) / limit < ALERTS["PostgresConnectionsNearLimit"].threshold
-    # A process each, and some of PostgreSQL's own.
+    assert (settings.MAX_WORKERS + OTHER_CONNECTIONS) / limit < ALERTS["PostgresConnectionsNearLimit"].threshold
+    # One process per connection, and a few of PostgreSQL itself.
     assert limit + 15 < SERVICES["postgres"]["pids_limit"]
 
 
@@ -153,11 +153,11 @@ def test_the_most_workers_leave_the_cache_enough_connections():
     command = SERVICES["valkey"]["command"]
     limit = int(command[command.index("--maxclients") + 1])
 
-    assert (settings.MOST_WORKERS + OTHER_CONNECTIONS) / limit < ALERTS["CacheConnectionsNearLimit"].threshold
+    assert (settings.MAX_WORKERS + OTHER_CONNECTIONS) / limit < ALERTS["CacheConnectionsNearLimit"].threshold
 
 
 def test_the_fastest_recycling_is_no_loop_of_respawns():
-    assert ALERTS["WorkerRespawnLoop"].threshold > 1 / settings.LEAST_MAX_REQUESTS
+    assert ALERTS["WorkerRespawnLoop"].threshold > 1 / settings.MIN_MAX_REQUESTS
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Every SHOP_HOSTS that the lab accepts is accepted by NGINX, Django and the shop's certificate."""
+"""NGINX, Django and the shop's certificate accept every SHOP_HOSTS that the lab accepts."""
 
 import subprocess
 
@@ -15,7 +15,7 @@ ACCEPTED = {
     "51 characters": "a" * 39 + ".shop.example",
     "a label of 63 characters": "a" * 63 + ".example",
     "253 characters": LONGEST,
-    "the most and longest": ",".join(f"{number:02}{LONGEST[2:]}" for number in range(hosts.MOST)),
+    "the most and longest": ",".join(f"{number:02}{LONGEST[2:]}" for number in range(hosts.MAX_HOSTS)),
     "an address": "192.0.2.7",
     "upper case": "Shop.EXAMPLE",
     "one name twice": "shop.example,SHOP.example,localhost",
@@ -54,7 +54,7 @@ REFUSED = {
     "a line break": "shop.example\n",
     "a variable of NGINX": "$host",
     "an end of NGINX's directive": "shop.example;",
-    "too many": ",".join(f"shop{number}.example" for number in range(hosts.MOST + 1)),
+    "too many": ",".join(f"shop{number}.example" for number in range(hosts.MAX_HOSTS + 1)),
 }
 
 
@@ -80,9 +80,9 @@ def test_the_longest_host_is_served_with_the_largest_certificate(tmp_path):
 
     with front.running(), front.app_running(), front.connection(name=names[-1]) as connection:
         connection.sendall(f"GET / HTTP/1.1\r\nHost: {names[-1]}\r\nConnection: close\r\n\r\n".encode())
-        answer = read_all(connection)
+        response = read_all(connection)
 
-    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert response.startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize("value", REFUSED.values(), ids=REFUSED)

@@ -1,4 +1,4 @@
-"""HTTP/2 at the TLS port: negotiated, and with the limits, statuses and counts that HTTP/1.1 has."""
+"""HTTP/2 at the TLS port: negotiated, and with the same limits, statuses and counts as HTTP/1.1."""
 
 import json
 import re
@@ -35,7 +35,7 @@ from tests.eventually import eventually
 
 @pytest.fixture(scope="module")
 def front(tmp_path_factory) -> Iterator[Front]:
-    """NGINX with the stand-in for the shop behind it; it waits for a slow client for one second instead of ten."""
+    """NGINX with the test app behind it. It waits one second for slow clients instead of ten."""
     front = Front(tmp_path_factory.mktemp("front"))
     conf = front.prefix / "conf" / "nginx.conf"
     text = conf.read_text()
@@ -48,7 +48,7 @@ def front(tmp_path_factory) -> Iterator[Front]:
 
 @contextmanager
 def counted(front: Front) -> Iterator[list[str]]:
-    """Give a list that at the end has the line of each request in the block, as many as NGINX has counted."""
+    """Yield a list. After the block it has the log line of each request in the block, as many as NGINX counted."""
     lines: list[str] = []
     before = len(all_lines(front))
     yield lines
@@ -56,7 +56,7 @@ def counted(front: Front) -> Iterator[list[str]]:
 
 
 def all_lines(front: Front) -> list[str]:
-    """Return the log once it has a line for each request that NGINX has counted."""
+    """Wait until the log has a line for each request that NGINX has counted, and return it."""
     lines, _ = eventually(
         lambda: (lines_of(front), status_requests(front)),
         because="NGINX logs each request that it counts",
@@ -95,7 +95,7 @@ def test_curl_gets_a_page_over_either_version(front, option, version):
 
 
 def test_an_nginx_that_cannot_limit_headers_is_left_at_http_1_1(tmp_path):
-    """As one that lacks `max_headers`: it refuses the file."""
+    """For example one without `max_headers`, which rejects the file."""
     front = Front(tmp_path)
     assert "http2" in (tmp_path / "made" / "listen.conf").read_text()
     (tmp_path / "conf" / "http2.conf").unlink()
@@ -108,7 +108,7 @@ def test_an_nginx_that_cannot_limit_headers_is_left_at_http_1_1(tmp_path):
 
 
 def test_no_server_with_http_2_listens_without_tls():
-    """From NGINX 1.25.1 on it would speak HTTP/2 there as well."""
+    """Since NGINX 1.25.1 HTTP/2 would otherwise be enabled there too."""
     template = (ROOT / "nginx" / "listen.conf.template").read_text()
     servers = [re.findall(r"listen (.+);", text) for text in template.split("\nserver {\n")[1:]]
 
@@ -133,7 +133,7 @@ def test_django_sees_the_request_as_over_http_1_1(front):
         before = json.loads(dechunked(read_all(connection).partition(b"\r\n\r\n")[2]))
 
     with connected(front) as client, counted(front):
-        # Browsers send each cookie as a header of its own.
+        # Browsers send each cookie in a separate header.
         stream = client.request(path, [("cookie", "a=1"), ("cookie", "b=2"), *headers[1:]])
         after = json.loads(client.body(stream))
 
@@ -167,7 +167,7 @@ REQUESTS = {
     "a header of 8,000 bytes": ({"headers": [("a", "v" * 8_000)]}, 200),
     "a path of 8,000 bytes": ({"path": "/?" + "q" * 8_000}, 200),
     "15 headers of 1,000 bytes": ({"headers": [("a", "v" * 1000)] * 15}, 200),
-    # NGINX closes the connection instead of a response.
+    # NGINX closes the connection instead of responding.
     "a header of 10,000 bytes": ({"headers": [("a", "v" * 10_000)]}, None),
     "a path of 10,000 bytes": ({"path": "/?" + "q" * 10_000}, None),
     "20 headers of 1,000 bytes": ({"headers": [("a", "v" * 1000)] * 20}, None),
@@ -206,14 +206,14 @@ def test_every_request_of_a_busy_connection_is_counted_and_after_1000_it_is_clos
 
 
 def reset_at_once(client: Http2) -> None:
-    """Ask 3,000 times and reset each request: the attack CVE-2023-44487."""
+    """Send 3,000 requests and reset each one: the attack CVE-2023-44487."""
     for _ in range(3000):
         stream = client.request("/")
         client.send(frame(RST_STREAM, 0, stream, (8).to_bytes(4)))
 
 
 def ask_at_once(client: Http2) -> None:
-    """Ask 3,000 times and wait for no response."""
+    """Send 3,000 requests without waiting for responses."""
     for _ in range(3000):
         client.request("/")
 
@@ -268,7 +268,7 @@ ODD = {
 
 def test_odd_frames_are_logged_as_often_as_nginx_counts_requests(front):
     def send(data: bytes) -> None:
-        # NGINX may well keep a connection after frames that ask for nothing.
+        # NGINX may keep a connection after frames that contain no request.
         with connected(front, timeout=2) as client, suppress(OSError):
             client.send(data)
             client.statuses(1)
@@ -291,7 +291,7 @@ SLOW = {
         headers_frames(1, [(":method", "POST"), *START[1:]], end=False) + frame(DATA, 0, 1, b"a"),
         "408",
     ),
-    # Its window for responses has no byte.
+    # Its flow-control window for responses is empty.
     "a client that does not read": (frame(SETTINGS, payload=b"\0\4\0\0\0\0") + headers_frames(1, START), "200"),
 }
 

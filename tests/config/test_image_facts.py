@@ -1,6 +1,6 @@
-"""compose.yaml and .env against what the official images are: ``images/facts.yaml``.
+"""compose.yaml and .env match the facts about the official images in ``images/facts.yaml``.
 
-An image past its support is a warning here. To make it an error: ``pytest -W error::UserWarning`` on this file.
+An image that is past its end of support causes a warning. To make that an error: ``pytest -W error::UserWarning``.
 """
 
 import re
@@ -17,9 +17,9 @@ ENV = settings.load({})
 FACTS = image_facts.facts()
 FIELDS = {
     *("image", "source", "user", "users", "shell", "programs", "entrypoint", "cmd", "volumes", "folders"),
-    *("architectures", "end_of_support", "said_by"),
+    *("architectures", "end_of_support", "support_source"),
 }
-#: Each service with the facts of the official image that it runs.
+#: The facts about the official image of each service.
 OFFICIAL = {
     name: FACTS[variable[1]]
     for name, service in SERVICES.items()
@@ -36,7 +36,7 @@ def test_every_official_image_has_its_facts():
 
 @each_image
 def test_the_facts_are_of_the_version_in_env(name):
-    # An optional image, empty in .env, keeps the facts of the one that is recommended.
+    # For an optional image, empty in .env, these are the facts about the recommended one.
     assert ENV[name] in ("", FACTS[name]["image"]), f"read the sources of {ENV[name]} and update images/facts.yaml"
 
 
@@ -53,8 +53,8 @@ def test_the_facts_of_an_image_are_complete(name):
         assert folder.startswith("/")
         assert re.fullmatch(r"\d+:\d+ [0-7]{4}", owner)
     assert isinstance(facts["end_of_support"], date) or facts["end_of_support"] == "unknown"
-    assert facts["said_by"]
-    # No health check and no script without a shell.
+    assert facts["support_source"]
+    # Health checks and scripts need a shell.
     assert ("sh" in facts["programs"]) == (facts["shell"] != "none")
 
 
@@ -64,7 +64,7 @@ def test_an_image_is_published_for_both_architectures(name):
 
 
 def ids(service: str) -> tuple[int, int]:
-    """Return the user and the group that a service runs as."""
+    """Return the user ID and group ID that a service runs as."""
     user, facts = SERVICES[service].get("user", ""), OFFICIAL[service]
     uid, _, gid = facts["users"].get(user, user or facts["user"]).partition(":")
     return int(uid), int(gid)
@@ -72,7 +72,7 @@ def ids(service: str) -> tuple[int, int]:
 
 @each_service
 def test_a_service_runs_as_a_user_of_its_image(name):
-    """But for images from scratch, in which no file belongs to anybody: there every user is as good."""
+    """Except for images from scratch, which have no files with owners, so that any user works."""
     user, facts = SERVICES[name].get("user", ""), OFFICIAL[name]
 
     if facts["folders"]:
@@ -93,7 +93,7 @@ def test_a_health_check_runs_a_program_that_the_image_has(name):
 
 @each_service
 def test_an_entrypoint_that_is_replaced_runs_a_program_that_the_image_has(name):
-    """And a command takes the place of the image's own only where a program of the image takes it as its arguments."""
+    """A command replaces the image's own only if a program in the image's entrypoint takes it as arguments."""
     service, facts = SERVICES[name], OFFICIAL[name]
 
     if "entrypoint" in service:
@@ -104,20 +104,20 @@ def test_an_entrypoint_that_is_replaced_runs_a_program_that_the_image_has(name):
 
 
 def writable(owner: str, mode: int, user: tuple[int, int]) -> bool:
-    """Return whether a user may write to a folder of an owner, ``uid:gid``, and a mode."""
+    """Return whether a user may write to a folder with this owner (``uid:gid``) and mode."""
     uid, gid = map(int, owner.split(":"))
     shift = 6 if uid == user[0] else 3 if gid == user[1] else 0
     return mode >> shift & 3 == 3
 
 
 def folder(service: str, path: str) -> tuple[str, int | None]:
-    """Return the owner and the mode of a folder in a service's image; one that is missing is made by the engine."""
+    """Return owner and mode of a folder in a service's image. The engine creates a folder that does not exist."""
     owner, mode = OFFICIAL[service]["folders"].get(path, "0:0 ").split(" ")
     return owner, int(mode, 8) if mode else None
 
 
 def tmpfs(service: str) -> list[tuple[str, dict[str, str]]]:
-    """Return the temporary file systems of a service, each with its options."""
+    """Return the tmpfs mounts of a service with their options."""
     mounts = (mount.partition(":") for mount in SERVICES[service].get("tmpfs", []))
     return [(path, dict(option.split("=") for option in options.split(","))) for path, _, options in mounts]
 
@@ -126,7 +126,7 @@ def tmpfs(service: str) -> list[tuple[str, dict[str, str]]]:
 def test_a_tmpfs_can_be_written_by_the_services_user(name):
     for path, options in tmpfs(name):
         mode = int(options["mode"], 8) if "mode" in options else folder(name, path)[1]
-        # Where the image has no such folder, the mode is the kernel's.
+        # If the image has no such folder, the kernel's default mode applies.
         assert writable(
             f"{options.get('uid', 0)}:{options.get('gid', 0)}", 0o1777 if mode is None else mode, ids(name)
         ), path
@@ -134,7 +134,7 @@ def test_a_tmpfs_can_be_written_by_the_services_user(name):
 
 @each_service
 def test_a_tmpfs_over_a_folder_of_the_images_own_user_belongs_to_that_user(name):
-    """Its owner would be root, and its mode the folder's, even with another one here: runc 1.1.5 ignores that."""
+    """Otherwise it belongs to root and has the folder's mode, even if a mode is set here: runc 1.1.5 ignores it."""
     for path, options in tmpfs(name):
         if folder(name, path)[0] != "0:0":
             assert (int(options["uid"]), int(options["gid"])) == ids(name), path
@@ -142,7 +142,7 @@ def test_a_tmpfs_over_a_folder_of_the_images_own_user_belongs_to_that_user(name)
 
 @each_service
 def test_a_volume_that_is_written_belongs_to_the_services_user(name):
-    """By the image's folder, of which an empty volume takes owner and mode, or because `prepare` made it."""
+    """Because an empty volume gets owner and mode of the image's folder, or because `prepare` created it."""
     prepared = {mount.partition(":")[0] for mount in SERVICES["prepare"]["volumes"]}
     for mount in SERVICES[name].get("volumes", []):
         source, path, *options = mount.split(":")
@@ -166,8 +166,8 @@ def test_an_image_is_still_supported(name):
 
 def test_an_image_past_its_support_is_named():
     facts = {
-        "IMAGE_A": {"image": "a:1", "end_of_support": date(2026, 6, 25), "said_by": "a.example"},
-        "IMAGE_B": {"image": "b:1", "end_of_support": "unknown", "said_by": "nobody"},
+        "IMAGE_A": {"image": "a:1", "end_of_support": date(2026, 6, 25), "support_source": "a.example"},
+        "IMAGE_B": {"image": "b:1", "end_of_support": "unknown", "support_source": "nobody"},
     }
 
     assert image_facts.past_support(date(2026, 6, 25), facts) == []

@@ -1,4 +1,4 @@
-"""Imports go one way: each package imports only what the tables allow it."""
+"""Imports go one way: each package imports only what the tables allow."""
 
 import ast
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDERS = ("app", "grafana", "lab", "lessons", "loadtest", "telemetry", "tools")
-#: Packages of this repository; imports of anything else are free.
+#: Packages of this repository. Imports of other packages are not restricted.
 OWN = (
     *("cart", "checkout", "config", "faults", "health", "product", "pomar_telemetry"),
     *("grafana", "lab", "lessons", "loadtest", "tools"),
@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "app/checkout": ("checkout", "cart", "product"),
     "app/cart": ("cart", "product"),
     "app/product": ("product",),
-    # The address under which a product is put into the cart is the product's own.
+    # The URL that adds a product to the cart belongs to the product.
     "app/product/urls": ("product", "cart.views.cart_add"),
     "app/faults": ("faults",),
     "app/health": ("health",),
@@ -60,13 +60,13 @@ def rules() -> dict[str, tuple[str, ...]]:
 
 
 def rule_of(module: Path) -> str | None:
-    """Return the longest path of ``rules()`` that is the module's or a folder above it."""
+    """Return the longest path in ``rules()`` that is the module or a folder above it."""
     paths = (path.as_posix() for path in (module.with_suffix(""), *module.parents))
     return next((path for path in paths if path in rules()), None)
 
 
 def imported(source: str) -> Iterator[str]:
-    """Yield the dotted name of each thing that the code imports, anywhere in it."""
+    """Yield the dotted name of each import anywhere in the code."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -76,7 +76,7 @@ def imported(source: str) -> Iterator[str]:
 
 
 def is_within(name: str, packages: tuple[str, ...]) -> bool:
-    """Say whether a dotted name is one of the packages or in one of them."""
+    """Return whether a dotted name is one of the packages or inside one."""
     return any(f"{name}.".startswith(f"{package}.") for package in packages)
 
 

@@ -1,4 +1,4 @@
-"""NGINX in front of the shop: its configuration, and what it refuses."""
+"""NGINX in front of the shop: its configuration, and the requests that it rejects."""
 
 import re
 import socket
@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from lab import http
-from lab.runtimes.host.runtime import FEWEST_FILES
+from lab.runtimes.host.runtime import MIN_FILES
 from tests.config.front import HOSTS, ROOT, Front, ending, read_all
 from tests.eventually import eventually
 
@@ -50,13 +50,13 @@ def test_a_worker_may_open_two_files_a_connection_and_no_runtime_allows_fewer():
     files = int(limits["worker_rlimit_nofile"])
 
     assert files == 2 * int(limits["worker_connections"])
-    assert files <= FEWEST_FILES
+    assert files <= MIN_FILES
     assert files <= compose["ulimits"]["nofile"]
 
 
 def test_a_worker_gets_its_open_files_on_a_machine_that_allows_just_enough(tmp_path):
     front = Front(tmp_path)
-    command = ["prlimit", f"--nofile=1024:{FEWEST_FILES}", *front.command()]
+    command = ["prlimit", f"--nofile=1024:{MIN_FILES}", *front.command()]
     with (
         (tmp_path / "logs" / "error.log").open("wb") as log,
         ending(command, stderr=log) as process,
@@ -95,18 +95,18 @@ def test_the_template_names_exactly_the_values_that_a_runtime_must_give():
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 def test_the_shops_methods_reach_django(front, method):
-    answer = front.get("/", method=method)
+    response = front.get("/", method=method)
 
-    assert (answer.status, answer.line.route, answer.line.method) == (200, "product:list", method)
+    assert (response.status, response.line.route, response.line.method) == (200, "product:list", method)
 
 
 @pytest.mark.parametrize("port", ["https", "http"])
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "FOOA", "PROPFIND", "A" * 64])
 def test_another_method_is_refused(front, method, port):
-    answer = front.get("/", method=method, port=getattr(front, port), tls=port == "https")
+    response = front.get("/", method=method, port=getattr(front, port), tls=port == "https")
 
-    assert (answer.status, answer.line.route, answer.line.method) == (405, "refused", "other")
-    assert answer.all("Allow") == [METHODS_OF_A_PAGE]
+    assert (response.status, response.line.route, response.line.method) == (405, "refused", "other")
+    assert response.all("Allow") == [METHODS_OF_A_PAGE]
 
 
 @pytest.mark.parametrize("path", ["/", "/static/apple.svg"])
@@ -116,9 +116,9 @@ def test_another_method_is_refused_everywhere(front, method, path):
 
 
 def test_a_static_file_cannot_be_posted_to(front):
-    answer = front.get("/static/apple.svg", method="POST", headers="Content-Length: 0\r\n")
+    response = front.get("/static/apple.svg", method="POST", headers="Content-Length: 0\r\n")
 
-    assert (answer.status, answer.all("Allow")) == (405, ["GET, HEAD"])
+    assert (response.status, response.all("Allow")) == (405, ["GET, HEAD"])
 
 
 def test_djangos_own_refusal_of_a_method_says_which_it_allows_itself(front):
@@ -156,75 +156,77 @@ WRITTEN = {
 @pytest.mark.parametrize("path", ["metrics", "nginx/status", "nginx", "nginx_status"])
 @pytest.mark.parametrize("written", WRITTEN.values(), ids=WRITTEN)
 def test_figures_are_not_at_the_shops_address_however_they_are_spelled(front, written, path):
-    answers = {name: front.get(spelling.format(written(path))) for name, spelling in SPELLINGS.items()}
+    responses = {name: front.get(spelling.format(written(path))) for name, spelling in SPELLINGS.items()}
 
-    # `refused` is said of what did not reach Django.
-    seen = {name: (answer.status, answer.line.route) for name, answer in answers.items()}
+    # The route `refused` is for requests that did not reach Django.
+    seen = {name: (response.status, response.line.route) for name, response in responses.items()}
     assert seen == dict.fromkeys(SPELLINGS, (404, "refused"))
 
 
 @pytest.mark.parametrize("path", ["/metrics%00", "/nginx/status%00", "/../metrics", "/%2e%2e/nginx/status"])
 def test_figures_cannot_be_reached_by_a_broken_path(front, path):
-    answer = front.get(path)
+    response = front.get(path)
 
-    assert (answer.status, answer.line.route) == (400, "refused")
+    assert (response.status, response.line.route) == (400, "refused")
 
 
 def test_the_redirecting_port_has_no_figures(front):
-    answer = front.get("/nginx/status", port=front.http, tls=False)
+    response = front.get("/nginx/status", port=front.http, tls=False)
 
-    assert (answer.status, answer.all("Location")) == (308, [f"https://localhost:{front.https}/nginx/status"])
+    assert (response.status, response.all("Location")) == (308, [f"https://localhost:{front.https}/nginx/status"])
 
 
 def test_the_status_port_tells_nginx_own_figures_and_nothing_else(front):
-    answers = [front.get(path, port=front.status, tls=False) for path in ("/nginx/status", "/", "/metrics", "/admin/")]
+    paths = ("/nginx/status", "/", "/metrics", "/admin/")
 
-    assert [answer.status for answer in answers] == [200, 404, 404, 404]
-    assert answers[0].body.startswith(b"Active connections: ")
+    responses = [front.get(path, port=front.status, tls=False) for path in paths]
+
+    assert [response.status for response in responses] == [200, 404, 404, 404]
+    assert responses[0].body.startswith(b"Active connections: ")
 
 
 def test_a_page_of_the_status_port_is_in_no_log(front):
     before = (front.prefix / "logs" / "access.log").read_bytes().count(b"\n")
 
     front.get("/nginx/status", port=front.status, tls=False)
-    answer = front.get("/")
+    response = front.get("/")
 
-    assert answer.line.route == "product:list"
+    assert response.line.route == "product:list"
     assert (front.prefix / "logs" / "access.log").read_bytes().count(b"\n") == before + 1
 
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_each_host_of_the_shop_is_redirected_to_itself_over_tls(front, host):
     headers = f"Host: {host}:{front.http}\r\n"
-    answer = front.get("/search/?q=red%20apple&page=2", headers=headers, port=front.http, tls=False)
+    response = front.get("/search/?q=red%20apple&page=2", headers=headers, port=front.http, tls=False)
 
-    assert (answer.status, answer.line.route) == (308, "redirect")
-    assert answer.all("Location") == [f"https://{host}:{front.https}/search/?q=red%20apple&page=2"]
+    assert (response.status, response.line.route) == (308, "redirect")
+    assert response.all("Location") == [f"https://{host}:{front.https}/search/?q=red%20apple&page=2"]
 
 
 @pytest.mark.parametrize("port", ["https", "http"])
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "10.0.0.1", "-", "xn--80ak6aa92e.example"])
 def test_an_unknown_host_reaches_nothing_and_is_not_repeated(front, host, port):
-    answer = front.get("/", headers=f"Host: {host}\r\n", port=getattr(front, port), tls=port == "https")
+    response = front.get("/", headers=f"Host: {host}\r\n", port=getattr(front, port), tls=port == "https")
 
-    assert (answer.status, answer.line.route) == (421, "refused")
-    assert answer.all("Location") == []
-    assert b"evil" not in answer.body
+    assert (response.status, response.line.route) == (421, "refused")
+    assert response.all("Location") == []
+    assert b"evil" not in response.body
 
 
 @pytest.mark.parametrize("path", ["/not-understood", "/too-many-logins.html", "/unavailable.html"])
 @pytest.mark.parametrize(("host", "status"), [("localhost", 404), ("evil.example", 421)])
 def test_the_pages_of_nginx_are_no_addresses(front, path, host, status):
-    answer = front.get(path, headers=f"Host: {host}\r\n")
+    response = front.get(path, headers=f"Host: {host}\r\n")
 
-    assert (answer.line.route, answer.line.outcome) == ("refused", "-")
-    assert answer.status in (404, status)
+    assert (response.line.route, response.line.outcome) == ("refused", "-")
+    assert response.status in (404, status)
 
 
 def test_an_unknown_host_does_not_get_a_static_file(front):
-    answer = front.get("/static/apple.svg", headers="Host: evil.example\r\n")
+    response = front.get("/static/apple.svg", headers="Host: evil.example\r\n")
 
-    assert (answer.status, answer.line.route) == (421, "refused")
+    assert (response.status, response.line.route) == (421, "refused")
 
 
 BROKEN = {
@@ -267,35 +269,35 @@ BROKEN = {
 
 @pytest.mark.parametrize(("request_bytes", "status"), BROKEN.values(), ids=BROKEN)
 def test_a_broken_request_is_refused(front, request_bytes, status):
-    answer = front.send(request_bytes)
+    response = front.send(request_bytes)
 
-    assert (answer.status, answer.line.route, answer.line.upstream) == (status, "refused", "-")
+    assert (response.status, response.line.route, response.line.upstream) == (status, "refused", "-")
 
 
 def test_a_tunnel_is_refused(front):
-    answer = front.send(b"CONNECT evil.example:443 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    response = front.send(b"CONNECT evil.example:443 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 
-    # Since 1.29.3 NGINX understands the method, and refuses it like each that the shop does not use.
-    assert answer.status in (400, 405)
-    assert (answer.line.route, answer.line.upstream) == ("refused", "-")
+    # Since 1.29.3 NGINX supports the method, and rejects it like every method that the shop does not use.
+    assert response.status in (400, 405)
+    assert (response.line.route, response.line.upstream) == ("refused", "-")
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 @pytest.mark.parametrize("host", HOSTS)
 def test_plain_http_at_the_tls_port_is_redirected(front, host, method):
     headers = f"Host: {host}:{front.https}\r\nContent-Length: 0\r\n"
-    answer = front.get("/search/?q=red%20apple&page=2", method=method, headers=headers, tls=False)
+    response = front.get("/search/?q=red%20apple&page=2", method=method, headers=headers, tls=False)
 
-    assert (answer.status, answer.line.route, answer.line.method) == (308, "redirect", method)
-    assert answer.all("Location") == [f"https://{host}:{front.https}/search/?q=red%20apple&page=2"]
-    assert answer.line.outcome == "-"
+    assert (response.status, response.line.route, response.line.method) == (308, "redirect", method)
+    assert response.all("Location") == [f"https://{host}:{front.https}/search/?q=red%20apple&page=2"]
+    assert response.line.outcome == "-"
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/nginx/status", "/static/apple.svg", "/admin/login/"])
 def test_plain_http_at_the_tls_port_reaches_nothing(front, path):
-    answer = front.get(path, tls=False)
+    response = front.get(path, tls=False)
 
-    assert (answer.status, answer.all("Location")) == (308, [f"https://localhost:{front.https}{path}"])
+    assert (response.status, response.all("Location")) == (308, [f"https://localhost:{front.https}{path}"])
 
 
 PLAIN_AND_REFUSED = {
@@ -320,10 +322,10 @@ PLAIN_AND_REFUSED = {
 @pytest.mark.parametrize(("sent", "status"), PLAIN_AND_REFUSED.values(), ids=PLAIN_AND_REFUSED)
 @pytest.mark.parametrize("port", ["https", "http"])
 def test_what_is_refused_in_plain_http_is_refused_at_both_ports(front, port, sent, status):
-    answer = front.send(sent, port=getattr(front, port), tls=False)
+    response = front.send(sent, port=getattr(front, port), tls=False)
 
-    assert (answer.status, answer.line.route, answer.all("Location")) == (status, "refused", [])
-    assert b"evil" not in answer.body
+    assert (response.status, response.line.route, response.all("Location")) == (status, "refused", [])
+    assert b"evil" not in response.body
 
 
 GARBAGE = {
@@ -369,16 +371,16 @@ def test_garbage_at_any_port_is_logged_as_often_as_nginx_counts_it(tmp_path):
 
 
 def lines_of(front: Front) -> list[str]:
-    """Return the metrics' lines but those of the status page."""
+    """Return the lines of the metrics log, without those of the status page."""
     text = (front.prefix / "logs" / "metrics.writing.log").read_text()
     return [line for line in text.splitlines() if not line.startswith("status ")]
 
 
 def status_requests(front: Front) -> int:
-    """Return the requests that NGINX's status page has counted, without those for the status page."""
+    """Return the number of requests on NGINX's status page, without those for the status page."""
     log = (front.prefix / "logs" / "metrics.writing.log").read_text().splitlines()
     page = http.get(f"http://127.0.0.1:{front.status}/nginx/status", timeout=5).text
-    # This one is counted, and logged only after it.
+    # This request is already counted, but it is logged only after its response.
     return int(page.split()[9]) - sum(line.startswith("status ") for line in log) - 1
 
 
@@ -391,9 +393,9 @@ BODIES = {
 @pytest.mark.parametrize(("header", "body"), BODIES.values(), ids=BODIES)
 def test_a_body_that_no_form_of_the_shop_has_is_refused(front, header, body):
     head = f"POST /cart/update/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{header}\r\n\r\n".encode()
-    answer = front.send(head + body)
+    response = front.send(head + body)
 
-    assert (answer.status, answer.line.route, answer.line.upstream) == (413, "refused", "-")
+    assert (response.status, response.line.route, response.line.upstream) == (413, "refused", "-")
 
 
 def test_strangers_cannot_fill_the_error_log_with_warnings(tmp_path):

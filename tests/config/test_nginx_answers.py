@@ -1,4 +1,4 @@
-"""NGINX in front of the shop: what it passes on, and what it says."""
+"""NGINX in front of the shop: what it passes on, and its responses."""
 
 import base64
 import gzip
@@ -32,14 +32,14 @@ FORGED = (
 
 
 def test_what_nginx_says_of_a_request_cannot_be_forged(front):
-    answer = front.get("/", headers=FORGED)
-    seen = answer.json()
+    response = front.get("/", headers=FORGED)
+    seen = response.json()
 
     assert seen["HTTP_X_FORWARDED_PROTO"] == "https"
     assert (seen["HTTPS"], seen["REQUEST_SCHEME"], seen["SERVER_PORT"]) == ("on", "https", str(front.https))
     assert seen["HTTP_X_REQUEST_ID"] != "mine"
     assert "HTTP_PROXY" not in seen
-    assert "evil" not in answer.body.decode()
+    assert "evil" not in response.body.decode()
 
 
 #: What means something to uWSGI or to WSGI, if it is a variable of its own and not a header.
@@ -51,7 +51,7 @@ MEANINGFUL = (
 
 
 def test_no_header_becomes_a_variable_of_uwsgi(front):
-    # Each once: since 1.23 NGINX joins the values of a header that is sent twice.
+    # Each exactly once: since 1.23 NGINX joins the values of a header that is sent twice.
     names = {spelling for name in MEANINGFUL for spelling in (name, name.replace("_", "-"))}
     plain = front.get("/").json()
     forged = front.get("/", headers="".join(f"{name}: forged\r\n" for name in names)).json()
@@ -63,7 +63,7 @@ def test_no_header_becomes_a_variable_of_uwsgi(front):
 RANGES = {
     "one": ("bytes=0-3", [206]),
     "two": ("bytes=0-0,2-2", [206]),
-    # Since 1.29.5 NGINX sends the whole file when its parts with their headers would be larger.
+    # Since 1.29.5 NGINX sends the whole file if the ranges with their headers would be larger.
     "as many as fit": ("bytes=" + ",".join(f"{n}-{n}" for n in range(1000)), [206, 200]),
     "the whole file again and again": ("bytes=" + ",".join(["0-"] * 1500), [200]),
     "beyond the end": ("bytes=99999999-", [416]),
@@ -75,20 +75,20 @@ RANGES = {
 
 @pytest.mark.parametrize(("ranges", "statuses"), RANGES.values(), ids=RANGES)
 def test_ranges_of_a_static_file_cost_no_more_than_the_file(front, ranges, statuses):
-    answer = front.get("/static/css/shop.0123456789ab.css", headers=f"Range: {ranges}\r\n")
+    response = front.get("/static/css/shop.0123456789ab.css", headers=f"Range: {ranges}\r\n")
 
-    assert answer.line.route == "static"
-    assert answer.status in statuses
-    assert len(answer.body) < 200_000
+    assert response.line.route == "static"
+    assert response.status in statuses
+    assert len(response.body) < 200_000
 
 
 def test_each_request_has_an_id_that_the_visitor_the_app_and_the_log_know(front):
-    answers = [front.get("/") for _ in range(2)]
-    ids = [answer.all("X-Request-ID") for answer in answers]
+    responses = [front.get("/") for _ in range(2)]
+    ids = [response.all("X-Request-ID") for response in responses]
     logged = front.visitors()
 
     assert ids[0] != ids[1]
-    assert [[answer.json()["HTTP_X_REQUEST_ID"]] for answer in answers] == ids
+    assert [[response.json()["HTTP_X_REQUEST_ID"]] for response in responses] == ids
     assert [[line["id"]] for line in logged[-2:]] == ids
     assert all(re.fullmatch("[0-9a-f]{32}", one) for (one,) in ids)
 
@@ -115,23 +115,23 @@ EVERY_KIND = {
     "static": ("/static/apple.svg", ""),
     "no such static": ("/static/none.css", ""),
     "metrics": ("/metrics", ""),
-    "no answer": ("/?die", ""),
+    "no response": ("/?die", ""),
     "unknown host": ("/", "Host: evil.example\r\n"),
 }
 
 
 @pytest.mark.parametrize(("path", "headers"), EVERY_KIND.values(), ids=EVERY_KIND)
 def test_every_answer_has_each_security_header_once_and_no_version(front, path, headers):
-    answer = front.get(path, headers=headers)
+    response = front.get(path, headers=headers)
 
-    assert answer.all("X-Content-Type-Options") == ["nosniff"]
-    assert answer.all("X-Frame-Options") == ["DENY"]
-    assert answer.all("Referrer-Policy") == ["same-origin"]
-    assert answer.all("Cross-Origin-Opener-Policy") == ["same-origin"]
-    assert answer.all("Permissions-Policy") == ["camera=(), geolocation=(), microphone=(), payment=(), usb=()"]
-    assert len(answer.all("Content-Security-Policy")) == 1
-    assert len(answer.all("X-Request-ID")) == 1
-    assert answer.all("Server") == ["nginx"]
+    assert response.all("X-Content-Type-Options") == ["nosniff"]
+    assert response.all("X-Frame-Options") == ["DENY"]
+    assert response.all("Referrer-Policy") == ["same-origin"]
+    assert response.all("Cross-Origin-Opener-Policy") == ["same-origin"]
+    assert response.all("Permissions-Policy") == ["camera=(), geolocation=(), microphone=(), payment=(), usb=()"]
+    assert len(response.all("Content-Security-Policy")) == 1
+    assert len(response.all("X-Request-ID")) == 1
+    assert response.all("Server") == ["nginx"]
 
 
 def test_the_content_policy_lets_in_nothing_inline_and_nothing_foreign(front):
@@ -166,16 +166,16 @@ def test_a_static_file_with_a_hash_in_its_name_may_be_kept_for_ever(front):
     "path", ["/static/", "/static/css/", "/static/css", "/static/none.css", "/static/none.0123456789ab.css"]
 )
 def test_what_is_no_static_file_is_not_found_without_asking_django(front, path):
-    answer = front.get(path)
+    response = front.get(path)
 
-    assert (answer.status, answer.line.route, answer.line.upstream) == (404, "static", "-")
-    assert answer.all("Cache-Control") == []
+    assert (response.status, response.line.route, response.line.upstream) == (404, "static", "-")
+    assert response.all("Cache-Control") == []
 
 
 def test_static_files_cannot_be_left(front):
-    answers = [front.get(path) for path in ("/static/../made/shop.key", "/static/%2e%2e/logs/access.log")]
+    responses = [front.get(path) for path in ("/static/../made/shop.key", "/static/%2e%2e/logs/access.log")]
 
-    assert [answer.line.route for answer in answers] == ["other", "other"]
+    assert [response.line.route for response in responses] == ["other", "other"]
 
 
 def test_long_text_is_compressed_for_who_can_read_that(front):
@@ -217,26 +217,26 @@ def test_only_todays_tls_is_spoken(front, newest, accepted):
 
 @pytest.mark.parametrize("status", [500, 503])
 def test_djangos_own_errors_are_passed_on(front, status):
-    answer = front.get(f"/?status={status}")
+    response = front.get(f"/?status={status}")
 
-    assert (answer.status, answer.json()["QUERY_STRING"]) == (status, f"status={status}")
+    assert (response.status, response.json()["QUERY_STRING"]) == (status, f"status={status}")
 
 
 @pytest.mark.parametrize(
     ("method", "path", "route"), [("GET", "/cart/", "cart:cart-summary"), ("POST", "/cart/update/", "cart:update")]
 )
 def test_a_worker_that_dies_shows_a_friendly_page(front, method, path, route):
-    answer = front.get(f"{path}?die", method=method)
+    response = front.get(f"{path}?die", method=method)
 
-    assert (answer.status, answer.line.route, answer.line.method) == (502, route, method)
-    assert answer.body == (ROOT / "nginx" / "pages" / "unavailable.html").read_bytes()
-    assert answer.all("Content-Type") == ["text/html; charset=utf-8"]
+    assert (response.status, response.line.route, response.line.method) == (502, route, method)
+    assert response.body == (ROOT / "nginx" / "pages" / "unavailable.html").read_bytes()
+    assert response.all("Content-Type") == ["text/html; charset=utf-8"]
 
 
 def test_the_friendly_page_is_no_address_of_the_shop(front):
-    answer = front.get("/unavailable.html")
+    response = front.get("/unavailable.html")
 
-    assert (answer.status, answer.line.route) == (404, "refused")
+    assert (response.status, response.line.route) == (404, "refused")
 
 
 def test_harakiri_comes_before_nginx_loses_patience():

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.config.front import ROOT, Answer, Front
+from tests.config.front import ROOT, Front, Response
 from tests.eventually import eventually
 
 LOGIN = "/admin/login/"
@@ -15,32 +15,32 @@ MANY = 30
 
 @pytest.fixture(scope="module")
 def front(tmp_path_factory):
-    """An NGINX of its own: a limit remembers the requests of other tests."""
+    """A separate NGINX, because the limit counts the requests of other tests."""
     front = Front(tmp_path_factory.mktemp("front"))
     with front.running(), front.app_running():
         yield front
 
 
-def login(front: Front, path: str = LOGIN) -> Answer:
-    """Send one login."""
+def login(front: Front, path: str = LOGIN) -> Response:
+    """Send one login request."""
     return front.get(path, method="POST", headers=EMPTY)
 
 
-def first_limited(front: Front, path: str = LOGIN) -> Answer:
+def first_limited(front: Front, path: str = LOGIN) -> Response:
     """Log in at ``path`` until NGINX limits it, and return that response."""
     for _ in range(MANY):
-        answer = login(front, path)
-        if answer.status == 429:
-            return answer
+        response = login(front, path)
+        if response.status == 429:
+            return response
     pytest.fail(f"{MANY} logins at {path} were not limited")
 
 
 def test_a_login_beyond_the_limit_gets_429_and_a_page(front):
-    answer = first_limited(front)
+    response = first_limited(front)
 
-    assert answer.body == (ROOT / "nginx" / "pages" / "too-many-logins.html").read_bytes()
-    assert answer.all("Content-Type") == ["text/html; charset=utf-8"]
-    assert answer.all("Retry-After") == ["5"]
+    assert response.body == (ROOT / "nginx" / "pages" / "too-many-logins.html").read_bytes()
+    assert response.all("Content-Type") == ["text/html; charset=utf-8"]
+    assert response.all("Retry-After") == ["5"]
 
 
 def test_a_limited_login_counts_as_refused_by_nginx(front):
@@ -90,9 +90,9 @@ def test_nothing_but_a_login_is_limited(front, method, path):
 
 
 def test_a_429_of_the_shops_own_is_passed_on(front):
-    answer = front.get("/?status=429")
+    response = front.get("/?status=429")
 
-    assert (answer.json()["QUERY_STRING"], answer.all("Retry-After")) == ("status=429", [])
+    assert (response.json()["QUERY_STRING"], response.all("Retry-After")) == ("status=429", [])
 
 
 def test_a_flood_of_logins_leaves_the_error_log_empty(front):

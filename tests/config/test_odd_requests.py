@@ -24,7 +24,7 @@ from tests.eventually import eventually
 
 @dataclass(frozen=True)
 class Running:
-    """A server: its port and process, a path that it answers, and the file of all that it writes."""
+    """A server: its port and process, a path that it serves, and the file with its output."""
 
     port: int
     pid: int
@@ -36,12 +36,12 @@ class Running:
         return f"http://127.0.0.1:{self.port}{self.path}"
 
     def connect(self) -> socket.socket:
-        """Open a connection to it."""
+        """Open a connection to the server."""
         return socket.create_connection(("127.0.0.1", self.port), timeout=5)
 
 
 def exporter(port: int, _: Path) -> tuple[list, dict, str]:
-    # Where nothing listens: each scrape fails at once, and is answered.
+    # Nothing listens at this address, so that each scrape fails at once and still gets a response.
     command = ["-m", "pomar_telemetry.uwsgi_exporter", "--stats.uri=http://127.0.0.1:1"]
     return [*command, f"--web.listen-address=127.0.0.1:{port}"], {}, "/metrics"
 
@@ -73,7 +73,7 @@ def server(request, tmp_path_factory) -> Iterator[Running]:
 
 @contextmanager
 def running(kind, folder: Path) -> Iterator[Running]:
-    """Run a server until the end of the block."""
+    """Run a server for the duration of the block."""
     (port,) = free_ports(1)
     arguments, environment, path = kind(port, folder)
     log = folder / "log"
@@ -150,7 +150,7 @@ def test_a_client_that_goes_away_before_its_answer_leaves_no_traceback(server):
 
     for _ in range(5):
         with server.connect() as connection:
-            # Closed with a reset, as by a client that is killed.
+            # Closed with a reset, as by a killed client.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
             connection.sendall(f"GET {server.path} HTTP/1.0\r\n\r\n".encode())
 
@@ -164,6 +164,6 @@ def test_many_silent_clients_cost_few_threads(kind, tmp_path):
         for _ in range(MAX_CLIENTS + 20):
             held.enter_context(server.connect())
 
-        # Each is hung up on after two seconds; Prometheus waits for four.
+        # The server closes each connection after two seconds; Prometheus waits for four.
         assert requests.get(server.url, timeout=4).status_code == 200
         assert len(list(Path(f"/proc/{server.pid}/task").iterdir())) <= MAX_CLIENTS + 5

@@ -50,7 +50,7 @@ LEFT_OUT = {"app", "nginx"}
 
 @dataclass(frozen=True)
 class Services:
-    """The services that run, the lab's folder with a log of each, and the lab's settings."""
+    """The running services, the lab's folder with their logs, and the lab's settings."""
 
     folder: Path
     settings: dict[str, str]
@@ -58,7 +58,7 @@ class Services:
 
 
 def own_release() -> str:
-    """Return the code name of this machine's release, if it has one."""
+    """Return the code name of this machine's release, if any."""
     try:
         return platform.freedesktop_os_release().get("VERSION_CODENAME", "")
     except OSError:
@@ -67,7 +67,7 @@ def own_release() -> str:
 
 @pytest.fixture(scope="module", params=[name for name in RELEASES if name != own_release()])
 def release(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """The folder of a release's programs, which is the first on the PATH while it is tested."""
+    """The folder with a release's programs, which comes first on the PATH during its tests."""
     try:
         folder = programs.of_release(request.param, [f"prometheus-{name}" for name in ONLY_IN_CONTAINERS])
     except LabError as error:
@@ -82,7 +82,7 @@ def release(request: pytest.FixtureRequest) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def front(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    """The release's NGINX with the stand-in for the shop behind it, in ``nginx/`` of a lab's folder."""
+    """The release's NGINX with the test app behind it, in ``nginx/`` of a lab folder."""
     front = Front(tmp_path_factory.mktemp("lab") / "nginx")
     with front.running(), front.app_running(), front.rotation_running(max_bytes=1_000_000):
         eventually((front.prefix / "logs" / "metrics.log").exists, because="mtail's name is made at once")
@@ -91,7 +91,7 @@ def front(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
 
 @pytest.fixture(scope="module")
 def services(front: Front, release: Path) -> Iterator[Services]:
-    """The host's services beside NGINX, from the first test to the last: Prometheus needs 10 s until it has scraped."""
+    """The host's other services. They run during all tests, because Prometheus needs 10 s until its first scrapes."""
     lab = front.prefix.parent
     chosen = make_lab(front, release)
     commands = commands_of_the_host()
@@ -105,14 +105,14 @@ def services(front: Front, release: Path) -> Iterator[Services]:
 
 
 def accepts(*command: str | Path) -> None:
-    """Run a program and fail the test with what it says unless it exits with 0."""
+    """Run a program; fail the test with its output unless it exits with 0."""
     line = [program(str(command[0])), *command[1:]]
     done = subprocess.run(line, env=FOR_PROMTOOL, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_nginx_serves_the_shop_without_a_warning_and_mtail_counts_it(front):
-    """Before the other services, of which one asks NGINX for its status."""
+    """Runs before the other services start, one of which requests NGINX's status."""
     with front.mtail_running() as port:
         answers = [front.get("/"), front.get("/metrics"), front.get("/", port=front.http, tls=False)]
         eventually(
@@ -159,7 +159,7 @@ def of_single_alerts(tests: Path, folder: Path) -> list[Path]:
         by_alerts.setdefault(names, []).append(test)
     paths = []
     for number, (names, its_tests) in enumerate(by_alerts.items()):
-        # An alert reads only what its own group records.
+        # An alert only uses recording rules of its own group.
         kept = [group for group in groups if not names or names & {rule.get("alert") for rule in group["rules"]}]
         rules = [
             group | {"rules": [rule for rule in group["rules"] if "record" in rule or rule["alert"] in names]}
@@ -181,7 +181,7 @@ def test_the_blackbox_exporter_accepts_its_configuration(release):
 
 
 def lay_out_prometheus(folder: Path, runtime: str) -> None:
-    """Make the folder of Prometheus's configuration as a runtime does."""
+    """Create the folder with Prometheus's configuration, as a runtime does."""
     for name in ("prometheus.yml", "rules"):
         (folder / name).symlink_to(ROOT / "prometheus" / name)
     for name in ("targets", "drill"):
@@ -191,7 +191,7 @@ def lay_out_prometheus(folder: Path, runtime: str) -> None:
 
 
 def commands_of_the_host() -> dict[str, str]:
-    """Return the commands of host/supervisord.conf by the names of their services."""
+    """Return the commands in host/supervisord.conf by service."""
     parser = configparser.RawConfigParser(inline_comment_prefixes=(" ;",))
     parser.read(ROOT / "host" / "supervisord.conf")
     return {
@@ -202,7 +202,7 @@ def commands_of_the_host() -> dict[str, str]:
 
 
 def make_lab(front: Front, release: Path) -> dict[str, str]:
-    """Make a lab's folder around that of NGINX as `make up` does, and return its settings."""
+    """Complete the lab folder around NGINX's, as `make up` does, and return its settings."""
     lab = front.prefix.parent
     names = [name for name in settings.CHECKS if name.endswith("_PORT")]
     ports = dict(zip(names, free_ports(len(names)), strict=True))
@@ -214,14 +214,14 @@ def make_lab(front: Front, release: Path) -> dict[str, str]:
     rendered = Template((TARGETS / "host.yaml").read_text()).substitute(chosen)
     (lab / "prometheus" / "targets" / "lab.yaml").write_text(rendered)
     (lab / "alertmanager" / "alertmanager.yml").write_text(prepare.alertmanager_yml(chosen))
-    # Where the blackbox exporter finds the CA, and host/with-share.sh what is unpacked.
+    # The blackbox exporter reads the CA here, and host/with-share.sh the unpacked programs.
     (lab / "tls").symlink_to(front.ca.parent)
     (lab / "debian").symlink_to(release.parent)
     return chosen
 
 
 def start(running: ExitStack, name: str, lab: Path, chosen: dict[str, str]) -> None:
-    """Start a service with the command that it has on the host, until the end of the stack."""
+    """Start a service with its command on the host runtime, until the stack closes."""
     wanted = yaml.safe_load(programs.PACKAGES_FILE.read_text())
     # The first of a program's names is Debian's.
     found = {key: lab / "debian" / "bin" / entry["names"][0] for key, entry in wanted.items()}

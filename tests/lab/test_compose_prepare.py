@@ -1,10 +1,10 @@
-"""What is made before the first container: every secret once, each where one service alone can read it."""
+"""What is created before the first container starts: each secret once, readable by one service only."""
 
 import hashlib
 import json
 import re
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,12 +13,15 @@ import yaml
 from cryptography import x509
 
 from lab.paths import ROOT
+from lab.runtimes import settings
 from lab.runtimes.compose import prepare
+from lab.runtimes.compose.engine import Compose
+from lab.runtimes.compose.runtime import ComposeRuntime
 
 
 @pytest.fixture
 def volumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The volumes that `prepare` has, empty."""
+    """The volumes of `prepare`, empty."""
     mounts = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["prepare"]["volumes"]
     for name in re.findall(r":/volumes/(\S+)$", "\n".join(mounts), re.MULTILINE):
         (tmp_path / name).mkdir()
@@ -31,7 +34,7 @@ def volumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def contents(volumes: Path) -> dict[str, str]:
-    """Return every file with what is in it."""
+    """Return the content of every file."""
     return {str(path.relative_to(volumes)): path.read_text() for path in volumes.rglob("*") if path.is_file()}
 
 
@@ -118,6 +121,19 @@ def test_a_drill_gives_nginx_a_certificate_that_ends_soon_and_the_next_start_tak
     assert days() == 89
 
 
+def test_a_drill_runs_the_same_program_as_a_start(monkeypatch):
+    commands = []
+    monkeypatch.setattr(Compose, "must", lambda self, *arguments: commands.append(list(arguments)))
+    monkeypatch.setattr(ComposeRuntime, "reload", lambda *_: None)
+    runtime = ComposeRuntime(settings.load({"IMAGES": "official"}))
+
+    runtime.certify(timedelta(days=7))
+
+    started = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["prepare"]["command"]
+    (command,) = commands
+    assert command[command.index("prepare") + 1 :] == [*started, "7"]
+
+
 def test_nginx_listens_inside_and_redirects_to_the_published_port(volumes):
     prepare.main()
 
@@ -139,7 +155,7 @@ def test_a_host_that_is_none_stops_the_start_before_anything_is_written(volumes,
 
 
 def test_an_engine_that_does_not_see_the_checkout_is_said_so(volumes, monkeypatch, tmp_path):
-    """An engine makes a folder of each source of a mount that does not exist on its machine."""
+    """An engine creates a folder for each mount source that does not exist on its machine."""
     monkeypatch.setattr(prepare, "TEMPLATE", tmp_path)
 
     with pytest.raises(SystemExit, match="the Docker engine does not see this checkout's files: "):

@@ -1,4 +1,4 @@
-"""The contract's own form, and the page made from it."""
+"""The format of the contract, and the page generated from it."""
 
 import json
 import re
@@ -25,7 +25,7 @@ GOOD = "- {name: up_total, type: counter, help: Ups., unit: ups, job: django, mo
         (GOOD.replace("type: counter", "type: meter"), "up_total has type 'meter'"),
         (GOOD.replace("moves: load", "moves: often"), "up_total has moves 'often'"),
         (GOOD.replace("moves: load", "moves: load, colour: red"), "up_total has the unknown field colour"),
-        (GOOD + GOOD, "has up_total twice"),
+        (GOOD + GOOD, "lists up_total twice"),
         (GOOD.replace("moves: load", "moves: load, optional_labels: [a]"), "optional_labels that are not in labels: a"),
     ],
 )
@@ -66,7 +66,7 @@ def test_an_optional_label_is_named_as_such_on_the_page(tmp_path):
 
 
 def queries() -> list[str]:
-    """Return every query of the rules, the dashboards and the docs, and the legends of the panels."""
+    """Return every query in the rules, dashboards and docs, and the legends of the panels."""
     rules = [*(ROOT / "prometheus" / "rules").glob("*.yaml"), *(ROOT / "prometheus" / "production").glob("*.yaml")]
     groups = [group for file in rules for group in yaml.safe_load(file.read_text())["groups"]]
     boards = [json.loads(file.read_text()) for file in (ROOT / "grafana" / "dashboards").glob("*.json")]

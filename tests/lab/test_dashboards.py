@@ -109,7 +109,7 @@ def test_a_prometheus_that_hangs_is_asked_once(monkeypatch):
         api = Api(f"http://127.0.0.1:{silent.getsockname()[1]}")
         began = time.monotonic()
         for _ in range(20):
-            with pytest.raises(LabError, match=r"Prometheus does not answer at .* \(ReadTimeout\)"):
+            with pytest.raises(LabError, match=r"Prometheus does not respond at .* \(ReadTimeout\)"):
                 api.query("up", END)
 
     assert time.monotonic() - began < 2
@@ -142,14 +142,14 @@ def test_a_variable_of_another_form_is_refused(api):
 
 
 def test_a_query_that_prometheus_refuses_is_told_with_its_words(api):
-    with pytest.raises(Refused, match=r"Prometheus refuses a query: .*unclosed left parenthesis"):
+    with pytest.raises(Refused, match=r"Prometheus rejected a query: .*unclosed left parenthesis"):
         answers.ask(api, target("sum("), Span(END - 60, END), {})
 
 
 def test_a_prometheus_that_is_away_ends_the_proof_in_one_sentence():
     (port,) = free_ports(1)
 
-    with pytest.raises(LabError, match=r"Prometheus does not answer at .* \(ConnectionError\): see `make status`"):
+    with pytest.raises(LabError, match=r"Prometheus does not respond at .* \(ConnectionError\): see `make status`"):
         proof.prove(Api(f"http://127.0.0.1:{port}"), frozenset())
 
 

@@ -67,7 +67,7 @@ def test_a_fault_is_there_in_the_block_and_mended_after_it(sent):
 def test_it_is_mended_when_something_fails_or_a_signal_comes(sent, happens, error, when):
     fault = Fault(happens) if when == "begins" else Fault()
 
-    with pytest.raises(error), signals.heeded_once(), injected(LAB, fault, "x", "it breaks."):
+    with pytest.raises(error), signals.handled_once(), injected(LAB, fault, "x", "it breaks."):
         happens()
 
     assert not fault.active
@@ -77,7 +77,7 @@ def test_it_is_mended_when_something_fails_or_a_signal_comes(sent, happens, erro
 def test_a_signal_while_it_is_mended_is_not_heeded(sent):
     fault = Fault(revert=signalled)
 
-    with signals.heeded_once(), injected(LAB, fault, "x", "it breaks."):
+    with signals.handled_once(), injected(LAB, fault, "x", "it breaks."):
         pass
 
     assert not fault.active

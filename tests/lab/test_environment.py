@@ -1,4 +1,4 @@
-"""What a user's shell and home folder can do to the lab: nothing that is not documented."""
+"""The user's shell and home folder affect the lab only in documented ways."""
 
 import os
 import shlex
@@ -24,7 +24,7 @@ def shell(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def python(tmp_path: Path) -> Path:
-    """A program for ``make PYTHON=`` that prints its arguments, one a line."""
+    """A program for ``make PYTHON=`` that prints its arguments, one per line."""
     program = tmp_path / "show"
     program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     program.chmod(0o755)
@@ -32,7 +32,7 @@ def python(tmp_path: Path) -> Path:
 
 
 def passed_by_make(python: Path, *arguments: str, **shell: str) -> list[str]:
-    """Return what the lab's command is given by ``make`` with these arguments."""
+    """Return the arguments that ``make`` passes to the lab's command."""
     make = ["make", f"PYTHON={python}", *arguments]
     done = subprocess.run(make, cwd=ROOT, env={"PATH": os.environ["PATH"], **shell}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -141,7 +141,7 @@ def test_status_is_the_same_in_a_hostile_shell(shell):
     )
 
     assert "Traceback" not in done.stderr
-    assert done.stdout.splitlines()[0].split()[:2] == ["part", "state"]
+    assert done.stdout.splitlines()[0].split()[:2] == ["service", "state"]
 
 
 def test_pip_gets_the_users_index_and_nothing_else_of_the_users_configuration(shell, monkeypatch):

@@ -1,4 +1,4 @@
-"""The host runtime's life, in a checkout and on ports of its own: beside a lab that may run."""
+"""The life cycle of the host runtime, in a separate checkout and on separate ports, beside any running lab."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ from tests.lab.conftest import Command, command_in, processes_of
 
 @pytest.fixture
 def interrupted(checkout: Path, ports: dict[str, str]) -> Callable[[signal.Signals], int]:
-    """Start the lab, send the command a signal when the first part runs, and return its exit code."""
+    """Start the lab, send a signal to the command once the first service is running, and return its exit code."""
 
     def start(number: signal.Signals) -> int:
         command = [sys.executable, "-m", "lab", "up"]
@@ -43,7 +43,7 @@ def interrupted(checkout: Path, ports: dict[str, str]) -> Callable[[signal.Signa
 
 
 def link_or_copy(source: str, target: str) -> None:
-    """Give a file another name, or copy it where that is on another file system."""
+    """Create a hard link to a file, or copy it if the target is on another file system."""
     try:
         os.link(source, target)
     except OSError:
@@ -54,13 +54,13 @@ def link_or_copy(source: str, target: str) -> None:
 def running(
     interrupted: Callable[[signal.Signals], int], lab: Command, checkout: Path, ports: dict[str, str], tmp_path: Path
 ) -> Command:
-    """A lab that is up, although a start before was killed half-way and left a part of it behind.
+    """A running lab, although an earlier start was killed halfway and left processes behind.
 
-    Nothing of it is at `localhost`, which is ::1 alone where root runs the tests: it must call itself by address.
+    If root runs the tests, `localhost` is only ::1, where the lab does not listen: it must use addresses internally.
     """
     if os.geteuid() == 0:
         lab = command_in(checkout, ports, before=seeing_hosts(ONLY_IPV6, tmp_path))
-    # With an environment at this path, and no link to one elsewhere.
+    # With a virtual environment at this path instead of a link to one elsewhere.
     (checkout / ".lab" / "venv").unlink()
     shutil.copytree(VENV, checkout / ".lab" / "venv", symlinks=True, copy_function=link_or_copy)
     interrupted(signal.SIGKILL)
@@ -72,13 +72,13 @@ def running(
 
 
 def pids(checkout: Path) -> dict[str, int]:
-    """Return the processes that supervisord itself started, by their command lines."""
+    """Return the IDs of supervisord's child processes by command line."""
     supervisord = next(process for process in psutil.process_iter() if is_supervisord(process, checkout))
     return {" ".join(child.cmdline()): child.pid for child in supervisord.children()}
 
 
 def is_supervisord(process: psutil.Process, checkout: Path) -> bool:
-    """Say whether a process is the supervisord of a checkout's lab."""
+    """Return whether a process is the supervisord of a checkout's lab."""
     try:
         return process.environ().get("LAB") == str(checkout / ".lab") and "supervisord.conf" in str(process.cmdline())
     except (psutil.Error, OSError):
@@ -108,10 +108,10 @@ def test_a_lab_starts_on_other_ports_heals_itself_and_ends_without_a_trace(runni
     before = pids(checkout)
     again = running("up")
     assert again.returncode == 0
-    assert "running already" in again.stdout
+    assert "already running" in again.stdout
     assert pids(checkout) == before
 
-    # What has changed in the checkout is applied by it, as after `git pull`.
+    # It applies changes in the checkout, as after `git pull`.
     with (checkout / "prometheus" / "prometheus.yml").open("a") as file:
         file.write("# changed\n")
     changed = running("up")
@@ -122,11 +122,11 @@ def test_a_lab_starts_on_other_ports_heals_itself_and_ends_without_a_trace(runni
     # It keeps the settings that it was started with.
     other = running("up", UWSGI_WORKERS="2")
     assert other.returncode == 1
-    assert "the lab runs with another UWSGI_WORKERS: `make down` first" in other.stderr
+    assert "the lab is running with a different UWSGI_WORKERS: run `make down` first" in other.stderr
     assert f"localhost:{ports['SHOP_HTTPS_PORT']}/" in running("status", SHOP_HTTPS_PORT="9").stdout
     assert pids(checkout) == before
 
-    # A part that dies is started again.
+    # A service that dies is restarted.
     victim = next(pid for command, pid in before.items() if "uwsgi_exporter" in command)
     psutil.Process(victim).send_signal(signal.SIGKILL)
     eventually(
@@ -134,11 +134,11 @@ def test_a_lab_starts_on_other_ports_heals_itself_and_ends_without_a_trace(runni
             http.get(f"http://127.0.0.1:{ports['EXPORTER_UWSGI_PORT']}/-/healthy", timeout=2).ok
             and victim not in pids(checkout).values()
         ),
-        because="supervisord starts a part that died",
+        because="supervisord restarts a service that died",
     )
     assert running("status").returncode == 0
 
-    # A second uWSGI by mistake does not empty the directory that the first one's workers write to.
+    # A second uWSGI, started by mistake, does not empty the directory that the workers of the first one write to.
     supervisord = next(process for process in psutil.process_iter() if is_supervisord(process, checkout))
     directory = Path(supervisord.environ()["PROMETHEUS_MULTIPROC_DIR"])
     files = {path.name for path in directory.iterdir()}
@@ -149,7 +149,7 @@ def test_a_lab_starts_on_other_ports_heals_itself_and_ends_without_a_trace(runni
     assert "is in use by process" in second.stderr
     assert {path.name for path in directory.iterdir()} == files
 
-    # What a supervisord that is killed leaves behind is ended by `make down`.
+    # `make down` stops the processes that a killed supervisord leaves behind.
     supervisord.send_signal(signal.SIGKILL)
     supervisord.wait(5)
     assert len(processes_of(checkout)) >= 10

@@ -1,4 +1,4 @@
-"""What ends the lab's command, whichever it is, ends it in one sentence or in silence, without a traceback."""
+"""Whatever stops the lab's command, it prints one sentence or nothing, and no traceback."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ MAKE = [sys.executable, "-IS", "lab/bootstrap.py"]
 @pytest.mark.parametrize("command", [LAB, MAKE], ids=["lab", "bootstrap"])
 @pytest.mark.parametrize("seconds", [0.05, 0.15, 0.3])
 def test_ctrl_c_during_the_imports_is_answered_with_a_sentence(command, seconds):
-    # As bootstrap.py has it: what comes while Python itself starts waits.
+    # As bootstrap.py does: a signal that arrives during Python's own startup waits.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         starting = subprocess.Popen([*command, "status"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -29,9 +29,9 @@ def test_ctrl_c_during_the_imports_is_answered_with_a_sentence(command, seconds)
     starting.send_signal(signal.SIGINT)
     said = starting.communicate(timeout=30)[1].decode()
 
-    # On a fast machine it is past the imports, where click answers.
+    # On a fast machine the imports are already done, and click handles the signal.
     assert said in ("lab: interrupted before anything was changed.\n", "\nAborted!\n", "")
-    # Python exits by the signal, although it is caught, when it came while a string was executed (as namedtuple does).
+    # Although it is caught, Python is killed by the signal if it arrives during exec() of a string, as in namedtuple.
     assert starting.returncode in (1, -signal.SIGINT)
 
 
@@ -40,7 +40,7 @@ def test_a_reader_that_leaves_early_is_no_error():
         ["sh", "-c", '"$@" status | head -n 1', "sh", *LAB], cwd=ROOT, capture_output=True, text=True, timeout=30
     )
 
-    assert done.stdout.startswith("part")
+    assert done.stdout.startswith("service")
     assert done.stderr == ""
 
 
@@ -54,7 +54,7 @@ def test_a_full_disk_under_the_output_is_said_in_a_sentence():
 
 
 def run_as_command(body: str, **variables: str) -> subprocess.CompletedProcess:
-    """Run the lab's command with this in the place of all that it can do."""
+    """Run the lab's command with this body in place of its subcommands."""
     script = f"import runpy\nfrom lab import cli, console\ndef main(**_):\n    {body}\ncli.main = main\n"
     script += "runpy.run_module('lab', run_name='__main__')"
     environment = os.environ | variables

@@ -1,4 +1,4 @@
-"""A port that somebody else holds."""
+"""Ports that another program uses."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ from lab.runtimes import ports
 
 
 def has_ipv6() -> bool:
-    """Say whether ::1 is an address of this machine."""
+    """Return whether this machine has the address ::1."""
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
@@ -67,7 +67,7 @@ def test_a_port_held_on_ipv6_alone_is_refused_as_well(address):
 def test_a_machine_without_ipv6_is_no_obstacle():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    # A network of its own, with its loopback up and without IPv6.
+    # A separate network namespace, with loopback and without IPv6.
     script = 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6; ip link set lo up; exec "$@"'
     check = f"from lab.runtimes import ports; ports.refuse_taken({{'A_PORT': '{port}'}}, ['A_PORT'])"
     command = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", script, "sh", sys.executable, "-c", check]
@@ -85,7 +85,7 @@ def test_a_free_port_is_let_pass():
 
 
 def test_a_free_port_is_given_to_nobody_else_before_its_service_binds_it():
-    # A network of its own whose range of ports is so small that another program soon asks for each of them.
+    # A separate network namespace with so few ephemeral ports that another program soon gets each of them.
     script = 'echo 40000 40019 > /proc/sys/net/ipv4/ip_local_port_range; ip link set lo up; exec "$@"'
     check = """
 import contextlib, socket

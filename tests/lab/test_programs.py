@@ -1,4 +1,4 @@
-"""The programs of the host runtime, unpacked by the real apt from sources of the test's own."""
+"""The programs of the host runtime, unpacked by the real apt from the tests' own sources."""
 
 import hashlib
 import shutil
@@ -11,13 +11,13 @@ from lab.errors import LabError
 from lab.runtimes.host import programs
 
 pytestmark = pytest.mark.skipif(not shutil.which("apt-get"), reason="this machine has no apt-get")
-#: Nobody listens there.
+#: Nothing listens there.
 DEAD = "http://127.0.0.1:1"
 
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
-    """A folder that is an apt source, with one package ``pomar-test`` that holds one program."""
+    """A folder that is an apt source with one package, ``pomar-test``, which contains one program."""
     tree = tmp_path / "tree"
     (tree / "DEBIAN").mkdir(parents=True)
     (tree / "usr" / "bin").mkdir(parents=True)
@@ -36,7 +36,7 @@ def archive(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sources(tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of apt's sources, with the archive alone in it; what is unpacked goes to the test's own folder."""
+    """The folder of apt's sources, with only the archive; packages are unpacked into the test's own folder."""
     folder = tmp_path / "sources.list.d"
     folder.mkdir()
     (folder / "archive.list").write_text(f"deb [trusted=yes] file:{archive} ./\n")
@@ -58,7 +58,7 @@ def sources(tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 def unpacked() -> Path:
-    """Return where the program of ``pomar-test`` is unpacked to."""
+    """Return the path to which the program of ``pomar-test`` is unpacked."""
     return programs.UNPACKED / "usr" / "bin" / "pomar-test"
 
 

@@ -1,4 +1,4 @@
-"""What `make images` says of the official images: Docker's own client asks a registry made here, with no engine."""
+"""`make images`: the real docker command queries a local test registry, without an engine."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from tests.lab.test_runtimes import NOWHERE, needs_docker, script_in
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
-#: Which architectures each tag of the registry has.
+#: The architectures of each tag in the registry.
 TAGS = {"both": ["amd64", "arm64"], "amd64-only": ["amd64"]}
 
 
@@ -50,7 +50,7 @@ def index(architectures: list[str]) -> bytes:
     return json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}).encode()
 
 
-#: By the last part of the path: a tag, or a digest.
+#: Keyed by the last segment of the path: a tag or a digest.
 CONTENTS = {
     **{tag: (INDEX, index(architectures)) for tag, architectures in TAGS.items()},
     "single": (MANIFEST, manifest("amd64")),
@@ -61,7 +61,7 @@ NOT_FOUND = b'{"errors": [{"code": "MANIFEST_UNKNOWN", "message": "manifest unkn
 
 
 class Registry(BaseHTTPRequestHandler):
-    """As much of a registry as `docker manifest inspect` needs."""
+    """The part of the registry API that `docker manifest inspect` needs."""
 
     def do_GET(self) -> None:
         kind, content = CONTENTS.get(self.path.rpartition("/")[2], ("application/json", NOT_FOUND))
@@ -80,7 +80,7 @@ class Registry(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def registry_host(tmp_path, monkeypatch) -> Iterator[str]:
-    """The host and port of a registry that Docker's client trusts; no engine is in reach."""
+    """The host and port of a registry that the docker command trusts. No engine can be reached."""
     made = certificates.ensure(tmp_path, ["localhost"])
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(made.shop, made.shop_key)
@@ -96,7 +96,7 @@ def registry_host(tmp_path, monkeypatch) -> Iterator[str]:
 
 
 def all_but(**images: str) -> dict[str, str]:
-    """Return the settings with these official images; all others are built here, and so not asked for."""
+    """Return the settings with these official images; all others are local builds, which are not checked."""
     return settings.load({}) | dict.fromkeys(settings.OFFICIAL_IMAGES, "localhost/pomar/app:official") | images
 
 

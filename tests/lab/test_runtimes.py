@@ -1,4 +1,4 @@
-"""Which runtime is chosen, and what is said when it cannot be."""
+"""Which runtime is chosen, and the error if it cannot be used."""
 
 import json
 import os
@@ -23,19 +23,19 @@ needs_docker = pytest.mark.skipif(not shutil.which("docker"), reason="no docker 
 
 @pytest.fixture(autouse=True)
 def no_lab_runs(monkeypatch):
-    """Nothing of this checkout's own lab is seen, should it run."""
+    """Hide the lab of this checkout, in case it is running."""
     monkeypatch.setattr(HostRuntime, "is_running", lambda self: False)
 
 
 def script_in(path: Path, text: str) -> None:
-    """Write a shell script that can be run."""
+    """Write an executable shell script."""
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
 
 
 @pytest.fixture
 def compose_plugin(monkeypatch, tmp_path) -> Callable[[str], None]:
-    """Docker with nothing of the user's configuration and a Compose plugin of any version; call it for another one."""
+    """Docker without the user's configuration and with a fake Compose plugin; call it to change the version."""
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.delenv("DOCKER_CONTEXT", raising=False)
@@ -72,7 +72,7 @@ def test_compose_that_is_asked_for_and_cannot_be_had_is_refused(no_docker):
 def test_with_an_engine_the_lab_runs_in_containers():
     chosen, why = choose.choose({})
 
-    assert (chosen.name, why.partition(";")[0]) == ("compose", "a Docker engine answers")
+    assert (chosen.name, why.partition(";")[0]) == ("compose", "a Docker engine is running")
 
 
 @needs_docker
@@ -92,7 +92,7 @@ def test_an_engine_that_does_not_answer_is_said_so(monkeypatch, compose_plugin):
 @pytest.mark.parametrize("address", ["tcp://192.0.2.1:2375", "ssh://someone@192.0.2.1"])
 @pytest.mark.parametrize("by", ["variable", "context"])
 def test_an_engine_on_another_machine_is_refused(monkeypatch, compose_plugin, address, by):
-    """Ports would be published there, and the files of this checkout are not there."""
+    """Its ports would be published there, and it does not have the files of this checkout."""
     if by == "variable":
         monkeypatch.setenv("DOCKER_HOST", address)
     else:
@@ -136,7 +136,7 @@ def test_a_compose_plugin_that_is_too_old_is_said_so(monkeypatch, compose_plugin
 def test_compose_5_needs_the_buildx_plugin(monkeypatch, compose_plugin, tmp_path, has_buildx):
     monkeypatch.setenv("DOCKER_HOST", NOWHERE)
     compose_plugin("5.6.1")
-    # In front of one that this machine may have.
+    # Takes precedence over a plugin that this machine may have.
     metadata = '{"SchemaVersion": "0.1.0", "Vendor": "Docker Inc.", "Version": "1", "ShortDescription": "Buildx"}'
     script_in(tmp_path / "cli-plugins" / "docker-buildx", f"echo '{metadata}'" if has_buildx else "exit 1")
 
@@ -190,7 +190,7 @@ def test_a_user_who_may_not_use_the_engine_is_told_the_group(monkeypatch, compos
     ("script", "problem"),
     [
         ("sleep 60", "`docker --version` timed out after 1 s"),
-        ("echo podman version 5.4.0", "the docker command is Podman's"),
+        ("echo podman version 5.4.0", "the docker command is Podman"),
         (
             "echo The command docker could not be found in this WSL 2 distro.; exit 1",
             "no Docker engine is responding (The command docker could not be found in this WSL 2 distro.)",
@@ -201,7 +201,7 @@ def test_a_user_who_may_not_use_the_engine_is_told_the_group(monkeypatch, compos
 def test_a_docker_command_that_is_none_is_said_so(monkeypatch, tmp_path, script, problem):
     script_in(tmp_path / "docker", script)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setattr(engine, "ANSWER_SECONDS", 1)
+    monkeypatch.setattr(engine, "RESPONSE_SECONDS", 1)
 
     assert engine.why_not()[0] == problem
 
@@ -261,7 +261,7 @@ def test_every_official_image_that_is_set_is_pulled_and_no_other(monkeypatch, tm
         ),
         ("failed to solve: python:3.13: not found", "failed to solve: python:3.13: not found"),
         ("one\ntwo\n", "two"),
-        ("", "it gave no reason"),
+        ("", "no reason given"),
     ],
     ids=["apt", "pip", "base image", "last line", "nothing"],
 )
@@ -274,9 +274,9 @@ def test_the_reason_of_a_failed_build_is_the_line_that_says_most(log, reason):
     [
         (
             "#9 ERROR: write /opt/venv/lib/x.so: no space left on device",
-            ". Free some space where Docker keeps its data: ",
+            ". Free some space on Docker's disk: ",
         ),
-        ("#9 3.1 E: You don't have enough free space. No space left on device", ". Free some space where Docker "),
+        ("#9 3.1 E: You don't have enough free space. No space left on device", ". Free some space on Docker's disk"),
         (
             "#9 2.0 W: Failed to fetch http://mirror/x  Temporary failure resolving 'mirror'\n"
             "#9 3.1 E: Unable to locate package nginx",

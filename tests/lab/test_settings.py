@@ -1,4 +1,4 @@
-"""``.env`` and the environment: what is taken, and the one sentence for what is not."""
+"""``.env`` and the environment: which values are accepted, and the one-sentence error for the others."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from lab.runtimes import settings
 
 
 def env_with(tmp_path: Path, line: str) -> Path:
-    """Return a copy of the checkout's ``.env`` with one line more."""
+    """Return a copy of the checkout's ``.env`` with one more line."""
     path = tmp_path / ".env"
     path.write_text(f"{(ROOT / '.env').read_text()}{line}\n")
     return path
@@ -43,7 +43,7 @@ def test_an_empty_variable_of_the_environment_overrides_nothing():
         ("UWSGI_WORKERS=04", "UWSGI_WORKERS is '04'"),
         ("UWSGI_WORKERS=" + "9" * 5000, "UWSGI_WORKERS is '9999"),
         ("DATABASE_URL=sqlite:////tmp/shop", "sets DATABASE_URL, which is not a setting: write LAB_DATABASE_URL"),
-        ("LAB_CACHE_URL=postgres://cache", "LAB_CACHE_URL is not right, but must be empty, or a URL such as redis://"),
+        ("LAB_CACHE_URL=postgres://cache", "LAB_CACHE_URL is invalid, but must be empty, or a URL such as redis://"),
         ("PROMETHEUS_PORT=8443", "SHOP_HTTPS_PORT and PROMETHEUS_PORT are both 8443"),
         ("UWSGI_WORKERS=0", "UWSGI_WORKERS is '0', but must be a whole number"),
         ("UWSGI_WORKERS=-1", "UWSGI_WORKERS is '-1'"),
@@ -52,7 +52,7 @@ def test_an_empty_variable_of_the_environment_overrides_nothing():
         ("SHOP_HOSTS=a;b", "SHOP_HOSTS is 'a;b'"),
         (
             "LAB_DATABASE_URL=Postgres://shop:secret@localhost/shop",
-            "LAB_DATABASE_URL is not right, but must be empty",
+            "LAB_DATABASE_URL is invalid, but must be empty",
         ),
         ("UWSGI_HARAKIRI=31", "UWSGI_HARAKIRI is '31', but must be a whole number from 1 to 30"),
         ("PROMETHEUS_RETENTION_TIME=two weeks", "PROMETHEUS_RETENTION_TIME is 'two weeks'"),
@@ -83,7 +83,7 @@ def test_a_bad_value_is_named_with_the_line_or_the_variable_that_sets_it(tmp_pat
 
     with pytest.raises(LabError) as in_file:
         settings.load({}, path)
-    # As Kubernetes sets it in every pod that has a service called "prometheus".
+    # As Kubernetes sets it in every pod of a namespace with a service named "prometheus".
     with pytest.raises(LabError) as in_shell:
         settings.load({"PROMETHEUS_PORT": "tcp://10.0.0.1:9090"}, path)
     with pytest.raises(LabError) as twice:

@@ -1,4 +1,4 @@
-"""Signals that end a program: heeded once, and not at all while something is mended."""
+"""Signals that terminate a program: handled once, and ignored during cleanup."""
 
 import os
 import signal
@@ -21,19 +21,19 @@ def line():
         pass
     return sys.stdin.readline().strip()
 
-with signals.heeded_once():
+with signals.handled_once():
     try:
         print("ready", flush=True)
         print("goes on", line(), flush=True)
         line()
     finally:
-        print("mending", flush=True)
-        print("mended", line(), flush=True)
+        print("cleaning up", flush=True)
+        print("cleaned up", line(), flush=True)
 """
 
 
 def begin(*ignored: signal.Signals) -> subprocess.Popen:
-    """Start the program and wait until it is ready; whatever the tests' own caller ignores, it ignores these alone."""
+    """Start the program and wait until it is ready. It ignores only these signals, regardless of its parent."""
 
     def decide() -> None:
         for each in signals.ENDING:
@@ -51,12 +51,12 @@ def begin(*ignored: signal.Signals) -> subprocess.Popen:
 def test_the_first_signal_ends_a_program_and_a_later_one_does_not_keep_it_from_mending(number, later):
     program = begin()
     program.send_signal(number)
-    assert program.stdout.readline() == "mending\n"
+    assert program.stdout.readline() == "cleaning up\n"
     program.send_signal(later)
 
     said, _ = program.communicate("all\n", timeout=10)
 
-    assert said == "mended all\n"
+    assert said == "cleaned up all\n"
     assert program.returncode != 0
 
 
@@ -69,24 +69,24 @@ def test_what_nohup_has_decided_upon_stays():
 
     program.send_signal(signal.SIGTERM)
     # Before the signal is handled, the line below would be what the block itself waits for.
-    assert program.stdout.readline() == "mending\n"
+    assert program.stdout.readline() == "cleaning up\n"
 
-    assert program.communicate("all\n", timeout=10)[0] == "mended all\n"
+    assert program.communicate("all\n", timeout=10)[0] == "cleaned up all\n"
 
 
 def test_handlers_are_as_they_were_afterwards():
     before = [signal.getsignal(each) for each in signals.ENDING]
 
-    with pytest.raises(KeyboardInterrupt), signals.heeded_once():
+    with pytest.raises(KeyboardInterrupt), signals.handled_once():
         os.kill(os.getpid(), signal.SIGTERM)
-    with signals.heeded_once(), signals.unheeded():
+    with signals.handled_once(), signals.ignored():
         os.kill(os.getpid(), signal.SIGTERM)
 
     assert [signal.getsignal(each) for each in signals.ENDING] == before
 
 
 def test_neither_a_block_nor_what_it_starts_is_ended():
-    with signals.unheeded():
+    with signals.ignored():
         child = subprocess.Popen(["sh", "-c", "kill -INT $$; kill -TERM $$; echo lives"], stdout=subprocess.PIPE)
         os.kill(os.getpid(), signal.SIGINT)
         said, _ = child.communicate(timeout=10)
@@ -98,7 +98,7 @@ def test_a_child_gets_its_signal_when_its_parent_is_killed():
     child = "import signal; print('ready', flush=True); print(signal.sigwait([signal.SIGTERM]).name, flush=True)"
     parent = (
         "import signal, subprocess, sys; from lab import signals; "
-        # Blocked, and inherited so: one that comes before the child waits for it is not lost.
+        # Blocked, and inherited as blocked, so that a signal that arrives before sigwait() is not lost.
         "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); "
         "with_this = signals.to_child_of_this(signal.SIGTERM); "
         "subprocess.run([sys.executable, '-c', sys.argv[1]], start_new_session=True, preexec_fn=with_this)"

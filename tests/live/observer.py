@@ -91,7 +91,7 @@ class Observer:
 
         def not_too_much() -> float:
             seen = figure()
-            assert seen <= wanted, f"{because}: Prometheus says {seen}, which is more than {wanted}"
+            assert seen <= wanted, f"{because}: Prometheus has {seen}, which is more than {wanted}"
             return seen
 
         eventually(not_too_much, because=because, timeout=SETTLED_SECONDS, wanted=lambda seen: seen == wanted)

@@ -28,7 +28,7 @@ class Counters:
         self._before = {
             tier: eventually(
                 lambda selector=selector: observer.total(selector),
-                because=f"Prometheus has what {tier} says",
+                because=f"Prometheus has the value of {tier}",
                 timeout=SETTLED_SECONDS,
                 wanted=lambda total, tier=tier: total == self._page_before[tier],
             )
@@ -100,7 +100,7 @@ def kill_worker(observer: Observer, runtime: Runtime, slot: int) -> int:
         killed = pid > 0 and send_signal(runtime, signal.SIGKILL, pid)
         return pid if killed else 0
 
-    return eventually(attempt, because=f"worker {slot} is there to be killed")
+    return eventually(attempt, because=f"worker {slot} exists")
 
 
 def test_two_thousand_requests_are_two_thousand_over_four_workers(counters, send, observer, runtime):
@@ -121,7 +121,7 @@ def test_two_thousand_requests_are_two_thousand_when_each_worker_is_killed_once(
         victim = kill_worker(observer, runtime, slot)
         eventually(
             lambda slot=slot, victim=victim: observer.workers()[slot]["pid"] not in (0, victim),
-            because="uWSGI's master starts a killed worker again",
+            because="uWSGI's master respawns a killed worker",
         )
     send(400)
 

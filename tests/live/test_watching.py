@@ -26,7 +26,7 @@ def stuck_workers(observer, runtime):
         workers = observer.workers()
         return workers if send(signal.SIGSTOP, workers) else {}
 
-    stopped = eventually(stop, because="every worker is there to be stopped")
+    stopped = eventually(stop, because="every worker exists")
     yield len(stopped), lambda: send(signal.SIGCONT, stopped)
     send(signal.SIGCONT, stopped)
 
@@ -41,7 +41,7 @@ def test_django_is_scraped_within_250_ms_while_every_worker_is_stuck(observer, s
     began = observer.now()
     with ThreadPoolExecutor(workers) as pool:
         visits = [pool.submit(visit, number) for number in range(workers)]
-        eventually(lambda: observer.now() - began >= STUCK_SECONDS, because="time goes by", timeout=STUCK_SECONDS + 10)
+        eventually(lambda: observer.now() - began >= STUCK_SECONDS, because="time passes", timeout=STUCK_SECONDS + 10)
         assert not any(visit.done() for visit in visits), "a worker answered: they were not stuck"
         window = f"[{STUCK_SECONDS}s]"
         scrapes = observer.value(f'count_over_time(up{{job="django"}}{window})')
@@ -95,7 +95,7 @@ def test_exporters_that_are_away_are_told_from_a_shop_that_is_away(observer, run
     finally:
         for exporter in EXPORTERS:
             runtime.start(services.named(exporter))
-    eventually(up, because="they run again", timeout=15, wanted=lambda seen: set(seen.values()) == {1})
+    eventually(up, because="they are running again", timeout=15, wanted=lambda seen: set(seen.values()) == {1})
 
 
 def test_uwsgi_that_is_away_is_told_from_its_exporter_that_is_away(observer, runtime):
@@ -112,4 +112,4 @@ def test_uwsgi_that_is_away_is_told_from_its_exporter_that_is_away(observer, run
         assert "Pomar" in answer.text
     finally:
         runtime.start(services.named("app"))
-    eventually(lambda: observer.value("uwsgi_up") == 1, because="uWSGI runs again", timeout=20)
+    eventually(lambda: observer.value("uwsgi_up") == 1, because="uWSGI is running again", timeout=20)

@@ -1,4 +1,4 @@
-"""The Docker engine, asked through its command: which containers this lab has, and how they are."""
+"""The Docker engine and Compose, through the docker command: the containers of this lab and their state."""
 
 import json
 import os
@@ -21,58 +21,58 @@ from lab.runtimes.settings import OFFICIAL_IMAGES
 
 PROJECT = "pomar"
 LABEL = "com.docker.compose"
-#: Longer than an engine under load takes to answer; one that has no daemon answers at once.
-ANSWER_SECONDS = 10
-#: What each worker of the shop uses before its first request, and their master and the metrics process together: with
-#: less, the kernel kills workers again and again.
+#: More than an engine under load needs to respond. Without a daemon the command fails at once.
+RESPONSE_SECONDS = 10
+#: The memory that each worker of the shop uses before its first request, and that the master and the metrics process
+#: use together. With less, the kernel keeps killing workers.
 SHOP_MIB = 50
-#: The files that are used over compose.yaml, by kind of images.
+#: The Compose files that override compose.yaml, by kind of images.
 OVERRIDES = {"official": [], "debian": ["compose.debian.yaml"], "lookalike": ["images/lookalike/compose.yaml"]}
-#: How the names of the look-alikes begin. One with an official name would be taken for that image by the next lab.
+#: The name prefix of the look-alikes. With an official name, the next lab would mistake one for the official image.
 LOOKALIKE = "localhost/pomar/lookalike/"
-#: ``depends_on.restart`` is of 2.17, ``!reset`` of 2.18.
+#: ``depends_on.restart`` needs 2.17, ``!reset`` needs 2.18.
 _OLDEST_COMPOSE = (2, 18)
-#: From here on Compose has no builder of its own that knows secrets: it leaves BuildKit to another plugin.
+#: From this version on, Compose has no built-in builder that supports secrets and needs the buildx plugin.
 _COMPOSE_WITHOUT_BUILDER = (5, 0)
-#: The first whose BuildKit knows a build's secrets without being told the version of its language.
+#: The first engine whose BuildKit supports build secrets without a syntax directive in the Dockerfile.
 _OLDEST_ENGINE = (20, 10)
 _COMPOSE_WANTED = "Compose 2.18"
 
 
 @dataclass(frozen=True)
 class Container:
-    """One container of the lab, by what `docker inspect` says of it."""
+    """One container of the lab, as described by `docker inspect`."""
 
     service: str
     id: str
     image: str
     #: ``running``, ``exited``, ``restarting``, ``created`` …
     state: str
-    #: ``healthy``, ``unhealthy``, ``starting``; nothing when it has no check.
+    #: ``healthy``, ``unhealthy``, ``starting``; empty if it has no health check.
     health: str
-    #: What the last check said.
+    #: The output of the last health check.
     last_check: str
     exit_code: int
-    #: UTC; of two, the later one is greater.
+    #: UTC, as text that sorts by time.
     started_at: str
-    #: Whose network it shares: the identifier of a container, or nothing.
+    #: The ID of the container whose network it shares, or empty.
     network_of: str
-    #: The checkout that started it, its links resolved.
+    #: The checkout that started it, with symbolic links resolved.
     checkout: str
 
     @property
     def life(self) -> tuple[str, str]:
-        """What is another one when it was made or started anew."""
+        """An identity that changes when the container is recreated or restarted."""
         return self.id, self.started_at
 
     @property
     def started(self) -> float:
-        """When it was started last, in seconds since 1970."""
+        """When it was last started, as a Unix time."""
         return datetime.fromisoformat(f"{self.started_at}Z").timestamp()
 
     @classmethod
     def from_inspect(cls, found: Mapping) -> "Container":
-        """Read one element of what `docker inspect` prints."""
+        """Parse one element of the output of `docker inspect`."""
         state, labels = found["State"], found["Config"]["Labels"]
         health = state.get("Health") or {}
         checks = health.get("Log") or []
@@ -92,7 +92,7 @@ class Container:
 
 
 def _comparable(time: str) -> str:
-    """Return a time of the engine's, whose fraction has as many digits as it needs, with nine of them."""
+    """Return a time from the engine with its fraction padded to nine digits."""
     whole, _, fraction = time.removesuffix("Z").partition(".")
     return f"{whole}.{fraction:0<9}"
 
@@ -106,7 +106,7 @@ class Unusable(LabError):
 
 
 def why_not() -> tuple[str, str]:
-    """Return why Docker Compose cannot be used here and how to change that; two empty texts when it can be used."""
+    """Return why Docker Compose cannot be used here and how to fix that; two empty strings if it can be used."""
     try:
         for _ in checks():
             pass
@@ -187,24 +187,24 @@ def check_engine() -> str:
 
 
 def _is_here(endpoint: str) -> bool:
-    """Say whether the engine at an address such as ``tcp://host:2375`` is on this machine."""
+    """Return whether the engine at an address such as ``tcp://host:2375`` is on this machine."""
     address = urlsplit(endpoint)
     return address.scheme in ("unix", "npipe", "") or address.hostname in ("localhost", "127.0.0.1", "::1")
 
 
 def _number(version: str) -> tuple[int, int] | None:
-    """Return the two numbers that a version such as ``v2.18.0`` begins with, or nothing when it has none."""
+    """Return major and minor of a version such as ``v2.18.0``, or None if it has no such form."""
     found = re.match(r"v?(\d+)\.(\d+)", version)
     return (int(found[1]), int(found[2])) if found else None
 
 
 def _output(*command: str) -> str:
-    """Return what a docker command printed; raises Unusable with the reason when it fails or hangs."""
+    """Return the output of a docker command. Raise Unusable with the reason if it fails or hangs."""
     fix = "start a Docker engine"
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_SECONDS)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=RESPONSE_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise Unusable(f"`{' '.join(command[:2])}` timed out after {ANSWER_SECONDS} s", fix) from error
+        raise Unusable(f"`{' '.join(command[:2])}` timed out after {RESPONSE_SECONDS} s", fix) from error
     except OSError as error:
         raise Unusable(f"the docker command cannot be run ({error.strerror})", fix) from error
     reason = last_line(done.stderr or done.stdout)
@@ -219,23 +219,23 @@ def _output(*command: str) -> str:
 
 
 def containers() -> dict[str, Container]:
-    """Return the lab's containers by service, those that ended included; none when no engine answers.
+    """Return the lab's containers by service, including stopped ones; empty if there is no engine.
 
-    Raises LabError when one does not answer in time: what it has is not known then.
+    Raises LabError if the engine does not respond in time, because its containers are then unknown.
     """
     wanted = ["--filter", f"label={LABEL}.project={PROJECT}", "--filter", f"label={LABEL}.oneoff=False"]
     try:
         listed = subprocess.run(
-            ["docker", "ps", "--all", "--quiet", *wanted], capture_output=True, text=True, timeout=ANSWER_SECONDS
+            ["docker", "ps", "--all", "--quiet", *wanted], capture_output=True, text=True, timeout=RESPONSE_SECONDS
         )
         if not listed.stdout.split():
             return {}
-        # One that is removed between the two calls is left out of the answer.
+        # A container that is removed between the two calls is missing from this output.
         found = subprocess.run(
-            ["docker", "inspect", *listed.stdout.split()], capture_output=True, text=True, timeout=ANSWER_SECONDS
+            ["docker", "inspect", *listed.stdout.split()], capture_output=True, text=True, timeout=RESPONSE_SECONDS
         )
     except subprocess.TimeoutExpired as error:
-        raise LabError(f"the Docker engine did not answer within {ANSWER_SECONDS} s: wait, or restart it.") from error
+        raise LabError(f"the Docker engine did not respond within {RESPONSE_SECONDS} s: wait or restart it.") from error
     except OSError:
         return {}
     known = [Container.from_inspect(each) for each in json.loads(found.stdout or "[]")]
@@ -243,16 +243,16 @@ def containers() -> dict[str, Container]:
 
 
 def loads(checkout: Path) -> list[str]:
-    """Return the identifiers of the containers in which a load of this checkout is running."""
+    """Return the IDs of the containers in which a load of this checkout is running."""
     labels = {"project": PROJECT, "service": "loadtest", "oneoff": "True", "project.working_dir": str(checkout)}
     filters = [f"--filter=label={LABEL}.{name}={value}" for name, value in labels.items()]
     return docker("ps", "--quiet", *filters).stdout.split()
 
 
 def refuse_limits(settings: Mapping[str, str], engine: Mapping) -> str:
-    """Return the CPUs and memory of an engine, by its `docker info`.
+    """Return the CPUs and memory of an engine, described by `docker info`.
 
-    Raises LabError when it cannot give the shop what the settings say.
+    Raise LabError if it cannot provide the CPU and memory in the settings.
     """
     cores, cpus = engine["NCPU"], settings["APP_CPUS"]
     if not engine.get("CpuCfsQuota", True):
@@ -261,9 +261,9 @@ def refuse_limits(settings: Mapping[str, str], engine: Mapping) -> str:
             "have systemd delegate the cpu controller to its user (Delegate=cpu); or use RUNTIME=host."
         )
     if float(cpus) > cores:
-        there = "1 CPU" if cores == 1 else f"{cores} CPUs"
+        available = "1 CPU" if cores == 1 else f"{cores} CPUs"
         raise LabError(
-            f"APP_CPUS is {cpus}, but the Docker engine has {there}: set APP_CPUS to {cores} or less in .env."
+            f"APP_CPUS is {cpus}, but the Docker engine has {available}: set APP_CPUS to {cores} or less in .env."
         )
     memory, workers = int(settings["APP_MEMORY"].removesuffix("m")), int(settings["UWSGI_WORKERS"])
     if memory < (needed := SHOP_MIB * (workers + 1)):
@@ -271,18 +271,18 @@ def refuse_limits(settings: Mapping[str, str], engine: Mapping) -> str:
             f"APP_MEMORY is {memory}m, but a shop with UWSGI_WORKERS={workers} needs {needed}m: set APP_MEMORY to at "
             "least that in .env, or reduce UWSGI_WORKERS."
         )
-    if memory > (most := engine["MemTotal"] // 1024**2):
-        raise LabError(f"APP_MEMORY is {memory}m, but the Docker engine has {most}m: set APP_MEMORY lower in .env.")
-    return f"{cores} CPUs and {most} MiB; the shop may use {cpus} and {memory} MiB"
+    if memory > (total := engine["MemTotal"] // 1024**2):
+        raise LabError(f"APP_MEMORY is {memory}m, but the Docker engine has {total}m: set APP_MEMORY lower in .env.")
+    return f"{cores} CPUs and {total} MiB; the shop may use {cpus} and {memory} MiB"
 
 
 def info() -> dict:
-    """Return what `docker info` says of the engine."""
+    """Return the output of `docker info`."""
     return json.loads(docker("info", "--format", "{{json .}}").stdout)
 
 
 def docker(*arguments: str, **options) -> subprocess.CompletedProcess:
-    """Run docker and return its output as text; raises LabError with its last line when it fails."""
+    """Run docker and return its output as text. Raise LabError with the last line if it fails."""
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, **options)
     if done.returncode != 0:
         raise LabError(f"`docker {arguments[0]}` failed: {last_line(done.stderr or done.stdout)}")
@@ -290,9 +290,9 @@ def docker(*arguments: str, **options) -> subprocess.CompletedProcess:
 
 
 def end(process: subprocess.Popen) -> None:
-    """End what :meth:`Compose.start` began and return when it has ended.
+    """Stop a process started by :meth:`Compose.start` and wait until it has exited.
 
-    The whole group is told, since docker does not tell its plugin, which is the one that works.
+    Signals the whole process group, because docker does not forward signals to its plugin, which does the work.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
@@ -303,33 +303,33 @@ def end(process: subprocess.Popen) -> None:
 
 
 def _lookalikes() -> dict[str, str]:
-    """Return the image settings that name the look-alikes; the lab's own images are built upon Debian's of today."""
+    """Return the image settings for the look-alikes. The lab's own images are built on the Debian base image."""
     names = {name: name.removeprefix("IMAGE_").lower().replace("_", "-") for name in OFFICIAL_IMAGES}
     built = {name: f"{LOOKALIKE}{short}:debian" for name, short in names.items()}
     return built | {"IMAGE_DEBIAN": "localhost/pomar/debian:trixie", "IMAGE_UWSGI_EXPORTER": ""}
 
 
 class Compose:
-    """`docker compose` for this checkout, with the lab's settings and the files of one kind of images."""
+    """`docker compose` for this checkout, with the lab's settings and the Compose files for one kind of images."""
 
     def __init__(self, settings: Mapping[str, str], images: str) -> None:
         self._files = [ROOT / name for name in ("compose.yaml", *OVERRIDES[images])]
         self._settings = {**settings, **(_lookalikes() if images == "lookalike" else {})}
 
     def command(self, *arguments: str) -> list[str]:
-        """Return the whole command."""
+        """Return the complete command line."""
         files = [part for file in self._files for part in ("--file", str(file))]
         return ["docker", "compose", "--project-directory", str(ROOT), *files, *arguments]
 
     def environment(self) -> dict[str, str]:
-        """Return what it is run with: the environment of tools and the lab's settings."""
+        """Return its environment: that of tools, and the lab's settings."""
         own = for_tools()
         authorities = (own.get(name) for name in ("BUILD_CA_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"))
         ca = next((path for path in authorities if path and Path(path).is_file()), None)
         return own | dict(self._settings) | ({"BUILD_CA_FILE": ca} if ca else {})
 
     def mounted(self) -> dict[str, list[Path]]:
-        """Return the files and folders of the checkout that each service mounts, by service."""
+        """Return the files and folders of the checkout that each service mounts."""
         services = json.loads(self.must("--profile", "*", "config", "--format", "json"))["services"]
         return {
             name: [Path(volume["source"]) for volume in service.get("volumes", []) if volume["type"] == "bind"]
@@ -337,7 +337,7 @@ class Compose:
         }
 
     def start(self, log: str, *arguments: str) -> subprocess.Popen:
-        """Begin a command whose output goes to a file of .lab/logs; :func:`end` ends it before its time."""
+        """Start a command with its output in a file in .lab/logs; :func:`end` stops it early."""
         LOGS.mkdir(parents=True, exist_ok=True)
         with (LOGS / log).open("w") as file:
             return subprocess.Popen(
@@ -355,7 +355,7 @@ class Compose:
         return subprocess.run(self.command(*arguments), cwd=ROOT, env=self.environment(), **options)
 
     def must(self, *arguments: str) -> str:
-        """Run a command and return what it printed; raises LabError with its last line when it fails."""
+        """Run a command and return its output. Raise LabError with the last line if it fails."""
         done = self.run(*arguments, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if done.returncode != 0:
             raise LabError(f"`docker compose {' '.join(arguments)}` failed: {last_line(done.stderr)}")

@@ -1,4 +1,4 @@
-"""The files of the checkout that containers mount: readable by their users, and noticed when they change."""
+"""The files of the checkout that containers mount: make them readable, and detect changes."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -8,10 +8,10 @@ from lab.paths import shown
 
 
 def make_readable(sources: Iterable[Path]) -> None:
-    """Let every user read these files and folders, since containers run as other users than the checkout's owner.
+    """Make these files and folders readable for all users, because containers do not run as the checkout's owner.
 
-    A checkout under umask 077 has them for its owner alone. The folders above them keep their modes: the engine, which
-    mounts them, is root. Raises LabError for a file whose mode cannot be changed.
+    In a checkout made under umask 077, only the owner can read them. The parent folders keep their modes, because the
+    engine mounts them as root. Raises LabError if a mode cannot be changed.
     """
     for source in sources:
         for path in _within(source):
@@ -29,15 +29,15 @@ def make_readable(sources: Iterable[Path]) -> None:
 
 
 def changed_at(sources: Iterable[Path]) -> float:
-    """Return when one of these files and folders last changed, in seconds since 1970; 0 when there are none.
+    """Return when one of these files and folders last changed, as a Unix time; 0 if there are none.
 
-    By the time of the inode, since a file that was replaced may bring an old time of its own.
+    Uses the ctime, because a file that replaces another may have an old mtime.
     """
     return max((path.stat().st_ctime for source in sources for path in _within(source)), default=0.0)
 
 
 def _within(source: Path) -> Iterator[Path]:
-    """Yield a file, or a folder and all that is in it; what a link leads to is not mounted with it."""
+    """Yield a file, or a folder and everything in it, without symbolic links: their targets are not mounted."""
     for path in (source, *source.rglob("*")):
         if not path.is_symlink():
             yield path

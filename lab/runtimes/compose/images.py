@@ -1,4 +1,4 @@
-"""The images of the Compose runtime: the official ones, or ones that are built from Debian's packages here."""
+"""The images of the Compose runtime: official ones, or ones built locally from Debian packages."""
 
 import re
 import shutil
@@ -16,15 +16,15 @@ from lab.runtimes.compose.engine import PROJECT, Compose, docker, end
 from lab.runtimes.settings import OFFICIAL_IMAGES
 
 BUILD_LOG = "images.log"
-#: A build that takes less has only reused what was built before: its images are not shown one by one.
+#: A faster build has only reused what was built before: its images are not shown one by one.
 QUICK_SECONDS = 5
-#: For one image, on a slow network; a registry that is not there says so at once.
+#: For one image, on a slow network. An unreachable registry fails at once.
 PULL_SECONDS = 600
-#: The releases of Debian that the look-alikes of the official images take their programs from.
+#: The Debian releases that the look-alikes of the official images take their programs from.
 LOOKALIKE_SUITES = ("forky", "trixie")
-#: As Docker's own images of Debian are made: no manuals, no caches of apt, no wait for the disk after each package.
+#: As in the official Debian images: no manuals, no apt caches, and no sync after each package.
 LEAN = (
-    # A mirror may be behind, as a frozen one is.
+    # A mirror may be outdated, for example a frozen one.
     '--aptopt=Acquire::Check-Valid-Until "false"',
     '--aptopt=Dir::Cache::pkgcache ""',
     '--aptopt=Dir::Cache::srcpkgcache ""',
@@ -34,23 +34,23 @@ LEAN = (
 
 
 def base(suite: str) -> str:
-    """Return the name of the base image of a release of Debian."""
+    """Return the name of the base image for a Debian release."""
     return f"localhost/pomar/debian:{suite}"
 
 
 def choose(settings: Mapping[str, str]) -> tuple[str, str]:
-    """Return which kind of images to run, ``official``, ``debian`` or ``lookalike``, and in a sentence why.
+    """Return which kind of images to run, ``official``, ``debian`` or ``lookalike``, and the reason.
 
-    ``IMAGES`` decides unless it is ``auto``. Else it is the kind whose data is kept; else what is on this machine
-    already; else the official ones, when all of them can be pulled.
+    ``IMAGES`` decides unless it is ``auto``. Then it is the kind with existing data; else the kind that is already on
+    this machine; else the official images if all of them can be pulled; else ``debian``.
     """
     if settings["IMAGES"] != "auto":
-        return settings["IMAGES"], f"IMAGES={settings['IMAGES']} asks for them"
+        return settings["IMAGES"], f"IMAGES={settings['IMAGES']} was given"
     kept = [kind for kind, volume in _databases(settings).items() if _there("volume", volume)]
     if len(kept) == 1:
-        return kept[0], "the data that is kept is theirs"
+        return kept[0], "the existing data belongs to them"
     if not _missing(settings):
-        return "official", "they are on this machine"
+        return "official", "they are already on this machine"
     if _there("image", base(settings["DEBIAN_SUITE"])):
         return "debian", "they were built here before; IMAGES=official pulls the official ones"
     try:
@@ -61,7 +61,7 @@ def choose(settings: Mapping[str, str]) -> tuple[str, str]:
 
 
 def make(compose: Compose, settings: Mapping[str, str], kind: str) -> None:
-    """Pull or build what is missing or out of date; raises LabError with the reason when that cannot be done."""
+    """Pull or build the images that are missing or outdated. Raise LabError with the reason if that fails."""
     if kind == "official":
         _pull(settings)
     for suite in {"debian": [settings["DEBIAN_SUITE"]], "lookalike": LOOKALIKE_SUITES}.get(kind, []):
@@ -70,18 +70,18 @@ def make(compose: Compose, settings: Mapping[str, str], kind: str) -> None:
                 _make_base(suite, base(suite))
     with console.step("images built"):
         if kind == "lookalike":
-            # The lab's own images are built upon it.
+            # The base of the lab's own images.
             _finish(compose.start(BUILD_LOG, "--profile", "base", "build", "python"))
         build(compose)
 
 
 def build(compose: Compose, *options: str) -> None:
-    """Build every image of the lab that is out of date; raises LabError with the reason when one cannot be built."""
+    """Build every outdated image of the lab. Raise LabError with the reason if a build fails."""
     _finish(compose.start(BUILD_LOG, "--profile", "load", "build", *options))
 
 
 def _databases(settings: Mapping[str, str]) -> dict[str, str]:
-    """Return the volume that each kind keeps its database in."""
+    """Return the database volume of each kind of images."""
     return {
         "official": f"{PROJECT}_postgres-data",
         "debian": f"{PROJECT}_postgres-data-{settings['DEBIAN_SUITE']}",
@@ -90,18 +90,18 @@ def _databases(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def _there(what: str, name: str) -> bool:
-    """Say whether the engine has an ``image`` or a ``volume`` of that name."""
+    """Return whether the engine has an ``image`` or a ``volume`` with this name."""
     return subprocess.run(["docker", what, "inspect", name], capture_output=True).returncode == 0
 
 
 def _missing(settings: Mapping[str, str]) -> list[str]:
-    """Return the official images that are not here, those that others are built upon included."""
+    """Return the official images that are not on this machine, including base images."""
     names = [settings[name] for name in OFFICIAL_IMAGES if settings[name]]
     return [name for name in names if not _there("image", name)]
 
 
 def _pull(settings: Mapping[str, str]) -> None:
-    """Pull the official images that are missing; raises LabError with the reason when one cannot be pulled."""
+    """Pull the missing official images. Raise LabError with the reason if one cannot be pulled."""
     for image in _missing(settings):
         with console.step(f"{image} pulled"):
             if trouble := _cannot_pull(image):
@@ -109,17 +109,17 @@ def _pull(settings: Mapping[str, str]) -> None:
 
 
 def _cannot_pull(image: str) -> str:
-    """Pull an image and return why that failed; nothing when it is there."""
+    """Pull an image. Return the reason if that fails, else an empty string."""
     try:
         command = ["docker", "pull", "--quiet", image]
         done = subprocess.run(command, capture_output=True, text=True, timeout=PULL_SECONDS)
     except subprocess.TimeoutExpired:
-        return f"the registry timed out after {PULL_SECONDS} s"
+        return f"the pull took longer than {PULL_SECONDS} s"
     return "" if done.returncode == 0 else last_line(done.stderr).removeprefix("Error response from daemon: ")
 
 
 def _make_base(suite: str, name: str) -> None:
-    """Tag Debian's own image, or make one of Debian's packages where it cannot be pulled."""
+    """Tag the official Debian image, or make one from Debian packages if it cannot be pulled."""
     trouble = _cannot_pull(f"debian:{suite}-slim")
     if not trouble:
         docker("tag", f"debian:{suite}-slim", name)
@@ -174,13 +174,13 @@ def built(log: str) -> list[str]:
 def advice(log: str) -> str:
     """Return what to do about a failed build or pull, by its output; nothing when that says enough."""
     if "no space left on device" in log.lower():
-        return ". Free some space where Docker keeps its data: `docker system prune` removes what no container uses."
+        return ". Free some space on Docker's disk: `docker system prune` removes unused images and containers."
     return ". Check the network." if network.failed(log) else "."
 
 
 def reason(log: str) -> str:
-    """Return the line of a build's output that says best why it failed."""
-    # What a step of a build printed begins with its number and the time: "#12 0.204 E: Unable to locate package".
+    """Return the line of a build's output that best explains why it failed."""
+    # Output of a build step starts with its number and the time: "#12 0.204 E: Unable to locate package".
     said = [re.sub(r"^#\d+ ([\d.]+ )?", "", line).strip() for line in log.splitlines()]
     errors = [line for line in said if re.match(r"(E:|ERROR:|error:|failed to)", line)]
     return errors[0] if errors else last_line(log)

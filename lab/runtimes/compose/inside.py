@@ -1,4 +1,4 @@
-"""Read what answers only inside the shop pod, from within it."""
+"""Read addresses that are reachable only inside the shop pod."""
 
 import json
 import select
@@ -7,15 +7,15 @@ import threading
 
 from lab.runtimes.compose import engine
 
-SECONDS_TO_ANSWER = 10
-#: Reads an address a line, and answers each with one line: the text, or what went wrong.
+RESPONSE_SECONDS = 10
+#: Reads one URL per line and prints one line of JSON for each: the text of the response, or the error.
 _READER = """
 import json, sys, urllib.request
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 for line in sys.stdin:
     try:
-        with opener.open(line.strip(), timeout=5) as answer:
-            said = {"text": answer.read().decode()}
+        with opener.open(line.strip(), timeout=5) as response:
+            said = {"text": response.read().decode()}
     except Exception as error:
         said = {"error": str(error)}
     print(json.dumps(said), flush=True)
@@ -23,9 +23,9 @@ for line in sys.stdin:
 
 
 class Inside:
-    """A small reader in the container ``app``, kept for as long as that lives: a read takes a few milliseconds.
+    """A small reader process in the container ``app``. It keeps running, so that each read takes a few milliseconds.
 
-    Several threads may ask: one after the other, since the answers come over one pipe.
+    Several threads may use it; their reads are serialized, because the responses share one pipe.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Inside:
         self._turn = threading.Lock()
 
     def get(self, url: str) -> str:
-        """Return what ``url`` answers; raises OSError when it does not answer 200, or when there is no ``app``."""
+        """Return the response of ``url``. Raise OSError if its status is not 200 or the container is not running."""
         with self._turn:
             line = self._ask(url)
         said = json.loads(line)
@@ -47,17 +47,17 @@ class Inside:
         try:
             self._reader.stdin.write(f"{url}\n")
             self._reader.stdin.flush()
-            answered, _, _ = select.select([self._reader.stdout], [], [], SECONDS_TO_ANSWER)
-            line = self._reader.stdout.readline() if answered else ""
+            ready, _, _ = select.select([self._reader.stdout], [], [], RESPONSE_SECONDS)
+            line = self._reader.stdout.readline() if ready else ""
         except BrokenPipeError:
             line = ""
         if not line.endswith("\n"):
             self.close()
-            raise ConnectionError(f"{url} cannot be read: the container app has ended, or hangs")
+            raise ConnectionError(f"{url} cannot be read: the container app has exited or hangs")
         return line
 
     def close(self) -> None:
-        """End the reader."""
+        """Stop the reader process."""
         if self._reader:
             self._reader.kill()
             self._reader.wait()
@@ -69,7 +69,7 @@ class Inside:
         self.close()
         container = engine.containers().get("app")
         if not container or container.state != "running":
-            raise ConnectionError("the container app does not run")
+            raise ConnectionError("the container app is not running")
         self._reader = subprocess.Popen(
             ["docker", "exec", "--interactive", container.id, "python3", "-c", _READER],
             stdin=subprocess.PIPE,

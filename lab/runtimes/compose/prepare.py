@@ -1,7 +1,7 @@
-"""What must stand before the first container of the Compose runtime: secrets, certificates, NGINX's addresses.
+"""Prepare the Compose runtime before its first container starts: secrets, certificates and NGINX's listen.conf.
 
-Runs in the one-shot service ``prepare``. Each folder of ``VOLUMES`` is a volume that only those services mount who
-need what is in it. What exists is kept, so that it can run at each start.
+Runs in the one-shot service ``prepare``, at each start; existing secrets and certificates are kept. Each folder in
+``VOLUMES`` is a volume that only the services that need its files mount.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ from lab.runtimes import certificates, hosts
 from lab.runtimes.compose import pod
 
 VOLUMES = Path("/volumes")
-#: Keeps what the others are made from. No other service mounts it.
+#: Keeps the originals of all secrets and certificates. No other service mounts it.
 AUTHORITY = VOLUMES / "authority"
 TEMPLATE = Path("/srv/listen.conf.template")
 
 
 def secret(name: str, size: int = 32, make: Callable[[int], str] = secrets.token_urlsafe) -> str:
-    """Return the secret of that name, made the first time from so many random bytes."""
+    """Return the secret with this name. The first time, create it from ``size`` random bytes."""
     path = AUTHORITY / name
     if not path.exists():
         write(path, make(size), 0o600)
@@ -33,14 +33,14 @@ def secret(name: str, size: int = 32, make: Callable[[int], str] = secrets.token
 
 
 def write(path: Path, text: str, mode: int = 0o444) -> None:
-    """Write a file whole or not at all. By default every user may read it: who mounts its volume decides who can."""
+    """Write a file atomically. By default every user may read it; access is limited by who mounts its volume."""
     write_file(path, text, mode)
 
 
 def write_certificates(hosts: list[str], days: int | None = None) -> None:
-    """Renew the shop's certificate when that is due, for NGINX, and give out the authority's for who asks NGINX.
+    """Renew the shop's certificate for NGINX if that is due, and publish the CA certificate for NGINX's clients.
 
-    With ``days`` it is made anew, to end after so many.
+    With ``days``, issue a new certificate that expires after that many days.
     """
     folder = AUTHORITY / "tls"
     made = certificates.issue(folder, hosts, timedelta(days)) if days else certificates.ensure(folder, hosts)
@@ -51,12 +51,12 @@ def write_certificates(hosts: list[str], days: int | None = None) -> None:
 
 
 def write_credentials() -> None:
-    """Give each service what it proves itself with, and nothing else."""
+    """Give each service its own credentials, and nothing else."""
     roles = {role: secret(f"postgres-{role}") for role in ("admin", "owner", "shop", "exporter")}
     for role, password in roles.items():
         write(VOLUMES / "postgres-secrets" / f"{role}-password", password)
     for role, folder in (("shop", "app-secrets"), ("owner", "migrate-secrets")):
-        # Of its own for each: what migrates the schema signs nothing.
+        # A separate key for each: the migrations sign nothing.
         write(VOLUMES / folder / "secret-key", secret(f"{role}-secret-key", 64))
         write(VOLUMES / folder / "database-url", f"postgres://{role}:{roles[role]}@postgres:5432/shop")
     write(VOLUMES / "postgres-exporter-secrets" / "password", roles["exporter"])
@@ -67,7 +67,7 @@ def write_credentials() -> None:
         VOLUMES / "redis-exporter-secrets" / "passwords.json",
         json.dumps({"redis://exporter@valkey:6379": users["exporter"]}),
     )
-    # Hexadecimal: NGINX does not tell capitals from small letters.
+    # Hexadecimal, because NGINX compares without regard to case.
     token = secret("lab-token", make=secrets.token_hex, size=16)
     for folder in ("app-secrets", "loadtest-secrets"):
         write(VOLUMES / folder / "lab-token", token)
@@ -75,7 +75,7 @@ def write_credentials() -> None:
     digests = {user: hashlib.sha256(password.encode()).hexdigest() for user, password in users.items()}
     write(
         VOLUMES / "valkey-secrets" / "users.acl",
-        # Without a password one may ask whether it lives.
+        # Without a password, only PING is allowed, for the health check.
         "user default on nopass -@all +ping\n"
         f"user shop on #{digests['shop']} ~* -@all +@connection -@admin -@dangerous"
         " +get +set +setex +psetex +del +exists\n"
@@ -86,10 +86,10 @@ def write_credentials() -> None:
 
 
 def write_listen_conf(names: list[str]) -> None:
-    """Write where NGINX listens: the pod's own ports, and the published one that a redirect leads to."""
+    """Write NGINX's listen.conf: the ports inside the pod, and the published port for redirects."""
     values = {
         "LISTEN_ADDRESS": "0.0.0.0",
-        # As an NGINX from 1.25.1 on has it; both kinds of images have a newer one.
+        # The syntax since NGINX 1.25.1; all kinds of images have a newer version.
         "HTTP2": "; http2 on; include http2.conf",
         **pod.PORTS,
         "SHOP_HTTPS_AUTHORITY_PORT": f":{os.environ['SHOP_HTTPS_PORT']}",
@@ -99,7 +99,7 @@ def write_listen_conf(names: list[str]) -> None:
 
 
 def refuse_unseen_files() -> None:
-    """Exit with a sentence when this container does not see the checkout's files, which others mount as well."""
+    """Exit with an error if this container does not see the files of the checkout, which other containers mount too."""
     if TEMPLATE.is_dir():
         sys.exit(
             "the Docker engine does not see this checkout's files: the engine is on another machine, or this "
@@ -113,9 +113,9 @@ def refuse_unseen_files() -> None:
 
 
 def main(days: int | None = None) -> None:
-    """Write all of it; with ``days`` a certificate that ends after so many, for a drill."""
+    """Write everything; with ``days``, issue a certificate that expires after that many days, for a drill."""
     refuse_unseen_files()
-    # `localhost` for the browser on this machine, `shop` for who asks from another container.
+    # `localhost` for a browser on this machine, `shop` for clients in other containers.
     try:
         named = hosts.read(os.environ["SHOP_HOSTS"])
     except ValueError as error:

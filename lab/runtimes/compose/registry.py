@@ -1,4 +1,4 @@
-"""``lab images``: does every official image exist in its registry, for each architecture that the lab supports?"""
+"""``lab images``: check that every official image exists in its registry, for each supported architecture."""
 
 import json
 import subprocess
@@ -9,15 +9,15 @@ from lab.errors import LabError
 from lab.runtimes.settings import OFFICIAL_IMAGES
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
-#: For one image: a list and the manifest of each of its platforms.
+#: For one image: its manifest list and the manifest of each platform.
 RESPONSE_SECONDS = 60
 
 
 def check(settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield each official image with what is wrong with it, in a sentence (nothing when it can be pulled).
+    """Yield each official image with its problem, in a sentence (empty if it can be pulled).
 
-    Asks the registries through the docker command; no engine needs to run. An image that is built here is left out.
-    Raises LabError when there is no docker command.
+    Queries the registries through the docker command, which needs no engine for that. Skips images that are built
+    locally. Raises LabError if there is no docker command.
     """
     for name in OFFICIAL_IMAGES:
         image = settings[name]

@@ -1,4 +1,4 @@
-"""The lab as containers, by Docker Compose."""
+"""The lab as containers, with Docker Compose."""
 
 import contextlib
 import os
@@ -17,22 +17,23 @@ from lab.paths import LOGS, ROOT, STATE
 from lab.runtimes import ports, services
 from lab.runtimes.base import APP, READY_SECONDS, Check, Locust, Runtime, load_runs
 from lab.runtimes.compose import engine, files, images, pod
+from lab.runtimes.compose import prepare as prepare_script
 from lab.runtimes.compose.engine import Compose, Container, docker
 from lab.runtimes.compose.inside import Inside
 from lab.runtimes.services import Service
 
 OWN = STATE / "compose"
 START_LOG = "compose.log"
-#: A start from nothing, on a slow machine.
+#: For a start from nothing on a slow machine.
 START_SECONDS = 240
-#: What runs once before the others and ends; the name is what is shown for it.
+#: Services that run once before the others and exit, with the text that is shown for them.
 ONE_SHOTS = {"prepare": "secrets and certificates", "migrate": "database, catalogue and static files"}
 KINDS = {
-    "official": "the official ones",
-    "debian": "built from Debian's packages",
-    "lookalike": "look-alikes of the official ones, built from Debian's packages",
+    "official": "official ones",
+    "debian": "built from Debian packages",
+    "lookalike": "look-alikes of the official ones, built from Debian packages",
 }
-#: What is always so in containers, whatever is set for the host runtime.
+#: Settings that are fixed in containers, regardless of their values for the host runtime.
 FIXED = {name: port for name, port in pod.PORTS.items() if name not in pod.PUBLISHED}
 FIXED |= {"LAB_DATABASE_URL": "", "LAB_CACHE_URL": ""}
 
@@ -43,7 +44,7 @@ def own_containers() -> dict[str, Container]:
 
 
 def _kind_of(containers: Mapping[str, Container]) -> str:
-    """Return which images these containers have; ``official`` when there are none."""
+    """Return the kind of images that these containers use; ``official`` if there are no containers."""
     image = containers["shop"].image if "shop" in containers else ""
     if image.startswith(engine.LOOKALIKE):
         return "lookalike"
@@ -51,12 +52,12 @@ def _kind_of(containers: Mapping[str, Container]) -> str:
 
 
 def _same_life(service: str, known: Mapping[str, Container], before: Mapping[str, Container]) -> bool:
-    """Say whether a service's container is the one that was there before, and was not started since."""
+    """Return whether a service still has the container from before, and it was not restarted since."""
     return service in known and service in before and known[service].life == before[service].life
 
 
 class ComposeRuntime(Runtime):
-    """The lab as containers of one engine. There is one of it on a machine: its names and networks are fixed."""
+    """The lab as containers. An engine can have only one, because its names and networks are fixed."""
 
     name = "compose"
     ca_file = OWN / "ca.crt"
@@ -75,10 +76,10 @@ class ComposeRuntime(Runtime):
 
     @property
     def kind(self) -> str:
-        """Which images it runs, or would: ``official``, ``debian`` or ``lookalike``."""
+        """The kind of images that it runs or would run: ``official``, ``debian`` or ``lookalike``."""
         if self.settings["IMAGES"] != "auto":
             return self.settings["IMAGES"]
-        # It was started by Docker alone, or not yet.
+        # It was started with `docker compose`, or not started yet.
         return _kind_of(own_containers())
 
     @property
@@ -103,7 +104,7 @@ class ComposeRuntime(Runtime):
                 self._check(fresh=True)
                 kind, why = images.choose(self._wanted)
             else:
-                kind, why = _kind_of(own_containers()), "they run already"
+                kind, why = _kind_of(own_containers()), "they are already running"
             console.console.print(f"Images: {KINDS[kind]}, because {why}.", soft_wrap=True)
             self.settings = self._wanted | {"IMAGES": kind}
             if fresh:
@@ -114,7 +115,7 @@ class ComposeRuntime(Runtime):
             images.make(self._compose, self.settings, kind)
             try:
                 self._stop_changed(mounted)
-                self._mend_pod()
+                self._restore_pod_network()
                 self._start()
                 self._remember_settings(SHOP_CONTAINER=self._container(services.named("shop")).id)
             except BaseException:
@@ -139,30 +140,30 @@ class ComposeRuntime(Runtime):
     def start(self, service: Service) -> None:
         with self._lock():
             docker("start", self._container(service).id)
-            # The network of the pod began anew under its members when it is `shop` that was started.
-            self._mend_pod()
+            # If `shop` was started, the other members of the pod have lost their network.
+            self._restore_pod_network()
             with console.step(service.name):
-                self.wait(lambda: self._trouble(service, own_containers()), READY_SECONDS)
+                self.wait(lambda: self._problem(service, own_containers()), READY_SECONDS)
 
     def reload(self, service: Service) -> None:
         with self._lock():
             docker("kill", "--signal", "HUP", self._container(service).id)
 
     def certify(self, lifetime: timedelta | None) -> None:
-        command = ["prepare", "python", "-m", "lab.compose.prepare", *([str(lifetime.days)] if lifetime else [])]
+        command = ["prepare", "python", "-m", prepare_script.__name__, *([str(lifetime.days)] if lifetime else [])]
         self._compose.must("run", "--rm", "--no-deps", "--no-TTY", *command)
         self.reload(services.named("nginx"))
 
     def states(self) -> Iterator[tuple[Service, str, str]]:
         known = own_containers()
-        # Docker alone may have started it, with an authority that is new.
+        # `docker compose` may have started it with a new CA.
         with contextlib.suppress(LabError):
             if "prepare" in known:
                 self._take_ca(known["prepare"])
         for service in self.services:
             container = known.get(service.name)
             state = container.state if container else "stopped"
-            yield service, container.health or state if state == "running" else state, self._trouble(service, known)
+            yield service, container.health or state if state == "running" else state, self._problem(service, known)
 
     def answers(self, service: Service) -> str:
         prepare = own_containers().get("prepare") if service.tls and not self.ca_file.exists() else None
@@ -183,7 +184,7 @@ class ComposeRuntime(Runtime):
         return self._inside.get(f"http://{host}:{self.settings[port]}{path}")
 
     def run(self, command: Sequence[str], service: Service = APP, **options) -> subprocess.CompletedProcess:
-        # Docker refuses a terminal for a command whose input or output is none.
+        # Docker refuses --tty if input or output is not a terminal.
         shown = not options.keys() & {"stdin", "stdout", "capture_output"}
         terminal = ["--tty"] if shown and sys.stdin.isatty() and sys.stdout.isatty() else []
         container = self._container(service).id
@@ -191,18 +192,18 @@ class ComposeRuntime(Runtime):
 
     def logs(self, wanted: Sequence[Service], *, lines: int, follow: bool) -> None:
         if not own_containers():
-            raise LabError("nothing is logged yet: start the lab with `make up`.")
+            raise LabError("there are no logs yet: start the lab with `make up`.")
         names = [service.name for service in wanted]
         arguments = ["logs", "--tail", str(lines), *(["--follow"] if follow else []), *names]
         command = self._compose.command(*arguments)
-        # As on the host.
+        # As in the host runtime.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.execvpe(command[0], command, self._compose.environment())
 
     def shop(self, variables: Mapping[str, str], result: Path) -> int:
         inner = Path("/reports") / result.name
         code = super().shop(variables, inner)
-        # There is none when the run could not begin.
+        # There is no result if the run could not start.
         command, environment = self._one_off([], ["cat", str(inner)]), self._compose.environment()
         read = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
         if read.returncode == 0:
@@ -211,7 +212,7 @@ class ComposeRuntime(Runtime):
 
     def end_stray_load(self) -> None:
         found = engine.loads(ROOT)
-        # It may end by itself meanwhile.
+        # The load may have finished in the meantime.
         with contextlib.suppress(LabError):
             if found:
                 docker("stop", *found)
@@ -220,11 +221,11 @@ class ComposeRuntime(Runtime):
         rows = super().notes()
         if "grafana" in self.provides:
             password = self._inner_file("grafana", "/run/secrets/grafana/admin-password")
-            return [*rows, ("Grafana's admin", password, "the password; whoever does not sign in may look")]
-        return [*rows, ("Grafana", "left out", "Debian has no package of it: IMAGES=official brings it")]
+            return [*rows, ("Grafana admin", password, "password of the user admin; viewing needs no login")]
+        return [*rows, ("Grafana", "left out", "Debian has no Grafana package; IMAGES=official includes it")]
 
     def _locust(self, variables: Mapping[str, str], arguments: Sequence[str], port: str = "") -> Locust:
-        # Its output passes through Docker's client, so it does not see a terminal itself.
+        # Its output passes through the docker command, so Locust itself sees no terminal.
         terminal = {"LAB_LOAD_TERMINAL": "1"} if sys.stdout.isatty() else {}
         options = [f"--env={name}={value}" for name, value in (variables | terminal).items()]
         if port:
@@ -237,7 +238,7 @@ class ComposeRuntime(Runtime):
         return self._compose.command(*whole)
 
     def _start(self) -> None:
-        """Have Compose start all of it, and show each service as it comes to work."""
+        """Start everything with Compose, and show each service when it works."""
         before = own_containers()
         starting = self._compose.start(START_LOG, "up", "--detach", "--no-build", "--remove-orphans")
         try:
@@ -248,16 +249,16 @@ class ComposeRuntime(Runtime):
         self._await_targets()
 
     def _show_start(self, starting: subprocess.Popen, before: Mapping[str, Container]) -> None:
-        """Show each service as it comes to work; raise LabError when Compose gives up or takes long."""
+        """Show each service when it works. Raise LabError if Compose fails or takes too long."""
         began = time.monotonic()
         waiting = {**ONE_SHOTS, **{service.name: service.name for service in self.services}}
         with console.console.status("") as status:
             while waiting or starting.poll() is None:
-                # In this order: what is seen once Compose has ended is what it left.
+                # In this order: once Compose has exited, the containers are in their final state.
                 ended = starting.poll() is not None
                 known = own_containers()
                 for service, shown in list(waiting.items()):
-                    # What an earlier start left, and this one may yet make anew, says nothing of this one.
+                    # A container from an earlier start, which Compose may still recreate, does not count.
                     if not ended and _same_life(service, known, before):
                         continue
                     if not self._is_waited_for(service, known):
@@ -275,11 +276,11 @@ class ComposeRuntime(Runtime):
         if service in ONE_SHOTS:
             container = known.get(service)
             return not container or container.state != "exited" or container.exit_code != 0
-        return bool(self._trouble(services.named(service), known))
+        return bool(self._problem(services.named(service), known))
 
     @staticmethod
     def _has_failed(known: Mapping[str, Container], before: Mapping[str, Container]) -> list[Container]:
-        """Return the services that ran once in this start without success; Compose tells only who has yet to wait."""
+        """Return the one-shot services that failed in this start. Compose only names the services waiting for them."""
         ran = [known[name] for name in ONE_SHOTS if name in known and not _same_life(name, known, before)]
         return [container for container in ran if container.state == "exited" and container.exit_code != 0]
 
@@ -287,38 +288,38 @@ class ComposeRuntime(Runtime):
         self, known: Mapping[str, Container], before: Mapping[str, Container], waiting: Iterable[str]
     ) -> str:
         failed = self._has_failed(known, before)
-        ended = [container for container in known.values() if container.state in ("exited", "restarting")]
-        sick = [container for container in known.values() if container.health == "unhealthy"]
-        for container in [*failed, *ended, *sick]:
+        exited = [container for container in known.values() if container.state in ("exited", "restarting")]
+        unhealthy = [container for container in known.values() if container.health == "unhealthy"]
+        for container in [*failed, *exited, *unhealthy]:
             if container.service in ONE_SHOTS and container not in failed:
                 continue
-            # Kept, because a start that fails leaves no container behind.
+            # Saved to a file, because a failed start leaves no container behind.
             log = LOGS / f"compose-{container.service}.log"
             with log.open("w") as file:
                 subprocess.run(["docker", "logs", "--tail", "1000", container.id], stdout=file, stderr=file)
-            said = console.last_line(log.read_text(errors="replace"))
-            return f"{container.service} does not start; it said last: {said} (all of it: {log})."
+            line = console.last_line(log.read_text(errors="replace"))
+            return f"{container.service} failed to start. Last log line: {line} (full log: {log})"
         for name in waiting:
-            if name not in ONE_SHOTS and (trouble := self._trouble(services.named(name), known)):
-                return f"{name} does not start: {trouble} (`make logs S={name}` shows what it said)."
+            if name not in ONE_SHOTS and (problem := self._problem(services.named(name), known)):
+                return f"{name} failed to start: {problem} (`make logs S={name}` shows its log)."
         log = LOGS / START_LOG
-        return f"the lab does not start: {console.last_line(log.read_text(errors='replace'))} (all of it: {log})."
+        return f"the lab failed to start: {console.last_line(log.read_text(errors='replace'))} (full log: {log})"
 
-    def _trouble(self, service: Service, known: Mapping[str, Container]) -> str:
+    def _problem(self, service: Service, known: Mapping[str, Container]) -> str:
         container = known.get(service.name)
         if not container or container.state != "running":
             return "not running"
         if self._has_lost_network(container, known):
-            return "has lost the pod's network: `make up` mends it"
+            return "has lost the pod's network: run `make up` to fix it"
         if container.health == "starting":
             return "not healthy yet"
         if container.health == "unhealthy":
-            return f"unhealthy: {container.last_check[:200] or 'its check failed'}"
+            return f"unhealthy: {container.last_check[:200] or 'its health check failed'}"
         return self.answers(service)
 
     @staticmethod
     def _has_lost_network(container: Container, known: Mapping[str, Container]) -> bool:
-        """Say whether the pod's network ended, and began anew, under a member of it that still runs."""
+        """Return whether `shop`, which owns the pod's network, was restarted or recreated after this member started."""
         if not container.network_of:
             return False
         shop = known.get("shop")
@@ -326,9 +327,9 @@ class ComposeRuntime(Runtime):
 
     @staticmethod
     def _stop_changed(mounted: Mapping[str, Sequence[Path]]) -> None:
-        """Stop the services whose mounted files have changed since they were started; Compose starts them in its order.
+        """Stop the services whose mounted files have changed since they started. Compose then starts them in order.
 
-        A container keeps the file that it was started with when another one takes its place, as after `git pull`.
+        If a file is replaced, as by `git pull`, a running container still sees the old one.
         """
         stale = {
             name: container.id
@@ -336,16 +337,16 @@ class ComposeRuntime(Runtime):
             if container.state == "running" and files.changed_at(mounted.get(name, ())) > container.started
         }
         if stale:
-            with console.step(f"stopped, since their files changed: {', '.join(stale)}"):
+            with console.step(f"stopped because their files changed: {', '.join(stale)}"):
                 docker("stop", *stale.values())
 
-    def _mend_pod(self) -> None:
-        """Give back their network to members of the pod that lost it; neither Compose nor a restart policy does."""
+    def _restore_pod_network(self) -> None:
+        """Restart members of the pod that have lost its network; neither Compose nor a restart policy does this."""
         known = own_containers()
         shop = known.get("shop")
         if not shop:
             return
-        # Those of a container that is gone Compose itself makes anew.
+        # If `shop` was recreated, Compose itself recreates its members.
         members = [container for container in known.values() if container.network_of == shop.id]
         if shop.state != "running":
             docker("start", shop.id)
@@ -356,11 +357,11 @@ class ComposeRuntime(Runtime):
             if container.state in ("running", "restarting") and self._has_lost_network(container, known)
         ]
         if stale:
-            with console.step("the pod's network given back"):
+            with console.step("pod network restored"):
                 docker("restart", *stale)
 
     def _take_ca(self, prepare: Container) -> None:
-        """Copy the certificate of the lab's authority out, for browsers and curl, and what the lab itself asks with."""
+        """Copy out the CA certificate, for browsers and curl, and the token that identifies the lab's own load."""
         OWN.mkdir(parents=True, exist_ok=True)
         OWN.chmod(0o700)
         docker("cp", f"{prepare.id}:/volumes/ca/ca.crt", str(self.ca_file))
@@ -373,7 +374,7 @@ class ComposeRuntime(Runtime):
         self.require_running()
         container = own_containers().get(service.name)
         if not container:
-            raise LabError(f"{service.name} has no container: `make up` makes it.")
+            raise LabError(f"{service.name} has no container: run `make up` to create it.")
         return container
 
     def _refuse_taken_ports(self) -> str:
@@ -414,7 +415,7 @@ class ComposeRuntime(Runtime):
         self._compose.must("--profile", "load", "down", "--remove-orphans")
 
     def _of_running_lab(self) -> dict[str, str] | None:
-        """Return the settings of the lab that runs, if it is the one that was started with them and not a later one."""
+        """Return the settings of the running lab, if it is still the one that was started with them."""
         settings = super()._of_running_lab()
         shop = own_containers().get("shop") if settings else None
         return settings if shop and settings.pop("SHOP_CONTAINER", None) == shop.id else None

@@ -1,1 +1,1 @@
-"""The host runtime: the whole lab as processes of this machine, under supervisord."""
+"""The host runtime: the lab as processes on this machine, under supervisord."""

@@ -1,4 +1,4 @@
-"""What must stand before the first process of the host runtime starts: files, certificates, database, static files."""
+"""Prepare the host runtime before its first process starts: folders, rendered files, secrets and certificates."""
 
 import hashlib
 import os
@@ -21,25 +21,25 @@ NGINX = STATE / "nginx"
 PROMETHEUS = STATE / "prometheus"
 SECRET_KEY_FILE = STATE / "secrets" / "django-secret-key"
 TOKEN_FILE = STATE / "secrets" / "lab-token"
-#: The memory file system, and what is there where logind runs.
+#: The shared memory file system, and a folder that exists where logind is running.
 MEMORY = Path("/dev/shm")
 LOGIND = Path("/run/systemd/users")
-#: logind empties the memory file system of no user up to this one.
+#: logind does not remove the shared memory of users up to this ID.
 LAST_SYSTEM_USER = 999
-#: The metric files of the most workers that may be (tests/config/test_extremes.py).
+#: Space for the metric files of the maximum number of workers (tests/config/test_extremes.py).
 METRICS_BYTES = 128 * 1024 * 1024
-#: Where alertmanager.yml has the receiver.
+#: The receiver's address in alertmanager.yml.
 RECEIVER_IN_CONTAINERS = "http://receiver:8095/"
-#: What follows the flags of `listen` for HTTP/2: from NGINX 1.25.1 on, and before.
+#: What follows the flags of `listen` for HTTP/2: from NGINX 1.25.1 on, and in older versions.
 HTTP2 = ("; http2 on; include http2.conf", " http2; include http2.conf")
-#: What the processes read of the checkout, or are started from.
+#: The folders of the checkout that the processes read or are started from.
 SOURCES = ("alertmanager", "app", "blackbox", "host", "nginx", "prometheus", "telemetry/src")
 
 
 def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> dict[str, str]:
     """Return the environment of every process of the lab.
 
-    ``LAB`` is in it with the path of this checkout's state, by which `make down` recognizes what is its own.
+    ``LAB`` is the path of this checkout's ``.lab``, by which `make down` recognizes the processes of this lab.
     """
     chosen = {name: value for name, value in settings.items() if value}
     database = STATE / "data" / "shop.sqlite3"
@@ -50,15 +50,15 @@ def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> di
         ),
         "ROOT": str(ROOT),
         "LAB": str(STATE),
-        # Prefixed, because NGINX takes a variable of its own name for a list of sockets to inherit.
+        # Prefixed, because NGINX reads the variable NGINX as a list of sockets to inherit.
         **{f"PROGRAM_{name.upper().replace('-', '_')}": str(path) for name, path in programs.items()},
-        # As root NGINX would give its workers to nobody, who may not be let into the checkout's folder.
+        # Started as root, NGINX would run its workers as nobody, who may have no access to the checkout.
         "NGINX_USER": "user root;" if os.getuid() == 0 else "",
-        # uWSGI ignores the locale when it looks for its Python's packages: in a path with an ü it would find none.
+        # uWSGI ignores the locale when it searches for Python packages, and would find none below a path with an ü.
         "PYTHONPATH": os.pathsep.join(
             (sysconfig.get_path("purelib", vars={"base": str(VENV)}), str(ROOT / "telemetry" / "src"))
         ),
-        # A program in Go would take threads and memory for each core of a large machine.
+        # Otherwise Go programs would use threads and memory for each core of a large machine.
         "GOMAXPROCS": "2",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
@@ -68,7 +68,7 @@ def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> di
         "DATABASE_URL": settings["LAB_DATABASE_URL"] or f"sqlite:///{quote(str(database))}",
         "CACHE_URL": settings["LAB_CACHE_URL"] or "locmem://",
         "STATIC_ROOT": str(NGINX / "static"),
-        # A browser keeps HSTS by name, for every port: on localhost it would break http://localhost:9090.
+        # Browsers apply HSTS to all ports of a host: on localhost it would break http://localhost:9090.
         "HSTS_SECONDS": "0",
         "PROMETHEUS_MULTIPROC_DIR": str(multiprocess_directory()),
         "APP_FIFO": str(STATE / "run" / "uwsgi.fifo"),
@@ -77,9 +77,9 @@ def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> di
 
 
 def multiprocess_directory() -> Path:
-    """Return the folder of the workers' metric files: in memory where they are safe there, else on disk.
+    """Return the folder of the workers' metric files: in shared memory if they are safe there, else on disk.
 
-    Once it is made it stays the one, whatever becomes of the memory.
+    Once the folder exists it stays in use, even if the state of the shared memory changes.
     """
     in_memory, on_disk = multiprocess_directories()
     if in_memory.exists() or (not on_disk.exists() and memory_is_safe()):
@@ -88,16 +88,16 @@ def multiprocess_directory() -> Path:
 
 
 def multiprocess_directories() -> tuple[Path, Path]:
-    """Return where the workers' metric files may be: in memory, and on disk."""
+    """Return the two possible folders of the workers' metric files: in shared memory, and on disk."""
     name = f"pomar-{hashlib.sha256(os.fsencode(STATE)).hexdigest()[:12]}"
     return MEMORY / name, STATE / "run" / "metrics"
 
 
 def memory_is_safe() -> bool:
-    """Say whether files in the memory file system outlive the user's session, and have room.
+    """Return whether files in shared memory outlive the user's session, and whether there is enough space for them.
 
-    When the last session of an ordinary user ends, logind empties it (RemoveIPC in logind.conf, on by default). A
-    worker that finds no room for a page of a mapped file is killed by SIGBUS.
+    When the last session of an ordinary user ends, logind deletes them (RemoveIPC in logind.conf, on by default). A
+    worker that has no space for a page of a mapped file is killed by SIGBUS.
     """
     if LOGIND.exists() and os.getuid() > LAST_SYSTEM_USER:
         return False
@@ -108,7 +108,7 @@ def memory_is_safe() -> bool:
 
 
 def sources_digest() -> str:
-    """Return a digest of the checkout's files that the processes use; it differs once one of them has changed."""
+    """Return a digest of the files of the checkout that the processes use, to detect changes."""
     digest = hashlib.sha256()
     for path in sorted(path for folder in SOURCES for path in (ROOT / folder).rglob("*")):
         if path.is_file() and path.suffix != ".pyc":
@@ -118,9 +118,9 @@ def sources_digest() -> str:
 
 
 def make_files(settings: Mapping[str, str], environment: Mapping[str, str]) -> None:
-    """Write or renew all that the processes read: directories, links, rendered files, the secret key, certificates.
+    """Create or update everything that the processes read: folders, links, rendered files, secrets and certificates.
 
-    ``environment`` is that of the processes.
+    ``environment`` is the environment of the processes.
     """
     for directory in (
         *(NGINX / name for name in ("conf", "logs", "made", "run", "static", "tmp")),
@@ -130,7 +130,7 @@ def make_files(settings: Mapping[str, str], environment: Mapping[str, str]) -> N
         LOGS,
     ):
         directory.mkdir(parents=True, exist_ok=True)
-    # A drill that was killed has left a rule there with which Prometheus does not start.
+    # A drill that was killed may have left a rule here that keeps Prometheus from starting.
     for file in (PROMETHEUS / "drill").iterdir():
         file.unlink()
     make_secrets()
@@ -158,7 +158,7 @@ def make_files(settings: Mapping[str, str], environment: Mapping[str, str]) -> N
 
 
 def write_listen_conf(prefix: Path, values: Mapping[str, str], nginx: Sequence[str], **options) -> None:
-    """Render where NGINX listens, with HTTP/2 if this NGINX accepts nginx/http2.conf, which it is asked with ``-t``."""
+    """Render NGINX's listen.conf. HTTP/2 is enabled if ``nginx -t`` accepts nginx/http2.conf."""
     test = [*nginx, "-t", "-e", "stderr", "-p", f"{prefix}/", "-c", "conf/nginx.conf"]
     for http2 in (*HTTP2, ""):
         target = prefix / "made" / "listen.conf"
@@ -169,13 +169,13 @@ def write_listen_conf(prefix: Path, values: Mapping[str, str], nginx: Sequence[s
 
 def alertmanager_yml(settings: Mapping[str, str]) -> str:
     """Return Alertmanager's configuration with the receiver's address on this machine."""
-    # Alertmanager's own templates may have a $: this is no Template.
+    # Not a string.Template, because Alertmanager's own templates may contain a $.
     text = (ROOT / "alertmanager" / "alertmanager.yml").read_text()
     return text.replace(RECEIVER_IN_CONTAINERS, f"http://127.0.0.1:{settings['RECEIVER_PORT']}/")
 
 
 def make_secrets() -> None:
-    """Make the shop's secret key, and the token by which the lab's own load is known, the first time."""
+    """Create the shop's secret key, and the token that identifies the lab's own load, if they do not exist."""
     for file, value in ((SECRET_KEY_FILE, secrets.token_urlsafe(64)), (TOKEN_FILE, secrets.token_hex(16))):
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not file.exists():
@@ -183,7 +183,7 @@ def make_secrets() -> None:
 
 
 def remove_data() -> None:
-    """Remove all that the lab has gathered or made, but for what it downloaded."""
+    """Delete the data and generated files of the lab, but not its downloads."""
     for name in (
         "alertmanager",
         "data",

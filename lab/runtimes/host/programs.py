@@ -1,4 +1,4 @@
-"""Find the programs of the host runtime, or unpack them from Debian's packages without root."""
+"""Find the programs of the host runtime, or unpack them from Debian packages without root."""
 
 import os
 import re
@@ -19,7 +19,7 @@ UNPACKED = STATE / "debian"
 APT = STATE / "apt"
 APT_LOG = LOGS / "apt.log"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-#: What the pages of Prometheus and its kin draw with; Debian links to them from /usr/share.
+#: The JavaScript and fonts of the Prometheus and Alertmanager pages; Debian links to them from /usr/share.
 PAGE_LIBRARIES = (
     "fonts-glyphicons-halflings",
     "libjs-bootstrap4",
@@ -33,15 +33,15 @@ PAGE_LIBRARIES = (
     "libjs-popper.js",
     "libjs-rickshaw",
 )
-#: What NGINX and programs in Go are linked with.
+#: The libraries that NGINX and the Go programs are linked with.
 LIBRARIES = ("libc6", "libcrypt1", "libpcre2-8-0", "libssl3t64 | libssl3", "libzstd1", "zlib1g")
 
 
 def find_all() -> dict[str, Path]:
-    """Return where each program of ``host/packages.yaml`` is.
+    """Return the path of each program in ``host/packages.yaml``.
 
-    What is not on the PATH is taken from ``.lab/debian``, where it is unpacked the first time. Raises LabError when a
-    program is missing and cannot be unpacked.
+    Programs that are not on the PATH are taken from ``.lab/debian``, and unpacked there the first time. Raises LabError
+    if a program is missing and cannot be unpacked.
     """
     check()
     wanted, found, unpacked = _wanted(), _on_path(), _unpacked()
@@ -52,7 +52,7 @@ def find_all() -> dict[str, Path]:
     for program, package in packages.items():
         found[program] = unpacked[program]
         if not found[program]:
-            raise LabError(f"Debian's package {package} brings no {program} here: install {program} yourself.")
+            raise LabError(f"the Debian package {package} does not contain {program}: install {program} yourself.")
     return found
 
 
@@ -93,7 +93,7 @@ def _find(names: list[str], path: str) -> Path | None:
 
 
 def _require_namespaces() -> None:
-    """Raise LabError when a program that was unpacked cannot be shown its own /usr/share (host/with-share.sh)."""
+    """Raise LabError if unpacked programs cannot get their own /usr/share (host/with-share.sh)."""
     trial = ["unshare", "--user", "--map-root-user", "--mount", "true"]
     try:
         allowed = subprocess.run(trial, capture_output=True).returncode == 0
@@ -110,31 +110,31 @@ def _require_apt(packages: list[str]) -> None:
     for tool in ("apt-get", "dpkg-deb"):
         if not shutil.which(tool):
             raise LabError(
-                f"these programs are missing and there is no {tool} to fetch them: {', '.join(packages)}. "
+                f"these programs are missing and there is no {tool} to download them: {', '.join(packages)}. "
                 "Install them, or start a Docker engine."
             )
 
 
 def _unpack(packages: list[str]) -> None:
-    print(f"Unpacking {', '.join(packages)} into .lab/debian, once …", flush=True)
+    print(f"Unpacking {', '.join(packages)} into .lab/debian (only once) …", flush=True)
     options, archives = _apt_options(APT), APT / "archives"
     apt = ["apt-get", "--quiet", *options]
     APT_LOG.write_text("")
-    # A source that cannot be reached is no obstacle as long as the others have what is needed.
+    # An unreachable source does not matter as long as the others have the packages.
     _succeeds([*apt, "update"])
     broken = _broken_sources()
     packages = _existing(packages, options)
     for old in archives.glob("*.deb"):
         old.unlink()
     if not _succeeds([*apt, "download", *packages, *PAGE_LIBRARIES], archives):
-        # One package that is missing keeps apt from the others. The pages can be seen without their libraries.
+        # If one package is missing, apt downloads none, so try one by one. The page libraries are optional.
         for package in packages:
             _must([*apt, "download", package], archives, broken)
         for package in PAGE_LIBRARIES:
             _succeeds([*apt, "download", package], archives)
     if broken:
         print(f"apt could not read {', '.join(broken)}, but did not need it: fix or remove that source.", flush=True)
-    # Into a folder beside, so that a full disk or Ctrl-C leaves no half-unpacked program behind.
+    # Unpack into a temporary folder, so that a full disk or Ctrl-C leaves no half-unpacked programs behind.
     fresh = STATE / "debian.new"
     shutil.rmtree(fresh, ignore_errors=True)
     for archive in archives.glob("*.deb"):
@@ -145,10 +145,10 @@ def _unpack(packages: list[str]) -> None:
 
 
 def of_release(suite: str, extra: Sequence[str] = ()) -> Path:
-    """Return the folder of the host runtime's programs as another release of Debian has them, ready to run by name.
+    """Return a folder with the host runtime's programs from another Debian release, ready to run by name.
 
-    They and ``extra`` packages are unpacked once, with their libraries, into ``.lab/debian-SUITE``. Raises LabError
-    when this is not Debian, or when apt cannot get them.
+    They and the ``extra`` packages are unpacked once, with their libraries, into ``.lab/debian-SUITE``. Raises LabError
+    if this machine is not Debian, or if apt cannot download them.
     """
     target, bin_folder = STATE / f"debian-{suite}", STATE / f"debian-{suite}" / "bin"
     packages = {entry["package"] for entry in yaml.safe_load(PACKAGES_FILE.read_text()).values()}
@@ -165,7 +165,7 @@ def of_release(suite: str, extra: Sequence[str] = ()) -> Path:
     if not found:
         raise LabError("apt has no Debian archive configured on this machine; on Debian, run `apt-get update`.")
     fresh, apt_folder = STATE / f"debian-{suite}.new", STATE / f"apt-{suite}"
-    # What an interrupted run left behind may be of an older version.
+    # An interrupted run may have left an older version here.
     shutil.rmtree(apt_folder, ignore_errors=True)
     options = _apt_options(apt_folder)
     APT_LOG.touch()
@@ -191,7 +191,7 @@ def of_release(suite: str, extra: Sequence[str] = ()) -> Path:
 
 
 def _write_starters(fresh: Path, target: Path) -> None:
-    """Make ``bin/`` in a folder of unpacked packages: each program started by the C library that it was built for."""
+    """Create ``bin/`` in a folder of unpacked packages; its scripts start each program with the C library it needs."""
     (loader,) = {path.resolve() for place in ("lib", "usr/lib") for path in fresh.glob(f"{place}/*/ld-linux*.so.*")}
     libraries = ":".join(
         str(target / folder.relative_to(fresh))
@@ -207,7 +207,7 @@ def _write_starters(fresh: Path, target: Path) -> None:
 
 
 def _apt_options(folder: Path) -> list[str]:
-    """Return the options by which apt keeps everything in a folder of the lab and needs no root."""
+    """Return options that make apt keep its files in a folder of the lab and run without root."""
     for directory in (folder / "lists" / "partial", folder / "archives" / "partial", LOGS):
         directory.mkdir(parents=True, exist_ok=True)
     options = {
@@ -220,7 +220,7 @@ def _apt_options(folder: Path) -> list[str]:
 
 
 def _existing(packages: Sequence[str], options: Sequence[str]) -> list[str]:
-    """Return package names; of those written as ``new | old``, the first that apt knows, otherwise the last."""
+    """Return package names. Of alternatives such as ``new | old``, return the first that apt knows, or the last."""
     known = set(subprocess.run(["apt-cache", *options, "pkgnames"], capture_output=True, text=True).stdout.split())
     alternatives = [re.split(r" *\| *", package) for package in packages]
     return sorted({next((name for name in names if name in known), names[-1]) for names in alternatives})
@@ -229,12 +229,12 @@ def _existing(packages: Sequence[str], options: Sequence[str]) -> list[str]:
 def _succeeds(command: list[str], cwd: Path = ROOT) -> bool:
     with APT_LOG.open("a") as log:
         how = {"cwd": cwd, "stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
-        # In English, since what it says is read here.
+        # In English, because its output is parsed here.
         return subprocess.run(command, env={**os.environ, "LC_ALL": "C"}, **how).returncode == 0
 
 
 def _broken_sources() -> list[str]:
-    """Return the addresses of the sources that `apt-get update` could not read, each once."""
+    """Return the addresses of the sources that `apt-get update` could not read, without duplicates."""
     said = APT_LOG.read_text(errors="replace")
     found = re.findall(
         r"^[EW]: (?:Failed to fetch|GPG error:|The repository) '?(\w\S+?)(?:/dists/\S+)?[ ']", said, re.M
@@ -243,7 +243,7 @@ def _broken_sources() -> list[str]:
 
 
 def _must(command: list[str], cwd: Path = ROOT, broken: Sequence[str] = ()) -> None:
-    """Run a command; raise LabError with what it said when it fails, and with the broken sources if there are some."""
+    """Run a command. If it fails, raise LabError with its error and with the broken sources, if any."""
     said = APT_LOG.stat().st_size
     if _succeeds(command, cwd):
         return

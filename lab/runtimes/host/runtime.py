@@ -1,4 +1,4 @@
-"""The lab as processes of this machine."""
+"""The lab as processes on this machine."""
 
 import os
 import resource
@@ -23,26 +23,28 @@ from lab.runtimes.host import prepare, programs
 from lab.runtimes.host.supervisor import Supervisor
 from lab.runtimes.services import Service
 
-#: What supervisord calls a process that lives: the first second it is STARTING.
+#: The supervisord states of a live process. It is STARTING during the first second.
 ALIVE = ("STARTING", "RUNNING")
-#: How many files a process of the lab may open, and how many it must be able to.
-FILES = 65_536
-FEWEST_FILES = 2_048
-#: Other limits of a process: the least that the lab runs with, what is limited, and the option of `ulimit`.
+#: How many files a process of the lab may open, and how many it must be able to open.
+MAX_FILES = 65_536
+MIN_FILES = 2_048
+#: Other process limits: the minimum that the lab needs, what is limited, and the `ulimit` option.
 LIMITS = {
     resource.RLIMIT_AS: (2 * 1024**3, "bytes of address space", "-v"),
     resource.RLIMIT_FSIZE: (1024**3, "bytes in a file", "-f"),
     resource.RLIMIT_NPROC: (512, "processes and threads of this user", "-u"),
 }
-#: What makes the shop's database, catalogue and static files; each changes nothing when it was done before.
+#: The commands that create the database, catalogue and static files. Each changes nothing if run again.
 MAKE_SHOP = (("migrate", "--no-input"), ("seed_catalogue",), ("collectstatic", "--no-input"))
-#: Where Locust runs: it reads ~/.locust.conf, and locust.conf and pyproject.toml in its folder, and finds none here.
+#: The home and working directory of Locust, without any ~/.locust.conf, locust.conf or pyproject.toml to read.
 LOCUST_HOME = STATE / "locust"
 LOCUSTFILE = str(ROOT / "loadtest" / "locustfile.py")
+#: How an error introduces the last line of a service's log.
+LAST_LOG_LINE = "Last log line"
 
 
 class HostRuntime(Runtime):
-    """The lab as processes of this machine, under supervisord."""
+    """The lab as processes on this machine, under supervisord."""
 
     name = "host"
     provides = frozenset({"processes"})
@@ -75,7 +77,7 @@ class HostRuntime(Runtime):
                 click.echo(
                     f"Using the database {shown} from LAB_DATABASE_URL: running migrations and seeding the catalogue."
                 )
-            # Before they are read: what changes while the lab starts is noticed by the next `make up`.
+            # Computed before the files are read, so that the next `make up` notices changes made during the start.
             sources = prepare.sources_digest()
             try:
                 found = programs.find_all()
@@ -83,13 +85,13 @@ class HostRuntime(Runtime):
                 with console.step("files and certificates"):
                     prepare.make_files(self.settings, environment)
                 self._supervisor.launch(environment)
-                # It takes Prometheus up to ten seconds to begin to scrape: that time is used.
+                # Prometheus needs up to ten seconds until its first scrape, so start it early.
                 self._supervisor.start("prometheus")
                 with console.step("database, catalogue and static files"):
                     for command in MAKE_SHOP:
                         self.manage(*command)
                 self._start()
-                # Last: a lab that runs without this file was interrupted while it started.
+                # Written last: if a lab is running without this file, its start was interrupted.
                 self._remember_settings(SOURCES=sources)
             except BaseException:
                 self._stop()
@@ -152,15 +154,15 @@ class HostRuntime(Runtime):
         return f"{scheme}://127.0.0.1:{self.settings[service.port]}{path}" if service.port else ""
 
     def read(self, service: Service, path: str, *, port: str = "") -> str:
-        answer = http.get(f"http://127.0.0.1:{self.settings[port or service.port]}{path}", timeout=5)
-        answer.raise_for_status()
-        return answer.text
+        response = http.get(f"http://127.0.0.1:{self.settings[port or service.port]}{path}", timeout=5)
+        response.raise_for_status()
+        return response.text
 
     def logs(self, wanted: Sequence[Service], *, lines: int, follow: bool) -> None:
         files = [path for path in (LOGS / f"{service.name}.log" for service in wanted) if path.exists()]
         if not files:
-            raise LabError("nothing is logged yet: start the lab with `make up`.")
-        # Python ignores it, and what it becomes would inherit that: `make logs | head` is no error.
+            raise LabError("there are no logs yet: start the lab with `make up`.")
+        # Python ignores SIGPIPE and tail would inherit that, but `make logs | head` should end quietly.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), *map(str, files)])
 
@@ -172,12 +174,12 @@ class HostRuntime(Runtime):
             "HOME": str(LOCUST_HOME),
             "LAB_CA_FILE": str(self.ca_file),
             "LAB_TOKEN_FILE": str(self.token_file),
-            # By which it is known as this checkout's.
+            # Identifies it as a process of this checkout.
             "LAB": str(STATE),
             "SHOP_HTTP_URL": f"http://127.0.0.1:{self.settings['SHOP_HTTP_PORT']}",
             **variables,
         }
-        # No script of pip's, whose first line holds the path of its Python: that cannot hold each character.
+        # Not the script that pip installs: its #! line does not support every character in the path of Python.
         locust = [str(VENV / "bin" / "python"), "-m", "locust", "--locustfile", LOCUSTFILE]
         return [*locust, "--host", shop, *arguments], LOCUST_HOME, environment
 
@@ -199,41 +201,42 @@ class HostRuntime(Runtime):
         self._await_targets()
 
     def _await(self, service: Service) -> None:
-        with console.step(service.name), self._with_last_words(service.name):
-            self.wait(lambda: self._trouble(service), READY_SECONDS)
+        with console.step(service.name), self._with_log_error(service.name):
+            self.wait(lambda: self._problem(service), READY_SECONDS)
 
     def _await_targets(self) -> None:
-        # Prometheus says in its log alone why it cannot watch the file of its targets.
-        with self._with_last_words("prometheus"):
+        # Only Prometheus's log says why it cannot watch its target file.
+        with self._with_log_error("prometheus"):
             super()._await_targets()
 
     @contextmanager
-    def _with_last_words(self, name: str) -> Iterator[None]:
-        """Add to a LabError the last error in a service's log, unless it has that."""
+    def _with_log_error(self, name: str) -> Iterator[None]:
+        """Add the last error in a service's log to a LabError that has no log line yet."""
         try:
             yield
         except LabError as error:
-            said = self._supervisor.last_error(name)
-            if said and "said last" not in error.message:
-                raise LabError(f"{error.message.rstrip('.')} The log of {name} says: {said}") from error
+            logged = self._supervisor.last_error(name)
+            if logged and LAST_LOG_LINE not in error.message:
+                raise LabError(f"{error.message.rstrip('.')}. Last error in the log of {name}: {logged}") from error
             raise
 
-    def _trouble(self, service: Service) -> str:
+    def _problem(self, service: Service) -> str:
         process = self._supervisor.states()[service.name]
         if process["statename"] == "BACKOFF":
-            raise LabError(f"{service.name} does not start; it said last: {self._supervisor.last_words(service.name)}")
-        return self.answers(service) if process["statename"] in ALIVE else "it is not running"
+            line = self._supervisor.last_log_line(service.name)
+            raise LabError(f"{service.name} failed to start. {LAST_LOG_LINE}: {line}")
+        return self.answers(service) if process["statename"] in ALIVE else f"{service.name} is not running"
 
     def end_stray_load(self) -> None:
         self._end_orphans(LOCUSTFILE)
 
     def _stop(self) -> None:
-        # While the shop still works, so that its visitors can finish.
+        # Before the shop stops, so that the load's users can finish.
         self.end_stray_load()
         self.running_settings.unlink(missing_ok=True)
         if self.is_running():
             supervisord = psutil.Process(self._supervisor.pid())
-            # A lab that an older checkout started has no service that came since.
+            # A lab started from an older checkout lacks the services that were added since.
             known = self._supervisor.states()
             for service in reversed(self.services):
                 if service.name in known:
@@ -246,9 +249,9 @@ class HostRuntime(Runtime):
             shutil.rmtree(directory, ignore_errors=True)
 
     def _end_orphans(self, argument: str = "") -> None:
-        """End what an earlier supervisord or load, killed without warning, left behind, or what has this argument.
+        """Stop processes that a killed supervisord or load left behind, or only those with this argument.
 
-        More than one round, since a master that is ending may still start a child anew.
+        Takes up to five rounds, because a master that is exiting may still respawn a child.
         """
         for _ in range(5):
             orphans = self._orphans(argument)
@@ -262,7 +265,7 @@ class HostRuntime(Runtime):
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
         if orphans := self._orphans(argument):
-            raise LabError(f"process {orphans[0].pid} of this lab does not end: end it by hand.")
+            raise LabError(f"process {orphans[0].pid} of this lab does not exit: kill it yourself.")
 
     @staticmethod
     def _orphans(argument: str = "") -> list[psutil.Process]:
@@ -280,27 +283,26 @@ class HostRuntime(Runtime):
 
 
 def _set_limits() -> str:
-    """Let each process of the lab open as many files as it needs, and return how many.
+    """Set the limit of open files for the lab's processes, and return it. Raise LabError if a limit is too low.
 
-    Not as many as some systems allow, which is 10^9: there are programs that use memory or time for each. Raises
-    LabError when this or another limit is too low.
+    Not 10^9, which some systems allow, because some programs use memory or time for each possible file.
     """
-    for limit, (least, what, option) in LIMITS.items():
+    for limit, (minimum, what, option) in LIMITS.items():
         soft, _ = resource.getrlimit(limit)
-        if soft != resource.RLIM_INFINITY and soft < least:
-            raise LabError(f"the limit of {soft} {what} is too low: raise it to {least} (`ulimit {option}`).")
+        if soft != resource.RLIM_INFINITY and soft < minimum:
+            raise LabError(f"the limit of {soft} {what} is too low: raise it to {minimum} (`ulimit {option}`).")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
-    if most < FEWEST_FILES:
-        raise LabError(f"the limit of {most} open files is too low: raise it to {FEWEST_FILES} (`ulimit -n`).")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    return f"{most} open files; the other limits are high enough"
+    files = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if files < MIN_FILES:
+        raise LabError(f"the limit of {files} open files is too low: raise it to {MIN_FILES} (`ulimit -n`).")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    return f"{files} open files; the other limits are high enough"
 
 
 def _is_of_this_lab(process: psutil.Process) -> bool:
-    """Say whether a process carries this checkout's ``LAB``.
+    """Return whether a process has this checkout's ``LAB`` in its environment.
 
-    NGINX and uWSGI write their titles over their environment: they are known by title and folder.
+    NGINX and uWSGI overwrite their environment with their titles, so they are recognized by title and folder.
     """
     if process.environ().get("LAB") == str(STATE):
         return True

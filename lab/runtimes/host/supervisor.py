@@ -1,4 +1,4 @@
-"""Talk to the lab's supervisord over its socket in ``.lab/run``."""
+"""Control the lab's supervisord over its socket in ``.lab/run``."""
 
 import http.client
 import os
@@ -14,9 +14,9 @@ from lab.paths import LOGS, ROOT, STATE, VENV
 
 CONFIGURATION = ROOT / "host" / "supervisord.conf"
 RUN = STATE / "run"
-#: What a line of a log has that reports an error, as the lab's services write it.
+#: Matches log lines that report an error, in the formats of the lab's services.
 ERROR = r"level=error|\berr(or)?=|\berror\b|\[(emerg|alert|crit|error)\]|^[EF]\d{4} |\w+Error\b|exception|no space left"
-#: Answers of supervisord that mean that the wish is already fulfilled.
+#: Faults of supervisord that mean that the process is already in the desired state.
 ALREADY_STARTED, NOT_RUNNING = 60, 70
 
 
@@ -26,7 +26,7 @@ class _SocketConnection(http.client.HTTPConnection):
         self.sock.settimeout(60)
         directory = os.open(RUN, os.O_RDONLY)
         try:
-            # The socket's own path may be longer than the 107 characters that an address can hold.
+            # The socket's full path may exceed the limit of 107 characters.
             self.sock.connect(f"/proc/self/fd/{directory}/supervisor.sock")
         finally:
             os.close(directory)
@@ -41,22 +41,22 @@ class Supervisor:
     """The supervisord of this checkout, running or not."""
 
     def __init__(self) -> None:
-        #: How long the log of each service was before it was started.
+        #: The size of each service's log before it was started.
         self._logged: dict[str, int] = {}
         self._rpc = xmlrpc.client.ServerProxy("http://localhost", transport=_SocketTransport()).supervisor
 
     def is_running(self) -> bool:
-        """Say whether it answers."""
+        """Return whether supervisord responds."""
         try:
             return self._rpc.getState()["statename"] == "RUNNING"
         except (OSError, http.client.HTTPException, xmlrpc.client.Fault):
-            # It is not there, or it is about to end.
+            # It is not running, or is about to exit.
             return False
 
     def launch(self, environment: Mapping[str, str]) -> None:
-        """Start supervisord in the background; it gives ``environment`` to every part. No part is started yet.
+        """Start supervisord in the background, but no service yet. Every service inherits ``environment``.
 
-        Raises LabError when it does not answer within 10 s.
+        Raises LabError if supervisord does not respond within 10 s.
         """
         RUN.mkdir(parents=True, exist_ok=True)
         (RUN / "supervisor.sock").unlink(missing_ok=True)
@@ -71,8 +71,8 @@ class Supervisor:
         deadline = time.monotonic() + 10
         while not self.is_running():
             if done.returncode != 0 or time.monotonic() > deadline:
-                reason = (done.stderr or done.stdout).strip().splitlines() or ["it gave no reason"]
-                raise LabError(f"supervisord does not start: {reason[-1]} (see {LOGS / 'supervisord.log'})")
+                reason = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
+                raise LabError(f"supervisord failed to start: {reason[-1]} (see {LOGS / 'supervisord.log'})")
             time.sleep(0.05)
 
     def pid(self) -> int:
@@ -80,42 +80,42 @@ class Supervisor:
         return self._rpc.getPID()
 
     def states(self) -> dict[str, dict]:
-        """Return what supervisord knows of each part by name: ``statename``, ``pid``, ``start`` (unix time) …"""
+        """Return supervisord's information on each service by name: ``statename``, ``pid``, ``start`` (Unix time) …"""
         return {process["name"]: process for process in self._rpc.getAllProcessInfo()}
 
     def start(self, name: str) -> None:
-        """Start a part without waiting for it; one that runs is left alone."""
+        """Start a service without waiting for it. A running service is left alone."""
         path = LOGS / f"{name}.log"
         self._logged[name] = path.stat().st_size if path.exists() else 0
         self._tolerating(ALREADY_STARTED, self._rpc.startProcess, name)
 
     def stop(self, name: str) -> None:
-        """Stop a part and wait until it has ended."""
+        """Stop a service and wait until it has exited."""
         self._tolerating(NOT_RUNNING, self._rpc.stopProcess, name)
 
     def signal(self, name: str, signal: str) -> None:
-        """Send a part a signal by its name, such as ``HUP``; raises LabError when it does not run."""
+        """Send a signal such as ``HUP`` to a service. Raise LabError if the service is not running."""
         try:
             self._rpc.signalProcess(name, signal)
         except xmlrpc.client.Fault as fault:
             raise LabError(f"supervisord cannot signal {name}: {fault.faultString}") from fault
 
     def shutdown(self) -> None:
-        """End supervisord, and with it each part that still runs."""
+        """Shut down supervisord, and with it every service that is still running."""
         self._rpc.shutdown()
 
-    def last_words(self, name: str) -> str:
-        """Return the last line that a part printed, and where the rest is."""
+    def last_log_line(self, name: str) -> str:
+        """Return the last line of a service's log, and the path of the log."""
         path = LOGS / f"{name}.log"
         lines = path.read_text(errors="replace").split("\n") if path.exists() else []
-        said = [line.strip() for line in lines if line.strip()]
-        return f"{said[-1] if said else 'nothing'} (all of it: {path})"
+        logged = [line.strip() for line in lines if line.strip()]
+        return f"{logged[-1] if logged else 'none'} (full log: {path})"
 
     def last_error(self, name: str) -> str:
-        """Return the last error in a service's log since this process started it; nothing when there is none."""
+        """Return the last error in a service's log since this process started it, or an empty string."""
         path = LOGS / f"{name}.log"
         said = path.read_bytes() if path.exists() else b""
-        # A log that is shorter now was rotated meanwhile.
+        # If the log is shorter than before, it was rotated.
         since = self._logged.get(name, 0)
         lines = said[since if since <= len(said) else 0 :].decode(errors="replace").splitlines()
         return next((line.strip() for line in reversed(lines) if re.search(ERROR, line, re.IGNORECASE)), "")

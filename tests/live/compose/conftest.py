@@ -56,7 +56,7 @@ def comes_back(before: Container) -> Container:
         now = engine.containers()[before.service]
         return now if now.state == "running" and now.started_at > before.started_at else None
 
-    return eventually(again, because=f"{before.service} is started again", timeout=20)
+    return eventually(again, because=f"{before.service} is restarted", timeout=20)
 
 
 def in_container(service: str, *command: str) -> subprocess.CompletedProcess:
@@ -68,6 +68,6 @@ def in_container(service: str, *command: str) -> subprocess.CompletedProcess:
 def sql(statement: str) -> list[list[str]]:
     """Run a statement as the database administrator and return its rows."""
     psql = ["psql", "--username=admin", "--dbname=shop", "--no-align", "--tuples-only", "--command", statement]
-    answer = in_container("postgres", *psql)
-    assert answer.returncode == 0, answer.stderr
-    return [line.split("|") for line in answer.stdout.splitlines()]
+    done = in_container("postgres", *psql)
+    assert done.returncode == 0, done.stderr
+    return [line.split("|") for line in done.stdout.splitlines()]

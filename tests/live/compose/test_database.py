@@ -168,7 +168,7 @@ def test_a_cart_is_kept_and_ordered_while_the_cache_is_away(observer, runtime):
     runtime.stop(services.named("valkey"))
     try:
         units, order = visitor.units(), visitor.order()
-        eventually(lambda: observer.value("redis_up") == 0, because="its exporter says so", timeout=20)
+        eventually(lambda: observer.value("redis_up") == 0, because="its exporter reports it", timeout=20)
     finally:
         runtime.start(services.named("valkey"))
 

@@ -66,7 +66,7 @@ def test_prometheus_outlives_a_full_disk(small_prometheus, observer):
 
     eventually(
         lambda: small_prometheus("time()-max(timestamp(up))"),
-        because="it stores again, and nobody restarted it",
+        because="it stores samples again without a restart",
         timeout=30,
         wanted=lambda age: age < 6,
     )

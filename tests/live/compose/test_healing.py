@@ -63,7 +63,7 @@ def test_services_whose_first_process_is_killed_come_back_and_no_other_restarts(
         lambda: working(runtime),
         because=f"everything works again after {', '.join(killed)} were killed",
         timeout=SECONDS_TO_HEAL,
-        wanted=lambda troubles: troubles == {},
+        wanted=lambda problems: problems == {},
     )
     if jobs := "|".join(filter(None, (TARGETS[name] for name in killed))):
         now = observer.now()
@@ -87,11 +87,11 @@ def test_a_pod_that_lost_its_network_is_seen_from_outside_and_mended_by_make_up(
     kill_first_process(before["shop"])
     comes_back(before["shop"])
 
-    lost = {name: trouble for name, trouble in working(runtime).items() if "has lost the pod's network" in trouble}
+    lost = {name: problem for name, problem in working(runtime).items() if "has lost the pod's network" in problem}
     assert lost.keys() == {name for name, container in before.items() if container.network_of}
     eventually(
         lambda: observer.value('max(probe_success{job="blackbox"})') == 0,
-        because="the probe from outside sees that nobody answers",
+        because="the probe from outside gets no response",
         timeout=20,
     )
 
@@ -108,7 +108,7 @@ def test_the_owner_of_the_pods_network_can_be_restarted_by_name(observer, runtim
     runtime.restart(services.named("shop"))
 
     eventually(
-        lambda: working(runtime), because="its members follow it", timeout=30, wanted=lambda troubles: troubles == {}
+        lambda: working(runtime), because="its members follow it", timeout=30, wanted=lambda problems: problems == {}
     )
     assert observer.client().get(f"{observer.shop}/health/ready", timeout=10).status_code == 200
 

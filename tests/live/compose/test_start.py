@@ -18,7 +18,7 @@ def test_a_failed_migration_stops_the_start_with_its_reason_and_the_shop_goes_on
     app = engine.containers()["app"]
     sql("ALTER ROLE owner NOLOGIN")
     try:
-        with pytest.raises(LabError, match=r"^migrate does not start; it said last: .*not permitted to log in") as seen:
+        with pytest.raises(LabError, match=r"^migrate failed to start\. Last log line: .*not permitted") as seen:
             runtime.up()
     finally:
         sql("ALTER ROLE owner LOGIN")
@@ -28,7 +28,7 @@ def test_a_failed_migration_stops_the_start_with_its_reason_and_the_shop_goes_on
     assert engine.containers()["app"].started_at == app.started_at
     assert observer.client().get(f"{observer.shop}/health/ready", timeout=10).status_code == 200
     runtime.up()
-    assert [trouble for _, _, trouble in runtime.states() if trouble] == []
+    assert [problem for _, _, problem in runtime.states() if problem] == []
 
 
 @pytest.mark.parametrize("kind", ["official", "debian"])
@@ -65,7 +65,7 @@ def test_docker_alone_starts_it_and_waits(runtime):
 def test_the_kind_of_images_whose_data_is_kept_is_chosen_again(runtime):
     kind, why = images.choose({**runtime.settings, "IMAGES": "auto"})
 
-    assert (kind, why) == (runtime.kind, "the data that is kept is theirs")
+    assert (kind, why) == (runtime.kind, "the existing data belongs to them")
 
 
 def test_a_base_image_that_cannot_be_made_is_said_to_be(runtime):
@@ -88,7 +88,7 @@ def test_images_that_cannot_be_built_without_a_network_are_said_to_be(runtime):
 def test_a_lab_of_other_settings_is_refused_by_name(runtime):
     other = type(runtime)({**runtime.settings, "IMAGES": "auto", "UWSGI_WORKERS": "2"})
 
-    with pytest.raises(LabError, match="the lab runs with another UWSGI_WORKERS: `make down` first"):
+    with pytest.raises(LabError, match="the lab is running with a different UWSGI_WORKERS: run `make down` first"):
         other.up()
 
 

@@ -23,7 +23,7 @@ from lab.runtimes.base import Runtime
 FACTOR = 1.5
 #: Seconds of load before the fault: longer than the windows of the signals.
 CALM_SECONDS = 30
-#: Seconds until what happens now shows in a signal's rate: two scrapes.
+#: Seconds until an event appears in the rates of the signals: two scrapes.
 LAG_SECONDS = 10
 Readings = Mapping[str, float]
 
@@ -90,8 +90,8 @@ def play(runtime: Runtime, seed: int) -> bool:
             tries = "the first attempt" if attempts == 1 else f"attempt {attempts}"
             click.echo(f"\nRight on {tries}, after {times.rough(this.seconds)}.")
         click.echo(f"The tier was {this.incident.tier}, and the cause: {this.incident.cause}.")
-        debrief = _debrief(runtime, this, wait=bool(attempts))
-        click.echo(f"{debrief}\n\nTo play the same incident again: make incident SEED={seed}")
+        click.echo(_debrief(runtime, this, wait=bool(attempts)))
+        click.echo(f"\nTo play the same incident again: make incident SEED={seed}")
     return bool(attempts)
 
 
@@ -100,7 +100,7 @@ def _debrief(runtime: Runtime, this: Round, *, wait: bool) -> str:
     now = read(runtime)
     if wait and _missing(this, now):
         seconds = max(this.incident.seconds - this.seconds, LAG_SECONDS)
-        click.echo(f"Waiting until the evidence shows in Prometheus (up to {seconds:.0f} s, Ctrl-C skips this) …")
+        click.echo(f"Waiting until the evidence appears in Prometheus (up to {seconds:.0f} s, Ctrl-C skips this) …")
         with suppress(KeyboardInterrupt):
             now = _await_evidence(runtime, this, seconds)
     missing = _missing(this, now)
@@ -122,7 +122,7 @@ def prove(runtime: Runtime, incident: Incident) -> str:
 
 
 def _await_evidence(runtime: Runtime, this: Round, seconds: float) -> Readings:
-    """Wait at most so long until all of the evidence shows, and return the last readings."""
+    """Wait until all evidence appears, at most ``seconds``, and return the last readings."""
     deadline = time.monotonic() + seconds
     while _missing(this, now := read(runtime)) and time.monotonic() < deadline:
         time.sleep(1)

@@ -9,6 +9,7 @@ from lab.errors import LabError
 
 CONNECTION = "an outgoing connection"
 
+
 def refuse_taken(settings: dict[str, str], names: list[str]) -> str:
     """Return these ports, all of them free on 127.0.0.1 and ::1.
 

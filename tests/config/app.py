@@ -16,7 +16,7 @@ DJANGO_HEADERS = [
 
 def application(environ, start_response):
     """Return 200 or ``?status=``, after ``?sleep=`` seconds. With ``?die`` the worker exits without a response."""
-    wishes = parse_qs(environ["QUERY_STRING"], keep_blank_values=True)
+    options = parse_qs(environ["QUERY_STRING"], keep_blank_values=True)
     body_length = len(environ["wsgi.input"].read())
     if "die" in options:
         os._exit(1)

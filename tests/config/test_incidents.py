@@ -96,11 +96,11 @@ def round_with(monkeypatch):
 
         def read(runtime) -> dict[str, float]:
             rate = left.pop(0) if len(left) > 1 else left[0]
-            return {each.name: 0.0 for each in SIGNALS} | {"database reached": 1.0, "5xx of Django": rate}
+            return {each.name: 0.0 for each in SIGNALS} | {"database reachable": 1.0, "5xx of Django": rate}
 
         monkeypatch.setattr(game, "read", read)
         monkeypatch.setattr(game.time, "sleep", lambda seconds: None)
-        before = {each.name: 0.0 for each in SIGNALS} | {"database reached": 1.0}
+        before = {each.name: 0.0 for each in SIGNALS} | {"database reachable": 1.0}
         return game.Round(incident, before)
 
     return make
@@ -109,8 +109,8 @@ def round_with(monkeypatch):
 def test_the_debrief_waits_for_evidence_that_has_not_appeared_yet(round_with, capsys):
     said = game._debrief(HOST, round_with(0.0, 0.0, 2.5), wait=True)
 
-    assert "Waiting until the evidence shows in Prometheus (up to 60 s" in capsys.readouterr().out
-    assert re.search(r"^5xx of Django +0 +2\.5 +a second +rises", said, re.MULTILINE)
+    assert "Waiting until the evidence appears in Prometheus (up to 60 s" in capsys.readouterr().out
+    assert re.search(r"^5xx of Django +0 +2\.5 +per second +rises", said, re.MULTILINE)
     assert "Not visible" not in said
 
 

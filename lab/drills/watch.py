@@ -35,7 +35,7 @@ class Watch:
     def runbooks(self) -> list[str]:
         """Return where the runbooks of the drill's alerts are that fire."""
         found = {
-            each["annotations"]["runbook"]
+            each["annotations"]["runbook_url"]
             for each in notifications.firing(self._runtime)
             if each["labels"]["alertname"] in self.drill.alerts
         }

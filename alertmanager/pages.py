@@ -16,22 +16,23 @@ STYLE = """
   --red: light-dark(#b3202a, #ff8a8d); --green: light-dark(#1b6e2e, #6fd08c);
 }
 * { box-sizing: border-box }
-body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 system-ui, sans-serif; overflow-wrap: break-word }
+body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 system-ui, sans-serif }
+body { overflow-wrap: break-word }
 nav, main { max-width: 72rem; margin: 0 auto; padding: 0 1.25rem }
 nav { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; padding-top: .9rem; padding-bottom: .9rem }
 nav a { color: var(--muted); text-decoration: none }
 nav a:hover { text-decoration: underline }
 nav a[aria-current] { color: var(--ink); font-weight: 600 }
 main { padding-top: .5rem; padding-bottom: 4rem }
-main.text { max-width: 50rem }
+.text > * { max-width: 48rem }
 h1 { margin: 0 0 .75rem; font-size: 1.8rem; line-height: 1.2; letter-spacing: -.01em }
 h2 { margin: 2rem 0 .5rem; padding-bottom: .25rem; border-bottom: 1px solid var(--line); font-size: 1.2rem }
 p { margin: .6rem 0 }
 a { color: var(--accent); text-underline-offset: 2px }
 code { font: .88em ui-monospace, Menlo, Consolas, "Liberation Mono", monospace }
 :not(pre) > code { padding: .1em .3em; border-radius: 4px; background: var(--code) }
-pre { margin: 1rem 0 .4rem; padding: .7rem .9rem; border: 1px solid var(--line); border-radius: 6px; background: var(--code); overflow-x: auto; line-height: 1.45 }
-.scroll { overflow-x: auto }
+pre { margin: 1rem 0 .4rem; padding: .7rem .9rem; overflow-x: auto; line-height: 1.45 }
+pre { border: 1px solid var(--line); border-radius: 6px; background: var(--code) }
 table { border-collapse: collapse; width: 100%; font-size: .95rem }
 th, td { padding: .4rem 1rem .4rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }
 th { color: var(--muted); font-weight: 600 }
@@ -41,12 +42,12 @@ th { color: var(--muted); font-weight: 600 }
 .resolved td:nth-child(3) { color: var(--green); font-weight: 600 }
 .sent td:last-child a + a { margin-left: .75rem }
 @media (max-width: 700px) {
-  .sent, .sent tbody, .sent tr { display: block }
-  .sent thead { display: none }
-  .sent tr { padding: .7rem 0; border-bottom: 1px solid var(--line) }
-  .sent td { display: inline; padding: 0 .6rem 0 0; border: 0 }
+  table, tbody, tr { display: block }
+  thead { display: none }
+  tr { padding: .7rem 0; border-bottom: 1px solid var(--line) }
+  td { display: inline-block; padding: 0 .6rem 0 0; border: 0 }
+  td:last-child, .sent td:nth-child(6) { display: block; padding-top: .25rem }
   .sent td:nth-child(4) { font-weight: 600 }
-  .sent td:nth-child(6), .sent td:last-child { display: block; padding-top: .25rem }
 }
 """
 FRAME = """<!doctype html>

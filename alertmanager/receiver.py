@@ -3,16 +3,20 @@
     python -m alertmanager.receiver --file=.lab/receiver/notifications.jsonl --listen-address=127.0.0.1:8095
 
 ``POST /`` takes a notification (https://prometheus.io/docs/alerting/latest/configuration/#webhook_config, version 4).
-``GET /`` shows all notifications, ``/notifications`` the same as JSON; ``/runbooks/NAME`` is a runbook, and ``/-/ready``
-says that the receiver works.
+``GET /`` shows all notifications, ``/notifications`` the same as JSON, ``/runbooks/NAME`` a runbook, and
+``/dashboards/UID`` a dashboard: a redirect to Grafana (``--grafana``), or a live page (``--prometheus``).
+``/-/ready`` says that the receiver works.
 """
 
 import argparse
+import json
+import re
 import signal
 import sys
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import TCPServer, ThreadingMixIn
+from typing import Any
 
 from alertmanager import pages, runbooks
 from alertmanager.notifications import Invalid, Notifications, notification, say
@@ -21,6 +25,10 @@ from alertmanager.notifications import Invalid, Notifications, notification, say
 MOST_BYTES = 1024 * 1024
 #: Pages show what others have sent: no script in it can run.
 NO_SCRIPTS = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+#: A live dashboard runs its own scripts and no other.
+OWN_SCRIPTS = (
+    "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src data:; script-src 'self'; connect-src 'self'"
+)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -33,7 +41,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Serve a page."""
-        path = self.path.partition("?")[0]
+        path, _, query = self.path.partition("?")
         section, _, rest = path.removeprefix("/").partition("/")
         if path == "/":
             self._respond(200, pages.notifications(self.server.notifications.all()), "text/html")
@@ -43,9 +51,10 @@ class Handler(BaseHTTPRequestHandler):
             self._respond(200, "ready\n")
         elif section == "runbooks" and (page := runbooks.page(rest)):
             self._respond(200, page, "text/html")
+        elif section == "dashboards" and re.fullmatch(r"[\w./-]*", rest):
+            self._show_dashboard(rest, query)
         else:
-            page = pages.message("Not found", "There is no page at this address. The links above lead to all pages.")
-            self._respond(404, page, "text/html")
+            self._respond_not_found()
 
     do_HEAD = do_GET
 
@@ -64,6 +73,35 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Do not log requests: the notifications are kept."""
+
+    def _show_dashboard(self, rest: str, query: str) -> None:
+        """Respond with what is at an address below ``/dashboards/``."""
+        grafana, live = self.server.grafana, self.server.live
+        if grafana:
+            self._redirect(f"{grafana}/d/{rest}{'?' * bool(query)}{query}" if rest else f"{grafana}/dashboards")
+        elif not live:
+            self._respond_not_found()
+        elif not rest:
+            self._redirect(f"/dashboards/{live.first()}{'?' * bool(query)}{query}")
+        elif rest.startswith("assets/"):
+            found = live.asset(rest.removeprefix("assets/"))
+            self._respond(200, *found) if found else self._respond_not_found()
+        elif rest.endswith("/data"):
+            data = live.data(rest.removesuffix("/data"), query)
+            self._respond(200, json.dumps(data), "application/json") if data else self._respond_not_found()
+        else:
+            page = live.page(rest, query)
+            self._respond(200, page, "text/html", OWN_SCRIPTS) if page else self._respond_not_found()
+
+    def _respond_not_found(self) -> None:
+        page = pages.message("Not found", "There is no page at this address. The links above lead to all pages.")
+        self._respond(404, page, "text/html")
+
+    def _redirect(self, url: str) -> None:
+        self.send_response(302)
+        self.send_header("Location", url)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def _take(self, length: int) -> None:
         body = self.rfile.read(length)
@@ -86,13 +124,13 @@ class Handler(BaseHTTPRequestHandler):
         while left > 0 and (read := self.rfile.read1(min(left, 65536))):
             left -= len(read)
 
-    def _respond(self, status: int, text: str, kind: str = "text/plain") -> None:
+    def _respond(self, status: int, text: str, kind: str = "text/plain", policy: str = NO_SCRIPTS) -> None:
         # JSON may contain half of a surrogate pair, which cannot be encoded.
         body = text.encode(errors="replace")
         self.send_response(status)
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("Content-Security-Policy", NO_SCRIPTS)
+        self.send_header("Content-Security-Policy", policy)
         self.send_header("X-Content-Type-Options", "nosniff")
         self.end_headers()
         if self.command != "HEAD":
@@ -100,15 +138,20 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingMixIn, TCPServer):
-    """A thread for each request, so that a slow client does not delay Alertmanager."""
+    """A thread for each request, so that a slow client does not delay Alertmanager.
+
+    ``grafana`` is Grafana's address in a browser, if there is a Grafana; ``live`` are the live dashboards, if wanted.
+    """
 
     daemon_threads = True
     allow_reuse_address = True
     # With the default of 5, ten simultaneous clients make the next one wait for a second.
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], notifications: Notifications) -> None:
+    def __init__(self, address: tuple[str, int], notifications: Notifications, grafana: str, live: Any) -> None:
         self.notifications = notifications
+        self.grafana = grafana
+        self.live = live
         super().__init__(address, Handler)
 
     def handle_error(self, request: object, client_address: tuple) -> None:
@@ -132,7 +175,15 @@ def main() -> None:
     flags = argparse.ArgumentParser(description="Keeps and shows Alertmanager's notifications.", allow_abbrev=False)
     flags.add_argument("--file", type=Path, required=True)
     flags.add_argument("--listen-address", dest="address", type=listen_address, default="127.0.0.1:8095")
+    flags.add_argument("--grafana", default="", metavar="URL", help="redirect /dashboards/UID to this Grafana")
+    flags.add_argument("--prometheus", default="", metavar="URL", help="without Grafana: draw it from this Prometheus")
     options = flags.parse_args()
+    live = None
+    if options.prometheus:
+        # Only then: it needs more packages and memory.
+        from lab.runs.report.live import Live
+
+        live = Live(options.prometheus)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
@@ -141,7 +192,7 @@ def main() -> None:
     except OSError as error:
         sys.exit(f"receiver: {options.file} cannot be read or written: {error.strerror}.")
     try:
-        server = Server(options.address, notifications)
+        server = Server(options.address, notifications, options.grafana, live)
     except OSError as error:
         sys.exit(f"receiver: cannot listen on {':'.join(map(str, options.address))}: {error.strerror}.")
     with server:

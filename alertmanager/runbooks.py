@@ -24,8 +24,7 @@ def page(name: str) -> str | None:
         return None
     tokens = MARKDOWN.parse(file.read_text(encoding="utf-8"))
     _rewrite_links(tokens)
-    rendered = MARKDOWN.renderer.render(tokens, MARKDOWN.options, {})
-    body = rendered.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
+    body = MARKDOWN.renderer.render(tokens, MARKDOWN.options, {})
     return pages.page(name or "Runbooks", body, at="/runbooks/", kind="text")
 
 

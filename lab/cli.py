@@ -16,7 +16,7 @@ import click
 from lab import console, contract, signals
 from lab.alerts import notifications, rules
 from lab.contract import PAGE
-from lab.dashboards import model, proof
+from lab.dashboards import build, model, proof
 from lab.drills import catalogue, game
 from lab.drills.drill import run_drill
 from lab.errors import LabError
@@ -139,8 +139,10 @@ def named(chosen: Runtime, name: str) -> Service:
 
 def show_addresses(chosen: Runtime) -> None:
     """Print where to look, the certificate authority to trust, and what else to know."""
+    # Where there is no Grafana this is a live page; otherwise it leads there.
+    dashboards = chosen.shown_url(services.named("receiver"), "/dashboards/")
     pages = [(known.name, chosen.shown_url(known), known.what) for known in chosen.services if known.page]
-    console.table([*pages, *chosen.notes()])
+    console.table([("dashboards", dashboards, "every service at a glance"), *pages, *chosen.notes()])
 
 
 def load_options(command):
@@ -343,7 +345,7 @@ def generate() -> None:
     host = HostRuntime(settings.load(os.environ))
     page = contract.page(contract.load())
     routes = host.manage("nginx_routes")
-    dashboards = model.generate()
+    dashboards = build.generate()
     alerting = rules.files()
     tables = docs.pages()
     PAGE.write_text(page)

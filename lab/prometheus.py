@@ -31,8 +31,9 @@ class Api:
     One that did not answer in time is not asked again.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeout: float | None = None) -> None:
         self._url = url
+        self._timeout = timeout or TIMEOUT_SECONDS
         self._gone = ""
 
     def query(self, expr: str, at: float) -> Answer:
@@ -55,7 +56,7 @@ class Api:
         if self._gone:
             raise LabError(self._gone)
         try:
-            answer = http.get(f"{self._url}/api/v1/{path}", params=parameters, timeout=TIMEOUT_SECONDS).json()
+            answer = http.get(f"{self._url}/api/v1/{path}", params=parameters, timeout=self._timeout).json()
         except requests.RequestException as error:
             why = f"Prometheus does not answer at {self._url} ({type(error).__name__}): see `make status`."
             # One that hangs would cost every further query as long.

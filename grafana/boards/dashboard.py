@@ -10,20 +10,10 @@ from grafana_foundation_sdk.models import dashboard as model
 
 from grafana.boards.panels import Panel
 from grafana.boards.queries import SOURCE
+from grafana.defaults import ALL, DEFAULT_RANGE, RANGES
 
 #: The schema of dashboards in Grafana 11.6, whose model is used; Grafana 12.4 and later migrate it when they load it.
 SCHEMA_VERSION = 41
-#: The spans of time that a reader is offered: what Grafana writes in ``from``, and its name.
-RANGES = {
-    "now-5m": "Last 5 minutes",
-    "now-15m": "Last 15 minutes",
-    "now-1h": "Last hour",
-    "now-6h": "Last 6 hours",
-    "now-24h": "Last 24 hours",
-}
-DEFAULT_RANGE = "now-15m"
-#: What a variable stands for when all of it is chosen; it also meets series that lack the label.
-ALL = ".*"
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,9 @@ def test_every_runbook_is_a_page_and_its_links_to_others_lead_to_pages(receiver,
     assert "```" not in page.text
     links = set(re.findall(r'href="([^"]*)"', page.text)) - {"/", "/dashboards/", "data:,"}
     assert {each for each in links if not re.fullmatch(r"/runbooks/\w*", each)} == set()
-    assert {each for each in links if not (FOLDER / f"{each.removeprefix('/runbooks/') or 'README'}.md").exists()} == set()
+    assert {
+        each for each in links if not (FOLDER / f"{each.removeprefix('/runbooks/') or 'README'}.md").exists()
+    } == set()
 
 
 def test_the_index_of_the_runbooks_links_to_each(receiver):

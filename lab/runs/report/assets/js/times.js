@@ -5,10 +5,15 @@ const origin = (run) => (compared ? run.start : 0);
 export const position = (run, time) => (time - origin(run)) * 1000;
 
 /** What all charts show from left to right, in ms: of two runs, the time since each began. */
-export const SHOWN = {
-  from: Math.min(...report.runs.map((run) => position(run, run.from))),
-  to: Math.max(...report.runs.map((run) => position(run, run.to))),
-};
+export const SHOWN = {};
+
+/** Takes what is shown from the runs: a live page moves its run's times on. */
+export function showRuns() {
+  SHOWN.from = Math.min(...report.runs.map((run) => position(run, run.from)));
+  SHOWN.to = Math.max(...report.runs.map((run) => position(run, run.to)));
+}
+showRuns();
+
 export const shareOf = (run, time) => (position(run, time) - SHOWN.from) / (SHOWN.to - SHOWN.from);
 
 export const clock = (milliseconds, length = 8) => new Date(milliseconds).toISOString().slice(11, 11 + length);

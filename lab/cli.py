@@ -17,7 +17,7 @@ from lab import bootstrap, console, contract, signals
 from lab import doctor as machine
 from lab.alerts import notifications, rules
 from lab.contract import PAGE
-from lab.dashboards import model, proof
+from lab.dashboards import build, model, proof
 from lab.drills import catalogue, game
 from lab.drills.drill import run_drill
 from lab.errors import LabError
@@ -152,8 +152,10 @@ def named(chosen: Runtime, name: str) -> Service:
 
 def show_addresses(chosen: Runtime) -> None:
     """Print the addresses of the lab's pages, the CA certificate to trust, and further notes."""
+    # A live page where there is no Grafana; otherwise a redirect to Grafana.
+    dashboards = chosen.shown_url(services.named("receiver"), "/dashboards/")
     pages = [(known.name, chosen.shown_url(known), known.what) for known in chosen.services if known.page]
-    console.table([*pages, *chosen.notes()])
+    console.table([("dashboards", dashboards, "every service at a glance"), *pages, *chosen.notes()])
 
 
 def load_options(command):
@@ -356,7 +358,7 @@ def generate() -> None:
     host = HostRuntime(settings.load(os.environ))
     page = contract.page(contract.load())
     routes = host.manage("nginx_routes")
-    dashboards = model.generate()
+    dashboards = build.generate()
     alerting = rules.files()
     tables = docs.pages()
     PAGE.write_text(page)

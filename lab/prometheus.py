@@ -31,8 +31,9 @@ class Api:
     After a timeout, all further queries fail at once.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeout: float | None = None) -> None:
         self._url = url
+        self._timeout = timeout or TIMEOUT_SECONDS
         self._gone = ""
 
     def query(self, expr: str, at: float) -> Answer:
@@ -55,7 +56,7 @@ class Api:
         if self._gone:
             raise LabError(self._gone)
         try:
-            response = http.get(f"{self._url}/api/v1/{path}", params=parameters, timeout=TIMEOUT_SECONDS).json()
+            response = http.get(f"{self._url}/api/v1/{path}", params=parameters, timeout=self._timeout).json()
         except requests.RequestException as error:
             why = f"Prometheus does not respond at {self._url} ({type(error).__name__}): see `make status`."
             # If it hangs, every further query would take as long.

@@ -9,14 +9,15 @@ from pathlib import Path
 
 from lab.paths import ROOT
 
-RECEIVER = ROOT / "alertmanager" / "receiver.py"
+#: The command that starts a receiver, in the checkout.
+RECEIVER = [sys.executable, "-m", "alertmanager.receiver"]
 
 
 @contextmanager
-def running_receiver(file: Path) -> Iterator[str]:
-    """Run a receiver on a free port until the end of the block, and yield its URL."""
-    command = [sys.executable, RECEIVER, f"--file={file}", "--listen-address=127.0.0.1:0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+def running_receiver(file: Path, *flags: str) -> Iterator[str]:
+    """Run a receiver with these flags on a free port until the end of the block, and yield its URL."""
+    command = [*RECEIVER, f"--file={file}", "--listen-address=127.0.0.1:0", *flags]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         try:
             port = re.search(r"on port (\d+)\.$", process.stderr.readline())[1]
             yield f"http://127.0.0.1:{port}"

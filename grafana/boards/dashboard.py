@@ -10,20 +10,10 @@ from grafana_foundation_sdk.models import dashboard as model
 
 from grafana.boards.panels import Panel
 from grafana.boards.queries import SOURCE
+from grafana.defaults import ALL, DEFAULT_RANGE, RANGES
 
 #: The dashboard schema of Grafana 11.6, whose model the SDK has. Grafana 12.4 and later migrate it on load.
 SCHEMA_VERSION = 41
-#: The time ranges that users can select: Grafana's ``from`` and the name shown.
-RANGES = {
-    "now-5m": "Last 5 minutes",
-    "now-15m": "Last 15 minutes",
-    "now-1h": "Last hour",
-    "now-6h": "Last 6 hours",
-    "now-24h": "Last 24 hours",
-}
-DEFAULT_RANGE = "now-15m"
-#: The value of a variable if *All* is selected; it also matches series without the label.
-ALL = ".*"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ from lab.paths import ROOT
 
 RULES = ROOT / "prometheus" / "rules"
 PRODUCTION = ROOT / "prometheus" / "production"
-RUNBOOKS = "docs/runbooks"
+#: What each alert links to. Prometheus expands both base URLs from its external_labels.
+RUNBOOK_URL = "{{{{ $externalLabels.runbooks_url }}}}/{}"
+DASHBOARD_URL = "{{{{ $externalLabels.dashboards_url }}}}/{}"
 #: The runbook of all alerts on a budget: what to do is the same for each objective.
 BURN_RUNBOOK = "ErrorBudgetBurn"
 PERIOD = "30d"
@@ -181,8 +183,8 @@ def _rule(
         "annotations": {
             "summary": summary,
             "description": description,
-            "runbook": f"{RUNBOOKS}/{runbook}.md",
-            "dashboard": f"/d/{dashboard}",
+            "runbook_url": RUNBOOK_URL.format(runbook),
+            "dashboard_url": DASHBOARD_URL.format(dashboard),
         },
     }
 

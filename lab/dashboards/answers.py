@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from grafana.boards.dashboard import ALL
+from grafana.defaults import ALL
 from lab.dashboards.model import Dashboard, Target
 from lab.dashboards.span import Span
 from lab.errors import LabError

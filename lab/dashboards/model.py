@@ -3,15 +3,14 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
-from grafana import boards
-from lab.alerts.definitions import objectives
 from lab.errors import LabError
 from lab.paths import ROOT
 
 FOLDER = ROOT / "grafana" / "dashboards"
+#: What the code declares of panels, by dashboard and number: ``make generate`` writes it (lab/dashboards/build.py).
+DECLARED = ROOT / "grafana" / "declared.json"
 
 
 @dataclass(frozen=True)
@@ -77,30 +76,21 @@ class Dashboard:
         return [panel for row in self.rows for panel in row.panels]
 
 
-def generate() -> dict[Path, str]:
-    """Return the files of ``grafana/dashboards/`` with their generated content."""
-    return {FOLDER / f"{each.uid.removeprefix('pomar-')}.json": each.json() for each in built()}
-
-
-@cache
-def built() -> tuple[boards.Dashboard, ...]:
-    """Return the dashboards built by the code; raises LabError if an objective that they show is missing."""
-    try:
-        return boards.build(objectives())
-    except ValueError as error:
-        raise LabError(f"objectives.yaml: {error}: add it.") from error
-
-
 def load() -> list[Dashboard]:
-    """Read all dashboards, in the order of the code; raises LabError for a missing or invalid file."""
-    return [read(file) for file in generate()]
+    """Return the dashboards in the order of the code; raises LabError for a file that is missing or broken."""
+    return [read(_file(uid)) for uid in _declared()]
+
+
+def find(uid: str) -> Dashboard | None:
+    """Return the dashboard with this uid, or None; raises LabError as ``load`` does."""
+    return read(_file(uid)) if uid in _declared() else None
 
 
 def read(file: Path) -> Dashboard:
     """Read a dashboard from a file; raises LabError with the file's name if it is not a dashboard."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        panels = {each.uid: each.panels for each in built()}.get(content["uid"], {})
+        panels = _declared().get(content["uid"], {})
         variables = {
             each["name"]: each["query"]["query"] for each in content["templating"]["list"] if each["type"] == "query"
         }
@@ -117,6 +107,14 @@ def read(file: Path) -> Dashboard:
         raise LabError(f"{file.name} is not a dashboard ({type(error).__name__}: {error}): `make generate`.") from error
 
 
+def _file(uid: str) -> Path:
+    return FOLDER / f"{uid.removeprefix('pomar-')}.json"
+
+
+def _declared() -> dict[str, dict]:
+    return json.loads(DECLARED.read_text(encoding="utf-8"))
+
+
 def _rows(dashboard: str, panels: Sequence[dict], declared: dict) -> list[Row]:
     rows = [Row("", [])]
     for each in panels:
@@ -129,13 +127,13 @@ def _rows(dashboard: str, panels: Sequence[dict], declared: dict) -> list[Row]:
 
 
 def _panel(dashboard: str, content: dict, declared: dict) -> Panel:
-    known = declared.get(content["id"])
+    known = declared.get(str(content["id"]), {})
     return Panel(
         dashboard,
         content["id"],
         content["title"],
         content["type"],
         content,
-        known.needs if known else (),
-        known.empty_until if known else "",
+        tuple(known.get("needs", ())),
+        known.get("empty_until", ""),
     )

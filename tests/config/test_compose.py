@@ -187,12 +187,13 @@ def test_the_debian_kind_has_every_service_but_the_one_that_debian_lacks():
 def test_the_debian_kind_changes_images_and_nothing_else():
     changed = {key for service in DEBIAN.values() if service for key in service}
 
-    # Prometheus gets the file without Grafana's target.
-    assert changed == {"image", "pull_policy", "build", "volumes"}
+    # Prometheus gets the file without Grafana's target, and the receiver draws the dashboards itself.
+    assert changed == {"image", "pull_policy", "build", "volumes", "command"}
     for service in filter(None, DEBIAN.values()):
         assert re.fullmatch(r"localhost/pomar/[a-z-]+:\$\{DEBIAN_SUITE\}", service["image"])
         assert service["pull_policy"] == "never"
     assert [name for name, service in DEBIAN.items() if service and "volumes" in service] == ["prometheus"]
+    assert [name for name, service in DEBIAN.items() if service and "command" in service] == ["receiver"]
 
 
 def test_every_debian_image_has_its_target():

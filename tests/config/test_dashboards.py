@@ -13,7 +13,7 @@ from grafana.boards.lab.targets import MAX_SERIES_OF_A_TARGET
 from grafana.boards.panels import Panel
 from lab import contract
 from lab.alerts.definitions import alerts
-from lab.dashboards import model
+from lab.dashboards import build, model
 from lab.paths import ROOT
 from lab.times import SCRAPE_SECONDS
 
@@ -63,7 +63,9 @@ def rules() -> list[dict]:
 
 
 def test_the_files_are_as_fresh_as_the_code():
-    assert {file: file.read_text() for file in model.FOLDER.glob("*.json")} == model.generate(), "run `make generate`"
+    files = [*model.FOLDER.glob("*.json"), model.DECLARED]
+
+    assert {file: file.read_text() for file in files} == build.generate(), "run `make generate`"
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -177,7 +179,7 @@ def test_every_promised_metric_is_in_a_panel_or_a_rule_or_has_a_reason_not_to_be
 
 def test_what_a_panel_needs_is_what_its_metrics_need():
     needs = {name: set(entry.needs) for entry in contract.load() for name in entry.samples}
-    for dashboard in model.built():
+    for dashboard in build.built():
         content = {each["id"]: each for each in FILES[dashboard.uid.removeprefix("pomar-")]["panels"]}
         for number, panel in dashboard.panels.items():
             metrics = {name for target in content[number]["targets"] for name in metrics_of(target["expr"])}
@@ -206,6 +208,6 @@ def test_the_red_line_of_series_is_where_the_alert_is():
 
 
 def test_a_panel_is_one_panel_of_one_dashboard():
-    panels: list[Panel] = [panel for dashboard in model.built() for panel in dashboard.panels.values()]
+    panels: list[Panel] = [panel for dashboard in build.built() for panel in dashboard.panels.values()]
 
     assert len({id(panel) for panel in panels}) == len(panels)

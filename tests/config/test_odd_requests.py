@@ -47,7 +47,7 @@ def exporter(port: int, _: Path) -> tuple[list, dict, str]:
 
 
 def receiver(port: int, folder: Path) -> tuple[list, dict, str]:
-    command = [ROOT / "alertmanager" / "receiver.py", f"--file={folder}/kept.jsonl"]
+    command = ["-m", "alertmanager.receiver", f"--file={folder}/kept.jsonl"]
     return [*command, f"--listen-address=127.0.0.1:{port}"], {}, "/notifications"
 
 

@@ -54,6 +54,22 @@ def test_prometheus_accepts_its_configuration(configuration):
     promtool("check", "config", configuration)
 
 
+def test_prometheus_accepts_the_configuration_for_production():
+    promtool("check", "config", ROOT / "prometheus" / "production" / "prometheus.yml")
+
+
+@pytest.mark.parametrize("folder", ["", "production"], ids=["lab", "production"])
+def test_alerts_link_to_base_urls_that_are_set_in_one_place_and_dropped_from_their_labels(folder):
+    content = yaml.safe_load((ROOT / "prometheus" / folder / "prometheus.yml").read_text())
+    labels = content["global"]["external_labels"]
+    rules = ROOT / "prometheus" / (folder or "rules")
+    named = {name for file in rules.glob("*.yaml") for name in re.findall(r"externalLabels\.(\w+)", file.read_text())}
+
+    assert labels.keys() == named == {"runbooks_url", "dashboards_url"}
+    assert all(re.match(r"https?://", url) for url in labels.values())
+    assert content["alerting"]["alert_relabel_configs"] == [{"regex": "|".join(labels), "action": "labeldrop"}]
+
+
 @pytest.mark.parametrize("rules", RULES, ids=lambda path: path.name)
 def test_prometheus_accepts_the_rules(rules):
     promtool("check", "rules", "--lint-fatal", rules)

@@ -42,8 +42,9 @@ ONLY_IN_CONTAINERS = {
     "postgres-exporter": ("postgres-metrics:9187", "pg_up"),
     "redis-exporter": ("valkey-metrics:9121", "redis_up"),
 }
-#: The blackbox exporter 0.28 warns of the redirect that this module is there for.
-EXPECTED_WARNING = "module=redirect"
+#: The blackbox exporter 0.28 warns of the redirect that this module is there for; Prometheus 3 of a feature that it no
+#: longer has to be told to use.
+EXPECTED_WARNING = "(module=redirect|expand-external-labels)"
 #: The shop, and NGINX, which is started by itself.
 LEFT_OUT = {"app", "nginx"}
 
@@ -190,12 +191,12 @@ def lay_out_prometheus(folder: Path, runtime: str) -> None:
         (folder / "targets" / name).write_text(yaml.safe_dump(targets))
 
 
-def commands_of_the_host() -> dict[str, str]:
-    """Return the commands in host/supervisord.conf by service."""
+def commands_of_the_host() -> dict[str, tuple[str, str]]:
+    """Return the command and the folder of each service in host/supervisord.conf."""
     parser = configparser.RawConfigParser(inline_comment_prefixes=(" ;",))
     parser.read(ROOT / "host" / "supervisord.conf")
     return {
-        name.removeprefix("program:"): parser[name]["command"]
+        name.removeprefix("program:"): (parser[name]["command"], parser[name].get("directory", "%(ENV_LAB)s"))
         for name in parser.sections()
         if name.startswith("program:")
     }
@@ -226,9 +227,10 @@ def start(running: ExitStack, name: str, lab: Path, chosen: dict[str, str]) -> N
     # The first of a program's names is Debian's.
     found = {key: lab / "debian" / "bin" / entry["names"][0] for key, entry in wanted.items()}
     environment = prepare.environment(chosen, found) | {"LAB": str(lab)}
-    command = shlex.split(commands_of_the_host()[name] % {f"ENV_{key}": value for key, value in environment.items()})
+    values = {f"ENV_{key}": value for key, value in environment.items()}
+    command, folder = (each % values for each in commands_of_the_host()[name])
     log = running.enter_context((lab / f"{name}.log").open("wb"))
-    running.enter_context(ending(command, cwd=lab, env=environment, stdout=log, stderr=log))
+    running.enter_context(ending(shlex.split(command), cwd=folder, env=environment, stdout=log, stderr=log))
 
 
 @pytest.mark.parametrize("name", ONLY_IN_CONTAINERS)

@@ -7,10 +7,12 @@ import subprocess
 import pytest
 
 from lab.paths import ROOT
-from lab.runs.report import page
+from lab.runs.report import resources
 from tests.programs import program
 
-MODULES = page.ASSETS / "js"
+MODULES = resources.FOLDER / "js"
+#: The live page's own module; the report does not have it.
+LIVE = "live"
 
 
 def modules_in(folder):
@@ -28,7 +30,7 @@ def lint(folder):
 
 def test_the_page_has_every_module_after_those_that_it_imports():
     before = set()
-    for name in page.SCRIPTS:
+    for name in (*resources.SCRIPTS, LIVE):
         assert set(re.findall(r' from "./(\w+)\.js";$', (MODULES / f"{name}.js").read_text(), re.MULTILINE)) <= before
         before.add(name)
 

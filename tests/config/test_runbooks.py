@@ -18,8 +18,6 @@ from tests.programs import program
 
 FOLDER = ROOT / "docs" / "runbooks"
 HEADINGS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
-#: The one alert with no annotation ``runbook``: it never calls anybody.
-WATCHDOG = "docs/runbooks/Watchdog.md"
 #: Series that Prometheus or the Pushgateway adds, and the maximum age that a batch job pushes.
 OWN = {"up", "ALERTS", "scrape_duration_seconds", "scrape_samples_post_metric_relabeling", "scrape_series_added"}
 OWN |= {"push_time_seconds", "push_failure_time_seconds", "job_max_age_seconds"}
@@ -87,15 +85,14 @@ RUNBOOKS = [Runbook(path) for path in sorted(FOLDER.glob("*.md")) if path.stem !
 each_runbook = pytest.mark.parametrize("runbook", RUNBOOKS, ids=lambda runbook: runbook.name)
 
 
-def place_of(alert: dict) -> str:
-    """Return where an alert says that its runbook is."""
-    return WATCHDOG if alert["alert"] == "Watchdog" else alert["annotations"]["runbook"]
+def runbook_of(alert: dict) -> str:
+    """Return the name of the runbook that an alert links to."""
+    return alert["annotations"]["runbook_url"].rpartition("/")[2]
 
 
 def severities_of(runbook: Runbook) -> set[str]:
     """Return the severities of the alerts that link to a runbook."""
-    place = str(runbook.path.relative_to(ROOT))
-    return {alert["labels"]["severity"] for alert in all_rules("alert") if place_of(alert) == place}
+    return {alert["labels"]["severity"] for alert in all_rules("alert") if runbook_of(alert) == runbook.name}
 
 
 def metrics_of(query: str) -> set[str]:
@@ -123,9 +120,7 @@ def test_the_names_of_metrics_are_found_in_a_query():
 
 
 def test_every_alert_has_its_runbook_and_every_runbook_an_alert():
-    assert {place_of(alert) for alert in all_rules("alert")} == {
-        str(runbook.path.relative_to(ROOT)) for runbook in RUNBOOKS
-    }
+    assert {runbook_of(alert) for alert in all_rules("alert")} == {runbook.name for runbook in RUNBOOKS}
 
 
 @each_runbook

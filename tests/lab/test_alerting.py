@@ -287,11 +287,13 @@ def test_every_alert_says_what_it_is_and_where_to_look(path):
     for rule in (rule for rule in rules_of(path) if "alert" in rule):
         assert rule["labels"].keys() == {"severity"}
         assert rule["labels"]["severity"] in definitions.SEVERITIES
-        assert rule["annotations"].keys() == {"summary", "description", "runbook", "dashboard"}
-        assert all(rule["annotations"].values()), rule["alert"]
-        assert not re.search(r"\$(?!value|labels)", "".join(rule["annotations"].values())), rule["alert"]
-        assert re.fullmatch(r"docs/runbooks/\w+\.md", rule["annotations"]["runbook"])
-        assert rule["annotations"]["dashboard"].removeprefix("/d/") in dashboards, rule["alert"]
+        texts = rule["annotations"]
+        assert texts.keys() == {"summary", "description", "runbook_url", "dashboard_url"}
+        assert all(texts.values()), rule["alert"]
+        assert not re.search(r"\$(?!value|labels)", texts["summary"] + texts["description"]), rule["alert"]
+        runbook = texts["runbook_url"].removeprefix("{{ $externalLabels.runbooks_url }}/")
+        assert (ROOT / "docs" / "runbooks" / f"{runbook}.md").exists(), rule["alert"]
+        assert texts["dashboard_url"].removeprefix("{{ $externalLabels.dashboards_url }}/") in dashboards, rule["alert"]
 
 
 def test_the_burn_alerts_are_those_of_the_workbook():

@@ -1,19 +1,20 @@
 """The receiver of notifications as a running program: what it keeps, shows and refuses."""
 
-import importlib.util
 import json
+import re
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import requests
 
+from alertmanager import notifications as stored
+from alertmanager.runbooks import FOLDER
+from lab.paths import ROOT
 from tests.receiver import RECEIVER, notification, running_receiver
 
 
@@ -28,15 +29,6 @@ def receiver(file: Path) -> Iterator[str]:
     """A running receiver."""
     with running_receiver(file) as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def module() -> ModuleType:
-    """The receiver as a module: it is a program beside Alertmanager's configuration, and of no package."""
-    spec = importlib.util.spec_from_file_location("receiver", RECEIVER)
-    loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    return loaded
 
 
 def send(url: str, body: dict | bytes) -> requests.Response:
@@ -71,12 +63,57 @@ def test_the_page_shows_the_newest_first_and_runs_nothing_of_what_was_sent(recei
 
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; style-src 'unsafe-inline'"
+    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     assert answer.text.index("<td>Second<td>") < answer.text.index("<td>First<td>")
     assert '<tr class="firing"><td>' in answer.text
     assert "<td>ticket<td>firing<td>Second<td>" in answer.text
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; ?" in answer.text
     assert "<script" not in answer.text
+
+
+def test_the_page_links_to_an_alerts_runbook_and_dashboard_and_to_no_script(receiver):
+    sent = notification()
+    sent["alerts"][0]["annotations"] = {
+        "runbook_url": "http://localhost:8095/runbooks/NginxDown",
+        "dashboard_url": "javascript:alert(1)",
+    }
+    send(receiver, sent)
+
+    page = requests.get(f"{receiver}/", timeout=5).text
+
+    assert '<a href="http://localhost:8095/runbooks/NginxDown">Runbook</a>' in page
+    assert "javascript" not in page
+
+
+@pytest.mark.parametrize("name", [each.stem for each in sorted(FOLDER.glob("*.md"))])
+def test_every_runbook_is_a_page_and_its_links_to_others_lead_to_pages(receiver, name):
+    page = requests.get(f"{receiver}/runbooks/{name}", timeout=5)
+
+    assert page.status_code == 200
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "<h1>" in page.text
+    assert "```" not in page.text
+    links = set(re.findall(r'href="([^"]*)"', page.text)) - {"/", "/dashboards/", "data:,"}
+    assert {each for each in links if not re.fullmatch(r"/runbooks/\w*", each)} == set()
+    assert {
+        each for each in links if not (FOLDER / f"{each.removeprefix('/runbooks/') or 'README'}.md").exists()
+    } == set()
+
+
+def test_the_index_of_the_runbooks_links_to_each(receiver):
+    page = requests.get(f"{receiver}/runbooks/", timeout=5).text
+
+    names = {each.stem for each in FOLDER.glob("*.md")} - {"README"}
+    assert set(re.findall(r'href="/runbooks/(\w+)"', page)) == names
+
+
+@pytest.mark.parametrize("path", ["Nothing", "../alerts", "..%2falerts", "README.md", "NginxDown/", "%00"])
+def test_there_is_no_other_page_beside_the_runbooks(receiver, path):
+    request = requests.Request("GET", receiver).prepare()
+    request.url = f"{receiver}/runbooks/{path}"
+
+    with requests.Session() as session:
+        assert session.send(request, timeout=5).status_code == 404
 
 
 def test_the_page_says_when_there_is_nothing_yet(receiver):
@@ -90,12 +127,12 @@ GOOD = {"version": "4", "receiver": "page", "status": "firing", "alerts": [ALERT
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        (b"", "this is no JSON"),
-        (b"{", "this is no JSON"),
-        (b"\xff\xfe\x00", "this is no JSON"),
-        (b"[" * 100_000, "this is no JSON"),
-        (b"[]", "this is no notification"),
-        (GOOD | {"version": "3"}, "this is no notification"),
+        (b"", "this is not JSON"),
+        (b"{", "this is not JSON"),
+        (b"\xff\xfe\x00", "this is not JSON"),
+        (b"[" * 100_000, "this is not JSON"),
+        (b"[]", "this is not a notification"),
+        (GOOD | {"version": "3"}, "this is not a notification"),
         (GOOD | {"receiver": 1}, "needs a receiver"),
         (GOOD | {"status": "on fire"}, "needs a receiver"),
         (GOOD | {"alerts": None}, "needs alerts"),
@@ -171,8 +208,8 @@ def test_what_is_kept_outlives_a_restart_and_a_line_that_was_half_written(file):
 
 def test_nothing_that_was_answered_is_lost_when_it_is_killed_while_many_send(file):
     answered = set()
-    command = [sys.executable, RECEIVER, f"--file={file}", "--listen-address=127.0.0.1:0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    command = [*RECEIVER, f"--file={file}", "--listen-address=127.0.0.1:0"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         url = f"http://127.0.0.1:{process.stderr.readline().rpartition(' ')[2].strip().rstrip('.')}"
 
         def sender(worker: int) -> None:
@@ -197,8 +234,8 @@ def test_nothing_that_was_answered_is_lost_when_it_is_killed_while_many_send(fil
     assert len(names - answered) <= 4
 
 
-def test_a_thousand_are_kept_in_a_file_of_bounded_size_and_a_heartbeat_pushes_out_no_page(module, file):
-    notifications = module.Notifications(file)
+def test_a_thousand_are_kept_in_a_file_of_bounded_size_and_a_heartbeat_pushes_out_no_page(file):
+    notifications = stored.Notifications(file)
     page = notification(name="Page")
     notifications.add(page)
 
@@ -211,11 +248,11 @@ def test_a_thousand_are_kept_in_a_file_of_bounded_size_and_a_heartbeat_pushes_ou
     assert found[1]["commonLabels"]["alertname"] == "Beat1501"
     assert found[-1]["commonLabels"]["alertname"] == "Beat2499"
     assert len(file.read_bytes().splitlines()) <= 2000
-    assert module.Notifications(file).all() == notifications.all()
+    assert stored.Notifications(file).all() == notifications.all()
 
 
-def test_large_ones_are_bounded_by_their_bytes(module, file):
-    notifications = module.Notifications(file)
+def test_large_ones_are_bounded_by_their_bytes(file):
+    notifications = stored.Notifications(file)
 
     for number in range(40):
         notifications.add(notification(name=f"Large{number}", summary="x" * 500_000))
@@ -226,8 +263,8 @@ def test_large_ones_are_bounded_by_their_bytes(module, file):
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_a_file_that_cannot_be_shortened_loses_nothing_and_is_shortened_later(module, file, capsys):
-    notifications = module.Notifications(file)
+def test_a_file_that_cannot_be_shortened_loses_nothing_and_is_shortened_later(file, capsys):
+    notifications = stored.Notifications(file)
     in_the_way = file.with_name(f"{file.name}.new")
     in_the_way.mkdir()
 
@@ -237,7 +274,7 @@ def test_a_file_that_cannot_be_shortened_loses_nothing_and_is_shortened_later(mo
     in_the_way.rmdir()
     notifications.add(notification(name="Last"))
 
-    assert "cannot be written anew: Is a directory." in capsys.readouterr().err
+    assert "cannot be rewritten: Is a directory." in capsys.readouterr().err
     assert long == 2001
     assert [line + b"\n" for line in notifications.all()] == file.read_bytes().splitlines(keepends=True)
     assert json.loads(notifications.all()[-1])["commonLabels"]["alertname"] == "Last"
@@ -262,8 +299,8 @@ def test_a_disk_that_is_full_is_said_so_and_keeps_no_half_a_line(file):
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        (["--file=/proc/nothing/n.jsonl", "--listen-address=127.0.0.1:0"], "cannot be read and written"),
-        (["--file={file}", "--listen-address=127.0.0.1:{taken}"], "cannot be listened on"),
+        (["--file=/proc/nothing/n.jsonl", "--listen-address=127.0.0.1:0"], "cannot be read or written"),
+        (["--file={file}", "--listen-address=127.0.0.1:{taken}"], "cannot listen on"),
         (["--file={file}", "--listen-address=nowhere"], "is not an address"),
     ],
     ids=["file", "port", "address"],
@@ -271,7 +308,7 @@ def test_a_disk_that_is_full_is_said_so_and_keeps_no_half_a_line(file):
 def test_what_it_cannot_have_ends_it_in_a_sentence(file, flags, sentence):
     with socket.create_server(("127.0.0.1", 0)) as server:
         given = [flag.format(file=file, taken=server.getsockname()[1]) for flag in flags]
-        done = subprocess.run([sys.executable, RECEIVER, *given], capture_output=True, text=True, timeout=10)
+        done = subprocess.run([*RECEIVER, *given], cwd=ROOT, capture_output=True, text=True, timeout=10)
 
     assert done.returncode != 0
     assert sentence in done.stderr.splitlines()[-1]

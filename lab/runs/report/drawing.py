@@ -1,6 +1,6 @@
 """Dashboards as data for the page's script: the options of each panel, and its results from Prometheus."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -35,15 +35,14 @@ def dashboard(api: Api, shown: Dashboard, spans: Sequence[Span], provides: Set[s
     chosen = answers.all_chosen(shown)
 
     def drawn(panel: Panel) -> Drawn:
-        try:
-            form = _asked_for(shown, panel)
-        except Unknown as error:
-            form = _asked_for(shown, _plain(panel))
-            results = [{"state": "unknown", "message": str(error)}] * len(spans)
-        else:
-            results = [result(api, panel, span, chosen, provides) for span in spans]
-        queries = [{"expr": _readable(target, spans[0], chosen), "legend": target.legend} for target in panel.targets]
-        return {**form, "queries": queries, "results": results}
+        found, problem = form(shown, panel, spans[0], chosen)
+        return {**found, "results": [problem or result(api, panel, span, chosen, provides) for span in spans]}
+
+    return outline(shown, drawn)
+
+
+def outline(shown: Dashboard, drawn: Callable[[Panel], Drawn]) -> Drawn:
+    """Return a dashboard whose panels are what ``drawn`` returns for each."""
 
     def row(of: Row) -> Drawn:
         return {"title": of.title, "panels": [drawn(panel) for panel in of.panels]}
@@ -54,6 +53,18 @@ def dashboard(api: Api, shown: Dashboard, spans: Sequence[Span], provides: Set[s
         "description": shown.description,
         "rows": [row(each) for each in shown.rows],
     }
+
+
+def form(shown: Dashboard, panel: Panel, span: Span, chosen: Mapping[str, str]) -> tuple[Drawn, Drawn | None]:
+    """Return how a panel is drawn and its queries; and, if that is not known here, the result that says so."""
+    problem = None
+    try:
+        found = _asked_for(shown, panel)
+    except Unknown as error:
+        found = _asked_for(shown, _plain(panel))
+        problem = {"state": "unknown", "message": str(error)}
+    queries = [{"expr": _readable(target, span, chosen), "legend": target.legend} for target in panel.targets]
+    return {**found, "queries": queries}, problem
 
 
 def result(api: Api, panel: Panel, span: Span, chosen: Mapping[str, str], provides: Set[str]) -> Drawn:

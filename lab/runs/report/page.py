@@ -1,7 +1,5 @@
 """The report as HTML: data from a run's file and from Prometheus, in one file that needs no network."""
 
-import json
-import re
 import time
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -10,30 +8,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
-
 from lab.dashboards import model
 from lab.dashboards.span import Span
-from lab.errors import LabError
 from lab.paths import write_file
 from lab.prometheus import Api
 from lab.runs.ledger import text as ledger_text
 from lab.runs.ledger.books import Ledger
-from lab.runs.report import drawing, figures, timeline
+from lab.runs.report import drawing, figures, resources, timeline
 from lab.runs.report.figures import Figure
 
-ASSETS = Path(__file__).parent / "assets"
-#: The modules of the page's script, each after the modules that it imports.
-SCRIPTS = (
-    *("document", "format", "times", "colors", "values", "axes", "chart", "legend"),
-    *("timeseries", "heatmap", "stat", "table", "panels", "page"),
-)
 #: Seconds shown before and after a run, so that its start and end are visible.
 BEFORE_SECONDS, AFTER_SECONDS = 30, 20
-#: Characters that end a script or a line of it, with their escapes in JSON.
-UNSAFE = str.maketrans({each: f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"})
-EVENTS = "lab_event"
 
 
 @dataclass(frozen=True)
@@ -80,16 +65,13 @@ def page(runs: Sequence[Run], api: Api, provides: Set[str]) -> str:
     judged = [[*figures.of_run(run.result), *figures.measured(api, run.start, run.end, figures.JUDGED)] for run in runs]
     cost = [figures.measured(api, run.start, run.end, figures.COST) for run in runs]
     compared = [[*of_run, *costs] for of_run, costs in zip(judged, cost, strict=True)]
-    environment = Environment(
-        loader=FileSystemLoader(ASSETS), autoescape=select_autoescape(["j2"]), undefined=StrictUndefined
-    )
-    return environment.get_template("page.html.j2").render(
+    return resources.TEMPLATES.get_template("page.html.j2").render(
         title=" and ".join(run.name for run in runs),
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        css=_asset("report.css"),
-        js=_script(),
-        echarts=_asset("echarts.min.js"),
-        document=Markup(_document(runs, api, shown)),
+        css=resources.text("report.css"),
+        js=resources.script(),
+        echarts=resources.text("echarts.min.js"),
+        document=resources.embedded(_document(runs, api, shown)),
         dashboards=shown,
         runs=[_facts(run, api, of_run, costs) for run, of_run, costs in zip(runs, judged, cost, strict=True)],
         comparison=figures.changes(*compared) if len(compared) == 2 else None,
@@ -142,8 +124,8 @@ def _latency(ledger: Ledger) -> dict[str, Any]:
     return {"head": head, "rows": rows}
 
 
-def _document(runs: Sequence[Run], api: Api, shown: Sequence[dict]) -> str:
-    document = {
+def _document(runs: Sequence[Run], api: Api, shown: Sequence[dict]) -> dict[str, Any]:
+    return {
         "runs": [
             {
                 "name": run.name,
@@ -151,36 +133,9 @@ def _document(runs: Sequence[Run], api: Api, shown: Sequence[dict]) -> str:
                 "end": run.end,
                 "from": run.span.start,
                 "to": run.span.end,
-                "annotations": _events(api, run.span),
+                "annotations": timeline.events(api, run.span),
             }
             for run in runs
         ],
         "dashboards": shown,
     }
-    return json.dumps(document, separators=(",", ":"), allow_nan=False).translate(UNSAFE)
-
-
-def _events(api: Api, span: Span) -> list[dict[str, Any]]:
-    """Return the lab's events in a time range, without duplicates. The value of their series is their time."""
-    try:
-        found = api.query(f"{EVENTS}[{span.seconds}s]", span.end).series
-    except LabError:
-        return []
-    events = {
-        (float(value), each["metric"].get("kind", ""), each["metric"].get("text", ""))
-        for each in found
-        for _, value in each["values"]
-    }
-    return [
-        {"time": at, "kind": kind, "text": text} for at, kind, text in sorted(events) if span.start <= at <= span.end
-    ]
-
-
-def _script() -> Markup:
-    """Return the modules joined into one script, because a single file has nothing to import from."""
-    modules = "\n".join(_asset(f"js/{name}.js") for name in SCRIPTS)
-    return Markup(re.sub(r"^import [^;]+;\n|^export ", "", modules, flags=re.MULTILINE))
-
-
-def _asset(name: str) -> Markup:
-    return Markup((ASSETS / name).read_text(encoding="utf-8"))

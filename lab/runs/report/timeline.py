@@ -1,7 +1,8 @@
-"""Alerts that were pending or firing during a run, from the series ``ALERTS`` in Prometheus."""
+"""Events of a time range: alerts that were pending or firing (series ``ALERTS``), and the lab's own events."""
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from lab.dashboards.span import Span
 from lab.errors import LabError
@@ -10,6 +11,7 @@ from lab.times import SCRAPE_SECONDS
 
 #: This alert always fires.
 WATCHDOG = "Watchdog"
+EVENTS = "lab_event"
 OF_THE_ALERT = ("__name__", "alertname", "alertstate", "severity")
 
 
@@ -69,4 +71,20 @@ def _periods(series: dict) -> list[Period]:
             times[after - 1] + SCRAPE_SECONDS,
         )
         for first, after in pairwise(edges)
+    ]
+
+
+def events(api: Api, span: Span) -> list[dict[str, Any]]:
+    """Return the lab's events of a span, each once: the value of its series is the time at which it happened."""
+    try:
+        found = api.query(f"{EVENTS}[{span.seconds}s]", span.end).series
+    except LabError:
+        return []
+    happened = {
+        (float(value), each["metric"].get("kind", ""), each["metric"].get("text", ""))
+        for each in found
+        for _, value in each["values"]
+    }
+    return [
+        {"time": at, "kind": kind, "text": said} for at, kind, said in sorted(happened) if span.start <= at <= span.end
     ]

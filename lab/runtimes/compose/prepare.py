@@ -108,7 +108,7 @@ def refuse_unseen_files() -> None:
     if not os.access(TEMPLATE, os.R_OK):
         sys.exit(
             "containers cannot read this checkout's files: start it with `make up`, or run `chmod -R a+rX alertmanager "
-            "blackbox grafana nginx postgres prometheus`"
+            "blackbox docs grafana nginx postgres prometheus`"
         )
 
 

@@ -33,7 +33,10 @@ RECEIVER_IN_CONTAINERS = "http://receiver:8095/"
 #: What follows the flags of `listen` for HTTP/2: from NGINX 1.25.1 on, and in older versions.
 HTTP2 = ("; http2 on; include http2.conf", " http2; include http2.conf")
 #: The folders of the checkout that the processes read or are started from.
-SOURCES = ("alertmanager", "app", "blackbox", "host", "nginx", "prometheus", "telemetry/src")
+SOURCES = (
+    *("alertmanager", "app", "blackbox", "grafana", "host", "nginx", "prometheus", "telemetry/src"),
+    *("lab/dashboards", "lab/runs/report"),
+)
 
 
 def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> dict[str, str]:

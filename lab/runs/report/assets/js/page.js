@@ -1,7 +1,7 @@
-/* The rest of the page; starts everything. */
-import { dark } from "./colors.js";
-import { element, percentOf, report, root } from "./document.js";
-import { drawInView, redraw } from "./panels.js";
+/* The rest of the page, and the start of everything. */
+import { element, percentOf, report } from "./document.js";
+import { drawForPaper, followWidth, offerThemes } from "./frame.js";
+import { drawInView } from "./panels.js";
 import { clock } from "./times.js";
 
 function placeAlerts() {
@@ -20,22 +20,6 @@ function placeAlerts() {
       "li", {}, element("time", {}, clock(event.time * 1000)), element("span", {}, `${event.kind}: ${event.text}`),
     )));
   }
-}
-
-function offerThemes() {
-  const button = document.getElementById("theme");
-  const show = () => {
-    button.textContent = dark() ? "Light" : "Dark";
-    button.setAttribute("aria-label", `${button.textContent} colours`);
-    redraw();
-  };
-  button.hidden = false;
-  show();
-  button.addEventListener("click", () => {
-    root.dataset.theme = dark() ? "light" : "dark";
-    show();
-  });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
 }
 
 function foldContents() {
@@ -57,29 +41,6 @@ function followReading() {
     }
   }, { rootMargin: "-20% 0px -79% 0px" });
   for (const section of document.querySelectorAll("#summary, .dashboard")) observer.observe(section);
-}
-
-function followWidth() {
-  let width = root.clientWidth;
-  let waiting = 0;
-  addEventListener("resize", () => {
-    clearTimeout(waiting);
-    waiting = setTimeout(() => {
-      if (root.clientWidth === width || root.classList.contains("printing")) return;
-      width = root.clientWidth;
-      redraw();
-    }, 150);
-  });
-}
-
-function drawForPaper() {
-  const print = (isPrinting) => {
-    root.classList.toggle("printing", isPrinting);
-    redraw();
-    if (isPrinting) window.drawAll();
-  };
-  addEventListener("beforeprint", () => print(true));
-  addEventListener("afterprint", () => print(false));
 }
 
 for (const start of [placeAlerts, offerThemes, foldContents, followReading, followWidth, drawForPaper, drawInView]) start();

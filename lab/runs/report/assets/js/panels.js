@@ -13,7 +13,7 @@ const LETTERS = ["A", "B"];
 const PAINTERS = {
   timeseries: paintSeries, heatmap: paintHeatmap, stat: paintStat, gauge: paintGauge, bargauge: paintBars, table: paintTable,
 };
-const HEADINGS = { empty: "No data", failed: "Query failed", unknown: "Not supported", absent: "Not available" };
+const HEADINGS = { empty: "No data", failed: "Query failed", unknown: "Not supported", absent: "Not available", waiting: "Loading" };
 
 function allPanels() {
   const panels = report.dashboards.flatMap((dashboard) => dashboard.rows.flatMap((row) => row.panels));
@@ -72,7 +72,32 @@ window.drawAll = () => {
   for (const view of views) if (!view.fresh) draw(view);
 };
 
-export function drawInView() {
+/** Gives a panel new results and draws it if it is in view. Series keep the colours that they have. */
+export function update(key, results) {
+  const view = views.find((each) => each.panel.key === key);
+  view.panel.results = results;
+  for (const name of palettePlaces(view.panel).keys()) {
+    if (view.places.has(name)) continue;
+    view.places.set(name, view.places.size);
+    if (styleOf(view.panel, name).hidden) view.hidden.add(name);
+  }
+  view.fresh = false;
+  // A chart under the pointer keeps still, with its tooltip, until the next results.
+  if (inView.has(view) && !view.body.querySelector(".chart:hover")) keepingPlace(view.body, () => draw(view));
+}
+
+/** Redraws what is in an element, which stays scrolled and focused as it was. */
+function keepingPlace(body, redrawn) {
+  const scrolled = () => [...body.querySelectorAll(".legend, .data, .bars, .values")];
+  const offsets = scrolled().map((each) => each.scrollTop);
+  const name = body.contains(document.activeElement) ? document.activeElement.dataset.name : undefined;
+  redrawn();
+  for (const [place, each] of scrolled().entries()) each.scrollTop = offsets[place] ?? 0;
+  if (name !== undefined) [...body.querySelectorAll(".legend button")].find((each) => each.dataset.name === name)?.focus();
+}
+
+/** Draws panels when they come into view; `seen` is called then, after those are drawn. */
+export function drawInView(seen = () => {}) {
   const observer = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) {
       const view = viewOf.get(target);
@@ -80,6 +105,7 @@ export function drawInView() {
       else inView.delete(view);
       if (isIntersecting && !view.fresh) draw(view);
     }
+    seen();
   }, { rootMargin: "300px 0px" });
   for (const view of views) observer.observe(view.article);
 }

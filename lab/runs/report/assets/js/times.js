@@ -5,10 +5,15 @@ const origin = (run) => (compared ? run.start : 0);
 export const position = (run, time) => (time - origin(run)) * 1000;
 
 /** The time range of all charts in ms. If two runs are compared, it is the time since the start of each. */
-export const SHOWN = {
-  from: Math.min(...report.runs.map((run) => position(run, run.from))),
-  to: Math.max(...report.runs.map((run) => position(run, run.to))),
-};
+export const SHOWN = {};
+
+/** Takes the time range from the runs; a live page moves the times of its run. */
+export function showRuns() {
+  SHOWN.from = Math.min(...report.runs.map((run) => position(run, run.from)));
+  SHOWN.to = Math.max(...report.runs.map((run) => position(run, run.to)));
+}
+showRuns();
+
 export const shareOf = (run, time) => (position(run, time) - SHOWN.from) / (SHOWN.to - SHOWN.from);
 
 export const clock = (milliseconds, length = 8) => new Date(milliseconds).toISOString().slice(11, 11 + length);

@@ -1,0 +1,36 @@
+"""The runbooks as HTML pages, rendered from ``docs/runbooks/`` at each request."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from alertmanager import pages
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "runbooks"
+INDEX = "README"
+#: A link from one runbook to another.
+LINK = re.compile(r"(\w+)\.md")
+MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+def page(name: str) -> str | None:
+    """Return the page of a runbook, or of the index when ``name`` is empty; None if there is no such runbook."""
+    file = FOLDER / f"{name or INDEX}.md"
+    # A name that is made of word characters cannot lead out of the folder.
+    if not re.fullmatch(r"\w*", name) or not file.is_file():
+        return None
+    tokens = MARKDOWN.parse(file.read_text(encoding="utf-8"))
+    _rewrite_links(tokens)
+    body = MARKDOWN.renderer.render(tokens, MARKDOWN.options, {})
+    return pages.page(name or "Runbooks", body, at="/runbooks/", kind="text")
+
+
+def _rewrite_links(tokens: Iterable[Token]) -> None:
+    """Let a link to another runbook's file lead to its page."""
+    for token in tokens:
+        for each in token.children or ():
+            if each.type == "link_open" and (found := LINK.fullmatch(str(each.attrs["href"]))):
+                each.attrs["href"] = f"/runbooks/{found[1]}"

@@ -1,0 +1,176 @@
+"""A dashboard as a live page: the report's panels over a time range that ends now, from Prometheus's API.
+
+The page asks every few seconds for the results of the panels in view; its server is the receiver of notifications.
+"""
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+from grafana.defaults import DEFAULT_RANGE, RANGES
+from lab.dashboards import answers, model, span
+from lab.dashboards.model import Dashboard, Panel
+from lab.errors import LabError
+from lab.prometheus import Api, Refused
+from lab.runs.report import drawing, resources, timeline
+from lab.runs.report.drawing import Drawn
+
+#: A live page cannot wait as long as a report for a Prometheus that hangs.
+TIMEOUT_SECONDS = 5
+#: The files that the page loads, by the ends of their names.
+CONTENT_TYPES = {".js": "text/javascript", ".css": "text/css"}
+WAITING = {"state": "waiting", "message": ""}
+RUNBOOK = re.compile(r"docs/runbooks/(\w+)\.md")
+#: What has a meaning of its own in a regular expression.
+SPECIAL = re.compile(r"[\\^$.|?*+()\[\]{}]")
+
+
+@dataclass(frozen=True)
+class View:
+    """What a page's address asks for, in the names of Grafana's own addresses: ``from=now-15m&var-job=nginx``."""
+
+    dashboard: Dashboard
+    range: str
+    #: The values that are chosen of each variable; of one that is not here, all.
+    values: Mapping[str, Sequence[str]]
+
+    @classmethod
+    def of(cls, dashboard: Dashboard, query: str) -> "View":
+        """Read the query string of an address; what makes no sense is ignored."""
+        asked = parse_qs(query)
+        chosen = asked.get("from", [DEFAULT_RANGE])[0]
+        values = {name: asked[f"var-{name}"] for name in dashboard.variables if f"var-{name}" in asked}
+        return cls(
+            dashboard,
+            chosen if chosen in RANGES else DEFAULT_RANGE,
+            {name: given for name, given in values.items() if "$__all" not in given},
+        )
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """What each variable stands for in a query: a regular expression in a string of PromQL."""
+        given = {name: "|".join(map(_matching, values)) for name, values in self.values.items()}
+        return answers.all_chosen(self.dashboard) | given
+
+    def span(self) -> span.Span:
+        """Return the time range, which ends now."""
+        return span.last(self.range, time.time())
+
+
+class Live:
+    """The live dashboards of the Prometheus at ``url``."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def page(self, uid: str, query: str) -> str | None:
+        """Return the page of a dashboard for the query string of its address; None if there is no such dashboard."""
+        shown = model.find(uid)
+        if not shown:
+            return None
+        view = View.of(shown, query)
+        now = view.span()
+        problem, offered = "", dict.fromkeys(shown.variables, ())
+        try:
+            offered = self._offered(view)
+        except LabError as error:
+            problem = error.message
+        outline = drawing.outline(shown, lambda panel: _waiting(view, panel, now))
+        return resources.TEMPLATES.get_template("live.html.j2").render(
+            dashboard=outline,
+            dashboards=model.load(),
+            ranges=list(RANGES.items()),
+            range=view.range,
+            variables=[_select(view, name, values) for name, values in offered.items()],
+            problem=problem,
+            document=resources.embedded({"runs": [_run(now, [])], "dashboards": [outline]}),
+        )
+
+    def data(self, uid: str, query: str) -> dict[str, Any] | None:
+        """Return the results of the panels that the query string names; None if there is no such dashboard.
+
+        When Prometheus does not answer there is one sentence that says so, under ``problem``.
+        """
+        shown = model.find(uid)
+        if not shown:
+            return None
+        view = View.of(shown, query)
+        wanted = set(",".join(parse_qs(query).get("panels", [])).split(","))
+        api, now, chosen = self._api(), view.span(), view.chosen
+        try:
+            # The cheapest question there is: does it answer at all?
+            api.query("vector(1)", now.end)
+        except LabError as error:
+            return {"problem": error.message}
+        panels = {
+            key: _result(api, view, panel, now, chosen)
+            for panel in shown.panels
+            if (key := f"{shown.uid}-{panel.id}") in wanted
+        }
+        return {"run": _run(now, timeline.events(api, now)), "panels": panels}
+
+    @staticmethod
+    def first() -> str:
+        """Return the uid of the dashboard that is shown first."""
+        return model.load()[0].uid
+
+    @staticmethod
+    def asset(name: str) -> tuple[str, str] | None:
+        """Return a file that the page loads, and its content type; None if there is no such file."""
+        file = resources.FOLDER / name
+        if not re.fullmatch(r"(js/)?[a-z]+(\.min)?\.(js|css)", name) or not file.is_file():
+            return None
+        return resources.text(name), CONTENT_TYPES[file.suffix]
+
+    def _api(self) -> Api:
+        return Api(self._url, timeout=TIMEOUT_SECONDS)
+
+    def _offered(self, view: View) -> dict[str, list[str]]:
+        """Return the values that each variable has in the time range, given what is chosen of the others."""
+        api, now, offered = self._api(), view.span(), {}
+        for name, query in view.dashboard.variables.items():
+            try:
+                offered[name] = answers.values_of(api, query, now, view.chosen)
+            except Refused:
+                offered[name] = []
+        return offered
+
+
+def _waiting(view: View, panel: Panel, now: span.Span) -> Drawn:
+    form, problem = drawing.form(view.dashboard, panel, now, view.chosen)
+    links = [{"title": f"Runbook: {name}", "url": f"/runbooks/{name}"} for name in RUNBOOK.findall(form["description"])]
+    return {**form, "links": [*form["links"], *links], "results": [problem or WAITING]}
+
+
+def _result(api: Api, view: View, panel: Panel, now: span.Span, chosen: Mapping[str, str]) -> Drawn:
+    _, problem = drawing.form(view.dashboard, panel, now, chosen)
+    found = problem or drawing.result(api, panel, now, chosen, set(panel.needs))
+    if found["state"] == "empty" and panel.needs:
+        return {"state": "absent", "message": f"It needs {' and '.join(panel.needs)}."}
+    return found
+
+
+def _run(now: span.Span, events: Sequence[Mapping]) -> dict[str, Any]:
+    """Return the time range as the script takes a run: one that fills all of what is drawn."""
+    edges = {"start": now.start, "from": now.start, "end": now.end, "to": now.end}
+    return {"name": "", **edges, "annotations": list(events)}
+
+
+def _select(view: View, name: str, values: Sequence[str]) -> dict[str, Any]:
+    given = view.values.get(name, [""])
+    # One that is chosen and gone is still shown as chosen.
+    options = dict.fromkeys([*values, *filter(None, given)])
+    return {
+        "name": name,
+        "label": name.capitalize(),
+        "options": [("", "All"), *((each, each) for each in options)],
+        "chosen": given[0],
+    }
+
+
+def _matching(value: str) -> str:
+    """Return a value as the regular expression that matches it alone, in a string of PromQL."""
+    return SPECIAL.sub(r"\\\g<0>", value).replace("\\", "\\\\").replace('"', '\\"')

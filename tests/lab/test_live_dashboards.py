@@ -1,0 +1,165 @@
+"""Live dashboards: what an address asks for, and the page of a running receiver in a real browser."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import requests
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webdriver import WebDriver
+
+from lab.dashboards import model
+from lab.runs.report.live import View
+from tests.browser import chromium_of
+from tests.eventually import eventually
+from tests.receiver import running_receiver
+from tests.stored import every_five_seconds, prometheus_with
+
+LAB = next(each for each in model.load() if each.uid == "pomar-lab")
+#: The panel of this dashboard that has a bar for each job.
+TARGETS = next(f"{LAB.uid}-{panel.id}" for panel in LAB.panels if panel.title == "Targets down")
+HOSTILE = "</script><img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def stopping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, object]]:
+    """A receiver with live dashboards, and the Prometheus that it asks, which a test may stop."""
+    now = time.time()
+    labels = 'namespace="pomar",job="{}",instance="{}"'
+    samples = [
+        *every_five_seconds(f"up{{{labels.format('django', 'one')}}}", [1] * 60, now),
+        *every_five_seconds(f"up{{{labels.format('nginx', HOSTILE)}}}", [0] * 60, now),
+    ]
+    prometheus = prometheus_with(samples, tmp_path_factory.mktemp("prometheus"))
+    url = prometheus.__enter__()
+    file = tmp_path_factory.mktemp("receiver") / "kept.jsonl"
+    with running_receiver(file, f"--prometheus={url}") as receiver:
+        yield receiver, prometheus
+    prometheus.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def receiver(stopping) -> str:
+    """The receiver's address."""
+    return stopping[0]
+
+
+def data(receiver: str, **parameters: str) -> dict:
+    return requests.get(f"{receiver}/dashboards/{LAB.uid}/data", params=parameters, timeout=10).json()
+
+
+@pytest.mark.parametrize(
+    ("query", "start", "chosen"),
+    [
+        ("", "now-15m", {}),
+        ("from=now-1h", "now-1h", {}),
+        ("from=now-7y&var-nothing=x", "now-15m", {}),
+        ("var-job=&var-instance=%24__all", "now-15m", {}),
+        ("var-job=nginx-log", "now-15m", {"job": "nginx-log"}),
+        ("var-job=a&var-job=b", "now-15m", {"job": "a|b"}),
+        ("var-instance=https://x.y:1/?%22%5C", "now-15m", {"instance": r"https://x\\.y:1/\\?\"\\\\"}),
+    ],
+)
+def test_an_address_chooses_a_range_and_values(query, start, chosen):
+    view = View.of(LAB, query)
+
+    assert view.range == start
+    assert view.chosen == {"namespace": ".*", "job": ".*", "instance": ".*"} | chosen
+
+
+@pytest.mark.parametrize("uid", [each.uid for each in model.load()])
+def test_each_dashboard_has_a_page(receiver, uid):
+    page = requests.get(f"{receiver}/dashboards/{uid}?var-instance={HOSTILE}", timeout=10)
+
+    assert page.status_code == 200
+    assert "script-src 'self';" in page.headers["Content-Security-Policy"]
+    assert HOSTILE not in page.text
+
+
+def test_the_first_dashboard_is_the_page_of_all(receiver):
+    assert requests.get(f"{receiver}/dashboards/", timeout=10).url == f"{receiver}/dashboards/{model.load()[0].uid}"
+
+
+@pytest.mark.parametrize(
+    "path", ["nothing", "nothing/data", "assets/../page.py", "assets/page.html.j2", "assets/js", "a/b"]
+)
+def test_there_is_nothing_else(receiver, path):
+    request = requests.Request("GET", receiver).prepare()
+    request.url = f"{receiver}/dashboards/{path}"
+
+    with requests.Session() as session:
+        assert session.send(request, timeout=10).status_code == 404
+
+
+def test_a_panel_has_the_results_of_the_values_that_are_chosen(receiver):
+    everything = data(receiver, panels=TARGETS)["panels"]
+    chosen = data(receiver, panels=TARGETS, **{"var-instance": HOSTILE, "from": "now-5m"})["panels"]
+    other = data(receiver, panels=TARGETS, **{"var-instance": "</script>.*"})["panels"]
+
+    assert everything.keys() == {TARGETS}
+    assert everything[TARGETS]["values"][0]["value"] == 1
+    assert chosen[TARGETS]["values"][0]["value"] == 1
+    assert other[TARGETS]["state"] == "empty"
+
+
+def test_without_a_prometheus_it_has_one_sentence(tmp_path):
+    with running_receiver(tmp_path / "kept.jsonl", "--prometheus=http://127.0.0.1:1") as receiver:
+        found = data(receiver, panels=TARGETS)
+        page = requests.get(f"{receiver}/dashboards/{LAB.uid}", timeout=10)
+
+    assert found == {
+        "problem": "Prometheus does not answer at http://127.0.0.1:1 (ConnectionError): see `make status`."
+    }
+    assert page.status_code == 200
+    assert found["problem"] in page.text.replace("&#39;", "'")
+
+
+def test_grafana_is_where_a_dashboard_is_if_there_is_one(tmp_path):
+    with running_receiver(tmp_path / "kept.jsonl", "--grafana=http://localhost:3000") as receiver:
+        found = [
+            requests.get(f"{receiver}/dashboards/{path}", allow_redirects=False, timeout=5)
+            for path in ("pomar-nginx?from=now-1h", "")
+        ]
+
+    assert [each.status_code for each in found] == [302, 302]
+    assert [each.headers["Location"] for each in found] == [
+        "http://localhost:3000/d/pomar-nginx?from=now-1h",
+        "http://localhost:3000/dashboards",
+    ]
+
+
+@pytest.fixture(scope="module", params=[(1280, 900), (390, 844)], ids=["desk", "phone"])
+def browser(request: pytest.FixtureRequest) -> Iterator[WebDriver]:
+    """Headless Chromium of a size."""
+    with chromium_of(*request.param) as found:
+        yield found
+
+
+def shown(browser: WebDriver, key: str) -> str:
+    """Return what a panel says."""
+    return browser.find_element(By.CSS_SELECTOR, f"[data-key='{key}'] .body").text
+
+
+def test_a_browser_draws_it_chooses_values_and_fits_the_screen(receiver, browser):
+    browser.get(f"{receiver}/dashboards/{LAB.uid}")
+    eventually(lambda: shown(browser, TARGETS) == "1", because="one of two targets is down")
+    browser.find_element(By.CSS_SELECTOR, "select[name='var-job'] option[value='django']").click()
+    eventually(lambda: "var-job=django" in browser.current_url, because="the choice is in the address")
+    eventually(lambda: shown(browser, TARGETS) == "0", because="the target of this job is up")
+
+    assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_a_browser_says_that_prometheus_is_away(stopping, tmp_path_factory):
+    """The last test of this Prometheus: it stops it."""
+    receiver, prometheus = stopping
+    with chromium_of(1280, 900) as browser:
+        browser.get(f"{receiver}/dashboards/{LAB.uid}")
+        eventually(lambda: shown(browser, TARGETS) == "1", because="it is drawn")
+        prometheus.__exit__(None, None, None)
+        problem = browser.find_element(By.ID, "problem")
+        eventually(lambda: "Prometheus does not answer" in problem.text, because="it asks every 5 s", timeout=20)
+
+        assert shown(browser, TARGETS) == "1"
+        assert "stale" in browser.find_element(By.TAG_NAME, "body").get_attribute("class")

@@ -1,0 +1,76 @@
+"""The live dashboards of a running lab in a real browser: a panel moves under load, and after it none is empty."""
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webdriver import WebDriver
+
+from lab.dashboards import model
+from lab.runs import load
+from lab.runtimes import services
+from tests.browser import chromium_of
+from tests.eventually import eventually
+
+REQUESTS = next(
+    f"{each.uid}-{panel.id}"
+    for each in model.load()
+    if each.uid == "pomar-nginx"
+    for panel in each.panels
+    if panel.title == "Requests"
+)
+
+
+@pytest.fixture(scope="module")
+def address(runtime) -> str:
+    """Where the live dashboards are, below which each has its uid."""
+    if "grafana" in runtime.provides:
+        pytest.skip(f"not on {runtime.name}: its dashboards are Grafana's")
+    return runtime.url(services.named("receiver"), "/dashboards")
+
+
+def rate(browser: WebDriver) -> float:
+    """Return the requests a second that the page shows; -1 while it shows none."""
+    found = browser.find_elements(By.CSS_SELECTOR, f"[data-key='{REQUESTS}'] strong")
+    digits = "".join(each for each in found[0].text if each.isdecimal() or each == ".") if found else ""
+    return float(digits) if digits else -1
+
+
+def test_a_panel_moves_under_load(address, runtime):
+    with chromium_of(1280, 900) as browser:
+        browser.get(f"{address}/pomar-nginx?from=now-5m")
+        before = eventually(lambda: rate(browser), because="the page is drawn", wanted=lambda seen: seen >= 0)
+        code, _ = load.shop(runtime, "smoke", {"SEED": "11"})
+        after = eventually(
+            lambda: rate(browser),
+            because="the page asks for new results every 5 s",
+            wanted=lambda seen: seen > before + 1,
+        )
+
+    assert code == 0
+    assert after > before
+
+
+def test_after_a_load_no_panel_is_empty(address, shopped):
+    needy = {f"{each.uid}-{panel.id}" for each in model.load() for panel in each.panels if panel.needs}
+
+    def states(browser: WebDriver) -> dict[str, str]:
+        panels = "[...document.querySelectorAll('article.panel')]"
+        return dict(browser.execute_script(f"return {panels}.map(({{dataset}}) => [dataset.key, dataset.state])"))
+
+    with chromium_of(1280, 9000) as browser:
+        for each in model.load():
+            browser.get(f"{address}/{each.uid}?from=now-15m")
+            drawn = eventually(
+                lambda: states(browser),
+                because=f"every panel of {each.title} is drawn",
+                timeout=30,
+                wanted=lambda seen: seen and "waiting" not in seen.values(),
+            )
+
+            assert len(drawn) == len(each.panels)
+            wrong = {
+                key: state
+                for key, state in drawn.items()
+                if state != "drawn" and not (state == "absent" and key in needy)
+            }
+            assert wrong == {}, each.title
+        assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []

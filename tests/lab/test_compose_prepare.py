@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,7 +13,10 @@ import yaml
 from cryptography import x509
 
 from lab.paths import ROOT
+from lab.runtimes import settings
 from lab.runtimes.compose import prepare
+from lab.runtimes.compose.engine import Compose
+from lab.runtimes.compose.runtime import ComposeRuntime
 
 
 @pytest.fixture
@@ -116,6 +119,19 @@ def test_a_drill_gives_nginx_a_certificate_that_ends_soon_and_the_next_start_tak
     prepare.main()
 
     assert days() == 89
+
+
+def test_a_drill_runs_the_same_program_as_a_start(monkeypatch):
+    commands = []
+    monkeypatch.setattr(Compose, "must", lambda self, *arguments: commands.append(list(arguments)))
+    monkeypatch.setattr(ComposeRuntime, "reload", lambda *_: None)
+    runtime = ComposeRuntime(settings.load({"IMAGES": "official"}))
+
+    runtime.certify(timedelta(days=7))
+
+    started = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["prepare"]["command"]
+    (command,) = commands
+    assert command[command.index("prepare") + 1 :] == [*started, "7"]
 
 
 def test_nginx_listens_inside_and_redirects_to_the_published_port(volumes):

@@ -17,6 +17,7 @@ from lab.paths import LOGS, ROOT, STATE
 from lab.runtimes import ports, services
 from lab.runtimes.base import APP, READY_SECONDS, Locust, Runtime, load_runs
 from lab.runtimes.compose import engine, files, images, pod
+from lab.runtimes.compose import prepare as prepare_script
 from lab.runtimes.compose.engine import Compose, Container, docker
 from lab.runtimes.compose.inside import Inside
 from lab.runtimes.services import Service
@@ -147,7 +148,7 @@ class ComposeRuntime(Runtime):
             docker("kill", "--signal", "HUP", self._container(service).id)
 
     def certify(self, lifetime: timedelta | None) -> None:
-        command = ["prepare", "python", "-m", "lab.compose.prepare", *([str(lifetime.days)] if lifetime else [])]
+        command = ["prepare", "python", "-m", prepare_script.__name__, *([str(lifetime.days)] if lifetime else [])]
         self._compose.must("run", "--rm", "--no-deps", "--no-TTY", *command)
         self.reload(services.named("nginx"))
 

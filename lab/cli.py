@@ -102,8 +102,8 @@ def status() -> None:
 def logs(name: str | None, follow: bool) -> None:
     """Print the last lines of every part, or of one."""
     chosen = runtime()
-    services = [named(chosen, name)] if name else chosen.services
-    chosen.logs(services, lines=50 if name else 8, follow=follow)
+    wanted = [named(chosen, name)] if name else chosen.services
+    chosen.logs(wanted, lines=50 if name else 8, follow=follow)
 
 
 @main.command()

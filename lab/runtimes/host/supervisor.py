@@ -9,6 +9,7 @@ import time
 import xmlrpc.client
 from collections.abc import Mapping
 
+from lab.console import last_line
 from lab.errors import LabError
 from lab.paths import LOGS, ROOT, STATE, VENV
 
@@ -107,9 +108,8 @@ class Supervisor:
     def last_words(self, name: str) -> str:
         """Return the last line that a part printed, and where the rest is."""
         path = LOGS / f"{name}.log"
-        lines = path.read_text(errors="replace").split("\n") if path.exists() else []
-        said = [line.strip() for line in lines if line.strip()]
-        return f"{said[-1] if said else 'nothing'} (all of it: {path})"
+        log = path.read_text(errors="replace") if path.exists() else ""
+        return f"{last_line(log, 'nothing')} (all of it: {path})"
 
     def last_error(self, name: str) -> str:
         """Return the last error in a service's log since this process started it; nothing when there is none."""

@@ -11,13 +11,13 @@ def main() -> None:
         # Whatever the terminal's encoding lacks, such as a check mark, is printed as a question mark.
         stream.reconfigure(errors="replace")
     try:
-        # lab/bootstrap.py has blocked it, since Python answers it with a traceback while it starts.
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         from lab.runtimes import environment, settings
 
         environment.clean(settings.CHECKS)
         from lab import cli
 
+        # Blocked by lab/bootstrap.py until now: while Python starts and imports, Ctrl-C can end in a traceback.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         cli.main(prog_name="lab")
     except KeyboardInterrupt:
         sys.exit("lab: interrupted before anything was changed.")

@@ -11,13 +11,13 @@ def main() -> None:
         # Characters that the terminal cannot encode, such as a check mark, are printed as question marks.
         stream.reconfigure(errors="replace")
     try:
-        # lab/bootstrap.py blocks SIGINT, because Python prints a traceback if it arrives during startup.
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         from lab.runtimes import environment, settings
 
         environment.clean(settings.CHECKS)
         from lab import cli
 
+        # Blocked by lab/bootstrap.py until now: while Python starts and imports, Ctrl-C can end in a traceback.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         cli.main(prog_name="lab")
     except KeyboardInterrupt:
         sys.exit("lab: interrupted before anything was changed.")

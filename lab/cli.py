@@ -115,8 +115,8 @@ def status() -> None:
 def logs(name: str | None, follow: bool) -> None:
     """Show the latest log lines of every service, or of one."""
     chosen = runtime()
-    services = [named(chosen, name)] if name else chosen.services
-    chosen.logs(services, lines=50 if name else 8, follow=follow)
+    wanted = [named(chosen, name)] if name else chosen.services
+    chosen.logs(wanted, lines=50 if name else 8, follow=follow)
 
 
 @main.command()

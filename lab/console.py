@@ -48,7 +48,7 @@ def grid(rows: Sequence[Sequence[str]], *, words: Set[int]) -> str:
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
 
 
-def last_line(text: str) -> str:
-    """Return the last line that is not empty."""
+def last_line(text: str, otherwise: str = "no reason given") -> str:
+    """Return the last line that is not blank, or ``otherwise`` if all of them are."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "no reason given"
+    return lines[-1] if lines else otherwise

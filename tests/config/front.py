@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab import http
 from lab.runtimes import certificates
 from lab.runtimes.host import prepare
 from lab.runtimes.ports import free_ports
@@ -167,6 +168,12 @@ class Front:
             ending([*command, "--logtostderr"], stdout=log, stderr=log, **options),
         ):
             eventually(lambda: can_connect(port), because="mtail starts")
+            if (self.prefix / "logs" / "metrics.log").exists():
+                # It listens before it opens the log at its end: lines that come between are lost.
+                eventually(
+                    lambda: http.get(f"http://127.0.0.1:{port}/debug/vars").json()["log_opens_total"],
+                    because="mtail has opened the log",
+                )
             yield port
 
     @contextmanager

@@ -9,6 +9,7 @@ import time
 import xmlrpc.client
 from collections.abc import Mapping
 
+from lab.console import last_line
 from lab.errors import LabError
 from lab.paths import LOGS, ROOT, STATE, VENV
 
@@ -107,9 +108,8 @@ class Supervisor:
     def last_log_line(self, name: str) -> str:
         """Return the last line of a service's log, and the path of the log."""
         path = LOGS / f"{name}.log"
-        lines = path.read_text(errors="replace").split("\n") if path.exists() else []
-        logged = [line.strip() for line in lines if line.strip()]
-        return f"{logged[-1] if logged else 'none'} (full log: {path})"
+        log = path.read_text(errors="replace") if path.exists() else ""
+        return f"{last_line(log, 'none')} (full log: {path})"
 
     def last_error(self, name: str) -> str:
         """Return the last error in a service's log since this process started it, or an empty string."""

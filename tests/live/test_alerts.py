@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lab import http
-from lab.alerts.notifications import held, kept
+from lab.alerts.notifications import in_alertmanager, received
 from lab.paths import ROOT
 from lab.runtimes import services
 from lab.runtimes.base import Runtime
@@ -44,13 +44,13 @@ class Pushed:
         """Return the notifications about them that were received: receiver, status and alert name."""
         return [
             (each["receiver"], each["status"], each["groupLabels"]["alertname"])
-            for each in kept(self._runtime)
+            for each in received(self._runtime)
             if each["groupLabels"].get("namespace") == self._namespace
         ]
 
     def states(self) -> dict[str, str]:
         """Return the state in Alertmanager of each firing alert."""
-        found = [each for each in held(self._runtime) if each["labels"].get("namespace") == self._namespace]
+        found = [each for each in in_alertmanager(self._runtime) if each["labels"].get("namespace") == self._namespace]
         return {each["labels"]["alertname"]: each["status"]["state"] for each in found}
 
     def _push(self, alerts: list[dict[str, str]], ends: timedelta) -> None:
@@ -111,7 +111,7 @@ def test_the_heartbeat_arrives_within_90_s_and_is_printed(runtime, lab_alerts):
     since = datetime.now(UTC)
 
     beat = eventually(
-        lambda: next((each for each in kept(runtime) if is_heartbeat(each) and came(each) > since), None),
+        lambda: next((each for each in received(runtime) if is_heartbeat(each) and came(each) > since), None),
         because="the Watchdog's heartbeat arrives",
         timeout=HEARTBEAT_SECONDS,
     )

@@ -15,7 +15,7 @@ REQUESTS = next(
     for each in model.load()
     if each.uid == "pomar-nginx"
     for panel in each.panels
-    if panel.title == "Requests"
+    if panel.title == "Request rate"
 )
 
 

@@ -9,7 +9,7 @@ itself with ``python -m lab COMMAND…`` in that environment. Uses the standard 
 import _signal
 
 if __name__ == "__main__":
-    # Ctrl-C is held back until the imports are done, so that it prints one sentence and no traceback.
+    # Block Ctrl-C until the imports are done, so that it prints one sentence instead of a traceback.
     _signal.pthread_sigmask(_signal.SIG_BLOCK, {_signal.SIGINT})
 
 import ast

@@ -60,7 +60,7 @@ def test_a_length_of_time_is_read(text, seconds):
 
 @pytest.mark.parametrize("text", ["", "5", "m", "5 m", "-5m", "1.5h", "1h30m", "5w", "5M", "5m\n"])
 def test_another_form_of_a_length_of_time_is_refused(text):
-    with pytest.raises(ValueError, match="is no length of time such as 30s, 5m, 6h or 3d"):
+    with pytest.raises(ValueError, match="is not a duration such as 30s, 5m, 6h or 3d"):
         times.seconds(text)
 
 
@@ -114,9 +114,9 @@ def test_a_window_is_four_scrapes_at_least():
         (ALERT.replace("page", "urgent"), "Broken has the unknown severity 'urgent': use page or ticket"),
         (ALERT.replace("unit: share", "unit: parsecs"), "Broken has the unknown unit 'parsecs': use one of share"),
         (ALERT.replace("  unit: share\n", ""), "Broken has the unknown unit '': use one of share"),
-        (ALERT.replace("for: 1m", "for: soon"), "for of Broken: 'soon' is no length of time"),
+        (ALERT.replace("for: 1m", "for: soon"), "for of Broken: 'soon' is not a duration"),
         (ALERT.replace("for: 1m", "for: 60"), "for of Broken is 60: it must be text"),
-        (ALERT.replace("window: 5m", "window: 1h30m"), "window of Broken: '1h30m' is no length of time"),
+        (ALERT.replace("window: 5m", "window: 1h30m"), "window of Broken: '1h30m' is not a duration"),
         (ALERT.replace("[$window]", "[5m]"), "Broken must either set window and use $window, or do neither"),
         (ALERT.replace("  window: 5m\n", ""), "Broken must either set window and use $window, or do neither"),
         (ALERT.replace("$threshold", "0.5"), "Broken must either set threshold and use $threshold, or do neither"),
@@ -125,7 +125,7 @@ def test_a_window_is_four_scrapes_at_least():
         (ALERT.replace("threshold: 0.5", "threshold: true"), "threshold of Broken is True: it must be a number"),
         (ALERT.replace("It is broken.", ""), "summary of Broken is None: it must be text"),
         (ALERT + "  needs: postgres\n", "needs of Broken is 'postgres': it must be a list"),
-        (ALERT + "  keep: a while\n", "keep of Broken: 'a while' is no length of time"),
+        (ALERT + "  keep: a while\n", "keep of Broken: 'a while' is not a duration"),
         (ALERT + "  keep: 360\n", "keep of Broken is 360: it must be text"),
     ],
 )

@@ -219,7 +219,7 @@ def test_a_shop_that_did_not_come_to_rest_leaves_the_loads_own_rows(prometheus, 
     ledger = books.balance(prometheus, opening, snapshot(began, LENGTH), RESULT)
 
     assert ledger.verdict == "unknown"
-    assert ledger.reasons == ["the shop did not come to rest for the snapshot before the run (a request arrived)"]
+    assert ledger.reasons == ["the shop did not settle for the snapshot before the run (a request arrived)"]
     assert [(row.sent, row.others, row.logged, row.answered) for row in ledger.account.rows] == [
         (SENT, None, SENT, None)
     ]

@@ -204,7 +204,7 @@ def test_strangers_who_never_rest_leave_the_loads_own_rows_exact(runtime, observ
 
     ledger = kept[0]
     assert ledger.verdict == "unknown", text.page(ledger)
-    assert [reason for reason in ledger.reasons if reason.startswith("the shop did not come to rest for the snapshot")]
+    assert [reason for reason in ledger.reasons if reason.startswith("the shop did not settle for the snapshot")]
     assert sum(row.sent for row in ledger.account.rows) == 120
     assert {row.remainder for row in ledger.account.rows} == {0}
     assert {row.answered for row in ledger.account.rows} == {None}

@@ -96,7 +96,7 @@ def balance(prometheus: Prometheus, opening: Snapshot, closing: Snapshot, result
     pages = {job: _page(prometheus, job, opening, closing) for job in snapshot.FAMILIES}
     increases = {job: page.increase for job, page in pages.items() if page.increase}
     moving = [
-        f"the shop did not come to rest for the snapshot {when} the run ({each.moving})"
+        f"the shop did not settle for the snapshot {when} the run ({each.moving})"
         for when, each in (("before", opening), ("after", closing))
         if each.moving
     ]

@@ -128,12 +128,12 @@ def checks() -> Iterator[tuple[str, str]]:
 
 
 def check_command() -> str:
-    """Return the version of the docker command; raises Unusable if it is missing or Podman's."""
+    """Return the version of the docker command; raises Unusable if it is missing or Podman."""
     if not shutil.which("docker"):
         raise Unusable("there is no docker command", "install Docker with its Compose plugin")
     version = _output("docker", "--version")
     if "podman" in version.lower():
-        raise Unusable("the docker command is Podman's", "install Docker itself")
+        raise Unusable("the docker command is Podman", "install Docker itself")
     return version
 
 
@@ -180,7 +180,7 @@ def check_engine() -> str:
     """Return the version of the engine; raises Unusable if none responds to this user, or if it cannot be used."""
     server = json.loads(_output("docker", "version", "--format", "{{json .Server}}"))
     if "Podman" in json.dumps(server.get("Components")):
-        raise Unusable("the engine that answers is Podman's", "install Docker itself")
+        raise Unusable("the engine is Podman", "install Docker itself")
     if (number := _number(server["Version"])) and number < _OLDEST_ENGINE:
         raise Unusable(f"the Docker engine is version {server['Version']}", "install Docker Engine 20.10 or newer")
     return server["Version"]

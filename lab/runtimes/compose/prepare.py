@@ -33,7 +33,7 @@ def secret(name: str, size: int = 32, make: Callable[[int], str] = secrets.token
 
 
 def write(path: Path, text: str, mode: int = 0o444) -> None:
-    """Write a file atomically. By default every user may read it; access is limited by who mounts its volume."""
+    """Write a file atomically. By default every user may read it; only containers that mount its volume can access it."""
     write_file(path, text, mode)
 
 

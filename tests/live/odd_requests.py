@@ -1,17 +1,17 @@
-"""Hypothesis strategies for requests that no browser sends: each is unusual in up to two ways.
+"""Hypothesis strategies for requests that no browser would send; each is unusual in up to two ways.
 
-The values include every request limit of NGINX, uWSGI and Django, and the first value beyond it.
+The values include every request limit in NGINX, uWSGI and Django, and the first value beyond it.
 """
 
 from hypothesis import strategies as st
 
-#: Around NGINX's limit of 8 KiB per line and Django's limit of 2,048 characters for a redirect.
+#: Around NGINX's limit of 8 KiB per line and Django's limit of 2,048 characters for a redirect URL.
 LENGTHS = st.sampled_from([0, 1, 63, 255, 256, 1023, 1024, 2047, 2048, 2049, 4096, 8150, 8190, 8191, 8192, 8193])
-#: Around the body limit of 256 KiB in NGINX and Django, and the 64 KiB that uWSGI keeps in memory.
+#: Around the 256 KiB body limit in NGINX and Django, and the 64 KiB that uWSGI buffers in memory.
 SIZES = st.sampled_from([0, 1, 100, 65_535, 65_536, 65_537, 262_143, 262_144, 262_145, 300_000])
 #: Around Django's limit of 500 fields per form.
 FIELDS = st.sampled_from([1, 2, 499, 500, 501, 1000])
-#: Numbers of headers around uWSGI's former and current limits, and around NGINX's buffers.
+#: Numbers of headers around uWSGI's old and new limits, and around the size of NGINX's buffers.
 MANY = st.sampled_from([64, 111, 112, 128, 129, 250, 900, 999, 1000, 1001, 3000])
 
 TOKEN = b"a" * 32
@@ -126,7 +126,7 @@ WAYS = ("method", "target", "path", "query", "version", "host", "type", "cookie"
 
 
 def filled(length: int, piece: bytes) -> bytes:
-    """Repeat ``piece`` up to a length."""
+    """Repeat ``piece`` up to this length."""
     return (piece * (length // len(piece) + 1))[:length]
 
 
@@ -140,7 +140,7 @@ def form(fields: int, value: bytes) -> bytes:
 
 
 def multipart(fields: int, value: bytes) -> bytes:
-    """Return a multipart form that passes the CSRF check and whose parts have unusual headers."""
+    """Return a multipart form that passes the CSRF check; its parts have unusual headers."""
     head = b"Content-Disposition: form-data; name=\"%s\"; filename*=bogus''%%41\r\nContent-Type: a/b; charset=hex\r\n"
     token = b'--x\r\nContent-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n%s\r\n' % TOKEN
     parts = ((b"--x\r\n" + head + b"\r\n%s\r\n") % (b"f%d" % number, value[:50]) for number in range(fields))

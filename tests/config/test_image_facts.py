@@ -134,7 +134,7 @@ def test_a_tmpfs_can_be_written_by_the_services_user(name):
 
 @each_service
 def test_a_tmpfs_over_a_folder_of_the_images_own_user_belongs_to_that_user(name):
-    """Otherwise it belongs to root and has the folder's mode, even if a mode is set here: runc 1.1.5 ignores it."""
+    """Otherwise the tmpfs belongs to root and has the folder's mode. runc 1.1.5 ignores the mode in compose.yaml."""
     for path, options in tmpfs(name):
         if folder(name, path)[0] != "0:0":
             assert (int(options["uid"]), int(options["gid"])) == ids(name), path

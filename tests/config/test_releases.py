@@ -42,8 +42,8 @@ ONLY_IN_CONTAINERS = {
     "postgres-exporter": ("postgres-metrics:9187", "pg_up"),
     "redis-exporter": ("valkey-metrics:9121", "redis_up"),
 }
-#: Blackbox exporter 0.28 warns about the redirect that this module is meant to check. Prometheus 3 warns that this
-#: feature no longer needs to be enabled.
+#: Blackbox exporter 0.28 warns about the redirect that the module is meant to check. Prometheus 3 warns that
+#: expand-external-labels no longer needs to be enabled.
 EXPECTED_WARNING = "(module=redirect|expand-external-labels)"
 #: The shop does not run here, and NGINX is started separately.
 LEFT_OUT = {"app", "nginx"}

@@ -1,11 +1,11 @@
-"""A test app in place of the shop: it returns the request that it received, and misbehaves on request."""
+"""A test app that replaces the shop: it returns the request that it received, and misbehaves on demand."""
 
 import json
 import os
 import time
 from urllib.parse import parse_qs
 
-#: Headers that both Django and NGINX set. No response may have one of them twice.
+#: Headers that both Django and NGINX set. No response may contain any of them twice.
 DJANGO_HEADERS = [
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
@@ -15,7 +15,7 @@ DJANGO_HEADERS = [
 
 
 def application(environ, start_response):
-    """Return 200 or ``?status=``, after ``?sleep=`` seconds. With ``?die`` the worker exits without a response."""
+    """Respond with 200 or ``?status=``, after ``?sleep=`` seconds. With ``?die``, the worker exits instead."""
     options = parse_qs(environ["QUERY_STRING"], keep_blank_values=True)
     body_length = len(environ["wsgi.input"].read())
     if "die" in options:

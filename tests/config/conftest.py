@@ -1,4 +1,4 @@
-"""Fixtures of the NGINX tests."""
+"""Fixtures for the NGINX tests."""
 
 import pytest
 

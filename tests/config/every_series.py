@@ -1,8 +1,8 @@
-"""Create every series that one worker can have, and print their number and the size of the metric files.
+"""Create every series that one worker can have; print how many there are and how large the metric files are.
 
     PROMETHEUS_MULTIPROC_DIR=FOLDER python tests/config/every_series.py STATUSES
 
-This is a separate program because the client library decides on import where it stores values.
+This is a separate program because the client library decides where to store values when it is imported.
 """
 
 import itertools
@@ -38,7 +38,7 @@ def views(resolver: URLResolver, namespace: str = "") -> set[str]:
     return names
 
 
-#: The values of each label: all of them if they are known, otherwise more and longer ones than occur.
+#: The values of each label: all of them if they are known, otherwise more and longer values than occur in practice.
 VALUES = {
     "view": [*views(get_resolver()), "<unnamed view>"],
     "method": ["GET", "HEAD", "POST"],

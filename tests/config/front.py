@@ -41,7 +41,7 @@ class Line:
 class Response:
     """A response as received: header names in lower case, one entry per header line.
 
-    ``line`` is the request's line in ``metrics.log``.
+    ``line`` is the request's log line in ``metrics.log``.
     """
 
     status: int
@@ -54,12 +54,12 @@ class Response:
         return [value for key, value in self.headers if key == name.lower()]
 
     def json(self) -> dict:
-        """Return the request as the test app saw it."""
+        """Return the request as the test app received it."""
         return json.loads(self.body)
 
 
 class Front:
-    """NGINX, and methods to send requests to it. ``https``, ``http``, ``status`` and ``app`` are ports on 127.0.0.1."""
+    """NGINX, with methods to send requests. ``https``, ``http``, ``status`` and ``app`` are ports on 127.0.0.1."""
 
     def __init__(self, prefix: Path, hosts: Sequence[str] = HOSTS) -> None:
         """Create the folder for `nginx -p`, as the host runtime does."""
@@ -76,7 +76,7 @@ class Front:
         self._logged = 0
 
     def write_listen_conf(self, authority_port: str, address: str = "127.0.0.1") -> None:
-        """Render the only generated file of the configuration."""
+        """Render the configuration's only generated file."""
         values = {
             "LISTEN_ADDRESS": address,
             "SHOP_HTTP_PORT": self.http,
@@ -89,7 +89,7 @@ class Front:
         prepare.write_listen_conf(self.prefix, values, self._nginx())
 
     def _nginx(self) -> list[str]:
-        # Started as root, NGINX would run its workers as `nobody`, who has no access to the test's folder.
+        # When started as root, NGINX runs its workers as `nobody`, which has no access to the test's folder.
         user = " user root;" if os.geteuid() == 0 else ""
         return [str(program("nginx")), "-g", f"daemon off;{user}"]
 
@@ -99,7 +99,7 @@ class Front:
 
     @contextmanager
     def running(self):
-        """Run NGINX for the duration of the block; its error log is ``logs/error.log``."""
+        """Run NGINX for the duration of the block. Its error log is ``logs/error.log``."""
         with (self.prefix / "logs" / "error.log").open("ab") as log, ending(self.command(), stderr=log) as process:
             eventually(lambda: self.get("/", port=self.status, tls=False).status == 404, because="NGINX starts")
             yield process
@@ -110,21 +110,21 @@ class Front:
         command = [program("uwsgi"), "--master", "--die-on-term", "--need-app", "--disable-logging", "--lazy-apps"]
         command += ["--chdir", ROOT, "--module", "tests.config.app", "--workers", str(workers)]
         command += ["--socket", f"127.0.0.1:{self.app}", *_request_limits()]
-        # A worker that was just respawned may miss the signal to exit, so do not wait long for it.
+        # A worker that has just been respawned may miss the signal to exit, so do not wait long for it.
         command += ["--no-orphans", "--reload-mercy", "2", "--worker-reload-mercy", "2"]
-        # A master that delays the respawn of a worker would respawn it after the signal, and never exit.
+        # If the master delayed respawning a worker, it would respawn it after the signal and never exit.
         command += ["--forkbomb-delay", "0"]
         with (self.prefix / "logs" / "app.log").open("ab") as log, ending(command, stdout=log, stderr=log) as process:
             eventually(lambda: can_connect(self.app), because="uWSGI starts")
             yield process
 
     def get(self, path: str = "/", *, method: str = "GET", headers: str = "", **options) -> Response:
-        """Send a request with this exact path, and ``headers`` as lines that end with CRLF."""
+        """Send a request with exactly this path; ``headers`` are lines that end with CRLF."""
         host = "" if "host:" in headers.lower() else "Host: localhost\r\n"
         return self.send(f"{method} {path} HTTP/1.1\r\n{host}Connection: close\r\n{headers}\r\n".encode(), **options)
 
     def send(self, request: bytes, *, port: int | None = None, tls: bool = True) -> Response:
-        """Send bytes, and return the response once the connection is closed and the request is logged."""
+        """Send bytes, and return the response once the connection has been closed and the request logged."""
         with self.connection(port=port, tls=tls) as connection:
             connection.sendall(request)
             head, _, body = read_all(connection).partition(b"\r\n\r\n")
@@ -135,14 +135,14 @@ class Front:
         return Response(int(first.split()[1]), headers, body, self.next_line())
 
     def connection(self, *, port: int | None = None, tls: bool = True, name: str = "localhost") -> socket.socket:
-        """Open a connection, by default to the shop over TLS, with certificate verification."""
+        """Open a connection, by default to the shop over TLS, and verify the certificate."""
         plain = socket.create_connection(("127.0.0.1", port or self.https), timeout=10)
         if not tls:
             return plain
         return ssl.create_default_context(cafile=self.ca).wrap_socket(plain, server_hostname=name)
 
     def next_line(self) -> Line:
-        """Wait for the next line of the metrics log, and check that there is only one."""
+        """Wait for the next line in the metrics log, and check that there is only one."""
         self._logged += 1
         lines = eventually(
             lambda: (self.prefix / "logs" / "metrics.writing.log").read_text().splitlines(),
@@ -156,7 +156,7 @@ class Front:
 
     @contextmanager
     def mtail_running(self):
-        """Run mtail on the metrics log and yield its port; its own messages are in ``logs/mtail.log``."""
+        """Run mtail on the metrics log and yield its port. It logs to ``logs/mtail.log``."""
         (port,) = free_ports(1)
         command = [program("mtail"), "--progs", ROOT / "nginx" / "access_log.mtail", "--emit_prog_label=false"]
         command += ["--logs", self.prefix / "logs" / "metrics.log", "--address", "127.0.0.1", "--port", str(port)]
@@ -169,7 +169,7 @@ class Front:
         ):
             eventually(lambda: can_connect(port), because="mtail starts")
             if (self.prefix / "logs" / "metrics.log").exists():
-                # It listens before it opens the log at its end: lines that come between are lost.
+                # mtail listens before it opens the log at the end, and would miss lines written in between.
                 eventually(
                     lambda: http.get(f"http://127.0.0.1:{port}/debug/vars").json()["log_opens_total"],
                     because="mtail has opened the log",
@@ -178,7 +178,7 @@ class Front:
 
     @contextmanager
     def rotation_running(self, *, max_bytes: int):
-        """Run the log rotation, faster than in the lab, for the duration of the block."""
+        """Run the log rotation for the duration of the block, more often than in the lab."""
         settings = {
             "LOG_MAX_BYTES": str(max_bytes),
             "LOG_CHECK_SECONDS": "0.05",
@@ -190,13 +190,13 @@ class Front:
             yield process
 
     def visitors(self) -> list[dict]:
-        """Return the entries of the JSON access log, which is meant for people."""
+        """Return the entries in the JSON access log, the one meant for people."""
         text = (self.prefix / "logs" / "access.log").read_text(errors="replace")
         return [json.loads(line) for line in text.splitlines()]
 
 
 def _request_limits() -> list[str]:
-    """Return the request limits in uwsgi.ini as command-line flags of uWSGI."""
+    """Return the request limits in uwsgi.ini as command-line flags for uWSGI."""
     text = (ROOT / "app" / "uwsgi.ini").read_text()
     found = re.findall(r"^(buffer-size|max-vars|post-buffering) = (\d+)$", text, re.MULTILINE)
     return [word for name, value in found for word in (f"--{name}", value)]
@@ -218,7 +218,7 @@ def dechunked(body: bytes) -> bytes:
 
 
 def can_connect(port: int) -> bool:
-    """Return whether a program listens on this port."""
+    """Return whether a program is listening on this port."""
     with socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
 

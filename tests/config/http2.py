@@ -1,4 +1,4 @@
-"""A minimal HTTP/2 client that can send any frame, including frames that no library would send."""
+"""A minimal HTTP/2 client that can send any frame, including those that no library would send."""
 
 import socket
 import ssl
@@ -10,7 +10,7 @@ from tests.config.front import Front
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 4, 6, 7, 8, 9
 END_STREAM, END_HEADERS = 0x1, 0x4
-#: Entries of the static table in RFC 7541; NGINX sends every other status as three digits.
+#: Entries in the static table of RFC 7541. NGINX sends every other status as three digits.
 STATUSES = {0x88: 200, 0x89: 204, 0x8A: 206, 0x8B: 304, 0x8C: 400, 0x8D: 404, 0x8E: 500}
 FRAME_BYTES = 16_384
 Header = tuple[str, str]
@@ -26,12 +26,12 @@ class Frame(NamedTuple):
 
 
 class Http2:
-    """One connection; its stream IDs are 1, 3, 5 …"""
+    """One connection, with the stream IDs 1, 3, 5 …"""
 
     def __init__(self, connection: socket.socket):
         self._connection = connection
         self._file = connection.makefile("rb")
-        # The connection window has room for all responses; each stream window has the default 65,535 bytes.
+        # The connection window has room for all responses; each stream window is the default 65,535 bytes.
         room = frame(WINDOW_UPDATE, payload=(2**30).to_bytes(4))
         connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS) + room)
         self._next = 1
@@ -39,13 +39,13 @@ class Http2:
         self.told_to_go = False
 
     def send(self, data: bytes) -> None:
-        """Send bytes, such as consecutive frames."""
+        """Send raw bytes, such as one frame or several."""
         self._connection.sendall(data)
 
     def request(
         self, path: str = "/", headers: Iterable[Header] = (), *, method: str = "GET", host: str = "localhost", **how
     ) -> int:
-        """Send the headers of a request and return its stream ID."""
+        """Send a request's headers and return its stream ID."""
         stream = self._next
         self._next += 2
         pseudo = [(":method", method), (":scheme", "https"), (":path", path), (":authority", host)]
@@ -63,7 +63,7 @@ class Http2:
             return
 
     def frames_of(self, stream: int) -> Iterator[Frame]:
-        """Yield the frames of one stream until it is closed."""
+        """Yield the frames in one stream until it is closed."""
         for each in self.frames():
             if each.stream == stream:
                 yield each
@@ -71,13 +71,13 @@ class Http2:
                     return
 
     def body(self, stream: int) -> bytes:
-        """Return the body of a response."""
+        """Return a response body."""
         return b"".join(each.payload for each in self.frames_of(stream) if each.kind == DATA)
 
     def statuses(self, number: int) -> dict[int, int | None]:
-        """Return the status by stream, once ``number`` streams are closed or NGINX has closed the connection.
+        """Return the status of each stream once ``number`` streams are closed or NGINX has closed the connection.
 
-        The status is None for a stream that NGINX has reset.
+        If NGINX reset a stream, its status is None.
         """
         seen: dict[int, int | None] = {}
         ended = set()
@@ -99,7 +99,7 @@ def connected(front: Front, *, timeout: float = 10) -> Iterator[Http2]:
     context = ssl.create_default_context(cafile=front.ca)
     context.set_alpn_protocols(["h2", "http/1.1"])
     plain = socket.create_connection(("127.0.0.1", front.https), timeout=timeout)
-    # Send small frames at once, without waiting for acknowledgements of earlier ones.
+    # Send small frames immediately, without waiting for earlier ones to be acknowledged.
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with context.wrap_socket(plain, server_hostname="localhost") as connection:
         assert connection.selected_alpn_protocol() == "h2"
@@ -125,7 +125,7 @@ def headers_frames(stream: int, headers: Iterable[Header], *, end: bool = True, 
 
 
 def text(string: str) -> bytes:
-    """Return a string encoded as in HPACK, without Huffman coding."""
+    """Return a string in HPACK encoding, without Huffman coding."""
     data = string.encode("latin-1")
     if len(data) < 127:
         return bytes([len(data)]) + data
@@ -136,9 +136,9 @@ def text(string: str) -> bytes:
 
 
 def status(block: bytes) -> int:
-    """Return the status at the start of a header block."""
+    """Return the status from the start of a header block."""
     if block[0] in STATUSES:
         return STATUSES[block[0]]
-    # A literal whose name is entry 8 of the static table, `:status`.
+    # A literal field; its name is `:status`, entry 8 in the static table.
     assert (block[0] & 0xF, block[1]) == (8, 3), block[:5]
     return int(block[2:5])

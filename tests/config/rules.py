@@ -1,4 +1,4 @@
-"""The generated rules of the lab's Prometheus."""
+"""The rules generated for the lab's Prometheus."""
 
 import yaml
 

@@ -1,4 +1,4 @@
-"""NGINX's access log as metrics: each request is counted once, with the correct labels."""
+"""Metrics from NGINX's access log: each request is counted once, with the correct labels."""
 
 import math
 import random
@@ -21,12 +21,12 @@ from tests.config.front import ROOT, TOKEN, Front, ending
 from tests.config.samples import samples, series, total
 from tests.eventually import eventually
 
-#: The word that NGINX logs, in place of a Django URL name.
+#: The words that NGINX logs instead of a Django URL name.
 WORDS = {"static", "redirect", "refused", "other"}
 
 
 def samples_of_every_url(resolver: URLResolver, prefix: str = "/") -> Iterator[str]:
-    """Create a path for every URL name, as Django's `reverse` does."""
+    """Yield a path for every URL name, as Django's `reverse` builds it."""
     for name in {key for key in resolver.reverse_dict if isinstance(key, str)}:
         for possibilities, *_ in resolver.reverse_dict.getlist(name):
             for form, parameters in possibilities:
@@ -135,7 +135,7 @@ def test_a_request_that_uwsgi_cannot_answer_keeps_its_name(lonely_front):
 def test_a_request_that_the_visitor_gave_up_keeps_its_name(front):
     with front.connection() as connection:
         connection.sendall(b"GET /checkout/?sleep=0.5 HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        # A client that disconnects at once may be gone before NGINX has connected to uWSGI.
+        # If the client disconnected immediately, NGINX might not have connected to uWSGI yet.
         connection.settimeout(0.2)
         with pytest.raises(TimeoutError):
             connection.recv(1)
@@ -214,7 +214,7 @@ def test_without_a_token_of_a_lab_nobody_is_known_by_one(tmp_path):
 
 @pytest.fixture
 def mtail(tmp_path):
-    """mtail on a log that the test writes: a function that appends lines and returns mtail's metrics."""
+    """mtail on a log that the test writes. Call the fixture to append lines and get mtail's metrics."""
     front = Front(tmp_path)
     log = front.prefix / "logs" / "metrics.log"
     log.touch()
@@ -353,7 +353,7 @@ def test_mtail_leaves_no_file_of_its_own(mtail, tmp_path):
 def test_a_requests_way_ends_in_the_right_series(tmp_path):
     front = Front(tmp_path)
     with front.running(), front.app_running(), front.rotation_running(max_bytes=1_000_000):
-        eventually((front.prefix / "logs" / "metrics.log").exists, because="mtail's name is made at once")
+        eventually((front.prefix / "logs" / "metrics.log").exists, because="metrics.log is created immediately")
         with front.mtail_running() as port:
             sent = Counter()
             for path, route in [("/", "product:list"), ("/none", "other"), ("/metrics", "refused")] * 7:
@@ -389,7 +389,7 @@ def test_rotation_loses_no_line_and_keeps_the_logs_small(tmp_path):
     logs = front.prefix / "logs"
     files, sent = [], 0
     with front.running(), front.rotation_running(max_bytes=10_000):
-        eventually((logs / "metrics.log").exists, because="mtail's name is made at once")
+        eventually((logs / "metrics.log").exists, because="metrics.log is created immediately")
         with front.mtail_running() as port, ThreadPoolExecutor(4) as pool:
             end = time.monotonic() + 60
             while len(files) < 4 and time.monotonic() < end:
@@ -398,7 +398,7 @@ def test_rotation_loses_no_line_and_keeps_the_logs_small(tmp_path):
                 files += [file] if file not in files[-1:] else []
             eventually(
                 lambda: total(port, "nginx_http_responses_total"),
-                because=f"each of {sent} requests is counted once",
+                because=f"each of the {sent} requests is counted once",
                 wanted=lambda seen: seen == sent,
             )
 
@@ -407,7 +407,7 @@ def test_rotation_loses_no_line_and_keeps_the_logs_small(tmp_path):
                 lambda: {
                     log: (logs / log).stat().st_size for log in ("metrics.log", "metrics.writing.log", "access.log")
                 },
-                because="a quiet NGINX has small logs",
+                because="the logs stay small while NGINX is idle",
                 wanted=lambda sizes: max(sizes.values()) <= 10_000,
             )
             names = {path.name for path in logs.iterdir()} - {"error.log", "mtail.log"}
@@ -421,11 +421,11 @@ def test_rotation_waits_for_nginx_and_signals_nobody_else(tmp_path):
 
     with ending(["sleep", "60"]) as bystander, front.rotation_running(max_bytes=10_000):
         (front.prefix / "run" / "nginx.pid").write_text(f"{bystander.pid}\n")
-        eventually((logs / "metrics.log.1").exists, because="the log is rotated without NGINX")
+        eventually((logs / "metrics.log.1").exists, because="the log is rotated while NGINX is not running")
         with front.running():
             eventually(
                 lambda: (logs / "metrics.log").samefile(logs / "metrics.writing.log"),
-                because="mtail is given the file of an NGINX that started later",
+                because="metrics.log becomes the file of the NGINX that started later",
             )
             assert front.get("/static/none").line.route == "static"
 
@@ -441,7 +441,7 @@ def test_a_request_that_nginx_has_no_connection_left_to_pass_on_with_keeps_its_n
     conf.write_text(text.replace("worker_connections 1024;", "worker_connections 16;"))
 
     with front.app_running(), front.running(), ExitStack() as held:
-        # Until only the client's connection is left.
+        # Open connections until NGINX has only the one left for the client.
         while (response := front.get("/cart/")).status == 200:
             slow = held.enter_context(front.connection())
             slow.sendall(b"GET / HTTP/1.1\r\n")

@@ -18,9 +18,9 @@ from tests.programs import program
 CONFIGURATION = ROOT / "alertmanager" / "alertmanager.yml"
 EXAMPLES = sorted((ROOT / "alertmanager" / "examples").glob("*.yml"))
 ALL = [CONFIGURATION, *EXAMPLES]
-#: The rules with the lab's times, and those with production's.
+#: The rules with the lab's time windows, and the rules with production time windows.
 ALERTS = [ROOT / "prometheus" / folder / "alerts.yaml" for folder in ("rules", "production")]
-#: It looks back over a window for an order, and resolves with the first one.
+#: This alert checks a time window for orders, and resolves as soon as there is one.
 ENDS_BEFORE_ITS_WINDOW = "NoOrders"
 
 
@@ -32,17 +32,17 @@ def amtool(*arguments: str | Path) -> str:
 
 
 def read(path: Path) -> dict:
-    """Return a configuration file, parsed."""
+    """Return a parsed configuration file."""
     return yaml.safe_load(path.read_text())
 
 
 def receivers(path: Path) -> list[str]:
-    """Return the names of its receivers."""
+    """Return the names of the receivers in a configuration file."""
     return [each["name"] for each in read(path)["receivers"]]
 
 
 def webhooks(path: Path) -> set[str]:
-    """Return the URLs of all its webhooks."""
+    """Return all webhook URLs in a configuration file."""
     return {webhook["url"] for receiver in read(path)["receivers"] for webhook in receiver["webhook_configs"]}
 
 
@@ -85,7 +85,7 @@ def test_an_example_has_the_labs_receivers_and_no_secret(path):
 
 
 def named_by_inhibition() -> list[str]:
-    """Return each alert name or pattern in the inhibition rules."""
+    """Return every alert name or pattern in the inhibition rules."""
     matchers = [
         matcher
         for rule in read(CONFIGURATION)["inhibit_rules"]
@@ -116,7 +116,7 @@ def matched(matchers: list[str], alerts: dict[str, dict]) -> list[dict]:
 
 
 def inhibited(path: Path) -> Iterator[tuple[dict, dict]]:
-    """Yield each pair of a cause and an alert that it inhibits, both from one rule file.
+    """Yield each pair of a source alert and an alert that it inhibits, both from one rule file.
 
     Error budget alerts are in another file. NoOrders is left out, because it resolves before its window ends.
     """
@@ -140,5 +140,5 @@ def test_a_cause_is_kept_until_the_windows_of_what_it_silences_are_clean(path):
         kept = times.seconds(cause.get("keep_firing_for", "0s"))
         windows = re.findall(r"\[(\w+)\]", silenced["expr"])
         assert kept >= max(map(times.seconds, windows), default=0), (cause["alert"], silenced["alert"])
-        # An inhibited alert may be kept firing itself, and its cause must outlast that.
+        # An inhibited alert may have a keep_firing_for of its own, and its cause must outlast that.
         assert kept > times.seconds(silenced.get("keep_firing_for", "0s")), (cause["alert"], silenced["alert"])

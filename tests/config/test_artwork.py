@@ -1,4 +1,4 @@
-"""The committed product pictures are those that the artwork generator draws."""
+"""The committed product images match what the artwork generator draws."""
 
 from product import catalogue
 

@@ -1,4 +1,4 @@
-"""The shop probed from outside: when the blackbox exporter reports success, and when failure."""
+"""The shop as probed from outside: when the blackbox exporter reports success and when it reports failure."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -24,7 +24,7 @@ def shop(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def old_shop(tmp_path_factory):
-    """A shop whose certificate, issued by a trusted CA, has expired."""
+    """A shop with an expired certificate from a trusted CA."""
     old_shop = Front(tmp_path_factory.mktemp("old-shop"))
     folder = old_shop.ca.parent
     for path in (*folder.glob("*.crt"), *folder.glob("*.key")):
@@ -36,7 +36,7 @@ def old_shop(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def probe(shop, old_shop, tmp_path_factory):
-    """Probe an address with a module in blackbox/blackbox.yml, trusting the CAs of both shops."""
+    """A function that probes a URL with a module from blackbox/blackbox.yml, trusting both shops' CAs."""
     folder = tmp_path_factory.mktemp("blackbox")
     (folder / "tls").mkdir()
     (folder / "tls" / "ca.crt").write_bytes(shop.ca.read_bytes() + old_shop.ca.read_bytes())

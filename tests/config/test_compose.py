@@ -1,4 +1,4 @@
-"""compose.yaml and compose.debian.yaml: pinned, hardened, limited, and with the same services as the host."""
+"""compose.yaml and compose.debian.yaml: pinned images, hardened and limited containers, the host's services."""
 
 import configparser
 import json
@@ -14,9 +14,9 @@ from lab.runtimes import services, settings
 from lab.runtimes.compose.engine import Compose
 from lab.runtimes.compose.runtime import FIXED, ONE_SHOTS
 
-#: Images without a shell, in which no health check can run. `make up` and Prometheus's `up` check them.
+#: Images without a shell, which cannot run health checks. `make up` and Prometheus's `up` metric check them instead.
 WITHOUT_A_SHELL = {"shop", "nginx-exporter", "redis-exporter"}
-#: The project's own images, built on pinned ones.
+#: The project's own images, built from pinned base images.
 OWN = {f"localhost/pomar/{name}:official" for name in ("app", "loadtest", "uwsgi-exporter", "access-log-exporter")}
 ENDING = {*ONE_SHOTS, "loadtest"}
 
@@ -29,7 +29,7 @@ Loader.add_constructor("!reset", lambda loader, node: None)
 
 
 def read(name: str) -> dict:
-    """Return one of the files, with merge keys resolved and variables unresolved."""
+    """Return one of the Compose files, with merge keys resolved but variables left as they are."""
     return yaml.load((ROOT / name).read_text(), Loader)
 
 
@@ -40,7 +40,7 @@ DEBIAN = read("compose.debian.yaml")["services"]
 
 @pytest.fixture(params=sorted(SERVICES))
 def service(request: pytest.FixtureRequest) -> dict:
-    """One service, with its name."""
+    """One service, including its name."""
     return {"name": request.param, **SERVICES[request.param]}
 
 
@@ -48,8 +48,8 @@ def test_every_image_is_pinned_to_an_exact_version(service):
     image = service["image"]
 
     if image in OWN:
-        # Never pulled from a registry, where anyone could publish an image with this name. Built by only one service,
-        # because parallel builds cannot use the same image name.
+        # Never pull it: anyone could publish an image with this name in a registry. Only one service builds it, because
+        # parallel builds cannot use the same image name.
         assert service["pull_policy"] == "never"
         assert len([each for each in SERVICES.values() if each["image"] == image and "build" in each]) == 1
     else:
@@ -82,7 +82,7 @@ def test_every_container_is_hardened(service):
 
 
 def test_no_container_runs_as_root(service):
-    """The project's own images set the user in their Dockerfiles. The live tests check the running containers."""
+    """The project's own images set the user in their Dockerfile. The live tests check the running containers."""
     folder = re.sub(r"localhost/pomar/(.*):official", r"\1", service["image"])
     user = (
         service.get("user") or re.findall(r"^USER (\S+)$", (ROOT / folder / "Dockerfile").read_text(), re.MULTILINE)[-1]
@@ -98,7 +98,7 @@ def test_every_container_is_limited(service):
 
 
 def test_no_container_takes_its_limits_from_the_machine(service):
-    """Go programs would use too much memory on a machine with 64 CPUs, and uWSGI with a limit of 10⁹ open files."""
+    """With 64 CPUs, Go programs would use too much memory; with a limit of 10⁹ open files, so would uWSGI."""
     assert service["environment"]["GOMAXPROCS"] == "1"
     assert service["ulimits"] == {"nofile": 16384}
 
@@ -132,7 +132,7 @@ def test_a_file_of_the_checkout_is_mounted_read_only_and_no_other_path_of_the_ma
         if source.startswith((".", "/")):
             assert source.startswith("./")
             assert (ROOT / source).exists()
-            # With `z`, SELinux allows every container to read it. Without SELinux it has no effect.
+            # With `z`, SELinux allows every container to read it. Without SELinux, `z` has no effect.
             assert mode == "ro,z"
         else:
             assert source in COMPOSE["volumes"]
@@ -201,12 +201,12 @@ def test_every_debian_image_has_its_target():
     builds = [service.get("build", {}) for service in DEBIAN.values() if service]
     wanted = {build["target"] for build in builds if "target" in build}
 
-    # Both kinds build these two.
+    # Both kinds of images build these two.
     wanted |= {SERVICES[name]["build"]["target"] for name in ("uwsgi-exporter", "access-log-exporter")}
     assert targets - {"base", "own-uwsgi-exporter"} == wanted
 
 
-@pytest.mark.skipif(not shutil.which("docker"), reason="no docker command to ask with")
+@pytest.mark.skipif(not shutil.which("docker"), reason="no docker command")
 @pytest.mark.parametrize(
     ("kind", "setting", "base"),
     [
@@ -221,7 +221,7 @@ def test_the_labs_uwsgi_exporter_is_built_unless_an_official_image_replaces_it(k
 
     read = json.loads(Compose(wanted, kind).must("config", "--format", "json"))["services"]["uwsgi-exporter"]
 
-    # The replacement is used as the base of a build, so the result has a name of the project and is never pulled.
+    # The replacement is the base of a build. The built image has one of the project's names, and is never pulled.
     assert read["build"]["target"] == "uwsgi-exporter"
     assert read["build"]["args"]["UWSGI_EXPORTER"] == base
     assert read["image"].startswith("localhost/pomar/uwsgi-exporter:")
@@ -236,7 +236,7 @@ def test_what_is_fixed_in_containers_is_the_hosts_default():
 
 @pytest.mark.parametrize("script", ["nginx/start.sh", "nginx/rotate-logs.sh", "postgres/start.sh", "postgres/roles.sh"])
 def test_a_script_that_runs_in_a_container_needs_no_mode_of_its_own(script):
-    """A checkout may lose file modes, so each script is run by a shell by name, or sourced."""
+    """A checkout may lose file modes, so each script is either passed to a shell or sourced."""
     assert (ROOT / script).read_text().startswith("#!/bin/sh\n")
     assert b"\r" not in (ROOT / script).read_bytes()
 

@@ -1,4 +1,4 @@
-"""The dashboard files: up to date, valid for Grafana, usable for any system, and complete."""
+"""The dashboard files are up to date, valid for Grafana, usable with any system, and complete."""
 
 import json
 import re
@@ -25,22 +25,22 @@ PANELS = [
     if panel["type"] != "row"
 ]
 EXPRESSIONS = [target["expr"] for parameter in PANELS for panel in parameter.values for target in panel["targets"]]
-#: Metrics that Prometheus creates itself, and process metrics of every Go program.
+#: Metrics that Prometheus itself creates, and the process metrics that every Go program has.
 OWN = {
     *("up", "ALERTS", "ALERTS_FOR_STATE", "scrape_duration_seconds", "scrape_samples_scraped", "scrape_series_added"),
     *("scrape_samples_post_metric_relabeling", "process_cpu_seconds_total", "process_resident_memory_bytes"),
 }
-#: Fields that Grafana's Prometheus datasource reads of an annotation and that the SDK's model does not have.
+#: Annotation fields that Grafana's Prometheus datasource reads but the SDK's model does not have.
 BEYOND_THE_MODEL = {"titleFormat", "textFormat", "useValueForTime", "step"}
 WINDOW = re.compile(r"\[([^]]+)\]")
 
 
 def metrics_of(expression: str) -> set[str]:
-    """Return the names of the metrics in an expression; all of them are written with braces."""
+    """Return the names of the metrics in an expression, all of which are written with braces."""
     return set(re.findall(r"([a-zA-Z_:][\w:]*)\{", expression))
 
 
-#: Words of PromQL that are not metrics.
+#: PromQL keywords and functions, which are not metrics.
 WORDS = {
     *("sum", "min", "max", "avg", "count", "by", "on", "ignoring", "group_left", "and", "or", "unless", "bool"),
     *("rate", "increase", "histogram_quantile", "avg_over_time", "max_over_time", "min_over_time", "last_over_time"),
@@ -50,7 +50,7 @@ WORDS = {
 
 
 def bare_words(expression: str) -> set[str]:
-    """Return the metrics without braces: words that are not PromQL and not in braces, brackets, quotes or labels."""
+    """Return metrics without braces: non-PromQL words outside of braces, brackets, quotes and label lists."""
     for hidden in (r'"[^"]*"', r"\{[^}]*\}", r"\[[^]]*\]", r"\b(?:by|on|ignoring|group_left|group_right)\s*\([^)]*\)"):
         expression = re.sub(hidden, " {} " if hidden.startswith(r"\{") else " ", expression)
     return set(re.findall(r"(?<![\w.$])[a-zA-Z_:][\w:]*(?!\s*\{\}|[\w:])", expression)) - WORDS
@@ -124,7 +124,7 @@ def test_a_panel_asks_the_chosen_source_for_the_chosen_instances(panel):
 
 @pytest.mark.parametrize("panel", PANELS)
 def test_no_metric_stands_bare(panel):
-    """Every metric is written with braces, because the other tests of this file find it by them."""
+    """Every metric is written with braces, because that is how the other tests in this file find it."""
     for target in panel["targets"]:
         assert bare_words(target["expr"]) == set(), target["expr"]
 
@@ -165,7 +165,7 @@ def test_every_metric_of_a_panel_is_promised():
 
 
 def test_every_promised_metric_is_in_a_panel_or_a_rule_or_has_a_reason_not_to_be():
-    """A metric that is shown must not have a reason."""
+    """A metric that is shown must not have such a reason."""
     shown = {name for expression in EXPRESSIONS for name in metrics_of(expression)}
     in_rules = " ".join(rule["expr"] for rule in rules())
     unused = {
@@ -189,7 +189,7 @@ def test_what_a_panel_needs_is_what_its_metrics_need():
 
 
 def test_every_runbook_is_named_by_the_panel_that_shows_its_alert():
-    """And every runbook that a panel names exists. The Watchdog needs no panel, because it is not a fault."""
+    """Every runbook that a panel names also exists. The Watchdog needs no panel, because it is not about a fault."""
     folder = ROOT / "docs" / "runbooks"
     named = {
         name

@@ -1,4 +1,4 @@
-"""What the docs mention exists, and what exists is in the docs."""
+"""Everything that the docs mention exists, and everything that exists is in the docs."""
 
 import ast
 import re
@@ -19,7 +19,7 @@ PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 def test_every_setting_is_in_the_readme_and_none_that_there_is_not():
     named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)*)`", SETTINGS))
 
-    # The images and their versions are only in .env.
+    # Images and their versions are listed only in .env.
     assert named == settings.CHECKS.keys() - set(settings.OFFICIAL_IMAGES)
 
 
@@ -70,7 +70,7 @@ def test_every_file_that_the_docs_link_to_exists():
 
 
 def anchors(page):
-    """Return the anchors that GitHub gives the headings of a page."""
+    """Return the anchors that GitHub generates for the headings on a page."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -81,7 +81,7 @@ def test_the_readme_is_short_and_links_to_every_page_of_the_docs():
 
 
 def messages() -> Iterator[str]:
-    """Yield every text in the lab's code, with … for what an f-string inserts."""
+    """Yield every string in the lab's code, with … in place of the values in f-strings."""
     for module in (ROOT / "lab").rglob("*.py"):
         for node in ast.walk(ast.parse(module.read_text())):
             if isinstance(node, ast.JoinedStr):

@@ -1,4 +1,4 @@
-"""The drill catalogue: each alert has a drill, and each drill has alerts and a panel that exists."""
+"""The drill catalogue: every alert has a drill, and every drill has alerts and an existing panel."""
 
 import re
 

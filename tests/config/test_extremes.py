@@ -1,4 +1,4 @@
-"""No allowed setting makes an alert fire permanently, and the number of series stays bounded."""
+"""No allowed setting makes an alert fire permanently, and the number of series is bounded."""
 
 import json
 import os
@@ -24,9 +24,9 @@ from tests.config.front import Front
 from tests.config.samples import samples, total
 from tests.eventually import eventually
 
-#: All statuses that NGINX, uWSGI and Django return, whatever a visitor sends.
+#: Every status that NGINX, uWSGI or Django may return, whatever a visitor sends.
 STATUSES = (200, 301, 302, 304, 400, 403, 404, 405, 408, 409, 411, 413, 414, 421, 429, 499, 500, 502, 503, 504)
-#: Besides the workers: the metrics process, the exporter, an administrator, and migrations.
+#: Connections that are not from workers: the metrics process, the exporter, an administrator, and migrations.
 OTHER_CONNECTIONS = 5
 MIB = 1024 * 1024
 ALERTS = {alert.alert: alert for alert in definitions.alerts()}
@@ -34,12 +34,12 @@ SERVICES = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
 
 
 def mebibytes(text: str) -> int:
-    """Parse a size such as 64m."""
+    """Parse a size such as ``64m``."""
     return int(text.removesuffix("m"))
 
 
 def number_in(file: str, pattern: str) -> int:
-    """Return the number that a pattern matches, exactly once, in a file of the checkout."""
+    """Return the number that a pattern matches in a file in the checkout; there must be exactly one match."""
     (found,) = re.findall(pattern, (ROOT / file).read_text(), re.MULTILINE)
     return int(found)
 
@@ -61,7 +61,7 @@ def words_of_the_log() -> list[str]:
     lines = []
     for route in (*routes, "static", "redirect", "refused"):
         passed_on = route in routes
-        # NGINX rejects every other method for all routes.
+        # For every route, NGINX rejects all other methods.
         for method, status in product(methods if route == "refused" else set(methods) - {"other"}, STATUSES):
             upstream, outcome = ('"0.1"', "answered") if passed_on else ('"-"', "-")
             lines.append(f"{route} {method} {status} 0.100 {upstream} 100 {outcome} load")
@@ -88,7 +88,7 @@ def test_all_words_of_the_access_log_at_once_stay_below_the_threshold_of_series(
 
 @pytest.fixture(scope="module")
 def largest_worker(tmp_path_factory) -> dict:
-    """Count all series that Django's metrics can have, and the bytes that they need in a worker's files."""
+    """The maximum number of series in Django's metrics, and the size in bytes of a worker's files with all of them."""
     folder = tmp_path_factory.mktemp("metrics")
     environment = {
         "PATH": os.environ["PATH"],
@@ -103,9 +103,9 @@ def largest_worker(tmp_path_factory) -> dict:
 
 
 def test_all_words_of_django_at_once_stay_below_the_threshold_of_series(largest_worker):
-    # Two for each worker: memory and open files.
+    # Each worker also has two series, for memory and for open files.
     assert 4000 < largest_worker["series"] + 2 * settings.MAX_WORKERS + 20 < ALERTS["SeriesGrowth"].threshold
-    # The count includes every label, except for the gauges of migrations, which no worker sets.
+    # Label values are known for every metric except the migration gauges, which no worker sets.
     assert set(largest_worker["unknown"]) == {"django_migrations_unapplied_total", "django_migrations_applied_total"}
 
 
@@ -137,7 +137,7 @@ def test_the_metrics_of_the_most_workers_fit_in_the_containers_memory_file_syste
 
 
 def test_the_most_workers_stay_below_the_limit_of_processes():
-    # The master, the init process, and the metrics process with its threads.
+    # In addition: the master, the init process, and the metrics process with its threads.
     assert SERVICES["app"]["pids_limit"] > settings.MAX_WORKERS + MAX_CLIENTS + 20
 
 
@@ -145,7 +145,7 @@ def test_the_most_workers_leave_postgres_enough_connections():
     limit = number_in("postgres/postgresql.conf", r"^max_connections = (\d+)$")
 
     assert (settings.MAX_WORKERS + OTHER_CONNECTIONS) / limit < ALERTS["PostgresConnectionsNearLimit"].threshold
-    # One process per connection, and a few of PostgreSQL itself.
+    # PostgreSQL has one process per connection, and a few of its own.
     assert limit + 15 < SERVICES["postgres"]["pids_limit"]
 
 

@@ -1,4 +1,4 @@
-"""HTTP/2 at the TLS port: negotiated, and with the same limits, statuses and counts as HTTP/1.1."""
+"""HTTP/2 on the HTTPS port: it is negotiated, and has the same limits, statuses and counts as HTTP/1.1."""
 
 import json
 import re
@@ -35,7 +35,7 @@ from tests.eventually import eventually
 
 @pytest.fixture(scope="module")
 def front(tmp_path_factory) -> Iterator[Front]:
-    """NGINX with the test app behind it. It waits one second for slow clients instead of ten."""
+    """NGINX with the test app behind it. NGINX waits one second for slow clients instead of ten."""
     front = Front(tmp_path_factory.mktemp("front"))
     conf = front.prefix / "conf" / "nginx.conf"
     text = conf.read_text()
@@ -48,7 +48,7 @@ def front(tmp_path_factory) -> Iterator[Front]:
 
 @contextmanager
 def counted(front: Front) -> Iterator[list[str]]:
-    """Yield a list. After the block it has the log line of each request in the block, as many as NGINX counted."""
+    """Yield a list. After the block, it contains a log line for each request that NGINX counted during the block."""
     lines: list[str] = []
     before = len(all_lines(front))
     yield lines
@@ -56,7 +56,7 @@ def counted(front: Front) -> Iterator[list[str]]:
 
 
 def all_lines(front: Front) -> list[str]:
-    """Wait until the log has a line for each request that NGINX has counted, and return it."""
+    """Wait until the log has a line for each request that NGINX has counted, and return the lines."""
     lines, _ = eventually(
         lambda: (lines_of(front), status_requests(front)),
         because="NGINX logs each request that it counts",
@@ -95,7 +95,7 @@ def test_curl_gets_a_page_over_either_version(front, option, version):
 
 
 def test_an_nginx_that_cannot_limit_headers_is_left_at_http_1_1(tmp_path):
-    """For example one without `max_headers`, which rejects the file."""
+    """For example, an NGINX without the `max_headers` directive, which rejects http2.conf."""
     front = Front(tmp_path)
     assert "http2" in (tmp_path / "made" / "listen.conf").read_text()
     (tmp_path / "conf" / "http2.conf").unlink()
@@ -108,7 +108,7 @@ def test_an_nginx_that_cannot_limit_headers_is_left_at_http_1_1(tmp_path):
 
 
 def test_no_server_with_http_2_listens_without_tls():
-    """Since NGINX 1.25.1 HTTP/2 would otherwise be enabled there too."""
+    """Otherwise, NGINX 1.25.1 and later would enable HTTP/2 there too."""
     template = (ROOT / "nginx" / "listen.conf.template").read_text()
     servers = [re.findall(r"listen (.+);", text) for text in template.split("\nserver {\n")[1:]]
 
@@ -133,7 +133,7 @@ def test_django_sees_the_request_as_over_http_1_1(front):
         before = json.loads(dechunked(read_all(connection).partition(b"\r\n\r\n")[2]))
 
     with connected(front) as client, counted(front):
-        # Browsers send each cookie in a separate header.
+        # Browsers send each cookie in a header of its own.
         stream = client.request(path, [("cookie", "a=1"), ("cookie", "b=2"), *headers[1:]])
         after = json.loads(client.body(stream))
 
@@ -206,7 +206,7 @@ def test_every_request_of_a_busy_connection_is_counted_and_after_1000_it_is_clos
 
 
 def reset_at_once(client: Http2) -> None:
-    """Send 3,000 requests and reset each one: the attack CVE-2023-44487."""
+    """Send 3,000 requests and reset each one, as in the attack CVE-2023-44487."""
     for _ in range(3000):
         stream = client.request("/")
         client.send(frame(RST_STREAM, 0, stream, (8).to_bytes(4)))
@@ -226,7 +226,7 @@ def test_a_flood_of_streams_is_cut_off_and_counted_and_others_are_served(front, 
         with connected(front) as other:
             other.request("/")
             assert other.statuses(1) == {1: 200}
-        # Read to the end.
+        # Read until NGINX closes the connection.
         client.statuses(3000)
         assert client.told_to_go
 
@@ -291,7 +291,7 @@ SLOW = {
         headers_frames(1, [(":method", "POST"), *START[1:]], end=False) + frame(DATA, 0, 1, b"a"),
         "408",
     ),
-    # Its flow-control window for responses is empty.
+    # The client's flow-control window is 0, so NGINX cannot send a response body.
     "a client that does not read": (frame(SETTINGS, payload=b"\0\4\0\0\0\0") + headers_frames(1, START), "200"),
 }
 

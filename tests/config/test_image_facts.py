@@ -1,6 +1,6 @@
 """compose.yaml and .env match the facts about the official images in ``images/facts.yaml``.
 
-An image that is past its end of support causes a warning. To make that an error: ``pytest -W error::UserWarning``.
+An image that is past its end of support causes a warning. ``pytest -W error::UserWarning`` turns it into an error.
 """
 
 import re
@@ -19,7 +19,7 @@ FIELDS = {
     *("image", "source", "user", "users", "shell", "programs", "entrypoint", "cmd", "volumes", "folders"),
     *("architectures", "end_of_support", "support_source"),
 }
-#: The facts about the official image of each service.
+#: The facts about each service's official image.
 OFFICIAL = {
     name: FACTS[variable[1]]
     for name, service in SERVICES.items()
@@ -36,8 +36,8 @@ def test_every_official_image_has_its_facts():
 
 @each_image
 def test_the_facts_are_of_the_version_in_env(name):
-    # For an optional image, empty in .env, these are the facts about the recommended one.
-    assert ENV[name] in ("", FACTS[name]["image"]), f"read the sources of {ENV[name]} and update images/facts.yaml"
+    # An optional image may be empty in .env. Its facts are about the recommended image.
+    assert ENV[name] in ("", FACTS[name]["image"]), f"check the sources for {ENV[name]} and update images/facts.yaml"
 
 
 @each_image
@@ -72,7 +72,7 @@ def ids(service: str) -> tuple[int, int]:
 
 @each_service
 def test_a_service_runs_as_a_user_of_its_image(name):
-    """Except for images from scratch, which have no files with owners, so that any user works."""
+    """Images built from scratch are an exception: no file in them has an owner, so any user works."""
     user, facts = SERVICES[name].get("user", ""), OFFICIAL[name]
 
     if facts["folders"]:
@@ -93,7 +93,7 @@ def test_a_health_check_runs_a_program_that_the_image_has(name):
 
 @each_service
 def test_an_entrypoint_that_is_replaced_runs_a_program_that_the_image_has(name):
-    """A command replaces the image's own only if a program in the image's entrypoint takes it as arguments."""
+    """A service may replace the image's command only if the image has an entrypoint that takes it as arguments."""
     service, facts = SERVICES[name], OFFICIAL[name]
 
     if "entrypoint" in service:
@@ -111,13 +111,13 @@ def writable(owner: str, mode: int, user: tuple[int, int]) -> bool:
 
 
 def folder(service: str, path: str) -> tuple[str, int | None]:
-    """Return owner and mode of a folder in a service's image. The engine creates a folder that does not exist."""
+    """Return a folder's owner and mode in a service's image. The engine creates a folder that does not exist."""
     owner, mode = OFFICIAL[service]["folders"].get(path, "0:0 ").split(" ")
     return owner, int(mode, 8) if mode else None
 
 
 def tmpfs(service: str) -> list[tuple[str, dict[str, str]]]:
-    """Return the tmpfs mounts of a service with their options."""
+    """Return a service's tmpfs mounts with their options."""
     mounts = (mount.partition(":") for mount in SERVICES[service].get("tmpfs", []))
     return [(path, dict(option.split("=") for option in options.split(","))) for path, _, options in mounts]
 
@@ -134,7 +134,7 @@ def test_a_tmpfs_can_be_written_by_the_services_user(name):
 
 @each_service
 def test_a_tmpfs_over_a_folder_of_the_images_own_user_belongs_to_that_user(name):
-    """Otherwise it belongs to root and has the folder's mode, even if a mode is set here: runc 1.1.5 ignores it."""
+    """Otherwise the tmpfs belongs to root and has the folder's mode. runc 1.1.5 ignores the mode in compose.yaml."""
     for path, options in tmpfs(name):
         if folder(name, path)[0] != "0:0":
             assert (int(options["uid"]), int(options["gid"])) == ids(name), path
@@ -142,7 +142,7 @@ def test_a_tmpfs_over_a_folder_of_the_images_own_user_belongs_to_that_user(name)
 
 @each_service
 def test_a_volume_that_is_written_belongs_to_the_services_user(name):
-    """Because an empty volume gets owner and mode of the image's folder, or because `prepare` created it."""
+    """Either `prepare` has created the volume, or an empty volume gets the owner and mode of the image's folder."""
     prepared = {mount.partition(":")[0] for mount in SERVICES["prepare"]["volumes"]}
     for mount in SERVICES[name].get("volumes", []):
         source, path, *options = mount.split(":")

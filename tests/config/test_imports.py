@@ -1,4 +1,4 @@
-"""Imports go one way: each package imports only what the tables allow."""
+"""Imports go in one direction: each package imports only what the tables allow."""
 
 import ast
 from collections.abc import Iterator
@@ -8,23 +8,23 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDERS = ("alertmanager", "app", "grafana", "lab", "lessons", "loadtest", "telemetry", "tools")
-#: Packages of this repository. Imports of other packages are not restricted.
+#: The packages in this repository. Imports of other packages are not restricted.
 OWN = (
     *("cart", "checkout", "config", "faults", "health", "product", "pomar_telemetry"),
     *("alertmanager", "grafana", "lab", "lessons", "loadtest", "tools"),
 )
 
-#: What each package or module may import of ``OWN``. The longest path counts.
+#: Which of the ``OWN`` packages each package or module may import. The longest matching path applies.
 MAY_IMPORT = {
     "alertmanager": ("alertmanager",),
-    # Where there is no Grafana it serves the live dashboards.
+    # Without Grafana, the receiver serves the live dashboards.
     "alertmanager/receiver": ("alertmanager", "lab.runs.report.live"),
     "app/config": ("config", "pomar_telemetry", "cart", "checkout", "product"),
     "app/manage": (),
     "app/checkout": ("checkout", "cart", "product"),
     "app/cart": ("cart", "product"),
     "app/product": ("product",),
-    # The URL that adds a product to the cart belongs to the product.
+    # The URL that adds a product to the cart is one of the product URLs.
     "app/product/urls": ("product", "cart.views.cart_add"),
     "app/faults": ("faults",),
     "app/health": ("health",),
@@ -37,11 +37,11 @@ MAY_IMPORT = {
     "lab/doctor": ("lab.errors", "lab.paths", "lab.runtimes"),
     "lab/cli": ("lab", "grafana", "loadtest", "lessons", "tools"),
     "lessons": ("lessons", "lab"),
-    # They take the place of the shop's settings and URLs.
+    # These modules replace the shop's settings and URLs.
     "lessons/naive": ("config",),
     "tools": ("tools", "lab"),
 }
-#: The layers of lab/, the lowest first: each imports its own layer and those below.
+#: The layers of lab/, lowest first. Each may import its own layer and the layers below.
 LAB_LAYERS = (
     ("console", "errors", "http", "network", "paths", "signals", "times"),
     ("contract", "prometheus"),
@@ -54,7 +54,7 @@ LAB_LAYERS = (
 
 
 def rules() -> dict[str, tuple[str, ...]]:
-    """Return both tables as one."""
+    """Return both tables, merged."""
     layers, below = {}, ("grafana", "loadtest")
     for layer in LAB_LAYERS:
         below += tuple(f"lab.{name}" for name in layer)
@@ -63,7 +63,7 @@ def rules() -> dict[str, tuple[str, ...]]:
 
 
 def rule_of(module: Path) -> str | None:
-    """Return the longest path in ``rules()`` that is the module or a folder above it."""
+    """Return the longest path in ``rules()`` that is the module itself or a folder above it."""
     paths = (path.as_posix() for path in (module.with_suffix(""), *module.parents))
     return next((path for path in paths if path in rules()), None)
 

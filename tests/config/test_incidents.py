@@ -1,4 +1,4 @@
-"""The incidents of the game: each symptom has several causes, and the evidence tells them apart."""
+"""The incidents in the game: each symptom has several possible causes, and the evidence tells them apart."""
 
 import math
 import re
@@ -88,7 +88,7 @@ def test_a_seed_stands_for_one_incident_and_all_of_them_come_up():
 
 @pytest.fixture
 def round_with(monkeypatch):
-    """A round of ``exception``. Each reading has the next of these rates of 5xx; the last one stays."""
+    """A round of the incident ``exception``. Each read returns the next given 5xx rate; the last one repeats."""
 
     def make(*rates: float) -> game.Round:
         incident = next(each for each in INCIDENTS if each.name == "exception")

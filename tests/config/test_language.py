@@ -1,7 +1,7 @@
-"""The texts of the project use none of the words and phrases that are never right in it.
+"""The project's texts contain none of the words and phrases that are always wrong in them.
 
-The list contains only what is wrong everywhere: words that nobody says aloud, and phrases for which the field has a
-standard term.
+The list contains only what is wrong everywhere: words that nobody would say aloud, and phrases for which engineers have
+a standard term.
 """
 
 import re
@@ -13,15 +13,15 @@ import pytest
 
 from lab.paths import ROOT
 
-#: Texts that nobody writes by hand, or that quote older ones; and this list of phrases itself.
+#: Files that are generated, that come from other projects or that quote older texts, and this list of phrases itself.
 NOT_OURS = (
     *("CHANGELOG.md", "LICENSE", "tests/config/test_language.py", "lab/runs/report/assets/echarts.min.js"),
     *("app/product/static/", "grafana/dashboards/", "nginx/routes.conf", "prometheus/production/", "prometheus/rules/"),
     *("docs/metrics.md", "requirements/", "docs/pictures/"),
 )
 
-#: A pattern, what to write instead, and a sentence in which the pattern is found. A space in a pattern may be a line
-#: break, in a comment or between two strings as well.
+#: Each row is a pattern, what to write instead, and a sentence that the pattern matches. A space in a pattern also
+#: matches a line break, including one inside a comment or between two strings.
 PHRASES = (
     ("heed(s|ed|ing)?|unheeded", "handle or ignore (a signal)", "A second signal is not heeded."),
     ("anew", "again; reload, restart, recreate", "The rules are read anew."),
@@ -52,22 +52,22 @@ PHRASES = (
     ("besides(?=[.,:;)])", "also, in addition", "What it reads from the database besides."),
 )
 
-#: The name of a test is a sentence, too.
+#: Test names are sentences, too.
 NAME_OF_TEST = re.compile(r"(?<=def )test_\w+")
 
-#: What may be between two words: white space, the marks of comments, and the quotes of strings.
+#: What may separate two words: whitespace, comment characters, and the quotes around strings.
 SPACE = r"""(?:[\s"'#;*|>]|\bf(?="))+"""
 
 
 def found(text: str) -> Iterator[tuple[int, str, str]]:
-    """Yield the line, the words and the replacement of each phrase in a text."""
+    """Yield the line number, the words and the replacement for each phrase found in a text."""
     for pattern, instead, _ in PHRASES:
         for match in re.finditer(rf"(?<!\w)(?:{pattern})(?!\w)".replace(" ", SPACE), text, re.IGNORECASE):
             yield text.count("\n", 0, match.start()) + 1, " ".join(match[0].split()), instead
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    """Yield the name and the text of each of the project's own files, with the names of tests as sentences."""
+    """Yield the name and the text of each of the project's own files, with test names turned into sentences."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in listed.split("\0")[:-1]:
         path = Path(ROOT, name)

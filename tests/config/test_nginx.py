@@ -277,7 +277,7 @@ def test_a_broken_request_is_refused(front, request_bytes, status):
 def test_a_tunnel_is_refused(front):
     response = front.send(b"CONNECT evil.example:443 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 
-    # Since 1.29.3 NGINX supports the method, and rejects it like every method that the shop does not use.
+    # NGINX 1.29.3 and later support CONNECT, and reject it like every other method that the shop does not use.
     assert response.status in (400, 405)
     assert (response.line.route, response.line.upstream) == ("refused", "-")
 
@@ -371,16 +371,16 @@ def test_garbage_at_any_port_is_logged_as_often_as_nginx_counts_it(tmp_path):
 
 
 def lines_of(front: Front) -> list[str]:
-    """Return the lines of the metrics log, without those of the status page."""
+    """Return the lines in the metrics log, except those for the status page."""
     text = (front.prefix / "logs" / "metrics.writing.log").read_text()
     return [line for line in text.splitlines() if not line.startswith("status ")]
 
 
 def status_requests(front: Front) -> int:
-    """Return the number of requests on NGINX's status page, without those for the status page."""
+    """Return the number of requests shown on NGINX's status page, without requests for the status page itself."""
     log = (front.prefix / "logs" / "metrics.writing.log").read_text().splitlines()
     page = http.get(f"http://127.0.0.1:{front.status}/nginx/status", timeout=5).text
-    # This request is already counted, but it is logged only after its response.
+    # This request has already been counted, but it is logged only after the response.
     return int(page.split()[9]) - sum(line.startswith("status ") for line in log) - 1
 
 

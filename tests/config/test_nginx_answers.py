@@ -42,7 +42,7 @@ def test_what_nginx_says_of_a_request_cannot_be_forged(front):
     assert "evil" not in response.body.decode()
 
 
-#: What means something to uWSGI or to WSGI, if it is a variable of its own and not a header.
+#: Names that mean something to uWSGI or WSGI if they are variables of their own instead of headers.
 MEANINGFUL = (
     *("SCRIPT_NAME", "PATH_INFO", "REMOTE_USER", "REMOTE_ADDR", "AUTH_TYPE", "REQUEST_SCHEME", "SCRIPT_URL"),
     *("UWSGI_FILE", "UWSGI_SCRIPT", "UWSGI_SCHEME", "UWSGI_APPID", "UWSGI_TOUCH_RELOAD", "UWSGI_SETENV"),
@@ -51,7 +51,7 @@ MEANINGFUL = (
 
 
 def test_no_header_becomes_a_variable_of_uwsgi(front):
-    # Each exactly once: since 1.23 NGINX joins the values of a header that is sent twice.
+    # Send each header exactly once: NGINX 1.23 and later join the values of a header that is sent twice.
     names = {spelling for name in MEANINGFUL for spelling in (name, name.replace("_", "-"))}
     plain = front.get("/").json()
     forged = front.get("/", headers="".join(f"{name}: forged\r\n" for name in names)).json()
@@ -63,7 +63,7 @@ def test_no_header_becomes_a_variable_of_uwsgi(front):
 RANGES = {
     "one": ("bytes=0-3", [206]),
     "two": ("bytes=0-0,2-2", [206]),
-    # Since 1.29.5 NGINX sends the whole file if the ranges with their headers would be larger.
+    # NGINX 1.29.5 and later send the whole file if the ranges with their headers would be larger.
     "as many as fit": ("bytes=" + ",".join(f"{n}-{n}" for n in range(1000)), [206, 200]),
     "the whole file again and again": ("bytes=" + ",".join(["0-"] * 1500), [200]),
     "beyond the end": ("bytes=99999999-", [416]),

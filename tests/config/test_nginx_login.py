@@ -1,4 +1,4 @@
-"""NGINX limits logins, whose password hashing would otherwise keep every worker busy."""
+"""NGINX limits the login rate. Otherwise password hashing would keep every worker busy."""
 
 import time
 
@@ -9,13 +9,13 @@ from tests.eventually import eventually
 
 LOGIN = "/admin/login/"
 EMPTY = "Content-Length: 0\r\n"
-#: Far more than pass at once, and sent within a second.
+#: Far more logins than NGINX passes on in a burst. They are sent within a second.
 MANY = 30
 
 
 @pytest.fixture(scope="module")
 def front(tmp_path_factory):
-    """A separate NGINX, because the limit counts the requests of other tests."""
+    """A separate NGINX, because the limit would also count requests from other tests."""
     front = Front(tmp_path_factory.mktemp("front"))
     with front.running(), front.app_running():
         yield front
@@ -32,7 +32,7 @@ def first_limited(front: Front, path: str = LOGIN) -> Response:
         response = login(front, path)
         if response.status == 429:
             return response
-    pytest.fail(f"{MANY} logins at {path} were not limited")
+    pytest.fail(f"NGINX did not limit {MANY} logins at {path}")
 
 
 def test_a_login_beyond_the_limit_gets_429_and_a_page(front):
@@ -77,7 +77,7 @@ def test_once_limited_one_login_passes_each_second(front):
 
     assert set(statuses) <= {200, 429}
     assert statuses.count(200) <= 1 + time.monotonic() - began
-    eventually(lambda: login(front).status, because="a second later a login passes", wanted=lambda seen: seen == 200)
+    eventually(lambda: login(front).status, because="a login passes a second later", wanted=lambda seen: seen == 200)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The objectives are defined in one file: rules and panels follow it, and no other file repeats their numbers."""
+"""The objectives are defined in one file. Rules and panels follow it, and no other file repeats their numbers."""
 
 import ast
 import json
@@ -22,7 +22,7 @@ TIME = LATENCY | {
 
 
 def copied(folder: Path, objective: str, old: str, new: str) -> Path:
-    """Return a copy of the objectives, with a text of one objective replaced."""
+    """Return a copy of the objectives file with some text in one objective replaced."""
     head, name, rest = OBJECTIVES.read_text().partition(f"- objective: {objective}\n")
     row, following, others = rest.partition("- objective:")
     assert old in row
@@ -32,12 +32,12 @@ def copied(folder: Path, objective: str, old: str, new: str) -> Path:
 
 
 def rules_of(path: Path) -> dict[str, dict]:
-    """Return the rule group of each objective."""
+    """Return each objective's rule group."""
     return {each.objective: rules.objective_group(each, 1) for each in objectives(path)}
 
 
 def panels_of(path: Path) -> dict[str, dict]:
-    """Return the panels by their ids, with names as in ``make panels``."""
+    """Return the panels by ID, named as in ``make panels``."""
     found = {}
     for dashboard in boards.build(objectives(path)):
         for panel in json.loads(dashboard.json())["panels"]:
@@ -46,7 +46,7 @@ def panels_of(path: Path) -> dict[str, dict]:
 
 
 def numbers_of(panel: dict) -> set[str]:
-    """Return every number in a panel's JSON, except the median's 0.5, which is no objective."""
+    """Return every number in a panel's JSON, except the 0.5 for the median, which is not an objective."""
     return set(re.findall(r"\d+(?:\.\d+)?", json.dumps(panel).replace("histogram_quantile(0.5,", "")))
 
 
@@ -131,7 +131,7 @@ def test_the_names_that_panels_match_are_those_of_one_recorded_series_each(facto
 
 
 def test_no_number_of_an_objective_stands_in_the_code_of_the_dashboards():
-    """Checks only numbers that can be nothing but an objective's; quantiles and ratios may be the same by chance."""
+    """Checks only numbers that must come from an objective. A quantile or ratio may have the same value by chance."""
     availability = next(each for each in objectives() if each.objective == "shopping-availability")
     numbers = {availability.target, availability.budget}
     texts = {text for each in objectives() for text in (each.share, f"{each.target:.1%}", f"{each.budget:.1%}")}
@@ -189,5 +189,5 @@ def test_the_time_of_an_objective_is_the_end_of_a_bucket():
 
 
 def thresholds(panel: dict) -> list[float | None]:
-    """Return the thresholds of a panel's colours."""
+    """Return the values at which a panel changes colour."""
     return [step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]]

@@ -1,4 +1,4 @@
-"""promtool accepts Prometheus's configuration and rules, and its unit tests of the rules pass."""
+"""promtool accepts Prometheus's configuration and rules, and the unit tests for the rules pass."""
 
 import re
 import subprocess
@@ -17,7 +17,7 @@ from tests.programs import FOR_PROMTOOL, program
 RULES = sorted((ROOT / "prometheus" / "rules").glob("*.yaml"))
 RULE_TESTS = sorted((ROOT / "prometheus" / "tests").glob("*.yaml"))
 JOBS = {"django", "uwsgi", "nginx", "nginx-log", "blackbox", "prometheus", "alertmanager", "pushgateway"}
-#: Jobs that not every runtime has, with the service each one needs.
+#: Jobs that only some runtimes have, with the service that each one needs.
 NEEDING = {"postgres": "postgres", "redis": "redis", "grafana": "grafana"}
 #: Jobs whose metrics are pushed.
 PUSHED = {"lab"}
@@ -32,7 +32,7 @@ def promtool(*arguments: str | Path) -> None:
 
 @pytest.fixture(params=["host", "compose"])
 def configuration(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """The configuration in the layout of a runtime."""
+    """Prometheus's configuration, laid out as on a runtime."""
     (tmp_path / "prometheus.yml").symlink_to(ROOT / "prometheus" / "prometheus.yml")
     (tmp_path / "rules").symlink_to(ROOT / "prometheus" / "rules")
     (tmp_path / "targets").mkdir()
@@ -42,7 +42,7 @@ def configuration(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def targets_of(runtime: str) -> dict[str, list[dict]]:
-    """Return the target files of a runtime: rendered with the ports of ``.env``, or mounted unchanged."""
+    """Return a runtime's target files: either rendered with the ports from ``.env``, or mounted unchanged."""
     if runtime == "host":
         template = Template((TARGETS / "host.yaml").read_text())
         return {"lab.yaml": yaml.safe_load(template.substitute(settings.load({})))}
@@ -87,7 +87,7 @@ def named_in_rules(kind: str) -> set[str]:
 
 
 def cases(kind: str) -> list[dict]:
-    """Return all promtool test cases of one kind."""
+    """Return all promtool test cases for one kind of rule."""
     tests = [test for path in RULE_TESTS for test in yaml.safe_load(path.read_text())["tests"]]
     return [case for test in tests for case in test.get(kind, [])]
 
@@ -163,9 +163,9 @@ WITH_QUERIES = {
 
 
 def half_selected(text: str) -> list[str]:
-    """Return the matchers of ``le`` and ``quantile`` that miss one spelling of a whole number.
+    """Return the matchers for ``le`` and ``quantile`` that lack one spelling of a whole number.
 
-    Prometheus 3 stores the value 1 as ``1.0``, Prometheus 2 as the target exposes it, so a matcher must have both.
+    Prometheus 3 stores the value 1 as ``1.0``; Prometheus 2 stores it as exposed. So a matcher must include both.
     """
     found = re.finditer(r'\b(?:le|quantile)\s*[=!][=~]?\s*\\?"([^"\\]*)', text)
     values = {match[0]: set(match[1].split("|")) for match in found}

@@ -1,6 +1,6 @@
-"""The lab's configuration under the programs of other releases of Debian; every other test uses this machine's own.
+"""The lab's configuration with programs from other Debian releases; all other tests use this machine's programs.
 
-Apt must know Debian's archive. Without it, these tests are skipped, but they fail where CI is set.
+The Debian archive must be among apt's sources. Otherwise these tests are skipped, or fail if ``CI`` is set.
 """
 
 import configparser
@@ -33,19 +33,19 @@ from tests.config.test_prometheus import JOBS, RULE_TESTS, RULES, TARGETS, targe
 from tests.eventually import eventually
 from tests.programs import FOR_PROMTOOL, program
 
-#: Stable releases that have what the lab needs, and testing.
+#: The stable releases that have everything the lab needs, and testing.
 RELEASES = ("bookworm", "trixie", "forky")
-#: The rules with the times of production.
+#: The rules with production time windows.
 PRODUCTION = sorted((ROOT / "prometheus" / "production").glob("*.yaml"))
-#: Services whose flags stand in compose.yaml alone, by the names that their addresses have there.
+#: Services whose flags are only in compose.yaml, with the address there and a metric of the exporter.
 ONLY_IN_CONTAINERS = {
     "postgres-exporter": ("postgres-metrics:9187", "pg_up"),
     "redis-exporter": ("valkey-metrics:9121", "redis_up"),
 }
-#: The blackbox exporter 0.28 warns of the redirect that this module is there for; Prometheus 3 of a feature that it no
-#: longer has to be told to use.
+#: Blackbox exporter 0.28 warns about the redirect that the module is meant to check. Prometheus 3 warns that
+#: expand-external-labels no longer needs to be enabled.
 EXPECTED_WARNING = "(module=redirect|expand-external-labels)"
-#: The shop, and NGINX, which is started by itself.
+#: The shop does not run here, and NGINX is started separately.
 LEFT_OUT = {"app", "nginx"}
 
 
@@ -59,7 +59,7 @@ class Services:
 
 
 def own_release() -> str:
-    """Return the code name of this machine's release, if any."""
+    """Return the code name of this machine's release, or an empty string."""
     try:
         return platform.freedesktop_os_release().get("VERSION_CODENAME", "")
     except OSError:
@@ -68,11 +68,11 @@ def own_release() -> str:
 
 @pytest.fixture(scope="module", params=[name for name in RELEASES if name != own_release()])
 def release(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """The folder with a release's programs, which comes first on the PATH during its tests."""
+    """The folder with a release's programs. During the tests for this release, it is first on the PATH."""
     try:
         folder = programs.of_release(request.param, [f"prometheus-{name}" for name in ONLY_IN_CONTAINERS])
     except LabError as error:
-        reason = f"the programs of {request.param} are missing: {error.message}"
+        reason = f"the programs from {request.param} are missing: {error.message}"
         if os.environ.get("CI"):
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
@@ -83,16 +83,16 @@ def release(request: pytest.FixtureRequest) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def front(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    """The release's NGINX with the test app behind it, in ``nginx/`` of a lab folder."""
+    """The release's NGINX with the test app behind it, in the ``nginx/`` folder of a lab."""
     front = Front(tmp_path_factory.mktemp("lab") / "nginx")
     with front.running(), front.app_running(), front.rotation_running(max_bytes=1_000_000):
-        eventually((front.prefix / "logs" / "metrics.log").exists, because="mtail's name is made at once")
+        eventually((front.prefix / "logs" / "metrics.log").exists, because="metrics.log is created immediately")
         yield front
 
 
 @pytest.fixture(scope="module")
 def services(front: Front, release: Path) -> Iterator[Services]:
-    """The host's other services. They run during all tests, because Prometheus needs 10 s until its first scrapes."""
+    """The host's other services. They run during all tests, because Prometheus needs 10 s for its first scrapes."""
     lab = front.prefix.parent
     chosen = make_lab(front, release)
     commands = commands_of_the_host()
@@ -106,14 +106,14 @@ def services(front: Front, release: Path) -> Iterator[Services]:
 
 
 def accepts(*command: str | Path) -> None:
-    """Run a program; fail the test with its output unless it exits with 0."""
+    """Run a program; unless it exits with 0, fail the test with its output."""
     line = [program(str(command[0])), *command[1:]]
     done = subprocess.run(line, env=FOR_PROMTOOL, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_nginx_serves_the_shop_without_a_warning_and_mtail_counts_it(front):
-    """Runs before the other services start, one of which requests NGINX's status."""
+    """Runs before the other services start, because one of them requests NGINX's status page."""
     with front.mtail_running() as port:
         answers = [front.get("/"), front.get("/metrics"), front.get("/", port=front.http, tls=False)]
         eventually(
@@ -148,9 +148,9 @@ def test_the_rules_give_what_their_tests_say(release, tmp_path, tests):
 
 
 def of_single_alerts(tests: Path, folder: Path) -> list[Path]:
-    """Write promtool's tests of each alert to a file of their own, with no other alert; return the files.
+    """Write the promtool tests for each alert to a separate file, with no other alert; return the files.
 
-    Promtool evaluates every rule of a file for every test of it: all in one file take five times as long.
+    For every test, promtool evaluates every rule in the file. With all tests in one file, it takes five times as long.
     """
     groups = yaml.safe_load((ROOT / "prometheus" / "rules" / tests.name).read_text())["groups"]
     whole = yaml.safe_load(tests.read_text())
@@ -160,7 +160,7 @@ def of_single_alerts(tests: Path, folder: Path) -> list[Path]:
         by_alerts.setdefault(names, []).append(test)
     paths = []
     for number, (names, its_tests) in enumerate(by_alerts.items()):
-        # An alert only uses recording rules of its own group.
+        # An alert only uses recording rules from its own group.
         kept = [group for group in groups if not names or names & {rule.get("alert") for rule in group["rules"]}]
         rules = [
             group | {"rules": [rule for rule in group["rules"] if "record" in rule or rule["alert"] in names]}
@@ -182,7 +182,7 @@ def test_the_blackbox_exporter_accepts_its_configuration(release):
 
 
 def lay_out_prometheus(folder: Path, runtime: str) -> None:
-    """Create the folder with Prometheus's configuration, as a runtime does."""
+    """Fill Prometheus's configuration folder as a runtime does."""
     for name in ("prometheus.yml", "rules"):
         (folder / name).symlink_to(ROOT / "prometheus" / name)
     for name in ("targets", "drill"):
@@ -192,7 +192,7 @@ def lay_out_prometheus(folder: Path, runtime: str) -> None:
 
 
 def commands_of_the_host() -> dict[str, tuple[str, str]]:
-    """Return the command and the folder of each service in host/supervisord.conf."""
+    """Return each service's command and working directory from host/supervisord.conf."""
     parser = configparser.RawConfigParser(inline_comment_prefixes=(" ;",))
     parser.read(ROOT / "host" / "supervisord.conf")
     return {
@@ -203,7 +203,7 @@ def commands_of_the_host() -> dict[str, tuple[str, str]]:
 
 
 def make_lab(front: Front, release: Path) -> dict[str, str]:
-    """Complete the lab folder around NGINX's, as `make up` does, and return its settings."""
+    """Add everything but NGINX to the lab folder, as `make up` does, and return the lab's settings."""
     lab = front.prefix.parent
     names = [name for name in settings.CHECKS if name.endswith("_PORT")]
     ports = dict(zip(names, free_ports(len(names)), strict=True))
@@ -215,16 +215,16 @@ def make_lab(front: Front, release: Path) -> dict[str, str]:
     rendered = Template((TARGETS / "host.yaml").read_text()).substitute(chosen)
     (lab / "prometheus" / "targets" / "lab.yaml").write_text(rendered)
     (lab / "alertmanager" / "alertmanager.yml").write_text(prepare.alertmanager_yml(chosen))
-    # The blackbox exporter reads the CA here, and host/with-share.sh the unpacked programs.
+    # The blackbox exporter reads the CA from `tls`; host/with-share.sh finds the unpacked programs in `debian`.
     (lab / "tls").symlink_to(front.ca.parent)
     (lab / "debian").symlink_to(release.parent)
     return chosen
 
 
 def start(running: ExitStack, name: str, lab: Path, chosen: dict[str, str]) -> None:
-    """Start a service with its command on the host runtime, until the stack closes."""
+    """Start a service with its command from the host runtime. It runs until the stack is closed."""
     wanted = yaml.safe_load(programs.PACKAGES_FILE.read_text())
-    # The first of a program's names is Debian's.
+    # A program's first name is the one in Debian.
     found = {key: lab / "debian" / "bin" / entry["names"][0] for key, entry in wanted.items()}
     environment = prepare.environment(chosen, found) | {"LAB": str(lab)}
     values = {f"ENV_{key}": value for key, value in environment.items()}
@@ -247,7 +247,7 @@ def test_an_exporter_that_runs_in_containers_alone_takes_its_flags(release, tmp_
     command = [program(f"prometheus-{name}"), *map(here, service["command"])]
     environment = {key: here(str(value)) for key, value in service["environment"].items()}
     with (tmp_path / "log").open("wb") as log, ending(command, env=environment, stdout=log, stderr=log):
-        eventually(lambda: total(port, metric) == 0.0, because=f"{name} says that it reaches nothing")
+        eventually(lambda: total(port, metric) == 0.0, because=f"{name} reports that it cannot connect")
 
 
 def test_prometheus_scrapes_every_service_and_none_has_warned(services):
@@ -257,7 +257,7 @@ def test_prometheus_scrapes_every_service_and_none_has_warned(services):
             target["labels"]["job"]: target["lastError"] or target["health"]
             for target in requests.get(api, timeout=5).json()["data"]["activeTargets"]
         },
-        because="Prometheus scrapes every service but the shop, of which none runs",
+        because="Prometheus scrapes every service except the shop, which is not running",
         wanted=lambda seen: {job for job in seen if seen[job] == "up"} == JOBS - {"django"},
         timeout=30,
     )

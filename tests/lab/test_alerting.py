@@ -1,4 +1,4 @@
-"""The tables of alerts and objectives, the generated rules, and that promtool's tests detect mistakes in the rules."""
+"""The alert and objective tables and the rules generated from them. The promtool tests detect mistakes in the rules."""
 
 import json
 import re
@@ -46,7 +46,7 @@ OBJECTIVE = """\
 
 
 def rules_of(path: Path) -> list[dict]:
-    """Return all rules of a file."""
+    """Return all rules in a file."""
     return [rule for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]]
 
 
@@ -76,7 +76,7 @@ def test_a_length_of_time_is_written_in_its_largest_whole_unit(seconds, text):
     ("length", "factor", "shorter"),
     [
         ("0s", 15, "0s"),
-        # Always up to a whole scrape: an alert that waits 4 s waits for the next evaluation anyway.
+        # Always rounded up to a whole scrape: an alert that waits 4 s waits for the next evaluation anyway.
         ("1m", 15, "5s"),
         ("2m", 15, "10s"),
         ("5m", 15, "20s"),
@@ -208,7 +208,7 @@ def test_a_threshold_reads_well(unit, value, text):
 
 def test_the_rules_are_as_fresh_as_the_tables():
     for path, content in rules.files().items():
-        assert path.read_text() == content, f"{path.relative_to(ROOT)} is old: run `make generate`"
+        assert path.read_text() == content, f"{path.relative_to(ROOT)} is out of date: run `make generate`"
 
 
 @pytest.mark.parametrize(("factor", "kept"), [(1, "6m"), (15, "25s")])
@@ -232,7 +232,7 @@ def test_an_alert_with_no_keep_ends_with_its_cause(tmp_path, factor):
 
 
 def without_times(text: str) -> str:
-    """Return a rule's text with all durations replaced, including those in names of recorded series."""
+    """Return a rule's text with all durations replaced, including those in the names of recorded series."""
     return re.sub(
         r"\b(\d+[smhd])\b|(?<=:rate)\d+[smhd]\b|(?<= / )(?:20|300)(?= unless)|(?<=time\(\) - )(?:20|300)\b",
         "TIME",
@@ -297,7 +297,7 @@ def test_every_alert_says_what_it_is_and_where_to_look(path):
 
 
 def test_the_burn_alerts_are_those_of_the_workbook():
-    """The burn rates, windows and waiting times, repeated here; times in the lab are 15 times shorter."""
+    """The burn rates, windows and pending periods, repeated here. In the lab, all times are 15 times shorter."""
     budgets = {each.objective: f"{1 - each.target:.6g}" for each in definitions.objectives()}
     pairs = {
         "production": {
@@ -328,7 +328,7 @@ def test_the_burn_alerts_are_those_of_the_workbook():
     assert seen == {"rules": 10, "production": 10}
 
 
-# A metric, a selector's labels, and a threshold in an expression
+# Metrics, selector labels and thresholds in an expression
 WORDS = (
     r"by|on|and|or|unless|sum|min|max|avg|count|(?:rate|increase)(?:_from_zero)?|vector|time|group_left|offset|window"
     r"|histogram_quantile|\w+_over_time"
@@ -341,7 +341,7 @@ THRESHOLD = re.compile(r"(?:[<>]=?|==|!=) (?P<number>\d+(?:\.\d+)?)")
 
 
 def spans_of_names(expr: str) -> list[tuple[int, int]]:
-    """Return the spans of metric names in an expression, without functions and without braces and ``by ()``."""
+    """Return the spans of the metric names in an expression. Functions, labels in braces and ``by ()`` are left out."""
     hidden = [
         found.span() for pattern in (SELECTOR, BY, ON, re.compile(r"\[[^\]]*\]")) for found in pattern.finditer(expr)
     ]
@@ -360,7 +360,7 @@ def names_in(expr: str) -> set[str]:
 def test_every_metric_of_a_rule_is_promised_recorded_or_prometheuss_own():
     promised = {sample for entry in contract.load() for sample in entry.samples}
     recorded = {rule["record"] for path in LAB.values() for rule in rules_of(path) if "record" in rule}
-    #: Prometheus makes two of a scrape, the Pushgateway the time of a push; a job that ends says how old that may be.
+    #: Prometheus adds the first two, and the Pushgateway adds the time of a push. A batch job pushes its maximum age.
     own = {"up", "scrape_samples_post_metric_relabeling", "push_time_seconds", "job_max_age_seconds"}
 
     asked = {name for path in LAB.values() for rule in rules_of(path) for name in names_in(rule["expr"])}
@@ -383,13 +383,13 @@ def test_an_alert_needs_what_its_metrics_need():
 class Trial:
     """Rules and their promtool tests, with or without a mistake."""
 
-    #: What is tried, as the test says it when nobody saw the mistake.
+    #: What the trial changes. The test prints it if promtool does not detect the mistake.
     name: str
     rules: dict
     tests: dict
 
     def written_to(self, folder: Path) -> Path:
-        """Write both files, and return the path of the tests."""
+        """Write both files, and return the path of the test file."""
         folder.mkdir()
         (folder / "rules.yaml").write_text(json.dumps(self.rules))
         path = folder / "tests.yaml"
@@ -403,7 +403,7 @@ def replaced(text: str, span: tuple[int, int], new: str) -> str:
 
 
 def mistakes(expr: str) -> Iterator[tuple[str, str]]:
-    """Yield the possible mistakes in an expression: the kind of each, and the expression with it."""
+    """Yield every possible mistake in an expression: its kind, and the expression with the mistake."""
     for _, end in spans_of_names(expr):
         yield "metric", replaced(expr, (end, end), "_not")
     for found in SELECTOR.finditer(expr):
@@ -411,7 +411,7 @@ def mistakes(expr: str) -> Iterator[tuple[str, str]]:
             yield "label", replaced(expr, one.span("label"), f"{one['label']}_not")
             opposite = {"=": "!=", "!=": "=", "=~": "!~", "!~": "=~"}[one["operator"]]
             yield "operator", replaced(expr, one.span("operator"), opposite)
-            # Each alternative of a value by itself.
+            # Change each alternative in a value separately.
             for part in re.finditer(r"[^|]+|^$", one["value"]):
                 start = one.start("value") + part.end()
                 yield "value", replaced(expr, (start, start), "not")
@@ -427,12 +427,12 @@ def mistakes(expr: str) -> Iterator[tuple[str, str]]:
 
 @cache
 def cases_of(path: Path) -> list[dict]:
-    """Return all cases in a file of promtool tests."""
+    """Return all cases in a promtool test file."""
     return yaml.load(path.read_text(), yaml.CSafeLoader)["tests"]
 
 
 def alert_tests(name: str) -> dict:
-    """Return the promtool tests of an alert."""
+    """Return the promtool tests for an alert."""
     tests = []
     for one in cases_of(TESTS / "alerts.yaml"):
         if mine := [case for case in one["alert_rule_test"] if case["alertname"] == name]:
@@ -441,7 +441,7 @@ def alert_tests(name: str) -> dict:
 
 
 def objective_tests(objective: str) -> dict:
-    """Return the promtool tests of an objective's recorded series."""
+    """Return the promtool tests for an objective's recorded series."""
     label = f'objective="{objective}"'
     tests = []
     for one in cases_of(TESTS / "objectives.yaml"):
@@ -456,9 +456,9 @@ def objective_tests(objective: str) -> dict:
 
 
 def trials() -> Iterator[tuple[str, Trial]]:
-    """Yield the kind of each mistake and the trial with it, starting with one without a mistake (``none``).
+    """Yield the kind of each mistake and the trial with it. For each table row, the first has no mistake (``none``).
 
-    A mistake is made in the table's expression, before ``rate_from_zero`` is written out.
+    The mistakes are made in the table's expression, before ``rate_from_zero`` is expanded.
     """
 
     def of_alert(rule: dict, name: str) -> Trial:
@@ -479,7 +479,7 @@ def trials() -> Iterator[tuple[str, Trial]]:
             for kind, expr in mistakes_from_zero(rule["expr"]):
                 yield kind, of_alert(rule | {"expr": expr}, f"{alert.alert}: {expr}")
     for one in definitions.objectives():
-        # The alerts have a test of their own: test_the_burn_alerts_are_those_of_the_workbook.
+        # test_the_burn_alerts_are_those_of_the_workbook checks the alerts.
         recorded = [each for each in rules.objective_group(one, times.LAB_FACTOR)["rules"] if "record" in each]
         tests = objective_tests(one.objective)
         yield "none", Trial(one.objective, {"groups": [{"name": one.objective, "rules": recorded}]}, tests)
@@ -493,7 +493,7 @@ def trials() -> Iterator[tuple[str, Trial]]:
 
 
 def mistakes_from_zero(expr: str) -> Iterator[tuple[str, str]]:
-    """Yield the possible mistakes in the expansion of ``rate_from_zero``, each made in all places."""
+    """Yield the possible mistakes in the expansion of ``rate_from_zero``, each made everywhere that it applies."""
     for mistake, right, wrong in (
         ("new series are left out", r" unless nginx_\w+\{[^}]*\} offset 20s", ""),
         ("all sources count", r" and on \(job, instance\) \([^)]*\) [^)]*\)", ""),
@@ -510,11 +510,11 @@ def mistakes_from_zero(expr: str) -> Iterator[tuple[str, str]]:
         yield f"from zero, {mistake}", mistaken
 
 
-#: What is no mistake.
+#: Changes that are not mistakes.
 HARMLESS = {
-    # No cache has a limit of one byte.
+    # No cache has a limit of 1 byte.
     "CacheMemoryNearLimit: redis_memory_used_bytes / (redis_memory_max_bytes > 1) > 0.9",
-    # Nor has a store.
+    # Neither does Prometheus's storage.
     "StorageNearBound: (prometheus_tsdb_storage_blocks_bytes"
     " + (prometheus_tsdb_wal_storage_size_bytes or 0 * prometheus_tsdb_storage_blocks_bytes)"
     " + (prometheus_tsdb_head_chunks_storage_size_bytes or 0 * prometheus_tsdb_storage_blocks_bytes))"
@@ -523,10 +523,10 @@ HARMLESS = {
 
 
 def seen_by_promtool(paths: list[Path]) -> list[bool]:
-    """Return for each test file whether promtool reports a failure."""
+    """Return, for each test file, whether promtool reports a failure."""
     command = [program("promtool"), "test", "rules", *paths]
     said = subprocess.run(command, env=FOR_PROMTOOL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
-    # The one line that every version has for each file.
+    # Every version of promtool prints one such line for each file.
     results = re.findall(r"^  (SUCCESS|FAILED:)$", said, re.MULTILINE)
     assert len(results) == len(paths), said
     return [result == "FAILED:" for result in results]
@@ -536,7 +536,7 @@ def test_promtools_tests_see_each_mistake_in_a_rule(tmp_path):
     """Change a metric, label, value or matcher, a threshold by +25% or -20%, or a duration by one scrape."""
     tried = [(kind, trial) for kind, trial in trials() if trial.name not in HARMLESS]
     paths = [trial.written_to(tmp_path / str(number)) for number, (_, trial) in enumerate(tried)]
-    # One run of promtool takes many files, and there are two cores.
+    # Each promtool run takes many files, and two runs share the two cores.
     batches = [paths[start : start + 25] for start in range(0, len(paths), 25)]
 
     with ThreadPoolExecutor(2) as pool:
@@ -548,6 +548,6 @@ def test_promtools_tests_see_each_mistake_in_a_rule(tmp_path):
     assert not wrong, "\n".join(wrong)
     counted = Counter(kind for kind, _ in tried)
     assert counted["none"] == len(definitions.alerts()) + len(definitions.objectives())
-    # Each that is kept, for a scrape more and for one less.
+    # Each alert with keep_firing_for is tried with one scrape more and one scrape less.
     assert counted.pop("keep_firing_for") == 2 * sum(bool(alert.keep) for alert in definitions.alerts()) > 0
     assert min(count for kind, count in counted.items() if not kind.startswith("from zero")) > 20, counted

@@ -1,4 +1,4 @@
-"""The lab's certificate authority and the shop's certificate: kept while valid, renewed when not."""
+"""The lab's certificate authority and the shop's certificate are kept while they are valid, and renewed otherwise."""
 
 import os
 import socket
@@ -32,7 +32,7 @@ def changed(before: dict[str, bytes], folder: Path) -> set[str]:
 
 @pytest.fixture
 def made(tmp_path):
-    """A folder with certificates made at NOW."""
+    """A folder with certificates created at the time ``NOW``."""
     certificates.ensure(tmp_path, HOSTS, NOW)
     return tmp_path
 
@@ -207,7 +207,7 @@ def test_a_client_refuses_a_host_that_was_not_named(tmp_path):
 
 
 def handshake(made: certificates.Certificates, host: str) -> str:
-    """Speak TLS over a pair of sockets; return its version. The client is as strict as Python 3.13's default."""
+    """Do a TLS handshake over a socket pair; return the TLS version. The client is as strict as in Python 3.13."""
     server_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     server_context.load_cert_chain(made.shop, made.shop_key)
     client_context = ssl.create_default_context(cafile=made.ca)

@@ -1,4 +1,4 @@
-"""Each path of a checkout either works (tests/lab/test_host_runtime.py) or is rejected, naming the character."""
+"""A checkout's path either works (tests/lab/test_host_runtime.py) or is rejected with the name of the bad character."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Failures of the lab's command: one sentence, a nonzero exit code, and nothing left running."""
+"""When the lab's command fails, it prints one sentence, exits with a nonzero code and leaves nothing running."""
 
 import fcntl
 import os
@@ -15,7 +15,7 @@ from tests.lab.conftest import processes_of
 
 
 def sentence(done: subprocess.CompletedProcess) -> str:
-    """Return the one line that a failed command printed on stderr."""
+    """Return the only line that a failed command has printed to stderr."""
     assert done.returncode == 1, done.stdout + done.stderr
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1, done.stderr
@@ -57,7 +57,7 @@ def test_missing_programs_are_named_where_there_is_no_apt(lab, checkout, tmp_pat
     assert processes_of(checkout) == []
 
 
-@pytest.mark.skipif(not shutil.which("apt-get"), reason="this machine has no apt-get to fail")
+@pytest.mark.skipif(not shutil.which("apt-get"), reason="this machine has no apt-get")
 def test_a_network_that_is_away_is_said_to_be(lab, checkout):
     (checkout / ".lab" / "debian").unlink(missing_ok=True)
     nowhere = "http://127.0.0.1:1"

@@ -1,4 +1,4 @@
-"""The files that containers mount: every user can read them, and changes are detected."""
+"""The files that containers mount: every user can read them, and changes to them are detected."""
 
 import os
 import stat
@@ -14,7 +14,7 @@ from lab.runtimes.compose import files
 
 @pytest.fixture
 def nginx(tmp_path: Path) -> Path:
-    """A folder as in a checkout under umask 077, including its parent."""
+    """A folder, including its parent, as in a checkout created with umask 077."""
     tmp_path.chmod(0o700)
     before = os.umask(0o077)
     try:
@@ -29,7 +29,7 @@ def nginx(tmp_path: Path) -> Path:
 
 
 def mode(path: Path) -> int:
-    """Return the permissions of a file."""
+    """Return a file's permissions."""
     return stat.S_IMODE(path.stat().st_mode)
 
 
@@ -42,7 +42,7 @@ def test_what_containers_mount_becomes_readable_and_nothing_else(nginx):
     assert mode(nginx.parent / "private") == 0o600
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can take another user's place")
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can act as another user")
 def test_a_file_of_another_user_that_containers_cannot_read_is_named():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -62,7 +62,7 @@ def test_a_file_of_another_user_that_containers_cannot_read_is_named():
 
 
 def last_change(folder: Path) -> float:
-    """Return when a folder last changed, after waiting for the next tick of the file system's clock (a few ms)."""
+    """Wait for the next tick of the file system's clock (a few ms), then return when a folder last changed."""
     seen = files.changed_at([folder])
     (folder.parent / "clock").touch()
     while files.changed_at([folder.parent / "clock"]) <= seen:
@@ -95,7 +95,7 @@ def test_without_a_file_nothing_has_changed():
 
 
 def test_every_copy_into_an_image_can_be_read_by_every_user():
-    """COPY keeps the modes of the checkout. Files that only the build reads, as root, need no change."""
+    """COPY keeps the checkout's file modes. Files that are only read during the build, as root, need no change."""
     for dockerfile in ("app/Dockerfile", "images/Dockerfile", "loadtest/Dockerfile"):
         for line in (ROOT / dockerfile).read_text().splitlines():
             if line.startswith("COPY ") and not line.startswith(("COPY --from=", "COPY requirements/")):

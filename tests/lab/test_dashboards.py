@@ -1,4 +1,4 @@
-"""Dashboards without Grafana: their variables, and a real Prometheus's results for their panels."""
+"""Dashboards without Grafana: their variables, and panel results from a real Prometheus."""
 
 import json
 import socket
@@ -21,13 +21,13 @@ END = two_hours_ago()
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A Prometheus with a counter that grows by 2 per second on two instances, and a ratio that is NaN."""
+    """A Prometheus with a counter that grows by 2 per second on two instances, a ratio that is NaN, and a gap."""
     samples = [
         *every_five_seconds('nginx_up{namespace="a",job="web",instance="one"}', [1] * 61, END),
         *every_five_seconds('requests{namespace="a",job="web",instance="one"}', range(0, 610, 10), END),
         *every_five_seconds('requests{namespace="b",job="web",instance="<b>two"}', range(0, 610, 10), END),
         *every_five_seconds('share{job="web"}', ["NaN"] * 61, END),
-        # The gap is longer than five minutes, because Prometheus shows the last sample for that long.
+        # The gap is longer than five minutes, because Prometheus repeats the last sample for that long.
         *every_five_seconds('paused{job="web"}', [1], END - 395),
         *every_five_seconds('paused{job="web"}', [1] * 10, END),
     ]
@@ -98,7 +98,7 @@ def test_a_time_in_which_there_was_nothing_is_a_gap(api):
 
     (line,) = answers.series(answers.ask(api, asked, span, {}), asked, span)
 
-    # Exactly five minutes after the last sample, Prometheus 2 has a point and Prometheus 3 has none.
+    # Exactly five minutes after the last sample, Prometheus 2 returns a point and Prometheus 3 does not.
     gaps = {at - END for at, value in line.points if value is None} - {-95}
     assert gaps == set(range(-600, -395, 5)) | set(range(-90, -45, 5))
 
@@ -161,7 +161,7 @@ def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_hurry")
 def test_every_query_is_asked_over_every_span_and_the_empty_ones_are_named(api):
-    """This Prometheus has one of the metrics that the dashboards use."""
+    """This Prometheus has only one of the metrics that the dashboards use."""
     found = proof.prove(api, frozenset(), END)
     state = {each.name: each.state(found.provides) for each in found.checks}
 
@@ -176,13 +176,13 @@ def test_every_query_is_asked_over_every_span_and_the_empty_ones_are_named(api):
     assert state["PostgreSQL: variable job"] == "not available: needs postgres"
     assert {each.name for each in found.wrong} >= {"NGINX: Request rate", "Django: variable job"}
     assert "NGINX: Request rate: EMPTY: now-5m" in proof.page(found)
-    # If there is a PostgreSQL, the query must have data.
+    # On a runtime with PostgreSQL, the query must return data.
     assert "PostgreSQL: variable job" in {each.name for each in replace(found, provides={"postgres"}).wrong}
 
 
 @pytest.mark.usefixtures("no_hurry")
 def test_spans_of_which_no_step_has_ended_since_the_last_load_are_left_out_by_name(api, monkeypatch):
-    # In the middle of a step of now-24h; its steps are two minutes long.
+    # This time is in the middle of a two-minute step of the range now-24h.
     end = END - END % 120 + 60
     monkeypatch.setattr(proof, "_last_load", lambda *_: end - 20)
 

@@ -1,4 +1,4 @@
-"""`make doctor`: each check that `make up` runs is in its list, and says what to do when it fails."""
+"""`make doctor` lists each check that `make up` runs, and says what to do about each one that fails."""
 
 import importlib.util
 import inspect
@@ -26,23 +26,23 @@ FACTS = ["architecture", "memory", "disk", "/dev/shm", "inotify"]
 
 
 def lines(output: str) -> dict[str, tuple[str, str]]:
-    """Return the mark and the text of each printed line by the name of its check."""
+    """Return the mark and text of each printed line, by the name of the check."""
     found = re.findall(r"^  ([✓✗·]) (.{20}) (.+)$", output, re.MULTILINE)
     return {name.strip(): (mark, text) for mark, name, text in found}
 
 
 def failed(output: str) -> dict[str, str]:
-    """Return the text of each check that failed."""
+    """Return the text for each check that failed."""
     return {name: text for name, (mark, text) in lines(output).items() if mark == "✗"}
 
 
 @pytest.fixture(params=RUNTIMES)
 def idle(request, monkeypatch, tmp_path):
-    """A runtime with no lab, whose engine has no containers and whose state is in a folder of the test's own."""
+    """A runtime without a lab. Its engine has no containers, and its state is in a folder for this test only."""
     for name, path in {"STATE": tmp_path, "LOGS": tmp_path / "logs", "LOCK": tmp_path / "lock"}.items():
         monkeypatch.setattr(base, name, path)
     monkeypatch.setattr(engine, "containers", lambda: {})
-    monkeypatch.setattr(images, "choose", lambda wanted: pytest.fail("it went on after its checks"))
+    monkeypatch.setattr(images, "choose", lambda wanted: pytest.fail("`make up` continued after the checks"))
     found = RUNTIMES[request.param](settings.load({}))
     for name, value in {"is_running": lambda: False, "_of_running_lab": lambda: None, "_stop": lambda: None}.items():
         monkeypatch.setattr(found, name, value)
@@ -70,7 +70,7 @@ def test_up_refuses_nothing_but_by_the_list(name):
     source = inspect.getsource(RUNTIMES[name].up)
 
     assert "raise LabError" not in source
-    # With official images the ports are checked once more, by the check of the list.
+    # With official images, the ports are checked once more, with the check from the list.
     assert set(re.findall(r"\w*(?:refuse|require)\w*", source)) <= {"_refuse_taken_ports"}
 
 
@@ -166,7 +166,7 @@ def test_an_engine_that_is_missing_is_no_problem_unless_it_is_asked_for(monkeypa
 
 
 def bootstrap_alone(folder) -> subprocess.CompletedProcess:
-    """Run `lab doctor` in a folder that has nothing but the bootstrap."""
+    """Run `lab doctor` in a folder that contains only the bootstrap modules."""
     (folder / "lab" / "runtimes").mkdir(parents=True)
     (folder / "requirements").mkdir()
     for module in ("__init__.py", "bootstrap.py", "network.py", "runtimes/__init__.py", "runtimes/environment.py"):

@@ -1,4 +1,4 @@
-"""A fault is always reverted, and the dashboards' annotation says whether that worked."""
+"""A fault is always reverted, and the annotation on the dashboards says whether that worked."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from lab.runs import events
 
 @pytest.fixture
 def sent(monkeypatch) -> list[str]:
-    """The texts of the events that were sent to the dashboards, in order."""
+    """The texts of the events sent to the dashboards, in order."""
     texts = []
     monkeypatch.setattr(events, "push", lambda runtime, kind, phase, name, text: texts.append(text))
     return texts
@@ -25,7 +25,7 @@ LAB = SimpleNamespace(patient=lambda seconds: nullcontext())
 
 
 class Fault:
-    """A fault whose injection or revert may fail or send a signal."""
+    """A fault that may fail, or send a signal, when it is injected or reverted."""
 
     def __init__(self, inject=lambda: None, revert=lambda: None) -> None:
         self.active = False

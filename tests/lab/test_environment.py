@@ -18,7 +18,7 @@ from tests.lab import hostile
 
 @pytest.fixture
 def shell(tmp_path: Path) -> dict[str, str]:
-    """The variables of a hostile shell, and the PATH of this one."""
+    """A hostile shell's variables, with the PATH from this shell."""
     return {"PATH": os.environ["PATH"], **hostile.environment(tmp_path)}
 
 

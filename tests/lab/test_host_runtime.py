@@ -1,4 +1,4 @@
-"""The life cycle of the host runtime, in a separate checkout and on separate ports, beside any running lab."""
+"""The host runtime's life cycle, in a separate checkout and on separate ports, alongside any running lab."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ from tests.lab.conftest import Command, command_in, processes_of
 
 @pytest.fixture
 def interrupted(checkout: Path, ports: dict[str, str]) -> Callable[[signal.Signals], int]:
-    """Start the lab, send a signal to the command once the first service is running, and return its exit code."""
+    """Start the lab, send a signal to the command once the first service is running, and return the exit code."""
 
     def start(number: signal.Signals) -> int:
         command = [sys.executable, "-m", "lab", "up"]
@@ -33,7 +33,7 @@ def interrupted(checkout: Path, ports: dict[str, str]) -> Callable[[signal.Signa
         )
         eventually(
             lambda: any("--config.file" in command for command in processes_of(checkout)),
-            because="Prometheus is started first",
+            because="Prometheus is the first service to start",
             timeout=30,
         )
         starting.send_signal(number)
@@ -54,13 +54,13 @@ def link_or_copy(source: str, target: str) -> None:
 def running(
     interrupted: Callable[[signal.Signals], int], lab: Command, checkout: Path, ports: dict[str, str], tmp_path: Path
 ) -> Command:
-    """A running lab, although an earlier start was killed halfway and left processes behind.
+    """A running lab, although an earlier `make up` was killed halfway and left processes behind.
 
-    If root runs the tests, `localhost` is only ::1, where the lab does not listen: it must use addresses internally.
+    If root runs the tests, `localhost` is only ::1. The lab does not listen there, so it must use 127.0.0.1 internally.
     """
     if os.geteuid() == 0:
         lab = command_in(checkout, ports, before=seeing_hosts(ONLY_IPV6, tmp_path))
-    # With a virtual environment at this path instead of a link to one elsewhere.
+    # Use a virtual environment at this path instead of a link to one elsewhere.
     (checkout / ".lab" / "venv").unlink()
     shutil.copytree(VENV, checkout / ".lab" / "venv", symlinks=True, copy_function=link_or_copy)
     interrupted(signal.SIGKILL)
@@ -72,13 +72,13 @@ def running(
 
 
 def pids(checkout: Path) -> dict[str, int]:
-    """Return the IDs of supervisord's child processes by command line."""
+    """Return the PIDs of supervisord's child processes, by command line."""
     supervisord = next(process for process in psutil.process_iter() if is_supervisord(process, checkout))
     return {" ".join(child.cmdline()): child.pid for child in supervisord.children()}
 
 
 def is_supervisord(process: psutil.Process, checkout: Path) -> bool:
-    """Return whether a process is the supervisord of a checkout's lab."""
+    """Return whether a process is the supervisord that belongs to a checkout's lab."""
     try:
         return process.environ().get("LAB") == str(checkout / ".lab") and "supervisord.conf" in str(process.cmdline())
     except (psutil.Error, OSError):
@@ -95,7 +95,7 @@ def test_a_lab_starts_on_other_ports_heals_itself_and_ends_without_a_trace(runni
     ca_file = str(checkout / ".lab" / "tls" / "ca.crt")
     shop = f"https://127.0.0.1:{ports['SHOP_HTTPS_PORT']}"
 
-    # It works, on the ports that it was given.
+    # The lab works on the ports that it was given.
     assert http.get(f"{shop}/health/ready", verify=ca_file, timeout=5).status_code == 200
     redirect = http.get(f"http://127.0.0.1:{ports['SHOP_HTTP_PORT']}/cart/", allow_redirects=False, timeout=5)
     assert redirect.headers["Location"] == f"{shop}/cart/"
@@ -104,14 +104,14 @@ def test_a_lab_starts_on_other_ports_heals_itself_and_ends_without_a_trace(runni
     assert series["metric"]["stats_uri"] == f"http://localhost:{ports['APP_STATS_PORT']}"
     assert series["value"][1] == "4"
 
-    # A second start changes nothing.
+    # A second `make up` changes nothing.
     before = pids(checkout)
     again = running("up")
     assert again.returncode == 0
     assert "already running" in again.stdout
     assert pids(checkout) == before
 
-    # It applies changes in the checkout, as after `git pull`.
+    # `make up` applies changes in the checkout, such as those after `git pull`.
     with (checkout / "prometheus" / "prometheus.yml").open("a") as file:
         file.write("# changed\n")
     changed = running("up")
@@ -119,7 +119,7 @@ def test_a_lab_starts_on_other_ports_heals_itself_and_ends_without_a_trace(runni
     assert not set(before.values()) & set(pids(checkout).values())
     before = pids(checkout)
 
-    # It keeps the settings that it was started with.
+    # A running lab keeps the settings that it was started with.
     other = running("up", UWSGI_WORKERS="2")
     assert other.returncode == 1
     assert "the lab is running with a different UWSGI_WORKERS: run `make down` first" in other.stderr
@@ -134,11 +134,11 @@ def test_a_lab_starts_on_other_ports_heals_itself_and_ends_without_a_trace(runni
             http.get(f"http://127.0.0.1:{ports['EXPORTER_UWSGI_PORT']}/-/healthy", timeout=2).ok
             and victim not in pids(checkout).values()
         ),
-        because="supervisord restarts a service that died",
+        because="supervisord restarts the service that died",
     )
     assert running("status").returncode == 0
 
-    # A second uWSGI, started by mistake, does not empty the directory that the workers of the first one write to.
+    # If a second uWSGI is started by mistake, it does not empty the directory that the first one's workers write to.
     supervisord = next(process for process in psutil.process_iter() if is_supervisord(process, checkout))
     directory = Path(supervisord.environ()["PROMETHEUS_MULTIPROC_DIR"])
     files = {path.name for path in directory.iterdir()}

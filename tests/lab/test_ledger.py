@@ -1,4 +1,4 @@
-"""The account of a run from given counts: matches leave a remainder of 0, mismatches name the tier at fault."""
+"""A run's account from given counts: if they match, the remainder is 0; otherwise the tier at fault is named."""
 
 import dataclasses
 from collections import Counter
@@ -34,7 +34,7 @@ PASSED_ON = 100 + 50 + 10 + 5 + 7
 
 
 def a_run() -> Counts:
-    """A run in which all tiers agree: 462 requests of the load run, 12 of others, 9 for the status page."""
+    """A run in which all tiers agree: 462 requests from the load run, 12 from other clients, 9 for the status page."""
     responses = SENT + OTHERS
     upstream = Counter({(key.route, "answered"): n for key, n in responses.items() if key not in (STATIC, REFUSED)})
     answered = Counter({key: n for key, n in responses.items() if key not in (STATIC, REFUSED)})
@@ -57,7 +57,7 @@ def django(received: int, responded: int, responses: Counter[Key]) -> App:
 
 
 def logged(counts: Counts, key: Key, by: int, outcome: str = "", load: bool = True) -> None:
-    """Add requests of a kind to the access log, and to the requests passed on."""
+    """Add requests of one kind to the access log, and to the requests passed on."""
     counts.log.responses[key] += by
     if load:
         counts.load[key] += by
@@ -204,7 +204,7 @@ def test_two_tiers_that_are_wrong_apart_are_blamed_on_nobody():
 def test_a_remainder_stands_in_its_row():
     remainders = {(row.route, row.kind): row.remainder for row in settle(lines_dropped(a_run())).rows if row.remainder}
 
-    # Ten requests missing from the log (-10), and thus ten too many in Django (+10), do not cancel out.
+    # The log is missing ten requests (-10), so Django has ten too many (+10). The two do not cancel each other out.
     assert remainders == {("product:list", "2xx"): -10, ("static", "2xx"): -10}
 
 
@@ -236,7 +236,7 @@ def test_a_request_that_vanishes_without_a_death_is_a_difference():
 
 
 def test_a_request_that_uwsgi_drops_is_a_term_of_its_own():
-    """uWSGI counts a request that is larger than its buffer; Django does not see it, and NGINX responds with 502."""
+    """uWSGI counts a request that is larger than its buffer, but Django never receives it. NGINX responds with 502."""
     counts = a_run()
     logged(counts, CART._replace(status="502"), 3, "unanswered", load=False)
     counts = dataclasses.replace(

@@ -1,4 +1,4 @@
-"""Ledgers against a real Prometheus with given samples: one run for each hour."""
+"""Ledgers from a real Prometheus that contains given samples: several runs, an hour apart."""
 
 import time
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from lab.runs.ledger.stored import Prometheus
 from lab.runtimes.ports import free_ports
 from tests.stored import prometheus_with
 
-#: Seconds between the two snapshots.
+#: The time between the two snapshots, in seconds.
 LENGTH = 60
 SENT = 600
 LIST = (("method", "GET"), ("route", "product:list"), ("status", "200"))
 VIEW = (("method", "GET"), ("status", "200"), ("view", "product:list"))
-#: The value of each counter before the run, and its increase in the run.
+#: Each counter's value before the run, and its increase during the run.
 SERIES: dict[str, dict[Series, tuple[int, int]]] = {
     "nginx-log": {
         ("nginx_http_responses_total", LIST): (5_000, SENT),
@@ -39,7 +39,7 @@ RESULT = {"counts": {"product:list": {"GET": {"200": SENT}}}, "seconds": {}}
 
 
 def at(series: tuple[int, int], seconds: float) -> int:
-    """Return the value of a counter so many seconds after the first snapshot; it grows in the middle of the run."""
+    """Return a counter's value this many seconds after the first snapshot. It increases in the middle of the run."""
     before, by = series
     return before + round(by * min(max((seconds - 10) / (LENGTH - 20), 0), 1))
 
@@ -68,7 +68,7 @@ def nginx_restarted(job: str, seconds: float, value: int) -> int:
     return value - 5_090 - 100 if job == "nginx" and seconds > 30 else value
 
 
-#: What Prometheus stored, by the name of the run; the exporters' pages are always correct.
+#: What Prometheus has stored, by the name of the run. The exporters' pages are always correct.
 RUNS = {
     each.__name__: each
     for each in (tenfold, one_too_many_of_the_load, nothing_before, nothing_after, a_gap, nginx_restarted)
@@ -77,25 +77,25 @@ RUNS = {
 
 @pytest.fixture(scope="module")
 def starts() -> dict[str, float]:
-    """When each run began: an hour apart, the latest two hours ago."""
+    """The start times of the runs. The runs are an hour apart; the latest was two hours ago."""
     now = int(time.time())
     return {name: now - 7200 - 3600 * number for number, name in enumerate(RUNS)}
 
 
 @pytest.fixture(scope="module")
 def prometheus(starts: dict[str, float], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """A Prometheus with samples of each run, every 5 s from a minute before it to a minute after it."""
+    """A Prometheus with samples for each run, every 5 s from a minute before the run to a minute after it."""
     with prometheus_with(lines_of(starts), tmp_path_factory.mktemp("prometheus")) as url:
         yield Prometheus(url)
 
 
 def lines_of(starts: dict[str, float]) -> Iterator[str]:
-    """Yield the samples in OpenMetrics's text format."""
+    """Yield the samples in the OpenMetrics text format."""
     rows: dict[str, list[str]] = {}
     for run, began in starts.items():
         for job, series in SERIES.items():
             for second in range(-60, LENGTH + 60, 5):
-                # No scrape falls on a snapshot.
+                # No scrape coincides with a snapshot.
                 moment = second + 2
                 up = RUNS[run](job, moment, 1) is not None
                 rows.setdefault("up", []).append(f'up{{job="{job}"}} {int(up)} {began + moment}')
@@ -105,19 +105,19 @@ def lines_of(starts: dict[str, float]) -> Iterator[str]:
                         all_labels = ",".join(f'{label}="{text}"' for label, text in (("job", job), *labels))
                         rows.setdefault(name, []).append(f"{name}{{{all_labels}}} {value} {began + moment}")
     for lines in rows.values():
-        # Each series in the order of its times.
+        # Sort each series by time.
         yield from sorted(lines, key=lambda line: (line.rsplit(" ", 2)[0], float(line.rsplit(" ", 1)[1])))
 
 
 def snapshot(began: float, seconds: float) -> Snapshot:
-    """Return the snapshot of the exporters' pages so many seconds after the first one."""
+    """Return the snapshot of the exporters' pages this many seconds after the first one."""
     values = {job: {key: at(counter, seconds) for key, counter in of.items()} for job, of in SERIES.items()}
     return Snapshot(began + seconds, values)
 
 
 @pytest.fixture
 def ledger_of(prometheus: Prometheus, starts: dict[str, float]):
-    """Build the ledger of a run by its name."""
+    """A function that builds the ledger for a run, given its name."""
 
     def balance(run: str) -> books.Ledger:
         began = starts[run]

@@ -1,4 +1,4 @@
-"""Quantiles of three tiers: exact ones from Locust, buckets from the others."""
+"""Quantiles from three tiers: exact values from Locust, buckets from the other two."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""A lab that miscounts on purpose: its ledger fails and names the tier."""
+"""A lab that miscounts on purpose: its ledger fails and names the tier at fault."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def lab(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
-    """The command of a lab in the copy, run with a hostile environment."""
+    """The lab's command in the copy, run in a hostile environment, with the lab already started."""
     run = command_in(checkout, lab_ports(), hostile.environment(tmp_path_factory.mktemp("hostile")))
     started = run("up")
     assert started.returncode == 0, started.stderr
@@ -44,7 +44,7 @@ def test_a_lab_that_counts_right_is_exact_in_a_hostile_shell(lab, checkout):
     assert "LEDGER: remainder 0 in every row" in said, said
     assert code == 0
 
-    # In UTC, though the shell is in Tokyo.
+    # Times are in UTC, although the shell's time zone is Tokyo.
     (file,) = (checkout / ".lab" / "reports").glob("*.json")
     start = json.loads(file.read_text())["start"]
     began = f"{datetime.fromtimestamp(start, UTC):%Y%m%d-%H%M}"
@@ -54,7 +54,7 @@ def test_a_lab_that_counts_right_is_exact_in_a_hostile_shell(lab, checkout):
 
 @pytest.fixture
 def mtail_program(checkout: Path, lab: Command) -> Iterator[Path]:
-    """The program of the access-log exporter, which a test may change; it is restored afterwards."""
+    """The access log exporter's mtail program. A test may change it; it is restored afterwards."""
     program = checkout / "nginx" / "access_log.mtail"
     right = program.read_text()
     yield program

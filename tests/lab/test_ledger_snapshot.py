@@ -1,4 +1,4 @@
-"""What is read from the exporters' pages, and when two reads make an exact snapshot."""
+"""What is read from the exporters' pages, and when two reads amount to an exact snapshot."""
 
 import pytest
 
@@ -47,7 +47,7 @@ def test_a_cut_is_exact_only_when_nothing_but_its_own_reading_moved(second, said
 
 
 def since(start: float, count: float, requests: float = 0) -> Snapshot:
-    """A snapshot of Django, and of uWSGI, which starts together with it."""
+    """A snapshot of Django and uWSGI, which start together."""
     return Snapshot(
         0,
         {

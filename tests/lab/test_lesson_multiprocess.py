@@ -1,4 +1,4 @@
-"""The lesson on several workers: its counts, the text that it prints, and that it leaves nothing behind."""
+"""The lesson about several workers: its counts, its output, and that it leaves nothing behind."""
 
 import os
 import signal
@@ -20,12 +20,12 @@ from lessons import multiprocess
 from lessons.multiprocess import Scrape, Shop, increase, text
 from tests.eventually import eventually
 
-#: Two masters with four workers each, and the metrics process of the correct shop.
+#: Two masters with four workers each, and the correct shop's metrics process.
 PROCESSES = 11
 
 
 class Lesson(NamedTuple):
-    """The lesson's scrapes, the processes seen while it ran, and those that `make down` would have stopped."""
+    """The lesson's scrapes, the processes seen while it ran, and those of them that `make down` would have stopped."""
 
     scrapes: list[Scrape]
     processes: set[psutil.Process]
@@ -65,7 +65,7 @@ def living(processes: set[psutil.Process]) -> list[psutil.Process]:
 
 
 def folders_of(pid: int) -> list[Path]:
-    """Return the folders that the lesson of a process has created and not removed."""
+    """Return the folders that the lesson in a process has created and not removed."""
     places = (Path(tempfile.gettempdir()), Path("/dev/shm"))
     return [path for place in places for path in place.glob(f"pomar-lesson-{pid}-*")]
 
@@ -78,7 +78,7 @@ def test_the_right_counter_is_all_that_was_sent_at_each_scrape(lesson):
 def test_the_naive_counter_never_shows_what_a_killed_worker_had_counted(lesson):
     killed = lesson.scrapes[lesson.killed_at]
 
-    # Of 200 requests and 6 scrapes the busiest of four workers has at least 52, some of which may be the scrapes.
+    # With 200 requests and 6 scrapes, the busiest of four workers handles at least 52, up to 6 of which are scrapes.
     assert killed.sent == 200
     assert killed.lost >= 46
     assert all(scrape.naive <= scrape.sent - killed.lost for scrape in lesson.scrapes[lesson.killed_at + 1 :])
@@ -113,7 +113,7 @@ def test_a_lab_that_is_stopped_meanwhile_lets_the_lesson_go_on(lesson):
     assert lesson.of_the_lab == set()
 
 
-#: Restores default signal handlers: the tests may run with ignored signals, as under `nohup` or in the background.
+#: Restores the default signal handlers. Signals may be ignored if the tests run under `nohup` or in the background.
 HEARS_SIGNALS = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     "[signal.signal(number, signal.SIG_DFL) for number in (signal.SIGHUP, signal.SIGTERM)]"
@@ -180,9 +180,9 @@ def test_a_shop_that_does_not_start_says_why(tmp_path):
         ([7], 0),
         ([0, 40, 80], 80),
         ([5, 5], 0),
-        # 10 + 15, a reset and 5 since, 4.
+        # The increases are 10, 15, 5 after a reset, and 4.
         ([0, 10, 25, 5, 9], 34),
-        # 90, then 60 that look new after a reset, 40 up to 100, and 70 after another reset.
+        # The increases are 90, 60 after an apparent reset, 40, and 70 after another reset.
         ([0, 90, 60, 100, 70], 260),
         ([3, 0, 3], 3),
     ],
@@ -192,7 +192,7 @@ def test_increase_takes_each_step_back_for_a_restart(values, grown):
     assert increase(values) == grown
 
 
-#: Of the naive values 12 + 9 + 55 + 31 = 107 are new to Prometheus.
+#: For Prometheus, the naive values increase by 12 + 9 + 55 + 31 = 107.
 SCRAPES = [
     Scrape(sent=0, naive=0, correct=0, worker=1),
     Scrape(sent=40, naive=12, correct=40, worker=1),

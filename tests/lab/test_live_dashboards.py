@@ -1,4 +1,4 @@
-"""Live dashboards: what an address asks for, and the page of a running receiver in a real browser."""
+"""Live dashboards: how their URLs are parsed, and the pages of a running receiver in a real browser."""
 
 import time
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ from tests.receiver import running_receiver
 from tests.stored import every_five_seconds, prometheus_with
 
 LAB = next(each for each in model.load() if each.uid == "pomar-lab")
-#: The panel of this dashboard that has a bar for each job.
+#: The panel on this dashboard with a bar for each job.
 TARGETS = next(f"{LAB.uid}-{panel.id}" for panel in LAB.panels if panel.title == "Targets down")
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 
 
 @pytest.fixture(scope="module")
 def stopping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, object]]:
-    """A receiver with live dashboards, and the Prometheus that it asks, which a test may stop."""
+    """A receiver with live dashboards, and the Prometheus that it queries. A test may stop this Prometheus."""
     now = time.time()
     labels = 'namespace="pomar",job="{}",instance="{}"'
     samples = [
@@ -40,7 +40,7 @@ def stopping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ob
 
 @pytest.fixture(scope="module")
 def receiver(stopping) -> str:
-    """The receiver's address."""
+    """The receiver's URL."""
     return stopping[0]
 
 
@@ -130,13 +130,13 @@ def test_grafana_is_where_a_dashboard_is_if_there_is_one(tmp_path):
 
 @pytest.fixture(scope="module", params=[(1280, 900), (390, 844)], ids=["desk", "phone"])
 def browser(request: pytest.FixtureRequest) -> Iterator[WebDriver]:
-    """Headless Chromium of a size."""
+    """Headless Chromium with a given window size."""
     with chromium_of(*request.param) as found:
         yield found
 
 
 def shown(browser: WebDriver, key: str) -> str:
-    """Return what a panel says."""
+    """Return the text that a panel shows."""
     return browser.find_element(By.CSS_SELECTOR, f"[data-key='{key}'] .body").text
 
 
@@ -144,22 +144,22 @@ def test_a_browser_draws_it_chooses_values_and_fits_the_screen(receiver, browser
     browser.get(f"{receiver}/dashboards/{LAB.uid}")
     eventually(lambda: shown(browser, TARGETS) == "1", because="one of two targets is down")
     browser.find_element(By.CSS_SELECTOR, "select[name='var-job'] option[value='django']").click()
-    eventually(lambda: "var-job=django" in browser.current_url, because="the choice is in the address")
-    eventually(lambda: shown(browser, TARGETS) == "0", because="the target of this job is up")
+    eventually(lambda: "var-job=django" in browser.current_url, because="the selection is in the URL")
+    eventually(lambda: shown(browser, TARGETS) == "0", because="this job's target is up")
 
     assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 
 def test_a_browser_says_that_prometheus_is_away(stopping, tmp_path_factory):
-    """The last test of this Prometheus: it stops it."""
+    """This must be the last test with this Prometheus, because it stops it."""
     receiver, prometheus = stopping
     with chromium_of(1280, 900) as browser:
         browser.get(f"{receiver}/dashboards/{LAB.uid}")
-        eventually(lambda: shown(browser, TARGETS) == "1", because="it is drawn")
+        eventually(lambda: shown(browser, TARGETS) == "1", because="the panel is drawn")
         prometheus.__exit__(None, None, None)
         problem = browser.find_element(By.ID, "problem")
-        eventually(lambda: "Prometheus does not respond" in problem.text, because="it asks every 5 s", timeout=20)
+        eventually(lambda: "Prometheus does not respond" in problem.text, because="the page is updated", timeout=20)
 
         assert shown(browser, TARGETS) == "1"
         assert "stale" in browser.find_element(By.TAG_NAME, "body").get_attribute("class")

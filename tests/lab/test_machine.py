@@ -1,4 +1,4 @@
-"""Limits of the user's machine: the lab works around them or reports them in one sentence."""
+"""The lab works around limits on the user's machine, or reports them in one sentence."""
 
 import os
 import re
@@ -20,7 +20,7 @@ DIRECTORY = "from lab.runtimes.host.prepare import multiprocess_directory as d; 
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    """The two possible folders of the metric files, both empty, for an ordinary user on a machine with logind."""
+    """The two possible folders for the metric files, for an ordinary user on a machine with logind."""
     memory, state = tmp_path / "memory", tmp_path / "state"
     memory.mkdir()
     (tmp_path / "logind").mkdir()

@@ -19,7 +19,7 @@ MAKE = [sys.executable, "-IS", "lab/bootstrap.py"]
 @pytest.mark.parametrize("command", [LAB, MAKE], ids=["lab", "bootstrap"])
 @pytest.mark.parametrize("seconds", [0.05, 0.15, 0.3])
 def test_ctrl_c_during_the_imports_is_answered_with_a_sentence(command, seconds):
-    # As bootstrap.py does: a signal that arrives during Python's own startup waits.
+    # bootstrap.py also does this. A signal that arrives while Python itself is starting stays pending.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         starting = subprocess.Popen([*command, "status"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -29,9 +29,9 @@ def test_ctrl_c_during_the_imports_is_answered_with_a_sentence(command, seconds)
     starting.send_signal(signal.SIGINT)
     said = starting.communicate(timeout=30)[1].decode()
 
-    # On a fast machine the imports are already done, and click handles the signal.
+    # On a fast machine, the imports are already done and click handles the signal.
     assert said in ("lab: interrupted before anything was changed.\n", "\nAborted!\n", "")
-    # Although it is caught, Python is killed by the signal if it arrives during exec() of a string, as in namedtuple.
+    # If the signal arrives while exec() runs a string, as in namedtuple, it kills Python even though it is caught.
     assert starting.returncode in (1, -signal.SIGINT)
 
 
@@ -54,7 +54,7 @@ def test_a_full_disk_under_the_output_is_said_in_a_sentence():
 
 
 def run_as_command(body: str, **variables: str) -> subprocess.CompletedProcess:
-    """Run the lab's command with this body in place of its subcommands."""
+    """Run the lab's command with ``body`` instead of its subcommands."""
     script = f"import runpy\nfrom lab import cli, console\ndef main(**_):\n    {body}\ncli.main = main\n"
     script += "runpy.run_module('lab', run_name='__main__')"
     environment = os.environ | variables

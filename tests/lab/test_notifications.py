@@ -1,4 +1,4 @@
-"""What `lab alerts` prints from Prometheus, Alertmanager and the receiver, and its message when one is down."""
+"""What `lab alerts` prints from Prometheus, Alertmanager and the receiver, and its message if one of them is down."""
 
 import json
 import re
@@ -23,7 +23,7 @@ Addresses = dict[str, str]
 
 
 class Lab:
-    """A lab that only knows its addresses."""
+    """A lab that only knows its URLs."""
 
     def __init__(self, addresses: Mapping[str, str], *, running: bool = True) -> None:
         self._addresses = addresses
@@ -40,7 +40,7 @@ class Lab:
 
 @contextmanager
 def answering(answers: Mapping[str, object]) -> Iterator[str]:
-    """Serve each path's JSON, and 500 for every other path; yield the address."""
+    """Serve JSON at each of these paths, and 500 at every other path; yield the URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -82,7 +82,7 @@ def in_alertmanager(name: str, *, inhibited_by: str = "", silenced_by: str = "",
 
 @pytest.fixture
 def addresses(tmp_path: Path) -> Iterator[Addresses]:
-    """A Prometheus, an Alertmanager and a receiver during an incident."""
+    """The URLs of a Prometheus, an Alertmanager and a receiver during an incident."""
     prometheus = {
         "/api/v1/alerts": {
             "status": "success",
@@ -116,7 +116,7 @@ def addresses(tmp_path: Path) -> Iterator[Addresses]:
 
 
 def rows(text: str, title: str) -> list[str]:
-    """Return each row of a section's table, with single spaces."""
+    """Return the rows of a section's table, with single spaces between the words."""
     section = next(each for each in text.split("\n\n") if each.startswith(title))
     return [" ".join(line.split()) for line in section.splitlines()[3:]]
 

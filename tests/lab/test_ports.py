@@ -67,7 +67,7 @@ def test_a_port_held_on_ipv6_alone_is_refused_as_well(address):
 def test_a_machine_without_ipv6_is_no_obstacle():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    # A separate network namespace, with loopback and without IPv6.
+    # A separate network namespace with a loopback interface but no IPv6.
     script = 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6; ip link set lo up; exec "$@"'
     check = f"from lab.runtimes import ports; ports.refuse_taken({{'A_PORT': '{port}'}}, ['A_PORT'])"
     command = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", script, "sh", sys.executable, "-c", check]
@@ -85,7 +85,7 @@ def test_a_free_port_is_let_pass():
 
 
 def test_a_free_port_is_given_to_nobody_else_before_its_service_binds_it():
-    # A separate network namespace with so few ephemeral ports that another program soon gets each of them.
+    # A separate network namespace has so few ephemeral ports that other programs soon get each of them.
     script = 'echo 40000 40019 > /proc/sys/net/ipv4/ip_local_port_range; ip link set lo up; exec "$@"'
     check = """
 import contextlib, socket

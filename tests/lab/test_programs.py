@@ -1,4 +1,4 @@
-"""The programs of the host runtime, unpacked by the real apt from the tests' own sources."""
+"""The host runtime's programs, which the real apt downloads from the tests' own sources."""
 
 import hashlib
 import shutil
@@ -11,7 +11,7 @@ from lab.errors import LabError
 from lab.runtimes.host import programs
 
 pytestmark = pytest.mark.skipif(not shutil.which("apt-get"), reason="this machine has no apt-get")
-#: Nothing listens there.
+#: Nothing is listening on this port.
 DEAD = "http://127.0.0.1:1"
 
 
@@ -36,7 +36,7 @@ def archive(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sources(tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of apt's sources, with only the archive; packages are unpacked into the test's own folder."""
+    """The folder for apt's sources, with only the archive. Packages are unpacked into the test's own folder."""
     folder = tmp_path / "sources.list.d"
     folder.mkdir()
     (folder / "archive.list").write_text(f"deb [trusted=yes] file:{archive} ./\n")
@@ -58,7 +58,7 @@ def sources(tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 def unpacked() -> Path:
-    """Return the path to which the program of ``pomar-test`` is unpacked."""
+    """Return the path to which the program from ``pomar-test`` is unpacked."""
     return programs.UNPACKED / "usr" / "bin" / "pomar-test"
 
 

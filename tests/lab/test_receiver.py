@@ -1,4 +1,4 @@
-"""The receiver of notifications as a running program: what it keeps, shows and refuses."""
+"""The notification receiver as a running program: what it keeps, shows and rejects."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from tests.receiver import RECEIVER, notification, running_receiver
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Where the notifications are kept, in a folder that is not there yet."""
+    """The file for the notifications, in a folder that does not exist yet."""
     return tmp_path / "receiver" / "notifications.jsonl"
 
 

@@ -1,4 +1,4 @@
-"""`make images`: the real docker command queries a local test registry, without an engine."""
+"""`make images` with the real docker command, which queries a local test registry without an engine."""
 
 import hashlib
 import json
@@ -50,7 +50,7 @@ def index(architectures: list[str]) -> bytes:
     return json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}).encode()
 
 
-#: Keyed by the last segment of the path: a tag or a digest.
+#: The keys are the last segment of the path: a tag or a digest.
 CONTENTS = {
     **{tag: (INDEX, index(architectures)) for tag, architectures in TAGS.items()},
     "single": (MANIFEST, manifest("amd64")),
@@ -80,7 +80,7 @@ class Registry(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def registry_host(tmp_path, monkeypatch) -> Iterator[str]:
-    """The host and port of a registry that the docker command trusts. No engine can be reached."""
+    """The host and port of a registry that the docker command trusts. No engine is reachable."""
     made = certificates.ensure(tmp_path, ["localhost"])
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(made.shop, made.shop_key)
@@ -96,7 +96,7 @@ def registry_host(tmp_path, monkeypatch) -> Iterator[str]:
 
 
 def all_but(**images: str) -> dict[str, str]:
-    """Return the settings with these official images; all others are local builds, which are not checked."""
+    """Return the settings with these official images. All other images are built locally, so they are not checked."""
     return settings.load({}) | dict.fromkeys(settings.OFFICIAL_IMAGES, "localhost/pomar/app:official") | images
 
 

@@ -1,4 +1,4 @@
-"""The report of a run: each panel type with data from a real Prometheus, and the page in a real browser."""
+"""The load test report: each panel type with data from a real Prometheus, and the page in a real browser."""
 
 import html
 import json
@@ -36,7 +36,7 @@ RESULT = {
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A Prometheus with a counter, a histogram, two alerts, and labels that contain HTML."""
+    """A Prometheus with a gauge, a histogram, two alerts, and labels that contain HTML."""
     watchdog = 'ALERTS{alertname="Watchdog",alertstate="firing",severity="none"}'
     down = f'ALERTS{{alertname="Down",alertstate="firing",severity="page",job="{HOSTILE}"}}'
     samples = [
@@ -62,7 +62,7 @@ def run(
     reasons: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> Run:
-    """Return a run with its ledger: balanced, or with these differences, reasons and notes."""
+    """Return a run with a ledger that is exact or has these differences, reasons and notes."""
     account = settle(Counts(Counter()), differences)
     ledger = Ledger(result["start"], result["end"], account, [], list(reasons), list(notes))
     return Run(Path("load.json"), result, ledger)
@@ -76,7 +76,7 @@ def no_api() -> Api:
 
 
 def panel(kind: str, *queries: str, needs: tuple[str, ...] = (), **more: object) -> Panel:
-    """Return a panel of this type with these queries; ``more`` is the rest of its JSON."""
+    """Return a panel of one type with these queries. ``more`` is the rest of its JSON."""
     instant = kind == "table"
     targets = [
         {"refId": letter, "expr": expr, "instant": instant, "format": "table" if instant else "time_series"}
@@ -278,7 +278,7 @@ def test_a_change_is_for_the_better_or_not(before, after, lower_is_better, chang
 
 
 def dashboards(*panels: Panel) -> list[Dashboard]:
-    """Return one dashboard with these panels, each with its own id."""
+    """Return one dashboard with these panels, each with a different ID."""
     numbered = [
         Panel(each.dashboard, number, f"{each.type} {HOSTILE}", each.type, each.json, each.needs)
         for number, each in enumerate(panels, start=1)
@@ -288,7 +288,7 @@ def dashboards(*panels: Panel) -> list[Dashboard]:
 
 @pytest.fixture
 def every_kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dashboard with a panel of every type, and of one type that is not supported."""
+    """A dashboard with a panel of every supported type and one of an unsupported type."""
     shown = dashboards(
         panel("timeseries", "up"),
         panel("stat", "up"),
@@ -319,7 +319,7 @@ def chromium() -> Iterator[WebDriver]:
 
 @pytest.fixture
 def browser(chromium: WebDriver) -> Iterator[WebDriver]:
-    """Headless Chromium with a desktop window, and without log entries of an earlier test."""
+    """Headless Chromium with a desktop-sized window, and without log entries from an earlier test."""
     chromium.get("about:blank")
     chromium.get_log("browser")
     yield chromium
@@ -332,7 +332,7 @@ def states(browser) -> list[str]:
 
 
 def opened(browser, tmp_path: Path, runs: list[Run], api: Api) -> Path:
-    """Write a report to a file and open it without a network."""
+    """Write a report to a file and open it with no network."""
     file = tmp_path / "report.html"
     page.write(file, runs, api, frozenset())
     browser.execute_cdp_cmd("Network.enable", {})

@@ -1,4 +1,4 @@
-"""Which run counts as the last one, and which clock durations use."""
+"""Which run counts as the last one, and which clock is used to measure durations."""
 
 import json
 import re
@@ -19,7 +19,7 @@ def reports(tmp_path, monkeypatch):
 
 
 def test_the_last_run_is_the_one_that_started_last_whatever_its_file_is_called(reports):
-    # Earlier versions named files in local time: here 9 hours ahead of UTC and 8 hours behind.
+    # Earlier versions used local time in file names: here 9 hours ahead of UTC and 8 hours behind it.
     (reports / "load-20261125-060000-smoke.json").write_text(json.dumps({"start": 1_795_640_400.0}))
     (reports / "load-20261124-132000-steady.json").write_text(json.dumps({"start": 1_795_642_800.0}))
     (reports / "load-20261126-000000-smoke.json").write_text("{")

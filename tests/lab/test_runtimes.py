@@ -1,4 +1,4 @@
-"""Which runtime is chosen, and the error if it cannot be used."""
+"""Which runtime is selected, and the error if it cannot be used."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from lab.runtimes.compose import engine, images
 from lab.runtimes.host.runtime import HostRuntime
 
 NOWHERE = "unix:///nowhere/docker.sock"
-needs_docker = pytest.mark.skipif(not shutil.which("docker"), reason="no docker command to ask with")
+needs_docker = pytest.mark.skipif(not shutil.which("docker"), reason="no docker command")
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ def script_in(path: Path, text: str) -> None:
 
 @pytest.fixture
 def compose_plugin(monkeypatch, tmp_path) -> Callable[[str], None]:
-    """Docker without the user's configuration and with a fake Compose plugin; call it to change the version."""
+    """Docker with a fake Compose plugin and no user configuration. Call the fixture to change the version."""
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.delenv("DOCKER_CONTEXT", raising=False)
@@ -92,7 +92,7 @@ def test_an_engine_that_does_not_answer_is_said_so(monkeypatch, compose_plugin):
 @pytest.mark.parametrize("address", ["tcp://192.0.2.1:2375", "ssh://someone@192.0.2.1"])
 @pytest.mark.parametrize("by", ["variable", "context"])
 def test_an_engine_on_another_machine_is_refused(monkeypatch, compose_plugin, address, by):
-    """Its ports would be published there, and it does not have the files of this checkout."""
+    """Ports would be published on that machine, and it does not have this checkout's files."""
     if by == "variable":
         monkeypatch.setenv("DOCKER_HOST", address)
     else:
@@ -136,7 +136,7 @@ def test_a_compose_plugin_that_is_too_old_is_said_so(monkeypatch, compose_plugin
 def test_compose_5_needs_the_buildx_plugin(monkeypatch, compose_plugin, tmp_path, has_buildx):
     monkeypatch.setenv("DOCKER_HOST", NOWHERE)
     compose_plugin("5.6.1")
-    # Takes precedence over a plugin that this machine may have.
+    # This takes precedence over any plugin on this machine.
     metadata = '{"SchemaVersion": "0.1.0", "Vendor": "Docker Inc.", "Version": "1", "ShortDescription": "Buildx"}'
     script_in(tmp_path / "cli-plugins" / "docker-buildx", f"echo '{metadata}'" if has_buildx else "exit 1")
 
@@ -163,7 +163,7 @@ def test_an_engine_that_is_too_old_is_said_so(monkeypatch, compose_plugin, tmp_p
 
 
 @needs_docker
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can take another user's place")
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can act as another user")
 def test_a_user_who_may_not_use_the_engine_is_told_the_group(monkeypatch, compose_plugin):
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)

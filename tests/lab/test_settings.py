@@ -1,4 +1,4 @@
-"""``.env`` and the environment: which values are accepted, and the one-sentence error for the others."""
+"""``.env`` and the environment: which values are accepted, and the one-sentence errors for all others."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from lab.runtimes import settings
 
 
 def env_with(tmp_path: Path, line: str) -> Path:
-    """Return a copy of the checkout's ``.env`` with one more line."""
+    """Return a copy of the checkout's ``.env`` with this line added."""
     path = tmp_path / ".env"
     path.write_text(f"{(ROOT / '.env').read_text()}{line}\n")
     return path
@@ -83,7 +83,7 @@ def test_a_bad_value_is_named_with_the_line_or_the_variable_that_sets_it(tmp_pat
 
     with pytest.raises(LabError) as in_file:
         settings.load({}, path)
-    # As Kubernetes sets it in every pod of a namespace with a service named "prometheus".
+    # Kubernetes sets this variable in every pod in a namespace with a service named "prometheus".
     with pytest.raises(LabError) as in_shell:
         settings.load({"PROMETHEUS_PORT": "tcp://10.0.0.1:9090"}, path)
     with pytest.raises(LabError) as twice:

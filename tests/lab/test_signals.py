@@ -33,7 +33,7 @@ with signals.handled_once():
 
 
 def begin(*ignored: signal.Signals) -> subprocess.Popen:
-    """Start the program and wait until it is ready. It ignores only these signals, regardless of its parent."""
+    """Start the program and wait until it is ready. It ignores only these signals, whatever its parent ignores."""
 
     def decide() -> None:
         for each in signals.ENDING:
@@ -68,7 +68,7 @@ def test_what_nohup_has_decided_upon_stays():
     assert program.stdout.readline() == "goes on with it\n"
 
     program.send_signal(signal.SIGTERM)
-    # Before the signal is handled, the line below would be what the block itself waits for.
+    # Wait until the signal has been handled: before that, the block itself would read the line sent below.
     assert program.stdout.readline() == "cleaning up\n"
 
     assert program.communicate("all\n", timeout=10)[0] == "cleaned up all\n"
@@ -98,7 +98,7 @@ def test_a_child_gets_its_signal_when_its_parent_is_killed():
     child = "import signal; print('ready', flush=True); print(signal.sigwait([signal.SIGTERM]).name, flush=True)"
     parent = (
         "import signal, subprocess, sys; from lab import signals; "
-        # Blocked, and inherited as blocked, so that a signal that arrives before sigwait() is not lost.
+        # The child inherits the blocked signal, so a signal that arrives before sigwait() is not lost.
         "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); "
         "with_this = signals.to_child_of_this(signal.SIGTERM); "
         "subprocess.run([sys.executable, '-c', sys.argv[1]], start_new_session=True, preexec_fn=with_this)"

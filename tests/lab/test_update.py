@@ -1,4 +1,4 @@
-"""`make update`: newer locks of the Python packages, or none."""
+"""`make update` either updates the lock files for the Python packages or changes nothing."""
 
 import os
 import re
@@ -19,12 +19,12 @@ idna==3.7 \\
 
 @pytest.fixture
 def lab(checkout):
-    """The lab's command in the checkout, of which none here starts a lab."""
+    """The lab's command in the checkout. No test here starts a lab."""
     return command_in(checkout, {})
 
 
 def online(done):
-    """Return a finished command. Skip a test that needs a package index where none can be reached, but not in CI."""
+    """Return a finished command. If no package index can be reached, skip the test. In CI, never skip it."""
     if "Check the network." in done.stderr and "CI" not in os.environ:
         pytest.skip("no package index can be reached")
     return done
@@ -36,7 +36,7 @@ def locks(checkout) -> dict[str, str]:
 
 @pytest.fixture
 def small(checkout):
-    """The checkout with two short lists of packages, one of which includes the other."""
+    """The checkout with two short package lists, one of which includes the other."""
     folder = checkout / "requirements"
     for file in folder.iterdir():
         if file.stem != "uv":

@@ -1,4 +1,4 @@
-"""Fixtures of the live tests, which use the lab that is already running, or start one and stop it afterwards."""
+"""Fixtures for the live tests. They use the running lab, or start one and stop it afterwards."""
 
 import json
 import os
@@ -14,13 +14,13 @@ from tests.live.observer import Observer
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the container tests last, because they break the lab on purpose, which resets counters."""
+    """Run the container tests last: they break the lab on purpose, and that resets counters."""
     items.sort(key=lambda item: item.path.is_relative_to(Path(__file__).parent / "compose"))
 
 
 @pytest.fixture(scope="session")
 def runtime() -> Iterator[Runtime]:
-    """The runtime of a running lab, chosen by ``RUNTIME``; the default is the host runtime."""
+    """The runtime of a running lab. ``RUNTIME`` selects it; the default is the host runtime."""
     chosen, _ = choose.choose({"RUNTIME": "host", **os.environ})
     choose.refuse_other(chosen)
     if chosen.is_running():
@@ -33,10 +33,10 @@ def runtime() -> Iterator[Runtime]:
 
 @pytest.fixture(autouse=True)
 def one_runtime(request: pytest.FixtureRequest, runtime: Runtime) -> None:
-    """Skip a test that only another runtime runs, unless ``--thorough`` is given."""
+    """Skip a test that is marked for another runtime, unless ``--thorough`` is given."""
     mark = request.node.get_closest_marker("one_runtime")
     if mark and runtime.name not in mark.args and not request.config.getoption("thorough"):
-        pytest.skip(f"run on {mark.args[0]}; `make test THOROUGH=1` runs it on {runtime.name} too")
+        pytest.skip(f"runs on {mark.args[0]} only; `make test THOROUGH=1` also runs it on {runtime.name}")
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +47,7 @@ def observer(runtime: Runtime) -> Observer:
 
 @pytest.fixture(scope="session")
 def shopped(runtime: Runtime, observer: Observer) -> dict:
-    """The result of one smoke run; at the Unix times ``before`` and ``after``, every target has been scraped."""
+    """The result of a smoke run; by the Unix times ``before`` and ``after`` it, every target had been scraped."""
     before = observer.settled_at()
     code, result = load.shop(runtime, "smoke", {"SEED": "7"})
     assert code == 0, "the smoke run failed: its summary is above"

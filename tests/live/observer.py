@@ -17,14 +17,14 @@ from lab.runtimes import services
 from lab.runtimes.base import Runtime
 from tests.eventually import eventually
 
-#: Longer than a scrape, a rule evaluation and the next scrape together.
+#: Longer than a scrape, a rule evaluation and another scrape combined.
 SETTLED_SECONDS = 20
 
 
 class Observer:
-    """Reads the lab's URLs, the exporters' metrics pages and Prometheus's API.
+    """Requests the lab's URLs, the exporters' metrics pages and Prometheus's API.
 
-    The runtime provides the URLs. The environment variable ``LAB_URL_<SERVICE>`` overrides one, for example
+    The runtime provides the URLs. To override one, set the environment variable ``LAB_URL_<SERVICE>``, for example
     ``LAB_URL_PROMETHEUS=http://127.0.0.1:9999``.
     """
 
@@ -49,7 +49,7 @@ class Observer:
             yield from family.samples
 
     def on_page(self, job: str, name: str, **labels: str) -> float:
-        """Fetch an exporter's metrics page and return the sum of the metric's samples with these labels."""
+        """Fetch an exporter's metrics page and return the sum of a metric's samples with these labels."""
         return sum(
             sample.value
             for sample in self.samples(job)
@@ -57,12 +57,12 @@ class Observer:
         )
 
     def workers(self) -> dict[int, dict]:
-        """Return the workers in uWSGI's statistics, by slot."""
+        """Return the workers from uWSGI's stats server, by slot."""
         stats = json.loads(self._runtime.read(services.named("app"), "/", port="APP_STATS_PORT"))
         return {worker["id"]: worker for worker in stats["workers"]}
 
     def master(self) -> int:
-        """Return the pid of uWSGI's master, in its own pid namespace."""
+        """Return the PID of the uWSGI master, in uWSGI's PID namespace."""
         return json.loads(self._runtime.read(services.named("app"), "/", port="APP_STATS_PORT"))["pid"]
 
     def query(self, expression: str, at: float | None = None) -> list[dict]:
@@ -73,31 +73,31 @@ class Observer:
         return answer["data"]["result"]
 
     def value(self, expression: str, at: float | None = None) -> float:
-        """Return the single value of an instant query; 0 if there is no series yet."""
+        """Return the single value of an instant query, or 0 if there is no series yet."""
         result = self.query(expression, at)
-        assert len(result) <= 1, f"{expression} has {len(result)} series, not one"
+        assert len(result) <= 1, f"{expression} returned {len(result)} series, expected at most one"
         return float(result[0]["value"][1]) if result else 0.0
 
     def total(self, selector: str, at: float | None = None) -> float:
         """Return the sum of the series that were scraped within the last 15 s.
 
-        Without a stale marker, Prometheus considers a series current for five minutes. After a restart of the lab, the
-        counters of the previous lab would be included in the sum.
+        Without a stale marker, Prometheus considers a series current for five minutes. After the lab is restarted, the
+        sum would otherwise include the previous lab's counters.
         """
         return self.value(f"sum(last_over_time({selector}[15s]))", at)
 
     def becomes(self, figure: Callable[[], float], wanted: float, because: str) -> None:
-        """Wait until a growing value in Prometheus is exactly ``wanted``; fail at once if it exceeds that."""
+        """Wait until a growing value in Prometheus is exactly ``wanted``; fail immediately if it exceeds that."""
 
         def not_too_much() -> float:
             seen = figure()
-            assert seen <= wanted, f"{because}: Prometheus has {seen}, which is more than {wanted}"
+            assert seen <= wanted, f"{because}: Prometheus has {seen}, more than the expected {wanted}"
             return seen
 
         eventually(not_too_much, because=because, timeout=SETTLED_SECONDS, wanted=lambda seen: seen == wanted)
 
     def settled_at(self) -> float:
-        """Wait until every target has been scraped, and then every rule evaluated, since the start of this call.
+        """Wait until every target has been scraped since this call, and every rule has been evaluated after that.
 
         Return the Unix time afterwards.
         """
@@ -126,11 +126,11 @@ class Observer:
         return self.value("vector(time())")
 
     def client(self) -> requests.Session:
-        """Return an HTTP client that trusts only the lab's CA, whatever the environment sets."""
+        """Return an HTTP client that trusts only the lab's CA, regardless of environment variables."""
         return http.visitor(self.ca_file)
 
 
 def send_signal(runtime: Runtime, number: signal.Signals, *pids: int) -> bool:
-    """Send a signal to uWSGI processes by their pids in uWSGI's namespace; return whether all of them existed."""
+    """Send a signal to uWSGI processes, given their PIDs in uWSGI's namespace; return whether all of them existed."""
     kill = f"kill -{number.value} {' '.join(map(str, pids))}"
     return runtime.run(["sh", "-c", kill], stdin=subprocess.DEVNULL).returncode == 0

@@ -1,4 +1,4 @@
-"""Each address that the lab prints or documents is a page, in every runtime and with every version of its program."""
+"""Every URL that the lab prints or documents serves a page, on every runtime and with every version of the service."""
 
 import re
 
@@ -9,12 +9,12 @@ from lab.paths import ROOT
 from lab.runtimes import services, settings
 
 DOCUMENTS = (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"))
-#: The settings of the ports by their defaults, which the documents have.
+#: The port settings by their default values. The docs use the defaults.
 PORTS = {port: name for name, port in settings.load({}).items() if name.endswith("_PORT")}
 
 
 def documented() -> list[tuple[str, str]]:
-    """Return the port's setting and the path of each address that the documents have, but for what is sent there."""
+    """Return the port setting and the path of each URL in the docs, except those that `curl` sends data to."""
     found = set()
     for page in DOCUMENTS:
         for line in page.read_text(encoding="utf-8").splitlines():
@@ -24,7 +24,7 @@ def documented() -> list[tuple[str, str]]:
 
 
 def status(runtime, url: str) -> int:
-    """Return the status at the end of all redirects."""
+    """Return the status after following all redirects."""
     with http.visitor(str(runtime.ca_file)) as client:
         return client.get(url, timeout=10).status_code
 
@@ -39,7 +39,7 @@ def test_every_address_that_make_up_prints_is_a_page(runtime):
 def test_every_documented_address_is_a_page(runtime, port, path):
     service = next((each for each in services.SERVICES if port in each.ports), None)
     if port == "LOCUST_PORT":
-        pytest.skip("Locust's page is there only during `make load-ui`")
+        pytest.skip("Locust's page is only available during `make load-ui`")
     if service not in runtime.services or not runtime.url(service):
         pytest.skip(f"not on {runtime.name}")
 

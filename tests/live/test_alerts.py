@@ -1,4 +1,4 @@
-"""Alerts from Prometheus to the receiver: each is sent once, under its name, and so is its resolved notification."""
+"""Alerts from Prometheus to the receiver: one notification when an alert fires, and one when it is resolved."""
 
 import os
 import subprocess
@@ -16,14 +16,14 @@ from lab.runtimes import services
 from lab.runtimes.base import Runtime
 from tests.eventually import eventually
 
-#: Prometheus resends the alert to Alertmanager every minute, and Alertmanager to the receiver every minute.
+#: Every minute, Prometheus resends the alert to Alertmanager, and Alertmanager resends it to the receiver.
 HEARTBEAT_SECONDS = 90
-#: Longer than group_wait, group_interval and one retry.
+#: Longer than group_wait, group_interval and one retry combined.
 TOLD_SECONDS = 40
 
 
 class Pushed:
-    """Alerts that a test pushes to Alertmanager as Prometheus does; a unique label tells them from all others."""
+    """Alerts that a test pushes to Alertmanager as Prometheus would; a unique label distinguishes them from others."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -37,11 +37,11 @@ class Pushed:
         self._push([labels], timedelta(minutes=5))
 
     def end(self) -> None:
-        """Resolve all of them."""
+        """Resolve all of the alerts."""
         self._push(self._alerts, timedelta())
 
     def told(self) -> list[tuple[str, str, str]]:
-        """Return the notifications about them that were received: receiver, status and alert name."""
+        """Return the received notifications about these alerts: receiver, status and alert name."""
         return [
             (each["receiver"], each["status"], each["groupLabels"]["alertname"])
             for each in received(self._runtime)
@@ -49,7 +49,7 @@ class Pushed:
         ]
 
     def states(self) -> dict[str, str]:
-        """Return the state in Alertmanager of each firing alert."""
+        """Return each firing alert's state in Alertmanager."""
         found = [each for each in in_alertmanager(self._runtime) if each["labels"].get("namespace") == self._namespace]
         return {each["labels"]["alertname"]: each["status"]["state"] for each in found}
 
@@ -72,7 +72,7 @@ def pushed(runtime) -> Iterator[Pushed]:
 
 @pytest.fixture
 def lab_alerts(runtime) -> Callable[[], subprocess.CompletedProcess]:
-    """The command `lab alerts`."""
+    """The `lab alerts` command."""
     environment = {**os.environ, "RUNTIME": runtime.name}
     command = [sys.executable, "-m", "lab", "alerts"]
     return lambda: subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
@@ -142,7 +142,7 @@ def test_what_follows_from_a_known_cause_is_not_told(pushed, lab_alerts):
     pushed.fire("UpstreamFailing", "page")
 
     told(pushed, ("page", "firing", "UwsgiDown"))
-    # Both alerts had the same time to be sent.
+    # The inhibited alert has had as much time to be sent as the other one.
     assert pushed.states() == {"UwsgiDown": "active", "UpstreamFailing": "suppressed"}
     assert any(
         line.startswith("UpstreamFailing ") and "inhibited by UwsgiDown" in line

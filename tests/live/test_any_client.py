@@ -1,4 +1,4 @@
-"""No request can cause a 5xx, a remainder in the ledger or an alert; an invalid one gets a 4xx."""
+"""No request can cause a 5xx, an alert or a remainder in the ledger; an invalid one gets a 4xx."""
 
 import socket
 import ssl
@@ -18,12 +18,12 @@ from tests.live.odd_requests import CSRF, TOKEN, requests
 from tests.live.visitors import once_the_load_runs
 
 FUZZ_SECONDS = 45
-#: The client closes the connection after this time, because the rest of its body will never be sent.
+#: The client closes the connection after this time. It may have announced a body that it never sends.
 RESPONSE_SECONDS = 1.5
 
 
 class TimeIsUp(BaseException):
-    """Stops the fuzzer. Not an Exception, which Hypothesis would treat as a failure to shrink."""
+    """Stops the fuzzer. A BaseException, because Hypothesis would treat an Exception as a failure and shrink it."""
 
 
 class Client:
@@ -40,7 +40,7 @@ class Client:
         with socket.create_connection(self._https if tls else self._http, timeout=20) as plain:
             connection = self._context.wrap_socket(plain, server_hostname=self._https[0]) if tls else plain
             with connection:
-                # NGINX may respond to an oversized request, and close the connection, before all of it is sent.
+                # NGINX may respond to an oversized request and close the connection before the whole request is sent.
                 with suppress(OSError):
                     connection.sendall(request)
                 response = b""
@@ -53,13 +53,13 @@ class Client:
 
 @pytest.fixture(scope="module")
 def client(runtime, observer) -> Client:
-    """A client for the shop's two ports."""
+    """A client for the shop's HTTP and HTTPS ports."""
     return Client(observer, runtime.settings["SHOP_HTTP_PORT"])
 
 
 HEAD = b"Host: localhost\r\nConnection: close\r\n"
 FORM = b"csrfmiddlewaretoken=" + TOKEN
-#: Requests to which Django or uWSGI once sent no response, so that NGINX returned 502.
+#: Requests that Django or uWSGI once failed to answer, so that NGINX returned 502.
 ONCE_WITHOUT_A_RESPONSE = {
     "112 short headers": (b"GET / HTTP/1.1\r\n" + b"".join(b"a%d: 1\r\n" % number for number in range(112)), 200),
     "a long query and long headers": (

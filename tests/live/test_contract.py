@@ -1,4 +1,4 @@
-"""Every metric in the contract exists, with its type and labels, and changes when the contract says so."""
+"""Every metric in the contract exists with its type and labels, and changes when the contract says it does."""
 
 import pytest
 
@@ -6,18 +6,18 @@ from lab import contract, http
 from lab.runtimes.base import Runtime
 
 ENTRIES = contract.load()
-#: Labels that Prometheus or a rule adds to the exporter's own.
+#: Labels that Prometheus or a rule adds to those from the exporter.
 FROM_PROMETHEUS = {"__name__", "job", "instance", "namespace"}
 #: Jobs for which the contract lists every metric. For the others, it lists only the useful ones.
 WHOLE = ("django", "uwsgi", "nginx", "nginx-log")
-#: Metrics of a language runtime, of the exporter's own process or of its HTTP handler.
+#: Metrics about a language runtime, the exporter's own process or its HTTP handler.
 NOT_PROMISED = (
     *("go_", "process_", "promhttp_", "mtail_"),
     *("nginxexporter_build_info", "nginx_exporter_build_info", "uwsgi_exporter_build_info"),
 )
-#: The job label of pushed metrics, and the job from which Prometheus scrapes them.
+#: The job label of pushed metrics, and the scrape job that collects them.
 PUSHED = {"lab": "pushgateway"}
-#: Series that Prometheus itself adds to a target.
+#: Series that Prometheus itself adds for a target.
 OF_PROMETHEUS = {
     # An alert about a target has the target's labels.
     *("ALERTS", "ALERTS_FOR_STATE"),
@@ -29,12 +29,12 @@ OF_PROMETHEUS = {
 }
 
 
-#: Labels that are empty in this lab, which Prometheus treats as missing, or that older exporters do not have.
+#: Labels that older exporters do not have, or that are empty in this lab. Prometheus treats an empty label as missing.
 EMPTY = {"mountpoint", "chdir", "commit", "date"}
 
 
 def skip_what_is_not_here(runtime: Runtime, *entries: contract.Entry) -> None:
-    """Skip the test if a metric needs a service that this runtime does not have; the reason names the service."""
+    """Skip the test, naming the service, if a metric needs a service that this runtime does not have."""
     if missing := sorted({need for entry in entries for need in entry.needs} - runtime.provides):
         pytest.skip(f"not on {runtime.name}: needs {', '.join(missing)}")
 
@@ -50,7 +50,7 @@ def test_a_promised_metric_is_there_with_its_labels(observer, runtime, shopped, 
         series = observer.query(selector(entry, name), at=shopped["after"])
         if entry.moves == "fault" and not series:
             continue
-        assert series, f"{name} of {entry.job} is not in Prometheus"
+        assert series, f"Prometheus has no series {name} from the job {entry.job}"
         labels = set().union(*(each["metric"] for each in series)) - FROM_PROMETHEUS
         expected = set(entry.labels) | ({"le"} if name.endswith("_bucket") else set())
         assert labels | ((EMPTY | {*entry.optional_labels}) & expected) == expected
@@ -83,7 +83,7 @@ def test_the_metrics_of_a_job_have_the_promised_types(observer, runtime, shopped
 
     seen = {}
     for entry in ENTRIES:
-        # In the OpenMetrics format, the name of a counter's family does not include _total.
+        # In the OpenMetrics format, the name of a counter family does not include _total.
         known = types.get(entry.name) or types.get(entry.name.removesuffix("_total"))
         if entry.job == job and (known or entry.moves != "fault"):
             seen[entry.name] = known

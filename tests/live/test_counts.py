@@ -1,4 +1,4 @@
-"""Counts are exact: NGINX, Django and Prometheus count every request once, whatever happens to the workers."""
+"""Counts are exact: NGINX, Django and Prometheus count each request once, whatever happens to the workers."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ DJANGO = {"view": VIEW, "transport": "https", "method": "GET"}
 
 
 class Counters:
-    """The counters of one view in each tier, on the exporters' metrics pages and in Prometheus."""
+    """One view's counters in each tier, both on the exporters' metrics pages and in Prometheus."""
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
@@ -28,7 +28,7 @@ class Counters:
         self._before = {
             tier: eventually(
                 lambda selector=selector: observer.total(selector),
-                because=f"Prometheus has the value of {tier}",
+                because=f"Prometheus has the current value from {tier}",
                 timeout=SETTLED_SECONDS,
                 wanted=lambda total, tier=tier: total == self._page_before[tier],
             )
@@ -36,7 +36,7 @@ class Counters:
         }
 
     def assert_grew_by(self, requests_sent: int) -> None:
-        """Fail unless every tier counted exactly the number of requests that were sent."""
+        """Fail unless every tier has counted exactly the number of requests sent."""
         eventually(
             lambda: self._on_pages()["nginx"] - self._page_before["nginx"] >= requests_sent,
             because="mtail reads the log within a second",
@@ -47,7 +47,7 @@ class Counters:
             self._observer.becomes(
                 lambda tier=tier, selector=selector: self._observer.total(selector) - self._before[tier],
                 requests_sent,
-                because=f"{requests_sent} requests were sent and {tier} counts each",
+                because=f"{tier} counts each of the {requests_sent} requests sent",
             )
 
     def _on_pages(self) -> dict[str, float]:
@@ -93,14 +93,14 @@ def send(observer: Observer) -> Iterator[Callable[[int], None]]:
 
 
 def kill_worker(observer: Observer, runtime: Runtime, slot: int) -> int:
-    """Kill a worker with SIGKILL, once it is running, and return its pid."""
+    """Kill a worker with SIGKILL once it is running, and return its PID."""
 
     def attempt() -> int:
         pid = observer.workers()[slot]["pid"]
         killed = pid > 0 and send_signal(runtime, signal.SIGKILL, pid)
         return pid if killed else 0
 
-    return eventually(attempt, because=f"worker {slot} exists")
+    return eventually(attempt, because=f"worker {slot} is running")
 
 
 def test_two_thousand_requests_are_two_thousand_over_four_workers(counters, send, observer, runtime):
@@ -111,7 +111,7 @@ def test_two_thousand_requests_are_two_thousand_over_four_workers(counters, send
     counters.assert_grew_by(2_000)
     served = [worker["requests"] - requests_before[slot] for slot, worker in observer.workers().items()]
     assert len(served) == int(runtime.settings["UWSGI_WORKERS"])
-    assert min(served) > 0, f"each worker takes a share, not {served}"
+    assert min(served) > 0, f"each worker should handle some of the requests, not {served}"
 
 
 @pytest.mark.one_runtime("host")
@@ -141,7 +141,7 @@ def test_no_request_is_lost_when_workers_are_recycled_at_max_requests(counters, 
         send(500)
         sent += 500
 
-    assert recycled() == list(before), f"{sent} requests recycled only the workers {recycled()}"
+    assert recycled() == list(before), f"after {sent} requests, only these workers have been recycled: {recycled()}"
     counters.assert_grew_by(sent)
 
 
@@ -156,13 +156,13 @@ def test_uwsgi_counts_what_django_counts(observer, send):
 
     uwsgi_after, django_after = both()
     assert django_after - django_before >= 300
-    # A probe's request may arrive between the two reads, before and after the load.
+    # A probe may send a request between the reads from uWSGI and Django, before or after the load.
     assert abs((uwsgi_after - uwsgi_before) - (django_after - django_before)) <= 1
 
 
 @pytest.fixture(scope="module")
 def grown(observer: Observer, shopped: dict) -> Callable[[str], float]:
-    """A function that returns by how much the sum of a selector's series increased during the smoke run."""
+    """A function that returns the increase of a selector's total during the smoke run."""
 
     def difference(selector: str) -> float:
         before, after = (observer.total(selector, at=shopped[moment]) for moment in ("before", "after"))
@@ -180,7 +180,7 @@ def counts_of(result: dict) -> Iterator[tuple[str, str, str, int]]:
 
 
 def test_nginx_counted_what_the_load_sent_by_route_method_and_status(shopped, grown):
-    # The blackbox probe also requests the redirect. NGINX counts a method that it refuses as `other`.
+    # The redirect is left out, because the blackbox probe requests it too. NGINX counts a refused method as `other`.
     known = [(r, "other" if r == "refused" else m, s, n) for r, m, s, n in counts_of(shopped) if r != "redirect"]
 
     counted = {

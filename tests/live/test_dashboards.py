@@ -1,4 +1,4 @@
-"""Every query of every dashboard after a load run: Prometheus accepts it, it is fast, and it has data."""
+"""After a load run, Prometheus accepts every dashboard query, and each one is fast and returns data."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Drills in a running lab: the alerts fire, and the lab always recovers afterwards."""
+"""Drills in a running lab: their alerts fire, and the lab always recovers afterwards."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from lab.drills.drill import run_drill
 from lab.errors import LabError
 from lab.runtimes import services
 
-#: A fast drill for each runtime; `make drills` runs all drills.
+#: One fast drill for each runtime; `make drills` runs all of them.
 QUICK = {"host": "exporter-stopped", "compose": "database-down"}
 
 

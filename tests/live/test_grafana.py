@@ -1,7 +1,7 @@
-"""Grafana as an anonymous user sees it, if it is running: version, plugins, datasource, dashboards, queries, events.
+"""Grafana as an anonymous user sees it: version, plugins, datasource, dashboards, queries and events.
 
-Through its HTTP API (https://grafana.com/docs/grafana/latest/developer-resources/api-reference/http-api/), without
-signing in; only the lists of plugins and datasources need the administrator.
+The tests use its HTTP API (https://grafana.com/docs/grafana/latest/developer-resources/api-reference/http-api/) without
+signing in. Only the lists of plugins and datasources need the administrator. Without Grafana, they are skipped.
 """
 
 import base64
@@ -31,12 +31,12 @@ SOURCES = {source["uid"]: source for source in PROVISIONED["datasources"]}
 DEFAULT = next({name: source[name] for name in ("type", "uid")} for source in SOURCES.values() if source["isDefault"])
 DASHBOARDS = [pytest.param(dashboard, id=dashboard.uid) for dashboard in model.load()]
 FILES = {file["uid"]: file for file in (json.loads(path.read_text()) for path in model.FOLDER.glob("*.json"))}
-#: Grafana's own datasource, used by the annotations that it adds to every dashboard.
+#: Grafana's own datasource. The annotations that Grafana adds to every dashboard use it.
 BUILT_IN = {"grafana", "-- Grafana --"}
 SHOWN_SECONDS = 900
-#: Grafana loads dashboards after it starts to respond, and caches permissions for a minute.
+#: Grafana is already responding before it loads the dashboards, and it caches permissions for a minute.
 LOADED_SECONDS = 75
-#: Selectors of @grafana/e2e-selectors 12.4 (``Components.Panels.Panel``).
+#: Selectors from @grafana/e2e-selectors 12.4 (``Components.Panels.Panel``).
 CONTENT = '[data-testid="data-testid panel content"]'
 LOADING = '[aria-label="Panel loading bar"]'
 WRONG = '[data-testid="data-testid Panel status error"], [data-testid="data-testid Panel data error message"]'
@@ -50,17 +50,17 @@ class Grafana:
         self._administrator = ("admin", password)
 
     def get(self, path: str) -> requests.Response:
-        """Return the response to an anonymous user."""
+        """Return the response that an anonymous user gets."""
         return http.get(f"{self.url}{path}", timeout=10)
 
     def all_of(self, path: str) -> list[dict]:
-        """Return a list as the administrator, who alone sees all of it."""
+        """Return a list as the administrator; only the administrator sees all of it."""
         response = http.get(f"{self.url}{path}", auth=self._administrator, timeout=10)
         assert response.status_code == 200, response.text
         return response.json()
 
     def query(self, targets: Sequence[Mapping], span: Span) -> dict[str, dict]:
-        """Return the result of each target by its letter, with ``error`` or ``frames``, as a panel requests it.
+        """Run the targets as a panel does, and return the result by letter, each with ``error`` or ``frames``.
 
         https://grafana.com/docs/grafana/latest/developer-resources/api-reference/http-api/api-legacy/data_source/
         """
@@ -98,7 +98,7 @@ def served(grafana) -> dict[str, dict]:
 
 
 def asked_by(panel: Panel, dashboard: Dashboard, span: Span) -> Iterator[dict]:
-    """Yield the targets of a panel with their variables replaced, as Grafana's page sends them."""
+    """Yield a panel's targets with their variables replaced, as Grafana's frontend sends them."""
     for target in panel.json["targets"]:
         if not target.get("hide"):
             expr = span.interpolate(target["expr"], all_chosen(dashboard))
@@ -112,7 +112,7 @@ def shows_something(result: Mapping) -> bool:
 
 
 def panels_of(content: Mapping) -> Iterator[dict]:
-    """Yield the panels of a dashboard's JSON, including those in a collapsed row."""
+    """Yield the panels in a dashboard's JSON, including those in a collapsed row."""
     for panel in content["panels"]:
         yield from panel.get("panels", [])
         if panel["type"] != "row":
@@ -120,7 +120,7 @@ def panels_of(content: Mapping) -> Iterator[dict]:
 
 
 def essence(content: Mapping) -> tuple[dict, dict]:
-    """Return the panels and events of a dashboard's JSON, without what Grafana adds or migrates."""
+    """Return the panels and events in a dashboard's JSON, without anything that Grafana adds or migrates."""
     panels = {
         panel["id"]: (panel["type"], panel["title"], [target["expr"] for target in panel.get("targets", [])])
         for panel in panels_of(content)
@@ -134,7 +134,7 @@ def essence(content: Mapping) -> tuple[dict, dict]:
 
 
 def references(content: object) -> Iterator[object]:
-    """Yield every datasource that is named in part of a dashboard's JSON."""
+    """Yield every datasource reference in part of a dashboard's JSON."""
     for key, value in content.items() if isinstance(content, dict) else enumerate(content):
         if key == "datasource" and value is not None:
             yield value
@@ -146,7 +146,7 @@ def test_its_version_is_the_one_of_its_image(grafana, runtime):
     health = grafana.get("/api/health").json()
 
     tag = re.search(r":([^:@/]+)(?:@|$)", runtime.settings["IMAGE_GRAFANA"])[1]
-    # The version of a security release is 12.4.12+security-01, and its tag is 12.4.12-security-01.
+    # A security release has a version such as 12.4.12+security-01; its image tag is 12.4.12-security-01.
     assert health["version"].replace("+", "-") == tag
     assert health["database"] == "ok"
 
@@ -215,7 +215,7 @@ def test_every_query_of_a_dashboard_has_data_after_a_load(grafana, runtime, shop
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS)
 def test_the_last_load_is_an_event_of_a_dashboard(grafana, served, shopped, dashboard):
-    """Uses the request of the Prometheus datasource, which reads the time of an event from its value in ms."""
+    """Query as the Prometheus datasource does: it takes the value of an event's series as the time in ms."""
     events = served[dashboard.uid]["dashboard"]["annotations"]["list"]
     (event,) = (each for each in events if each["name"] == "Load tests")
     target = {"interval": event.get("step"), **event.get("target", {"expr": event.get("expr")}), "refId": "Anno"}
@@ -235,10 +235,10 @@ def test_the_last_load_is_an_event_of_a_dashboard(grafana, served, shopped, dash
 
 
 def test_a_browser_draws_the_overview(grafana, shopped):
-    """The screenshot is kept next to the reports of load runs."""
+    """The screenshot is saved alongside the load test reports."""
 
     def state() -> tuple[int, int, list[str]]:
-        """Return the number of drawn panels, how many of them are loading, and the errors of others."""
+        """Return the number of drawn panels, the number that are still loading, and any panel errors."""
         drawn, loading = (len(browser.find_elements(By.CSS_SELECTOR, each)) for each in (CONTENT, LOADING))
         signs = browser.find_elements(By.CSS_SELECTOR, WRONG)
         return drawn, loading, [sign.text or sign.get_attribute("aria-label") for sign in signs]
@@ -258,7 +258,7 @@ def test_a_browser_draws_the_overview(grafana, shopped):
 
 
 def keep_screenshot(browser: WebDriver) -> None:
-    """Write a screenshot to .lab/reports/."""
+    """Save a screenshot in .lab/reports/."""
     REPORTS.mkdir(exist_ok=True)
     shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
     (REPORTS / "grafana-overview.png").write_bytes(base64.b64decode(shot["data"]))

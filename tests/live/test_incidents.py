@@ -1,4 +1,4 @@
-"""`make incident` in a running lab: a fault shows in the metrics, wrong guesses are reported, and the lab recovers."""
+"""`make incident` in a running lab: the metrics show the fault, wrong guesses are reported, and the lab recovers."""
 
 import os
 import signal
@@ -14,13 +14,13 @@ from lab.drills import game
 from lab.paths import ROOT
 from tests.eventually import eventually
 
-#: Longer than the load run needs to finish and to write its ledger.
+#: Longer than the load run needs to finish and write its ledger.
 ENDS_SECONDS = 180
 
 
 @contextmanager
 def playing(runtime, name: str) -> Iterator[subprocess.Popen]:
-    """Play a round with a known incident; enter the block once the fault is injected."""
+    """Play a round with a known incident; enter the block once the fault has been injected."""
     seed = next(each for each in count() if game.choose(runtime, each).name == name)
     player = subprocess.Popen(
         [sys.executable, "-m", "lab", "incident", f"--seed={seed}"],
@@ -59,7 +59,7 @@ def test_a_round_is_won_by_the_right_tier_and_cause_and_shows_what_told_them(run
     with playing(runtime, "statement-refused") as player:
         eventually(
             lambda: game.read(runtime)["failed SQL statements"],
-            because="the fault shows",
+            because="the fault is visible",
             timeout=40,
             wanted=lambda seen: seen > 1,
         )
@@ -82,7 +82,7 @@ def test_a_round_is_won_by_the_right_tier_and_cause_and_shows_what_told_them(run
 @pytest.mark.one_runtime("compose")
 def test_whoever_gives_up_is_told_and_the_lab_is_mended(runtime):
     with playing(runtime, "exception") as player:
-        eventually(lambda: errors(runtime), because="the fault shows", timeout=40, wanted=lambda seen: seen > 1)
+        eventually(lambda: errors(runtime), because="the fault is visible", timeout=40, wanted=lambda seen: seen > 1)
         player.send_signal(signal.SIGINT)
         said, _ = player.communicate(timeout=ENDS_SECONDS)
 

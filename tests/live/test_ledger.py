@@ -1,4 +1,4 @@
-"""The ledger is exact: every tier counts the same requests, whatever happens. If that cannot be known, it says so."""
+"""The ledger is exact: every tier counts the same requests, whatever happens. If it cannot know that, it says so."""
 
 import json
 import os
@@ -24,12 +24,12 @@ STOCK_LEFT = "from product.models import Product; print(sum(Product.objects.valu
 
 @pytest.fixture
 def visitors(runtime, observer) -> Visitors:
-    """Eight visitors who count their requests."""
+    """Eight visitors that count their own requests."""
     return Visitors(runtime, observer)
 
 
 def holds(ledger: Ledger) -> None:
-    """Fail, and print the ledger, unless every tier counted the same."""
+    """Fail and print the ledger unless every tier counted the same number of requests."""
     assert ledger.verdict == "exact", f"\n{text.page(ledger)}"
     assert {row.remainder for row in ledger.account.rows} == {0}
 
@@ -41,7 +41,7 @@ def term(ledger: Ledger, what: str) -> int:
 
 
 def others(ledger: Ledger, route: str) -> int:
-    """Return how many requests of other clients a route had."""
+    """Return how many requests a route had from other clients."""
     return sum(row.others for row in ledger.account.rows if row.route == route)
 
 
@@ -55,7 +55,7 @@ def test_a_steady_run_has_no_remainder(runtime, shopped):
 
 @pytest.mark.one_runtime("host")
 def test_fifty_visitors_and_a_worker_killed_for_taking_too_long(runtime, observer, visitors):
-    """The stuck request comes from another client: Django starts it but never responds, and uWSGI never finishes it."""
+    """The stuck request comes from another client. Django starts it but never responds, and uWSGI never finishes it."""
     harakiri = int(runtime.settings["UWSGI_HARAKIRI"])
     statuses = []
 
@@ -76,7 +76,7 @@ def test_fifty_visitors_and_a_worker_killed_for_taking_too_long(runtime, observe
 
 @pytest.mark.one_runtime("host")
 def test_a_flash_sale_is_counted_with_its_refusals(runtime, observer):
-    """The units sold match the decrease in stock, and the refused orders match the shop's counter."""
+    """The number of units sold matches the decrease in stock, and the refused orders match the shop's counter."""
 
     def counted() -> dict[str, float]:
         return {
@@ -105,7 +105,7 @@ def test_a_flash_sale_is_counted_with_its_refusals(runtime, observer):
 
 @pytest.mark.one_runtime("compose")
 def test_another_load_beside_it_that_wears_out_the_workers_is_a_term_of_its_own(runtime, observer):
-    """Another program sends more requests than max-requests: they count as others', and every worker is recycled."""
+    """Another client sends enough requests to recycle every worker; they count as requests from other clients."""
     ab = shutil.which("ab")
     if not ab:
         sentence = "no second load generator: apt install apache2-utils"
@@ -138,7 +138,7 @@ def test_workers_that_die_take_with_them_what_they_were_at_and_nothing_else(runt
                     lambda slot=slot: send_signal(runtime, signal.SIGKILL, observer.workers()[slot]["pid"] or 2**22),
                     because=f"worker {slot} is running",
                 )
-        # These workers are certainly killed inside a view.
+        # These workers are certain to be inside a view when they are killed.
         visitors.send(3, [("/cart/", "cart:cart-summary")], **{"X-Lab-Fault": "abort"})
 
     holds(kept[0])
@@ -156,7 +156,7 @@ def test_a_chain_reload_of_the_workers_costs_no_request_and_no_count(runtime, ob
 
     with visitors.books() as kept, visitors.walking():
         assert runtime.run(["sh", "-c", 'echo c >"$APP_FIFO"'], stdin=subprocess.DEVNULL).returncode == 0
-        eventually(renewed, because="each worker reloads", timeout=30, wanted=lambda seen: len(seen) == len(before))
+        eventually(renewed, because="each worker is reloaded", timeout=30, wanted=lambda seen: len(seen) == len(before))
 
     holds(kept[0])
     assert visitors.statuses().keys() == {200, 301, 302, 404}
@@ -212,7 +212,7 @@ def test_strangers_who_never_rest_leave_the_loads_own_rows_exact(runtime, observ
 
 @pytest.mark.one_runtime("compose")
 def test_what_watches_may_be_away_and_the_rest_is_compared(runtime, visitors):
-    """A stopped exporter leaves its tier out; a restarted Prometheus misses scrapes but loses no count."""
+    """If an exporter is stopped, its tier is left out. A restarted Prometheus misses scrapes but loses no counts."""
     try:
         with visitors.books() as kept, visitors.walking():
             runtime.stop(services.named("uwsgi-exporter"))
@@ -253,7 +253,7 @@ def test_a_reload_of_nginx_and_a_rotation_of_its_logs_lose_no_line(runtime, visi
 
     holds(kept[0])
     assert nginx_workers() != workers
-    # NGINX may close a keep-alive connection while a request is on its way, at most once per visitor.
+    # NGINX may close a keep-alive connection while a request is in flight, at most once per visitor.
     statuses = visitors.statuses()
     assert statuses.keys() - {0} == {200, 301, 302, 404}
     assert statuses[0] == term(kept[0], "without a response") <= 8
@@ -302,7 +302,7 @@ def test_a_known_delay_lies_in_what_each_tier_says(runtime, observer):
 
 @pytest.mark.one_runtime("compose")
 def test_a_ledger_of_somebody_elses_requests_names_locust(visitors):
-    """Requests marked as load that the load generator did not count: the other tiers agree, so Locust is at fault."""
+    """The load generator did not count some of its own requests. The other tiers agree, so Locust is at fault."""
     with visitors.books() as kept:
         visitors.send(40)
         del visitors.tally.counts["product:list"]

@@ -1,4 +1,4 @@
-"""The links of the alerts in a running lab: each leads to a page, at the ports that the lab has."""
+"""The links in the alerts of a running lab: each one opens a page, on the lab's current ports."""
 
 from urllib.parse import urlsplit
 
@@ -15,10 +15,10 @@ LINKS = ("runbook_url", "dashboard_url")
 
 @pytest.fixture(scope="module")
 def bases(runtime, observer) -> dict[str, str]:
-    """The base URLs as Prometheus has expanded them for the alert that always fires."""
+    """The base URLs as Prometheus expanded them in the Watchdog alert, which always fires."""
     found = eventually(
         lambda: [each for each in notifications.firing(runtime) if each["labels"]["alertname"] == "Watchdog"],
-        because="the Watchdog fires",
+        because="the Watchdog is firing",
         timeout=30,
     )
     return {name: found[0]["annotations"][name].rpartition("/")[0] for name in LINKS}
@@ -46,7 +46,7 @@ def test_a_notification_has_the_links_and_no_label_with_their_base(runtime):
         kept = notifications.kept(runtime)
         return next((each for each in reversed(kept) if each["groupLabels"]["alertname"] == "Watchdog"), None)
 
-    (alert,) = eventually(beat, because="the Watchdog's notification comes every minute", timeout=90)["alerts"]
+    (alert,) = eventually(beat, because="the Watchdog notification is sent every minute", timeout=90)["alerts"]
 
     assert alert["labels"].keys() == {"alertname", "severity"}
     assert all(http.get(alert["annotations"][name], timeout=10).status_code == 200 for name in LINKS)

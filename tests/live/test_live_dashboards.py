@@ -1,4 +1,4 @@
-"""The live dashboards of a running lab in a real browser: a panel moves under load, and after it none is empty."""
+"""A running lab's live dashboards in a real browser: a panel changes under load, and afterwards none is empty."""
 
 import pytest
 from selenium.webdriver.common.by import By
@@ -21,14 +21,14 @@ REQUESTS = next(
 
 @pytest.fixture(scope="module")
 def address(runtime) -> str:
-    """Where the live dashboards are, below which each has its uid."""
+    """The base URL of the live dashboards; each dashboard is at this URL followed by its uid."""
     if "grafana" in runtime.provides:
-        pytest.skip(f"not on {runtime.name}: its dashboards are Grafana's")
+        pytest.skip(f"not on {runtime.name}: Grafana shows its dashboards")
     return runtime.url(services.named("receiver"), "/dashboards")
 
 
 def rate(browser: WebDriver) -> float:
-    """Return the requests a second that the page shows; -1 while it shows none."""
+    """Return the requests per second that the page shows, or -1 while it shows no value."""
     found = browser.find_elements(By.CSS_SELECTOR, f"[data-key='{REQUESTS}'] strong")
     digits = "".join(each for each in found[0].text if each.isdecimal() or each == ".") if found else ""
     return float(digits) if digits else -1
@@ -41,7 +41,7 @@ def test_a_panel_moves_under_load(address, runtime):
         code, _ = load.shop(runtime, "smoke", {"SEED": "11"})
         after = eventually(
             lambda: rate(browser),
-            because="the page asks for new results every 5 s",
+            because="the page fetches new results every 5 s",
             wanted=lambda seen: seen > before + 1,
         )
 

@@ -14,19 +14,19 @@ from tests.live.visitors import Visitors
 
 LOOPS = 8
 SECONDS = 12
-#: NGINX passes on one login per second, after a burst of two.
+#: NGINX passes on a burst of two logins, then one per second.
 MOST = 3 + SECONDS
 
 
 def login_loop(observer: Observer, end: threading.Event) -> Counter[int]:
-    """Try passwords until ``end`` is set, and return how often each status was received."""
+    """Try to log in until ``end`` is set, and return how often each status was received."""
     address = f"{observer.shop}/admin/login/"
     statuses: Counter[int] = Counter()
     with observer.client() as session:
         page = session.get(address, timeout=30).text
         form = {"username": "nobody", "password": "wrong"}
         form["csrfmiddlewaretoken"] = re.search('name="csrfmiddlewaretoken" value="([^"]+)"', page).group(1)
-        # A pause, as if over a network: otherwise the clients would use more of this machine's CPU than the logins.
+        # Simulate network latency. Otherwise the clients would use more of this machine's CPU than the logins do.
         while not end.wait(0.05):
             answer = session.post(address, form, headers={"Referer": address}, timeout=30)
             statuses[answer.status_code] += 1
@@ -61,5 +61,5 @@ def test_eight_parallel_login_loops_do_not_slow_the_shop_down(runtime, observer)
     assert statuses[200] <= MOST
     assert sum(row.others for row in ledger.account.rows if row.route == "refused") == statuses[429]
     assert slowest_of(ledger) < max(1, 4 * slowest_of(quiet[0])), (
-        "slower than UpstreamSlow allows, or than other work explains"
+        "above the UpstreamSlow threshold, and at least 4 times as slow as before the flood"
     )

@@ -1,4 +1,4 @@
-"""Every query and command of the runbooks' diagnoses works in a healthy lab, in each runtime."""
+"""Every query and command in the Diagnosis sections of the runbooks works in a healthy lab, on each runtime."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ SECONDS = 60
 
 
 def skip_unless_here(text, runtime) -> None:
-    """Skip a query or command that needs a service which the runtime does not have."""
+    """Skip a query or command that needs a service the runtime does not have."""
     if missing := needs_of(text) - runtime.provides:
         pytest.skip(f"not on {runtime.name}: {', '.join(sorted(missing))}")
 

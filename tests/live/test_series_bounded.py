@@ -16,7 +16,7 @@ REQUESTS = 10_000
 
 
 class Stranger:
-    """A client that sends what no browser would, over one keep-alive connection."""
+    """A client that sends requests no browser would send, over one keep-alive connection."""
 
     def __init__(self, address: str, ca_file: str) -> None:
         self._netloc = urlsplit(address).netloc
@@ -47,7 +47,7 @@ class Stranger:
 
 @pytest.fixture
 def stranger(observer) -> Iterator[Stranger]:
-    """A client that does not belong to the lab."""
+    """A client from outside the lab."""
     visitor = Stranger(observer.shop, observer.ca_file)
     yield visitor
     visitor.hang_up()
@@ -56,7 +56,7 @@ def stranger(observer) -> Iterator[Stranger]:
 def series(observer) -> set[tuple]:
     """Return every series that the shop's tiers expose, without the exporters' process metrics.
 
-    The label ``worker_id`` is removed, because a worker that is being recycled has no series for a moment.
+    The label ``worker_id`` is removed, because a worker briefly has no series while it is being recycled.
     """
     return {
         (job, sample.name, *sorted((name, value) for name, value in sample.labels.items() if name != "worker_id"))
@@ -67,7 +67,7 @@ def series(observer) -> set[tuple]:
 
 
 def kinds(chance: random.Random) -> list[tuple[str, str, dict[str, str], bytes | None, set[int]]]:
-    """Return one request of each kind, with the statuses that are correct for it."""
+    """Return one request of each kind, with the statuses that are acceptable for it."""
     word = "".join(chance.choices(string.ascii_lowercase + string.digits, k=12))
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     return [
@@ -102,7 +102,7 @@ def test_ten_thousand_strange_requests_make_no_new_series(observer, stranger, sh
         return observer.on_page("nginx-log", "nginx_http_responses_total")
 
     def wait_for_mtail() -> None:
-        """Send ordinary requests and wait until mtail has counted them; it has then read all earlier lines too."""
+        """Send ordinary requests and wait until mtail has counted them. By then it has read all earlier lines too."""
         lines = logged()
         for _ in range(50):
             stranger.send("GET", "/")

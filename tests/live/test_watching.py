@@ -15,18 +15,18 @@ STUCK_SECONDS = 20
 
 @pytest.fixture
 def stuck_workers(observer, runtime):
-    """Stop every worker with SIGSTOP; yield their number and a function that lets them continue."""
+    """Stop every worker with SIGSTOP; yield how many there are and a function that resumes them."""
 
     def send(number: signal.Signals, workers: dict[int, dict]) -> bool:
         pids = [worker["pid"] for worker in workers.values()]
         return 0 not in pids and send_signal(runtime, number, *pids)
 
     def stop() -> dict[int, dict]:
-        """Stop all workers and return them; return nothing while one of them is being recycled."""
+        """Stop all workers and return them; return an empty dict while one of them is being recycled."""
         workers = observer.workers()
         return workers if send(signal.SIGSTOP, workers) else {}
 
-    stopped = eventually(stop, because="every worker exists")
+    stopped = eventually(stop, because="every worker is running")
     yield len(stopped), lambda: send(signal.SIGCONT, stopped)
     send(signal.SIGCONT, stopped)
 
@@ -42,7 +42,7 @@ def test_django_is_scraped_within_250_ms_while_every_worker_is_stuck(observer, s
     with ThreadPoolExecutor(workers) as pool:
         visits = [pool.submit(visit, number) for number in range(workers)]
         eventually(lambda: observer.now() - began >= STUCK_SECONDS, because="time passes", timeout=STUCK_SECONDS + 10)
-        assert not any(visit.done() for visit in visits), "a worker answered: they were not stuck"
+        assert not any(visit.done() for visit in visits), "a worker responded, so the workers were not stuck"
         window = f"[{STUCK_SECONDS}s]"
         scrapes = observer.value(f'count_over_time(up{{job="django"}}{window})')
         succeeded = observer.value(f'sum_over_time(up{{job="django"}}{window})')
@@ -106,7 +106,7 @@ def test_uwsgi_that_is_away_is_told_from_its_exporter_that_is_away(observer, run
             because="the exporter responds and reports that uWSGI is down",
             timeout=15,
         )
-        assert not observer.query("uwsgi_worker_requests_total"), "figures of a uWSGI that is gone"
+        assert not observer.query("uwsgi_worker_requests_total"), "there are still metrics from the stopped uWSGI"
         answer = http.get(f"{observer.shop}/", timeout=5, verify=observer.ca_file)
         assert answer.status_code == 502
         assert "Pomar" in answer.text

@@ -1,4 +1,4 @@
-"""Visitors that count their requests: the load for tests that break something in the meantime."""
+"""Visitors that count their own requests, as load for tests that break something at the same time."""
 
 import itertools
 import socket
@@ -22,7 +22,7 @@ from loadtest.tally import Tally
 from tests.eventually import eventually
 from tests.live.observer import Observer
 
-#: A sequence of requests to the shop: path and route.
+#: A sequence of requests to the shop, as pairs of path and route.
 WALK = (
     ("/", "product:list"),
     ("/cart/", "cart:cart-summary"),
@@ -36,7 +36,7 @@ WALK = (
 
 @contextmanager
 def once_the_load_runs(observer: Observer, do: Callable[[], object]) -> Iterator[None]:
-    """Call ``do`` in parallel to the block, as soon as the load in the block has sent its first request."""
+    """Call ``do`` in parallel with the block, as soon as the load in the block has sent its first request."""
 
     def sent() -> float:
         return observer.on_page("nginx-log", "nginx_http_load_responses_total")
@@ -44,7 +44,7 @@ def once_the_load_runs(observer: Observer, do: Callable[[], object]) -> Iterator
     before = sent()
 
     def wait_and_do() -> None:
-        eventually(sent, because="the load runs", timeout=60, wanted=lambda now: now > before)
+        eventually(sent, because="the load is running", timeout=60, wanted=lambda now: now > before)
         do()
 
     with ThreadPoolExecutor(1) as pool:
@@ -65,14 +65,14 @@ class Visitors:
         self.mark = {"X-Lab-Token": runtime.token_file.read_text(), "X-Lab-Run": "load"}
 
     def send(self, times: int, walk: Sequence[tuple[str, str]] = WALK, **headers: str) -> None:
-        """Send a number of requests along the walk, shared among all visitors, and wait for the responses."""
+        """Send ``times`` requests in total, divided among the visitors, and wait for the responses."""
         turns = iter(list(itertools.islice(itertools.cycle(walk), times)))
         with ThreadPoolExecutor(self._number) as pool:
             list(pool.map(lambda _: self._visit(turns, headers), range(self._number)))
 
     @contextmanager
     def walking(self, **headers: str) -> Iterator[None]:
-        """Send requests along the walk until the end of the block."""
+        """Keep sending the requests in ``WALK`` until the end of the block."""
         end = threading.Event()
         turns = itertools.takewhile(lambda _: not end.is_set(), itertools.cycle(WALK))
         with ThreadPoolExecutor(self._number) as pool:
@@ -85,7 +85,7 @@ class Visitors:
                 walk.result()
 
     def hang_up(self, path: str, route: str, **headers: str) -> None:
-        """Send a request that takes longer than 0.2 s, and close the connection before the response."""
+        """Send a request that takes longer than 200 ms, and close the connection before the response."""
         address = urlsplit(self._observer.shop)
         lines = [
             f"GET {path} HTTP/1.1",
@@ -105,7 +105,7 @@ class Visitors:
 
     @contextmanager
     def books(self, patience: float = PATIENCE_SECONDS) -> Iterator[list[Ledger]]:
-        """Record a ledger for the requests sent in the block; afterwards, it is in the yielded list."""
+        """Record a ledger for the requests sent in the block. After the block, the yielded list contains it."""
         opening = books.open_books(self._runtime, patience)
         found: list[Ledger] = []
         yield found

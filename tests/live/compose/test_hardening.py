@@ -60,7 +60,7 @@ def test_its_memory_holds_its_whole_program(container):
     if not program.exists():
         pytest.skip("the engine's processes are not this machine's")
 
-    # With less, pages of the program that were read from disk for it push each other out of its memory for ever.
+    # With less, pages of the program that were read from disk for it push each other out of its memory forever.
     assert container["HostConfig"]["Memory"] >= program.stat().st_size + 15 * 1024**2
 
 

@@ -34,7 +34,7 @@ down: ## Stop the lab and keep its data
 	$(LAB) down
 
 # Exit code 1 if a service has a problem.
-status: ## Show each service's state and address, and any problems
+status: ## Show each service's state and URL, and any problems
 	$(LAB) status
 
 logs: ## Show the latest log lines from each service: S=nginx for one service, FOLLOW=1 to follow the log

@@ -1,12 +1,12 @@
-# The lab's entry point. Each target runs a command of lab/; `make` alone prints the help.
+# The lab's entry point. Each target runs a command in lab/; `make` alone prints the help.
 
 PYTHON = python3
-# -I ignores the PYTHON… variables of the shell, -S the .pth files of this Python.
+# -I ignores the shell's PYTHON… variables, and -S ignores the .pth files of this Python.
 LAB = @command -v $(PYTHON) >/dev/null || { echo "lab: $(PYTHON) is missing: install Python 3.11 or newer, with venv." >&2; exit 1; }; \
 	$(PYTHON) -IS lab/bootstrap.py
 
-# Only arguments on make's own command line count. Each is passed on as an option of the lab's command, because a
-# variable of the same name in the user's shell (FORCE=1, USERS=…) may mean something else.
+# Only arguments on make's own command line count, because a variable of the same name in the user's shell (FORCE=1,
+# USERS=…) may mean something else. Each argument is passed to the lab's command as an option.
 given = $(if $(filter command,$(firstword $(origin $1))),$(value $1))
 quoted = '$(subst ','\'',$1)'
 # $(call option,NAME,--name=) expands to --name='its value', or to nothing if NAME is not given.
@@ -21,11 +21,11 @@ LOAD = $(call option,PROFILE,--profile=) $(call option,USERS,--users=) $(call op
 help: ## Print this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 30
 
-# Starts nothing. Exit code 1 when a check fails.
-doctor: ## Run the checks of `make up` on this machine, and print what to do about those that fail
+# Starts nothing. Exit code 1 if a check fails.
+doctor: ## Check whether `make up` can start the lab on this machine, and print how to fix any problems
 	$(LAB) doctor
 
-# On a running lab it only applies changes in the checkout, for example after `git pull`.
+# If the lab is running, applies what changed in the checkout, for example after `git pull`.
 up: ## Start the lab and wait until every service works
 	$(LAB) up
 
@@ -34,37 +34,37 @@ down: ## Stop the lab and keep its data
 	$(LAB) down
 
 # Exit code 1 if a service has a problem.
-status: ## Show the state, address and problem of each service
+status: ## Show each service's state and URL, and any problems
 	$(LAB) status
 
-logs: ## Show the latest log lines of each service: S=nginx for one service, FOLLOW=1 to keep following
+logs: ## Show the latest log lines from each service: S=nginx for one service, FOLLOW=1 to follow the log
 	$(LAB) logs $(call flag,FOLLOW,--follow) $(call option,S,-- )
 
 # Waits until it works again.
 restart: ## Restart one service: S=nginx
 	$(LAB) restart $(call option,S,-- )
 
-# That includes the certificates and the secrets.
+# The data includes the certificates and the secrets.
 clean: ## Stop the lab and delete its data: FORCE=1 skips the confirmation
 	$(LAB) clean $(call flag,FORCE,--force)
 
-# Then prints the ledger and writes the report. `DURATION=` is a duration such as `90s`, `5m` or `1h`.
+# Prints the ledger and writes the report afterwards. Write `DURATION=` as `90s`, `5m` or `1h`, for example.
 load: ## Run a load test: PROFILE=smoke|steady|ramp|spike|flash-sale USERS=… DURATION=… SEED=…
 	$(LAB) load $(LOAD)
 
 # Exit code 1 unless all counts match exactly.
-ledger: ## Print the ledger of the last load run: R=.lab/reports/load-….json for another run
+ledger: ## Print the ledger for the last load run: R=.lab/reports/load-….json for another run
 	$(LAB) ledger $(call option,R,-- )
 
-report: ## Write the report of the last load run and open it: R=… for another run, R="A B" to compare two
+report: ## Write the report for the last load run and open it: R=… for another run, R="A B" to compare two
 	$(LAB) report $(call option,R,--runs=)
 
 # Runs each query over every time range that its dashboard offers. Exit code 1 if a query fails or is slow, or if
 # a panel that should have data is empty.
-panels: ## Run every query of every dashboard and list the panels without data
+panels: ## Run every query in every dashboard and list the panels without data
 	$(LAB) panels
 
-# Queries the registries and pulls nothing. Exit code 1 if an image is missing.
+# Queries the registries but pulls no images. Exit code 1 if an image is missing.
 images: ## Check that each official image exists for amd64 and arm64
 	$(LAB) images
 
@@ -72,24 +72,24 @@ images: ## Check that each official image exists for amd64 and arm64
 alerts: ## Show the firing alerts, their state in Alertmanager, and the notifications sent
 	$(LAB) alerts
 
-# Reverts the fault afterwards and prints when each step happened; see docs/alerts.md.
+# Reverts the fault once its alerts have fired, and prints the time of each step; see docs/alerts.md.
 drill: ## Inject a fault under load and wait until its alerts fire and resolve: D=bad-deploy
 	$(LAB) drill $(call option,D,-- )
 
-# About two minutes each; the last one takes up to an hour.
+# Each takes about two minutes, except the last, which takes up to an hour.
 drills: ## Run every drill that this runtime supports
 	$(LAB) drills
 
 # See docs/alerts.md.
-incident: ## Play: something breaks under load, and you find the tier and the cause; SEED=… replays an incident
+incident: ## Play a game: something breaks under load, and you find the tier and the cause; SEED=… replays an incident
 	$(LAB) incident $(call option,SEED,--seed=)
 
-# The page is at http://localhost:8089.
-load-ui: ## Run load tests from Locust's web page
+# It is at http://localhost:8089.
+load-ui: ## Run load tests from Locust's web interface
 	$(LAB) load-ui $(LOAD)
 
-# Sends the same requests to two shops, one of which has a registry per worker, as in most demos, and shows the
-# counters of both at each scrape. Needs no running lab.
+# Sends the same requests to two shops and shows the counters of both at each scrape. One shop has a separate registry
+# in each worker, as most demos do. Needs no running lab.
 lesson-multiprocess: ## See how Django's counters go wrong with several workers, and how to get them right
 	$(LAB) lesson-multiprocess
 
@@ -101,10 +101,10 @@ test: ## Run all tests, starting the lab if needed; THOROUGH=1 includes the slow
 check: ## Run the linters and the tests that need no running lab
 	$(LAB) check
 
-generate: ## Write the generated files: docs/metrics.md, tables of the docs, nginx/routes.conf, dashboards, rules, product pictures
+generate: ## Write the generated files: docs/metrics.md, the tables in the docs, nginx/routes.conf, dashboards, rules, product pictures
 	$(LAB) generate
 
-# Writes `requirements/`, with hashes. Also lists the images that are past their end of support. Run `make check` afterwards.
+# Writes `requirements/`, with hashes. Also lists images that are past their end of support. Run `make check` afterwards.
 update: ## Lock the newest Python packages and print the changes
 	$(LAB) update
 

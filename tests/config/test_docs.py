@@ -103,7 +103,7 @@ def test_every_message_of_the_troubleshooting_page_is_in_the_code():
 
 
 def test_every_folder_of_the_readme_exists():
-    table = README.split("## What is where")[1]
+    table = README.split("## Repository layout")[1]
 
     for folder in re.findall(r"^\| ((?:`[a-z]+/`(?:, )?)+) \|", table, flags=re.MULTILINE):
         for name in re.findall(r"`([a-z]+)/`", folder):

@@ -467,9 +467,9 @@ def test_the_page_names_the_tier_at_fault():
 
 
 def test_the_page_says_what_cannot_be_known_and_no_number_of_it():
-    said = page(dataclasses.replace(a_run(), load=None, log=None), reasons=("the access log's exporter was restarted",))
+    said = page(dataclasses.replace(a_run(), load=None, log=None), reasons=("the access log exporter was restarted",))
 
-    assert "not exact: the access log's exporter was restarted." in said
+    assert "not exact: the access log exporter was restarted." in said
     assert said.splitlines()[-1] == "LEDGER: NOT KNOWN; all counts that can be compared agree."
     assert ["product:list", "2xx", "100", "·", "·", "107", "0"] in [line.split() for line in said.splitlines()]
     assert ["all", "462", "·", "·", "172", "0"] in [line.split() for line in said.splitlines()]

@@ -189,7 +189,7 @@ def test_a_restarted_access_log_exporter_is_named_as_a_gap(runtime, visitors):
 
     ledger = kept[0]
     assert ledger.verdict == "unknown", text.page(ledger)
-    assert [reason for reason in ledger.reasons if reason.startswith("the access log's exporter was restarted")]
+    assert [reason for reason in ledger.reasons if reason.startswith("the access log exporter was restarted")]
     assert {row.logged for row in ledger.account.rows} == {None}
     assert "LEDGER: NOT KNOWN; all counts that can be compared agree." in text.page(ledger)
 

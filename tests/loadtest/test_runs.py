@@ -220,7 +220,7 @@ def test_one_seed_is_one_walk_through_the_shop(shop, tmp_path):
         ),
         ("https://localhost:1", {"LAB_CA_FILE": ""}, r"LAB_CA_FILE is not set: .*"),
         ("https://localhost:1", {"LAB_CA_FILE": __file__}, r"LAB_CA_FILE=.* does not contain a certificate\."),
-        ("localhost", {}, r"the shop's address is missing: set it with --host, as in --host https://localhost:8443\."),
+        ("localhost", {}, r"the shop's URL is missing: set --host, for example --host https://localhost:8443\."),
         ("http://127.0.0.1:1", {"PROFILE": "storm"}, r"PROFILE=storm is not a profile: .*"),
     ],
     ids=["nobody there", "no CA", "a CA that is none", "no address", "bad option"],

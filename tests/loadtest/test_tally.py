@@ -1,4 +1,4 @@
-"""The counts of a load run, and its summary."""
+"""A load run's counts and its summary."""
 
 from decimal import Decimal
 

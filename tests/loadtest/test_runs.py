@@ -59,7 +59,7 @@ class Run(NamedTuple):
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """A shop with the full catalogue. Outside debug mode and without NGINX, it would redirect every request to HTTPS."""
+    """A shop with the full catalogue, in debug mode so that it does not redirect requests to HTTPS."""
     folder = tmp_path_factory.mktemp("shop")
     (folder / "metrics").mkdir()
     environment = {

@@ -12,7 +12,7 @@ from tests.telemetry.programs import RunningExporter, answering, running_exporte
 
 @pytest.fixture
 def recorded() -> bytes:
-    """Statistics from uWSGI 2.0.31 with 2 workers, memory-report and stats-no-cores, recorded during its ninth request."""
+    """Statistics from uWSGI 2.0.31 with 2 workers, memory-report and stats-no-cores, during its ninth request."""
     return (Path(__file__).parent / "uwsgi-2.0.31.json").read_bytes()
 
 

@@ -151,7 +151,7 @@ def _page(prometheus: Prometheus, job: str, opening: Snapshot, closing: Snapshot
     if when := _reset_in_samples(before, stored, opening.at):
         return _Page(reasons=[f"{RESETS[job]}, at {_clock(when)}"])
     notes = [
-        f"Prometheus did not scrape {job} for {seconds:.0f} s from {_clock(at)}; no count was lost"
+        f"Prometheus did not scrape {job} for {seconds:.0f} s from {_clock(at)}; no counts were lost"
         for at, seconds in missed
     ]
     return _Page(increase, end, _compared_with_pages(job, before, stored, opening, closing), notes=notes)

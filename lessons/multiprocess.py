@@ -1,7 +1,7 @@
 """Why the metrics of several workers must be added up: the usual setup compared with this lab's.
 
-Two shops under uWSGI get the same requests in rounds, and are scraped after each round. The naive one (``naive/``) has
-a registry in each worker, and serves ``/metrics`` as a view. The correct one is ``app/uwsgi.ini`` as it is.
+Two shops under uWSGI receive the same requests in rounds, and are scraped after each round. The naive one (``naive/``)
+has a registry in each worker and serves ``/metrics`` as a view. The correct one uses ``app/uwsgi.ini`` unchanged.
 """
 
 import json
@@ -49,14 +49,14 @@ REQUESTS_A_ROUND = 40
 CONNECTIONS = 8
 #: After this round, one worker of each shop is killed.
 KILL_AFTER = 5
-#: The timeout of every wait, in seconds.
+#: The timeout for every wait, in seconds.
 PATIENCE = 30
 
 COLUMNS = 80
 BAR = 32
 
 INTRODUCTION = f"""\
-Two shops get the same requests. After each round, both are scraped for
+Two shops receive the same requests. After each round, both are scraped for
 {METRIC}{{view="{VIEW}"}}
   correct  app/uwsgi.ini: the sum over all workers
   naive    lessons/naive/uwsgi.ini: only the worker that served the scrape"""
@@ -68,9 +68,9 @@ Seen = TypeVar("Seen")
 
 
 class Scrape(NamedTuple):
-    """The requests sent to each shop so far, and the counter of each shop.
+    """The number of requests sent to each shop so far, and each shop's counter.
 
-    ``worker`` is the slot of the naive worker that served the scrape. If one worker of each shop was killed right after
+    ``worker`` is the slot of the naive worker that served the scrape. If one worker in each shop was killed right after
     the scrape, ``lost`` is the number of requests that the naive one had counted.
     """
 
@@ -82,9 +82,9 @@ class Scrape(NamedTuple):
 
 
 def teach() -> str:
-    """Run the lesson, which takes some seconds, and return the results as text with 80 columns.
+    """Run the lesson, which takes a few seconds, and return the results as text of 80 columns.
 
-    Raises LabError when a shop fails to start or does not respond. Leaves no process and no file behind.
+    Raises LabError if a shop fails to start or does not respond. Leaves no processes and no files behind.
     """
     return text(observe())
 
@@ -92,14 +92,14 @@ def teach() -> str:
 def observe() -> list[Scrape]:
     """Start both shops on free ports, send ``ROUNDS`` rounds of requests to each, and return the scrapes.
 
-    The first scrape is before the first request. Raises LabError. Leaves no process and no file behind.
+    The first scrape comes before the first request. Raises LabError. Leaves no processes and no files behind.
     """
     try:
         with signals.handled_once(), _folders() as (folder, metrics), _nothing_left_running():
             environment = _environment(folder)
             if not shutil.which("uwsgi", path=environment["PATH"]):
-                raise LabError(f"uWSGI is missing in the lab's environment: remove {VENV}, and `make` reinstalls it.")
-            with step("database with the catalogue"):
+                raise LabError(f"uWSGI is missing from the lab's environment: remove {VENV}, and `make` reinstalls it.")
+            with step("a database with the catalogue"):
                 run = partial(subprocess.run, cwd=APP, env=environment)
                 manage(run, "migrate", "--no-input")
                 manage(run, "seed_catalogue")
@@ -123,7 +123,7 @@ def _rounds(naive: "Shop", correct: "Shop") -> Iterator[Scrape]:
         if number:
             naive.send(REQUESTS_A_ROUND)
             correct.send(REQUESTS_A_ROUND)
-        # A scrape of the naive shop is a request itself: it was served by the worker that has one more afterwards.
+        # A scrape of the naive shop is itself a request: the worker with one more request afterwards served it.
         before = naive.served(sent + number)
         counted_naive = naive.count()
         after = naive.served(sent + number + 1)
@@ -141,7 +141,7 @@ def _rounds(naive: "Shop", correct: "Shop") -> Iterator[Scrape]:
 
 
 class Shop:
-    """A shop under uWSGI on free ports; errors refer to it by ``name``."""
+    """A shop under uWSGI on free ports. Errors refer to it by ``name``."""
 
     def __init__(self, name: str, ini: Path, folder: Path, environment: Mapping[str, str]) -> None:
         self._name = name
@@ -151,7 +151,8 @@ class Shop:
         ports = {"APP_PORT": str(app), "APP_METRICS_PORT": str(metrics), "APP_STATS_PORT": str(stats)}
         with self._log.open("w") as log:
             self._process = psutil.Popen(
-                # Its own socket speaks the uwsgi protocol. With the lab's process titles, `make down` would kill it.
+                # The socket in its ini file speaks the uwsgi protocol. With the lab's process titles, `make down` would
+                # kill this shop.
                 ["uwsgi", "--ini", ini, "--http-socket", f"127.0.0.1:{http}", "--procname-prefix", "lesson: "],
                 cwd=folder,
                 env={**environment, **ports},
@@ -163,8 +164,8 @@ class Shop:
             )
 
     def send(self, number: int) -> None:
-        """Send requests, each over its own connection; raises LabError when a response is not 200."""
-        # NGINX sets this header; without it, the shop redirects to HTTPS.
+        """Send requests, each over its own connection. Raises LabError if a response is not 200."""
+        # Normally NGINX sets this header. Without it, the shop redirects to HTTPS.
         headers = {"X-Forwarded-Proto": "https"}
         with ThreadPoolExecutor(CONNECTIONS) as pool:
             list(pool.map(lambda _: self._get(f"{self._shop}{PATH}", headers), range(number)))
@@ -176,7 +177,7 @@ class Shop:
         return int(sum(each.value for each in samples if each.name == METRIC and each.labels["view"] == VIEW))
 
     def served(self, total: int) -> dict[int, int]:
-        """Wait until the workers have served ``total`` requests, and return the number of each, by slot."""
+        """Wait until the workers have served ``total`` requests, and return each worker's number, by slot."""
         return self.wait_until(
             lambda: {slot: worker["requests"] for slot, worker in self._workers().items()},
             wanted=lambda served: sum(served.values()) >= total,
@@ -187,7 +188,7 @@ class Shop:
         return all(worker["accepting"] for worker in self._workers().values())
 
     def kill_busiest(self) -> int:
-        """Kill the worker with the most requests, wait until it was respawned, and return its slot."""
+        """Kill the worker with the most requests, wait until it has been respawned, and return its slot."""
         workers = self._workers()
         slot = max(workers, key=lambda slot: workers[slot]["requests"])
         os.kill(workers[slot]["pid"], signal.SIGKILL)
@@ -195,7 +196,7 @@ class Shop:
         return slot
 
     def wait_until(self, check: Callable[[], Seen], *, wanted: Callable[[Seen], bool] = bool) -> Seen:
-        """Return the first wanted result of ``check``; raises LabError when the shop exits or after a timeout."""
+        """Return the first wanted result of ``check``. Raises LabError if the shop exits, or after a timeout."""
         deadline = time.monotonic() + PATIENCE
         while True:
             with suppress(LabError):
@@ -218,14 +219,14 @@ class Shop:
             raise LabError(f"the {self._name} shop does not respond ({error}): {self._last_error()}") from error
 
     def _last_error(self) -> str:
-        """Return the last exception in its log, or else its last line."""
+        """Return the last exception in the shop's log, or the log's last line if there is none."""
         lines = [line.strip() for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
         errors = [line for line in lines if re.match(r"[\w.]+: ", line)]
         return (errors or lines or ["its log is empty"])[-1]
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """Return the environment of both shops, with only those of the user's variables that all lab services inherit."""
+    """Return the environment for both shops, with only those user variables that all lab services inherit."""
     return {
         **for_services(),
         "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
@@ -241,7 +242,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 @contextmanager
 def _folders() -> Iterator[tuple[Path, str]]:
-    """Create a folder, and one for the workers' metric files, in memory if possible."""
+    """Create a folder, and another one for the workers' metric files, which is in memory if possible."""
     prefix = f"pomar-lesson-{os.getpid()}-"
     with TemporaryDirectory(prefix=prefix) as folder:
         memory = prepare.MEMORY if prepare.memory_is_safe() else folder
@@ -251,7 +252,7 @@ def _folders() -> Iterator[tuple[Path, str]]:
 
 @contextmanager
 def _nothing_left_running() -> Iterator[None]:
-    """Kill all child processes that were started in the block, and their children, whatever happens."""
+    """At the end of the block, kill all child processes that were started in it, and their children."""
     this = psutil.Process()
     before = set(this.children())
     try:
@@ -259,7 +260,7 @@ def _nothing_left_running() -> Iterator[None]:
     finally:
         for child in set(this.children()) - before:
             with suppress(psutil.NoSuchProcess):
-                # A suspended master cannot respawn the workers that are killed.
+                # A suspended master cannot respawn the killed workers.
                 child.suspend()
                 for process in (*child.children(recursive=True), child):
                     with suppress(psutil.NoSuchProcess):
@@ -268,7 +269,7 @@ def _nothing_left_running() -> Iterator[None]:
 
 
 def increase(values: Sequence[int]) -> int:
-    """Return the increase of a counter over its samples, as Prometheus's ``increase()`` computes it.
+    """Return a counter's increase over its samples, as Prometheus's ``increase()`` computes it.
 
     A decrease counts as a reset to 0. Nothing is extrapolated to the ends of a window.
     """
@@ -276,7 +277,7 @@ def increase(values: Sequence[int]) -> int:
 
 
 def text(scrapes: Sequence[Scrape]) -> str:
-    """Return a table, a chart and the conclusion, in at most 80 columns and without a final line break.
+    """Return a table, a chart and the conclusion, in at most 80 columns and without a trailing newline.
 
     The first scrape must be from before the first request.
     """
@@ -305,12 +306,12 @@ def _chart(scrapes: Sequence[Scrape]) -> str:
 
 
 def _series(scrapes: Sequence[Scrape]) -> tuple[list[int], list[int]]:
-    """Return the counters of the correct and of the naive shop."""
+    """Return the counters of the correct shop and of the naive one."""
     return [scrape.correct for scrape in scrapes], [scrape.naive for scrape in scrapes]
 
 
 def _block(maximum: int) -> int:
-    """Return how many requests a block of the chart stands for, so that the maximum fits."""
+    """Return how many requests one block of the chart represents, so that the maximum fits."""
     return max(1, -(-maximum // BAR))
 
 
@@ -330,26 +331,26 @@ def _conclusion(scrapes: Sequence[Scrape]) -> Iterator[str]:
         f"{last.sent} requests were sent to each shop.",
         f"The correct counter was exact at {exact} of {len(scrapes)} scrapes.",
         f"The naive one {_decreased(decreases)}; its maximum was {max(naive)}, and its last value {last.naive}.",
-        f"Prometheus treats each decrease as a counter reset: increase() of the naive counter is "
-        f"{_with_error(increase(naive), last.sent)}, and that of the correct one "
-        f"{_with_error(increase(correct), last.sent)}.",
+        f"Prometheus treats each decrease as a counter reset: increase() returns "
+        f"{_with_error(increase(naive), last.sent)} for the naive counter and "
+        f"{_with_error(increase(correct), last.sent)} for the correct one.",
     ]
     if lost := sum(scrape.lost for scrape in scrapes):
         results.append(
             f"The {lost} requests that the killed naive worker had counted are lost; "
-            f"the correct counter has lost {last.sent - last.correct or 'none'}."
+            f"the correct counter lost {last.sent - last.correct or 'none'}."
         )
     for sentences in (
         results,
         [
-            "Why: each worker is a process with its own registry. A scrape of the naive /metrics is served by any "
-            "free worker, and returns only what that worker has counted since it started.",
+            "Why: each worker is a process with its own registry. Any free worker may serve a scrape of the naive "
+            "/metrics, and it returns only what that worker has counted since it started.",
         ],
         [
             "What to do: app/uwsgi.ini gives the workers a shared directory for their counts, and starts a separate "
-            "process for the scrapes. telemetry/src/pomar_telemetry/multiprocess.py names the files in it by worker "
-            "slot, so that a respawned worker continues the counts of a killed one, and server.py in the same folder "
-            "adds them up.",
+            "process that serves the scrapes. telemetry/src/pomar_telemetry/multiprocess.py names the metric files by "
+            "worker slot, so that a respawned worker continues the counts of the killed one, and server.py in the "
+            "same folder adds them up.",
         ],
     ):
         yield fill(" ".join(sentences), COLUMNS, break_on_hyphens=False, break_long_words=False)
@@ -362,4 +363,4 @@ def _decreased(number: int) -> str:
 def _with_error(counted: int, sent: int) -> str:
     """Return a count with its error."""
     wrong = counted - sent
-    return f"{counted}, {abs(wrong)} too {'many' if wrong > 0 else 'few'}" if wrong else f"{counted}"
+    return f"{counted} ({abs(wrong)} too {'many' if wrong > 0 else 'few'})" if wrong else f"{counted}"

@@ -1,4 +1,4 @@
-"""A load run from its first user to its verdict, connected to Locust's events."""
+"""A load run, from its first user to its verdict. It is driven by Locust's events."""
 
 import itertools
 import json
@@ -17,7 +17,7 @@ from loadtest import summary
 from loadtest.options import Options
 from loadtest.tally import Tally
 
-# Time for users to finish their requests after the last stage: longer than the timeouts of a visitor.
+# How long users may take to finish their requests after the last stage: longer than a visitor's timeouts.
 SECONDS_TO_FINISH = 60
 PROGRESS_SECONDS_ON_A_TERMINAL = 1
 PROGRESS_SECONDS_ELSEWHERE = 5
@@ -97,7 +97,7 @@ class LoadRun:
             print(f"\r\033[K{line}" if terminal else line, end="" if terminal else "\n", flush=True)
 
     def _judge(self, **_: Any) -> None:
-        if self._progress is None:  # Locust's web UI was closed before a run
+        if self._progress is None:  # Locust's web UI was closed before a run started
             return
         duration = time.monotonic() - self._began
         self._progress.kill(block=False)
@@ -137,7 +137,7 @@ class LoadRun:
             self._environment.process_exit_code = 1
 
     def _finish(self, **_: Any) -> None:
-        """Let users finish their requests when Locust quits during a run, before it reads the exit code."""
+        """If Locust quits during a run, let users finish their requests before it reads the exit code."""
         self._environment.runner.quit()
 
 

@@ -1,9 +1,9 @@
-"""The load test of the shop: `locust -f loadtest/locustfile.py --headless --host https://localhost:8443`.
+"""The shop's load test: `locust -f loadtest/locustfile.py --headless --host https://localhost:8443`.
 
 Environment variables: PROFILE (see shapes.py), USERS, DURATION, SEED, LAB_CA_FILE, LAB_TOKEN_FILE (lets NGINX recognize
-this load run), SHOP_HTTP_URL (set if NGINX redirects plain HTTP there and refuses methods), LAB_LOAD_RESULT (the result
-file), LAB_LOAD_UNTIL_EOF (set: stop when standard input is closed) and LAB_LOAD_TERMINAL (set: the output is shown on a
-terminal). In Locust's web UI, the number of users is set by hand unless PROFILE is set.
+this load run), SHOP_HTTP_URL (set it if NGINX redirects plain HTTP there and refuses methods), LAB_LOAD_RESULT (the
+result file), LAB_LOAD_UNTIL_EOF (if set, stop when standard input is closed) and LAB_LOAD_TERMINAL (if set, the output
+is shown on a terminal). In Locust's web UI, the number of users is set by hand unless PROFILE is set.
 """
 
 import logging
@@ -44,14 +44,14 @@ class Shape(LoadTestShape):
     """The profile's stages."""
 
     def tick(self) -> tuple[int, float] | None:
-        """Return the users and the spawn rate of the current stage."""
+        """Return the current stage's number of users and spawn rate."""
         stage = OPTIONS.profile.stage_at(self.get_run_time())
         return stage and (stage.users, stage.spawn_rate)
 
 
 @events.init.add_listener
 def prepare(environment: Any, web_ui: Any, **_: Any) -> None:
-    """Set up a run, or exit with one sentence if the options do not allow one."""
+    """Set up a run, or exit with one sentence if an option is invalid."""
     by_hand = web_ui is not None and not OPTIONS.profile_named
     if by_hand:
         environment.shape_class = None
@@ -67,8 +67,8 @@ def prepare(environment: Any, web_ui: Any, **_: Any) -> None:
         print(f"Locust's web UI: http://{web_ui.host or 'localhost'}:{web_ui.port}", flush=True)
     else:
         _require_shop(environment.host)
-        # Without this, SIGTERM would exit in the middle of requests, and Ctrl-C would be raised in the greenlet that is
-        # running: NGINX would count its request, but Locust would not.
+        # Without this, Locust would exit in the middle of requests on SIGTERM, and Ctrl-C would raise an exception in
+        # the running greenlet. NGINX would then count that greenlet's request, but Locust would not.
         for number in (signal.SIGINT, signal.SIGTERM):
             gevent.signal_handler(number, environment.runner.quit)
     if os.environ.get("LAB_LOAD_UNTIL_EOF"):
@@ -76,7 +76,7 @@ def prepare(environment: Any, web_ui: Any, **_: Any) -> None:
 
 
 def _stop_at_eof() -> None:
-    """Stop the run once standard input is closed, because the process that started it has exited."""
+    """Stop the run once standard input is closed, which means that the process that started it has exited."""
     try:
         while True:
             wait_read(sys.stdin.fileno())
@@ -94,7 +94,7 @@ def _require_ca_file(host: str | None) -> None:
 def _require_shop(host: str | None) -> None:
     parts = urlsplit(host or "")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        sys.exit("load: the shop's address is missing: set it with --host, as in --host https://localhost:8443.")
+        sys.exit("load: the shop's URL is missing: set --host, for example --host https://localhost:8443.")
     try:
         socket.create_connection((parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)), 5).close()
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""The options of a run, read from environment variables."""
+"""The options for a load run, read from environment variables."""
 
 import re
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ UNIT_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 class BadOption(Exception):
-    """A variable has an invalid value; the message is a sentence that names it."""
+    """A variable has an invalid value. The message is a sentence that names the variable."""
 
 
 class Options(NamedTuple):
-    """The options of a run. ``profile_named``: PROFILE was set; ``token``: lets NGINX recognize the load run."""
+    """The options for a load run. ``profile_named``: PROFILE is set. ``token``: lets NGINX recognize the load run."""
 
     profile: Profile
     profile_named: bool
@@ -31,9 +31,9 @@ class Options(NamedTuple):
 
 
 def read_options(environment: Mapping[str, str]) -> Options:
-    """Read the options from environment variables; raises BadOption.
+    """Read the options from environment variables. Raises BadOption.
 
-    Empty variables count as not set.
+    An empty variable counts as not set.
     """
     given = {name: value.strip() for name, value in environment.items() if value.strip()}
     name = given.get("PROFILE", DEFAULT_PROFILE)
@@ -78,7 +78,7 @@ def _ca_file(text: str | None) -> Path | None:
     if text is None:
         return None
     if not Path(text).is_file():
-        raise BadOption(f"LAB_CA_FILE={text} is not a file: it must be the certificate of the lab's CA.")
+        raise BadOption(f"LAB_CA_FILE={text} is not a file: it must be the lab's CA certificate.")
     return Path(text)
 
 
@@ -100,7 +100,7 @@ def _http_url(text: str | None) -> str | None:
     except ValueError:
         usable = False
     if not usable:
-        raise BadOption(f"SHOP_HTTP_URL={text} is not an address such as http://localhost:8080.")
+        raise BadOption(f"SHOP_HTTP_URL={text} is not a URL such as http://localhost:8080.")
     return text.rstrip("/")
 
 

@@ -1,4 +1,4 @@
-"""Reads the shop's pages, by the data attributes that the shop puts there for programs."""
+"""Parses the shop's pages, using the data attributes that they contain for programs."""
 
 import re
 from decimal import Decimal
@@ -20,7 +20,7 @@ ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')
 
 
 class Page:
-    """A page, parsed on demand; values that are missing on the page are None."""
+    """A page, parsed on demand. Values that are not on the page are None."""
 
     def __init__(self, text: str, *, status: int = 200, location: str = ""):
         self.text = text
@@ -29,7 +29,7 @@ class Page:
 
     @cached_property
     def products(self) -> dict[str, int]:
-        """The stock of each product, in the order of the page."""
+        """The stock of each product, in page order."""
         return {unescape(slug): int(stock) for slug, stock in PRODUCT.findall(self.text)}
 
     @property
@@ -39,7 +39,7 @@ class Page:
 
     @cached_property
     def cart_lines(self) -> dict[str, int]:
-        """The units of each product in the cart."""
+        """The number of units of each product in the cart."""
         return {unescape(slug): int(units) for slug, units in CART_LINE.findall(self.text)}
 
     @cached_property
@@ -68,12 +68,12 @@ class Page:
 
     @cached_property
     def receipt(self) -> dict[str, int]:
-        """The units of each product by name, at the checkout and on an order's page."""
+        """The number of units of each product, by product name. Shown at the checkout and on an order's page."""
         return {unescape(name): int(units) for units, name in RECEIPT_LINE.findall(self.text)}
 
     @cached_property
     def static_files(self) -> list[str]:
-        """The distinct URLs of the stylesheet, icon and pictures, in the order of the page."""
+        """The distinct URLs of the stylesheet, icon and pictures, in page order."""
         return list(dict.fromkeys(unescape(url) for url in STATIC.findall(self.text)))
 
     @cached_property

@@ -1,8 +1,8 @@
-"""The load profiles: tables of stages with a number of users each."""
+"""The load profiles: tables of stages, each with a number of users."""
 
 from typing import NamedTuple
 
-# Above this spawn rate, Locust warns that it cannot start users evenly.
+# Above this rate, Locust warns that it cannot start users evenly.
 MAX_SPAWN_RATE = 100
 
 
@@ -15,7 +15,7 @@ class Stage(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """A named sequence of stages; with ``sells_out``, the users are bargain hunters, and products sell out."""
+    """A named sequence of stages. With ``sells_out``, the users are bargain hunters and products sell out."""
 
     name: str
     summary: str
@@ -24,7 +24,7 @@ class Profile(NamedTuple):
 
     @property
     def seconds(self) -> float:
-        """The total length of all stages."""
+        """The total duration of all stages."""
         return sum(stage.seconds for stage in self.stages)
 
     @property
@@ -41,7 +41,7 @@ class Profile(NamedTuple):
         return None
 
     def scaled(self, *, users: int | None = None, seconds: float | None = None) -> "Profile":
-        """Return the profile scaled to another maximum number of users or another length."""
+        """Return the profile scaled to another maximum number of users or another duration."""
         crowd = (users or self.users) / self.users
         stretch = (seconds or self.seconds) / self.seconds
         return self._replace(

@@ -1,4 +1,4 @@
-"""A visitor with a cart, who checks what it should contain."""
+"""A visitor with a cart, who checks its content after each step."""
 
 from collections import Counter
 from typing import Any
@@ -15,7 +15,7 @@ CITIES = (("2560-123", "Torres Vedras"), ("2510-001", "Óbidos"), ("6230-300", "
 
 
 class Shopper(Visitor):
-    """Steps of shopping, each of which checks the page that the shop shows afterwards."""
+    """The steps of shopping. Each of them checks the page that the shop shows afterwards."""
 
     abstract = True
 
@@ -36,7 +36,7 @@ class Shopper(Visitor):
         return self.open_cart()
 
     def change(self, page: Page, slug: str, units: int) -> Page:
-        """Change the units of a product in the cart; ``page`` has the form for it."""
+        """Change the number of units of a product in the cart. ``page`` contains the form for this."""
         form = {"product": slug, "quantity": units}
         self.submit("/cart/update/", name="cart:update", page=page, form=form, expect=TO_THE_CART)
         self.cart[slug] = units
@@ -49,7 +49,7 @@ class Shopper(Visitor):
         return self.open_cart()
 
     def open_cart(self) -> Page:
-        """Open the cart, which must contain what was added to it."""
+        """Open the cart, which must contain exactly what was added to it."""
         shown = {"cart_lines": dict(self.cart), "cart_units": self.cart.total()}
         return self.open("/cart/", name="cart:cart-summary", expect={200: shown})
 
@@ -74,9 +74,9 @@ class Shopper(Visitor):
         return self.submit("/checkout/", name="checkout:checkout", page=form_page, form=form, expect=expect)
 
     def order(self, form_page: Page, form: dict[str, Any], *, cart_page: Page, refusable: bool = False) -> Page:
-        """Order the cart and open the order; with ``refusable``, the shop may refuse it as out of stock.
+        """Order the cart and open the order. With ``refusable``, the shop may refuse it as out of stock.
 
-        The order must match the checkout form and the total of the cart, and the cart must be empty afterwards.
+        The order must match the checkout form and the cart's total, and the cart must be empty afterwards.
         """
         page = self.send(form_page, form, {302: {}} | (OUT_OF_STOCK if refusable else {}))
         if page.status == 409:

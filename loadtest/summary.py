@@ -1,4 +1,4 @@
-"""The output of a run: a progress line, and at the end a table and a verdict."""
+"""A run's output: a progress line, and at the end a table and a verdict."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -21,7 +21,7 @@ class Row(NamedTuple):
 
 
 def progress(tally: Tally, *, title: str, seconds: float, of_seconds: float | None, users: int) -> str:
-    """Return the progress line of a run."""
+    """Return a run's progress line."""
     length = f"/{of_seconds:.0f}" if of_seconds else ""
     parts = [
         f"{title} {seconds:.0f}{length} s",
@@ -50,14 +50,14 @@ def _line(row: Row, width: int) -> str:
 def failures(tally: Tally) -> str:
     """Return the most frequent failures, one per line; empty if there were none."""
     shown = tally.failures.most_common(MAX_FAILURES_SHOWN)
-    lines = [f"{times:>9,} of {method} {name}: {failure}" for (name, method, failure), times in shown]
+    lines = [f"{times:>9,} x {method} {name}: {failure}" for (name, method, failure), times in shown]
     if len(tally.failures) > len(shown):
-        lines.append(f"{'':>9}   and {len(tally.failures) - len(shown)} other kinds of failures")
+        lines.append(f"{'':>9}   and {len(tally.failures) - len(shown)} other kinds of failure")
     return "\n".join(lines)
 
 
 def verdict(tally: Tally, *, seconds: float) -> str:
-    """Return the sales of a run, and whether it passed."""
+    """Return a run's sales and whether it passed."""
     sales = (
         f"{_several(tally.orders_placed, 'order')} placed, {tally.orders_refused:,} refused (out of stock), "
         f"{tally.orders_repeated:,} submitted twice; {_several(tally.units, 'unit')} sold for €{tally.revenue:,}."

@@ -1,4 +1,4 @@
-"""The counts of a run: what its verdict and the ledger are based on."""
+"""A run's counts, on which its verdict and the ledger are based."""
 
 import math
 from array import array
@@ -10,7 +10,7 @@ QUANTILES = (0.5, 0.95, 0.99)
 
 
 class Tally:
-    """Counts of requests by name, method and status, and what the shop sold to the visitors."""
+    """Request counts by name, method and status, and what the shop sold to the visitors."""
 
     def __init__(self) -> None:
         self.counts: defaultdict[str, defaultdict[str, Counter[int]]] = defaultdict(lambda: defaultdict(Counter))
@@ -28,12 +28,12 @@ class Tally:
 
     @property
     def requests(self) -> int:
-        """The number of all requests."""
+        """The total number of requests."""
         return sum(statuses.total() for methods in self.counts.values() for statuses in methods.values())
 
     @property
     def units(self) -> int:
-        """The number of units in all orders."""
+        """The total number of units in all orders."""
         return self.sold.total()
 
     def request(
@@ -45,7 +45,7 @@ class Tally:
         failure: str | None,
         seconds: float = 0.0,
     ) -> None:
-        """Count one request and its response time; a status of 0 means that there was no response."""
+        """Count one request and its response time. Status 0 means that there was no response."""
         self.counts[name][method][status] += 1
         if status:
             self.seconds[name].append(seconds)
@@ -64,7 +64,7 @@ class Tally:
             self._max_stock_seen[slug] = max(self._max_stock_seen[slug], stock)
 
     def problems(self) -> list[str]:
-        """Return why this run failed, in sentences; empty if it passed."""
+        """Return the reasons why this run failed. Empty if it passed."""
         failed = self.failures.total()
         problems = []
         if not self.requests:
@@ -77,13 +77,13 @@ class Tally:
             problems.append("the run was stopped early")
         for slug, stock in self._max_stock_seen.items():
             if self.sold[slug] > stock:
-                problems.append(f"{slug} was oversold: {self.sold[slug]} units sold of {stock} in stock")
+                problems.append(f"{slug} was oversold: {self.sold[slug]} units sold, {stock} in stock")
         return problems
 
     def as_json(self) -> dict[str, Any]:
-        """Return the counts as JSON types; ``revenue`` is text, so that it stays exact.
+        """Return the counts as JSON types. ``revenue`` is a string, so that it stays exact.
 
-        ``seconds`` are quantiles of the response times by name.
+        ``seconds`` contains response time quantiles by name.
         """
         return {
             "requests": self.requests,

@@ -1,4 +1,4 @@
-"""A visitor of the shop, whose requests have a name and an expected response."""
+"""A visitor to the shop. Each of its requests has a name and an expected response."""
 
 import random
 import ssl
@@ -11,20 +11,20 @@ from locust.exception import RescheduleTask, StopTest
 
 from loadtest.pages import Page
 
-# The expected statuses, and for each the expected values of properties of Page.
+# The expected statuses and, for each of them, the expected values of Page's properties.
 Expected = dict[int, dict[str, Any]]
 OK: Expected = {200: {}}
 NOT_FOUND: Expected = {404: {}}
-CA_FILE_NEEDED = "LAB_CA_FILE is not set: it must name the certificate of the lab's CA, because TLS is verified."
+CA_FILE_NEEDED = "LAB_CA_FILE is not set: set it to the lab's CA certificate, which is needed to verify HTTPS."
 # A browser only fetches the pictures that are visible without scrolling.
 STATIC_FILES_A_PAGE = 8
 
 
 class Visitor(FastHttpUser):
-    """A Locust user that acts as one visitor after another: each visit has a new session, connection and cache.
+    """A Locust user that acts as one visitor after another. Each visit has a new session, connection and cache.
 
-    Personas implement ``shop``, and make their choices with ``self.random``, which only depends on the run's seed and
-    the user's number. A request with an unexpected response ends the visit, so that one fault is counted once.
+    Personas implement ``shop`` and make their choices with ``self.random``, which depends only on the run's seed and
+    the user's number. An unexpected response ends the visit, so that each fault is counted once.
     """
 
     abstract = True
@@ -52,11 +52,11 @@ class Visitor(FastHttpUser):
         self._cached: set[str] = set()
 
     def _ssl_context(self, cafile: str | None = None) -> ssl.SSLContext:
-        """Return one context for all visitors, which only trusts the lab's CA; ``cafile`` (the default) is ignored."""
+        """Return the context shared by all visitors. It trusts only the lab's CA, and ``cafile`` is ignored."""
         return self.load.ssl_context
 
     def wait_time(self) -> float:
-        """Return the seconds that this visitor waits before the next step."""
+        """Return how many seconds this visitor waits before the next step."""
         return self.random.uniform(*self.pause)
 
     @task
@@ -66,7 +66,7 @@ class Visitor(FastHttpUser):
         self.shop()
 
     def arrive(self) -> None:
-        """Start a visit as a visitor that is new to the shop."""
+        """Start a visit as a visitor who is new to the shop."""
         self.visits += 1
         self.client.cookiejar.clear()
         self.client.client.clientpool.close()
@@ -74,15 +74,15 @@ class Visitor(FastHttpUser):
         self._cached.clear()
 
     def shop(self) -> None:
-        """Do what this persona does, with pauses by ``self.wait()``, where Locust may also stop the user."""
+        """Do what this persona does. Pause with ``self.wait()``, during which Locust may also stop the user."""
         raise NotImplementedError
 
     def turn(self, of: int) -> int:
-        """Return the number of this visit modulo ``of``; users start at different numbers."""
+        """Return the number of this visit modulo ``of``. Users start at different numbers."""
         return (self.visits + self.number) % of
 
     def some(self, things: Iterable[str], maximum: int) -> list[str]:
-        """Return up to ``maximum`` of them, chosen at random."""
+        """Return up to ``maximum`` of the things, chosen at random."""
         choice = sorted(things)
         return self.random.sample(choice, k=min(maximum, len(choice)))
 
@@ -101,7 +101,7 @@ class Visitor(FastHttpUser):
     def request(
         self, method: str, url: str, *, name: str, expect: Expected = OK, form: dict[str, Any] | None = None
     ) -> Page:
-        """Send one request, which fails unless the status and the page are as expected; a failure ends the visit.
+        """Send one request, which fails unless the status and the page are as expected. A failure ends the visit.
 
         Redirects are not followed, so one call is one request.
         """

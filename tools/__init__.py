@@ -1,4 +1,4 @@
-"""Tools for developers of the lab: product pictures, screenshots and tables of the docs, package updates.
+"""Tools for the lab's developers: product pictures, screenshots and tables for the docs, package updates.
 
-Within the lab, only its command imports them, each when its verb runs.
+In the lab, only the command imports these modules, each one when its verb runs.
 """

@@ -20,14 +20,14 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
-    # Browsers do not trust the lab's certificate authority; other tests verify the shop's certificate.
+    # Browsers do not trust the lab's certificate authority. Other tests verify the shop's certificate.
     "--ignore-certificate-errors",
 )
 
 
 @contextmanager
 def chromium(width: int, height: int) -> Iterator[WebDriver]:
-    """Run Chromium with a window of this size; raises LabError if it is not installed."""
+    """Run Chromium with a window of this size. Raises LabError if it is not installed."""
     binary = shutil.which("chromium") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
     if not binary or not driver:

@@ -11,13 +11,13 @@ DOCS = ROOT / "docs"
 
 
 def pages() -> dict[Path, str]:
-    """Return each page that has a generated table, with the text that it should have."""
+    """Return each page that has a generated table, with its up-to-date text."""
     tables = {"verbs.md": ("the Makefile", verbs()), "alerts.md": ("lab/drills/catalogue.py", drills())}
     return {DOCS / name: with_table(DOCS / name, source, table) for name, (source, table) in tables.items()}
 
 
 def verbs() -> str:
-    """Return the table of make targets: each target's help, then the comment above it."""
+    """Return the table of make targets: each target's help text, followed by the comment above the target."""
     targets = re.findall(
         r"^((?:# .*\n)*)([a-z-]+):.*## (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
     )
@@ -49,11 +49,11 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 def with_table(page: Path, source: str, table: str) -> str:
-    """Return a page's text with the table after the comment that names its source."""
+    """Return a page's text with the table inserted after the comment that names the table's source."""
     mark = f"<!-- Made from {source} by `make generate`. -->\n\n"
     before, found, after = page.read_text(encoding="utf-8").partition(mark)
     if not found:
         raise LabError(
-            f"{page.name} lacks the line before its table of {source}: add {mark.strip()} and an empty line."
+            f"{page.name} lacks the line before the table from {source}: add {mark.strip()} and an empty line."
         )
     return before + mark + table + re.sub(r"\A(?:\|.*\n)*", "", after)

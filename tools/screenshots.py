@@ -1,4 +1,4 @@
-"""Takes the screenshots of the README and the docs, from the running lab and its last report."""
+"""Takes the screenshots for the README and the docs, from the running lab and its last report."""
 
 import base64
 import time
@@ -15,14 +15,14 @@ from tools import browser
 FOLDER = ROOT / "docs" / "pictures"
 WIDTH = 1280
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
-#: The query in the screenshot of Prometheus.
+#: The query in the Prometheus screenshot.
 EXPRESSION = "sum by (route) (rate(nginx_http_responses_total[30s]))"
-#: WebP quality: text stays sharp, and a whole page stays below 200 KB.
+#: WebP quality: at this quality, text is still sharp and a whole page stays below 200 KB.
 QUALITY = 80
 
 
 def take(runtime: Runtime, report: Path) -> list[Path]:
-    """Take all screenshots and return their paths. Raises LabError when there is no browser."""
+    """Take all screenshots and return their paths. Raises LabError if Chromium is not installed."""
     shop, prometheus = (runtime.url(services.named(name)) for name in ("nginx", "prometheus"))
     graph = f"{prometheus}graph?g0.tab=0&g0.range_input=10m&g0.expr={EXPRESSION}"
     with browser.chromium(WIDTH, 800) as chromium:
@@ -47,7 +47,7 @@ def _picture(
     dark: bool = False,
     phone: bool = False,
 ) -> Path:
-    """Take a screenshot of a page, from an element on, with a height in pixels."""
+    """Take a screenshot of a page, starting at an element, with a height in pixels."""
     size = PHONE if phone else {"width": WIDTH, "height": height, "deviceScaleFactor": 1, "mobile": False}
     chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}

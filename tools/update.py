@@ -1,4 +1,4 @@
-"""Updates the locked Python packages: uv compiles each ``requirements/NAME.in`` to ``NAME.txt``."""
+"""Updates the locked Python packages. uv compiles each ``requirements/NAME.in`` to ``NAME.txt``."""
 
 import os
 import re
@@ -19,7 +19,7 @@ COMPILE = ("pip", "compile", "--quiet", "--universal", "--python-version=3.11", 
 
 
 def newer_locks() -> Iterator[str]:
-    """Write the newest locks, all or none; yield what changed, and then the images that are out of support."""
+    """Write the newest locks, all or none. Yield what changed, and then the images that are out of support."""
     with TemporaryDirectory() as name:
         work = Path(name)
         environment = bootstrap.of_pip()
@@ -35,7 +35,7 @@ def newer_locks() -> Iterator[str]:
 
 
 def _install_uv(work: Path, environment: dict[str, str]) -> None:
-    """Install the locked uv into a folder that does not stay."""
+    """Install the locked version of uv into a temporary folder."""
     pip = [*bootstrap.PIP, "install", "--quiet", "--disable-pip-version-check"]
     lock = ["--require-hashes", "-r", FOLDER / "uv.txt"]
     done = subprocess.run([*pip, *lock, "--target", work / "uv"], env=environment, capture_output=True, text=True)
@@ -45,8 +45,8 @@ def _install_uv(work: Path, environment: dict[str, str]) -> None:
 
 
 def _locks(work: Path, environment: dict[str, str]) -> dict[Path, str]:
-    """Return the new content of each lock."""
-    # uv must read neither pip's settings nor its own configuration of the user.
+    """Return each lock's new content."""
+    # uv must read neither pip's settings nor the user's uv configuration.
     variables = {
         "UV_NO_CONFIG": "1",
         "UV_PYTHON": str(bootstrap.PYTHON),
@@ -57,13 +57,13 @@ def _locks(work: Path, environment: dict[str, str]) -> dict[Path, str]:
     for ours, theirs in (("UV_DEFAULT_INDEX", "PIP_INDEX_URL"), ("SSL_CERT_FILE", "PIP_CERT")):
         if theirs in environment:
             variables[ours] = environment[theirs]
-    # In a folder without the current locks, whose versions uv would keep.
+    # In a folder without the current locks, because uv would keep their versions.
     inputs = [Path(shutil.copy(file, work)) for file in sorted(FOLDER.glob("*.in"))]
     for file in inputs:
         command = [work / "uv" / "bin" / "uv", *COMPILE, file.name, "--output-file", file.with_suffix(".txt").name]
         done = subprocess.run(command, cwd=work, env=environment | variables, capture_output=True, text=True)
         if done.returncode != 0:
-            # What is wrong, then why; each further cause is a detail of the one before.
+            # The first line says what is wrong, and the second one why. Each further line only adds detail.
             said = [line.strip().removeprefix("cause: ") for line in done.stderr.splitlines() if line.strip()]
             hint = " Check the network." if network.failed(done.stderr) else ""
             reason = ": ".join(said[:2]).rstrip(".")
@@ -72,7 +72,7 @@ def _locks(work: Path, environment: dict[str, str]) -> dict[Path, str]:
 
 
 def _replace(fresh: dict[Path, str]) -> None:
-    """Write all new files before replacing the first one, so that a full disk changes none."""
+    """Write all new files before replacing the first one, so that a full disk changes nothing."""
     written = {}
     try:
         for file, text in fresh.items():
@@ -86,7 +86,7 @@ def _replace(fresh: dict[Path, str]) -> None:
 
 
 def changes(old: str, new: str) -> Iterator[str]:
-    """Yield a line for each package whose version differs between two locks."""
+    """Yield one line for each package whose version differs between two locks."""
     before, after = _packages(old), _packages(new)
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):
@@ -94,7 +94,7 @@ def changes(old: str, new: str) -> Iterator[str]:
 
 
 def _packages(lock: str) -> dict[str, str]:
-    """Return the version of each package, or all of its versions if they differ by system."""
+    """Return each package's version, or all of its versions if they differ by system."""
     found: dict[str, list[str]] = {}
     for name, version in re.findall(r"^([\w.-]+)(?:\[[^]]*\])?==(\S+)", lock, re.MULTILINE):
         found.setdefault(name, []).append(version)

@@ -1,4 +1,4 @@
-"""Template context of the cart, for every page."""
+"""Template context for the cart, on every page."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,5 +9,5 @@ from cart import selectors
 
 
 def cart_units(request: HttpRequest) -> dict[str, Callable[[], int]]:
-    """Return a function that counts the units in the visitor's cart; only pages that show it run the query."""
+    """Return a function that counts the units in the visitor's cart. Only pages that show the number run the query."""
     return {"cart_units": partial(selectors.cart_units, session=request.session)}

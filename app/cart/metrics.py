@@ -1,10 +1,10 @@
-"""Metrics of the cart. Only the cart's services call these functions, after the transaction has committed."""
+"""Cart metrics. Only the cart's services call these functions, after the transaction has committed."""
 
 from prometheus_client import Counter
 
 CART_ITEMS = Counter("pomar_cart_items", "Units added to, changed in or removed from carts, by action.", ["action"])
 
-# Create every series at 0 when the worker starts: Prometheus misses the increase if a new series starts above 0.
+# Create every series at 0 when the worker starts. If a new series starts above 0, Prometheus misses the increase.
 for _action in ("add", "update", "remove"):
     CART_ITEMS.labels(action=_action)
 

@@ -11,8 +11,8 @@ from product.models import MAX_UNITS, Product
 class Cart(ExportModelOperationsMixin("cart"), models.Model):
     """One visitor's cart. Its key is stored in the visitor's session, so nobody else can access it.
 
-    It is created when the first product is added, and is kept after an order: an order is shown only to the session
-    that owns its cart.
+    It is created when the first product is added. It is kept after an order, because an order is only shown to the
+    session that owns its cart.
     """
 
     created = models.DateTimeField(auto_now_add=True)

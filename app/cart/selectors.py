@@ -1,4 +1,4 @@
-"""Queries on carts."""
+"""Queries for carts."""
 
 from decimal import Decimal
 
@@ -11,7 +11,7 @@ SESSION_KEY = "cart"
 
 
 def cart_of(*, session: SessionBase) -> Cart | None:
-    """Return the session's cart; None if the visitor has never added a product."""
+    """Return the session's cart, or None if the visitor has never added a product."""
     key = session.get(SESSION_KEY)
     return None if key is None else Cart.objects.filter(pk=key).first()
 
@@ -24,12 +24,12 @@ def cart_lines(*, cart: Cart | None) -> list[CartLine]:
 
 
 def cart_total(*, lines: list[CartLine]) -> Decimal:
-    """Return the price of all lines in euros."""
+    """Return the total price of all lines in euros."""
     return sum((line.total for line in lines), Decimal("0.00"))
 
 
 def cart_units(*, session: SessionBase) -> int:
-    """Return the number of units in the session's cart; runs no query for a visitor without a cart."""
+    """Return the number of units in the session's cart, without a query if the visitor has no cart."""
     key = session.get(SESSION_KEY)
     if key is None:
         return 0

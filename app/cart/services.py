@@ -1,4 +1,4 @@
-"""Changes to carts. Each change locks its cart, so that two tabs of one visitor do not interfere."""
+"""Changes to carts. Each change locks its cart, so that a visitor's two tabs do not interfere with each other."""
 
 from django.db import transaction
 from product.models import MAX_UNITS, Product
@@ -17,7 +17,7 @@ class NotInCart(Exception):
 
 @transaction.atomic
 def cart_add(*, cart: Cart | None, product: Product, quantity: int) -> Cart:
-    """Add ``quantity`` units of a product to the cart, creating the cart if it is None; return the cart.
+    """Add ``quantity`` units of a product to the cart, creating the cart if it is None, and return the cart.
 
     Raises TooManyUnits if the cart would then contain more than MAX_UNITS of the product.
     """
@@ -38,7 +38,7 @@ def cart_add(*, cart: Cart | None, product: Product, quantity: int) -> Cart:
 
 @transaction.atomic
 def cart_update(*, cart: Cart, product: Product, quantity: int) -> None:
-    """Set the number of units of a product in the cart; raises NotInCart if the product is not in it."""
+    """Set the number of units of a product in the cart. Raises NotInCart if the product is not in it."""
     line = _locked_line(cart=cart, product=product)
     difference = abs(quantity - line.quantity)
     line.quantity = quantity
@@ -48,7 +48,7 @@ def cart_update(*, cart: Cart, product: Product, quantity: int) -> None:
 
 @transaction.atomic
 def cart_remove(*, cart: Cart, product: Product) -> None:
-    """Remove a product from the cart; raises NotInCart if the product is not in it."""
+    """Remove a product from the cart. Raises NotInCart if the product is not in it."""
     line = _locked_line(cart=cart, product=product)
     line.delete()
     transaction.on_commit(lambda: metrics.cart_removed(units=line.quantity), robust=True)

@@ -1,4 +1,4 @@
-"""URLs of the cart."""
+"""URLs for the cart."""
 
 from django.urls import path
 

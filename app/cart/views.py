@@ -23,7 +23,7 @@ def cart_summary(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def cart_add(request: HttpRequest, slug: str) -> HttpResponse:
-    """Add units of a product to the cart; return 400 and the product's page if the quantity is invalid."""
+    """Add units of a product to the cart. Return 400 and the product's page if the quantity is invalid."""
     product = product_or_404(slug)
     form = QuantityForm({"quantity": request.POST.get("quantity", "1")})
     if not form.is_valid():
@@ -43,7 +43,7 @@ def cart_add(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_POST
 def cart_update(request: HttpRequest) -> HttpResponse:
-    """Set the quantity of one product; return 400 and the cart if the quantity is invalid."""
+    """Set the quantity of one product. Return 400 and the cart if the quantity is invalid."""
     product = _product_sent(request)
     form = QuantityForm(request.POST)
     if not form.is_valid():
@@ -60,7 +60,7 @@ def cart_update(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def cart_remove(request: HttpRequest) -> HttpResponse:
-    """Remove one product; if it is not in the cart, the cart does not change."""
+    """Remove one product. If it is not in the cart, the cart does not change."""
     product = _product_sent(request)
     cart = selectors.cart_of(session=request.session)
     try:

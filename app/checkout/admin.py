@@ -1,4 +1,4 @@
-"""Admin pages of the orders. What was sold cannot be changed there."""
+"""Admin pages for orders. Sold items cannot be changed there."""
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -21,7 +21,7 @@ class OrderLineInline(admin.TabularInline):
 
 @admin.register(Order)
 class OrderAdmin(admin.ModelAdmin):
-    """Orders, newest first; only the customer's name and address can be edited."""
+    """Orders, newest first. Only the customer's name and addresses can be edited."""
 
     list_display = ("reference", "placed", "name", "city", "total")
     date_hierarchy = "placed"

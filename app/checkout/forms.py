@@ -6,7 +6,7 @@ from django import forms
 
 
 class CheckoutForm(forms.Form):
-    """Name, e-mail and address, and a token: submitting the same token twice creates only one order."""
+    """Name, e-mail and address, and a token. Submitting the same token twice creates only one order."""
 
     name = forms.CharField(max_length=100, widget=forms.TextInput(attrs={"autocomplete": "name"}))
     email = forms.EmailField(max_length=254, label="E-mail", widget=forms.EmailInput(attrs={"autocomplete": "email"}))
@@ -32,7 +32,7 @@ class CheckoutForm(forms.Form):
         return cls(initial={"token": uuid4()})
 
     def with_usable_token(self) -> "CheckoutForm":
-        """Return this form to show it again: the input is kept, an invalid token is replaced."""
+        """Return this form so that it can be shown again. The input is kept, and an invalid token is replaced."""
         if "token" in self.errors:
             self.data = {**self.data.dict(), "token": str(uuid4())}
         return self

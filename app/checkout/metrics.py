@@ -1,4 +1,4 @@
-"""Metrics of the checkout. Only the checkout's services call these functions, after the transaction has committed.
+"""Checkout metrics. Only the checkout's services call these functions, after the transaction has committed.
 
 Label values come from small fixed sets, so visitors cannot create new series.
 """
@@ -15,8 +15,8 @@ ORDER_VALUE = Histogram(
 )
 ITEMS_SOLD = Counter("pomar_items_sold", "Units sold in placed orders, by category.", ["category"])
 
-# Create every series at 0 when the worker starts: Prometheus misses the increase if a new series starts above 0.
-# Not ITEMS_SOLD: its categories are in the database and not known here.
+# Create every series at 0 when the worker starts. If a new series starts above 0, Prometheus misses the increase.
+# ITEMS_SOLD is not included, because its categories are in the database and not known here.
 for _outcome in ("placed", "out_of_stock", "repeated"):
     ORDERS.labels(outcome=_outcome)
 
@@ -35,5 +35,5 @@ def order_refused_for_stock() -> None:
 
 
 def order_repeated() -> None:
-    """Count one repeated submit of an existing order, which did not create a second order."""
+    """Count one repeated submission of an existing order, which did not create a second one."""
     ORDERS.labels(outcome="repeated").inc()

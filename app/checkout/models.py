@@ -14,7 +14,7 @@ REFERENCE_LENGTH = 16
 
 
 def new_reference() -> str:
-    """Return an order reference that cannot be guessed (79 bits), without characters that look alike."""
+    """Return an order reference that cannot be guessed (79 bits) and has no characters that look alike."""
     return "".join(secrets.choice(REFERENCE_LETTERS) for _ in range(REFERENCE_LENGTH))
 
 

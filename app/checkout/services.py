@@ -1,4 +1,4 @@
-"""Turn a cart into an order. Stock is taken in the same transaction, and each token creates at most one order."""
+"""Turn a cart into an order. The stock is reduced in the same transaction, and each token creates at most one order."""
 
 from collections import Counter
 from typing import NamedTuple, TypedDict
@@ -36,7 +36,7 @@ class CartEmpty(Exception):
 
 
 class OutOfStock(Exception):
-    """There is not enough stock for the cart; ``shortfalls`` lists the products."""
+    """There is not enough stock for the cart. ``shortfalls`` lists the products."""
 
     def __init__(self, shortfalls: list[Shortfall]) -> None:
         super().__init__(", ".join(str(short.product) for short in shortfalls))
@@ -44,7 +44,7 @@ class OutOfStock(Exception):
 
 
 def order_place(*, cart: Cart | None, token: UUID, delivery: Delivery) -> Order:
-    """Create an order from the cart, take its stock and empty the cart, all in one transaction.
+    """Create an order from the cart, reduce the stock and empty the cart, all in one transaction.
 
     If an order with this token already exists, return it and leave the cart unchanged.
     Raises CartEmpty, or OutOfStock if there is not enough stock.
@@ -73,7 +73,7 @@ def _repeated(*, token: UUID) -> Order | None:
 def _place(*, cart: Cart | None, token: UUID, delivery: Delivery) -> Order:
     if cart is None:
         raise CartEmpty
-    # Lock the cart: if one form is submitted twice, the second submit waits here and then finds the first one's order.
+    # Lock the cart. If a form is submitted twice, the second request waits here and then finds the first one's order.
     Cart.objects.select_for_update().filter(pk=cart.pk).first()
     if (order := _repeated(token=token)) is not None:
         return order
@@ -84,7 +84,7 @@ def _place(*, cart: Cart | None, token: UUID, delivery: Delivery) -> Order:
 
     order = Order.objects.create(cart=cart, token=token, total=cart_total(lines=lines), **delivery)
     for line in lines:
-        # One by one, because django-prometheus does not count bulk inserts.
+        # One at a time, because django-prometheus does not count bulk inserts.
         OrderLine.objects.create(
             order=order,
             product=line.product,
@@ -104,7 +104,7 @@ def _place(*, cart: Cart | None, token: UUID, delivery: Delivery) -> Order:
 
 
 def _take_stock(lines: list[CartLine]) -> None:
-    """Take the units of every line from stock, or raise OutOfStock with all shortfalls.
+    """Take each line's units from stock, or raise OutOfStock with all shortfalls.
 
     Rows are locked in primary key order, so that two orders cannot deadlock. On a database without row locks, the
     condition of the UPDATE keeps the stock from going below zero.

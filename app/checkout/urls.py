@@ -1,4 +1,4 @@
-"""URLs of the checkout."""
+"""URLs for the checkout."""
 
 from django.urls import path
 

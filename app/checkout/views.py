@@ -14,7 +14,7 @@ from checkout.forms import CheckoutForm
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def checkout(request: HttpRequest) -> HttpResponse:
-    """Show the checkout form; a valid POST places the order."""
+    """Show the checkout form. A valid POST places the order."""
     if request.method == "POST":
         return _place(request)
     if not cart_lines(cart=cart_of(session=request.session)):
@@ -25,7 +25,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def order_detail(request: HttpRequest, reference: str) -> HttpResponse:
-    """Show an order to the session that placed it; return 404 to everyone else."""
+    """Show an order to the session that placed it. Return 404 to everyone else."""
     order = selectors.order_of(session=request.session, reference=reference)
     if order is None:
         raise Http404("no such order")

@@ -1,4 +1,4 @@
-"""Read settings from environment variables: each function reads and validates one variable.
+"""Read settings from environment variables. Each function reads and validates one variable.
 
 An invalid value raises ImproperlyConfigured, with one sentence that names the variable and says how to fix it.
 The sentence never contains the value, because a URL may include a password.
@@ -33,7 +33,7 @@ CACHE_BACKENDS = {
 
 
 def value_or_file(name: str) -> str:
-    """Return the variable ``name`` or the content of the file ``<name>_FILE``; an empty string if neither is set.
+    """Return the variable ``name`` or the content of the file ``<name>_FILE``. Empty if neither is set.
 
     Secrets are passed in files so that they do not appear in process or container listings.
     """
@@ -60,9 +60,9 @@ def secret_key() -> str:
 
 
 def lab_faults_token() -> str:
-    """Return the token that clients need to inject faults; an empty string unless LAB_FAULTS is on.
+    """Return the token that clients need to inject faults. Empty unless LAB_FAULTS is on.
 
-    The token comes from LAB_TOKEN or LAB_TOKEN_FILE. The lab sets it together with LAB_FAULTS; in production, set
+    The token comes from LAB_TOKEN or LAB_TOKEN_FILE. The lab sets it together with LAB_FAULTS. In production, set
     neither.
     """
     if not env.bool("LAB_FAULTS", default=False):
@@ -85,7 +85,7 @@ def whole_number(name: str, *, default: int) -> int:
 
 
 def hosts(name: str, *, default: str) -> list[str]:
-    """Return the host names in a comma-separated list; raises ImproperlyConfigured if there are none."""
+    """Return the host names in a comma-separated list. Raises ImproperlyConfigured if there are none."""
     names = [host.strip() for host in env.str(name, default=default).split(",") if host.strip()]
     if not names:
         raise ImproperlyConfigured(f"{name} must name at least one host, for example {default}.")
@@ -95,7 +95,7 @@ def hosts(name: str, *, default: str) -> list[str]:
 def database(*, default_file: Path) -> dict[str, Any]:
     """Return the ``DATABASES`` entry for DATABASE_URL or DATABASE_URL_FILE, with a django-prometheus engine.
 
-    If neither is set, it is an SQLite database in ``default_file``, whose folder is created if necessary.
+    If neither is set, the database is SQLite in ``default_file``. Its folder is created if necessary.
     """
     url = value_or_file("DATABASE_URL")
     if not url:
@@ -141,7 +141,7 @@ def cache() -> dict[str, Any]:
         raise ImproperlyConfigured("CACHE_URL must look like locmem:// or redis://host:6379/0.")
     if parts.scheme == "locmem":
         return {"BACKEND": backend, "LOCATION": "pomar"}
-    # Waiting for a cache that hangs must not take longer than working without one.
+    # Waiting for a hanging cache must not take longer than working without one.
     return {
         "BACKEND": backend,
         "LOCATION": url,

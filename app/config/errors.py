@@ -1,7 +1,7 @@
 """The shop's error pages.
 
 Django's default error views check the CSRF token, which reads the request body. If the body cannot be read, that
-raises a second exception inside the error view, and the client gets no response. These views do not read the body.
+raises another exception inside the error view, and the client gets no response. These views do not read the body.
 """
 
 import sys
@@ -10,7 +10,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 
-#: Seconds after which a client should retry. A database that is restarting is usually back by then.
+#: Seconds after which a client should retry. A restarting database is usually back by then.
 RETRY_AFTER = 5
 
 

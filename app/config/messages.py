@@ -1,4 +1,4 @@
-"""Messages for the visitor, in a cookie whose name does not collide with other Django projects on localhost."""
+"""Messages for visitors, in a cookie whose name does not collide with other Django projects on localhost."""
 
 from django.contrib.messages.storage.cookie import CookieStorage
 from django.contrib.messages.storage.fallback import FallbackStorage

@@ -8,9 +8,9 @@ KEY = re.compile(r"[0-9a-z]{32}")
 
 
 class SessionStore(DatabaseSessionStore):
-    """Django's database sessions; a visitor whose session key is malformed gets a new session.
+    """Django's database sessions. A visitor whose session key is malformed gets a new session.
 
-    A cookie may contain quoted control characters, and PostgreSQL raises an error for a NUL.
+    A cookie may contain quoted control characters, and PostgreSQL raises an error for a NUL character.
     """
 
     def _validate_session_key(self, key: str | None) -> bool:

@@ -1,6 +1,6 @@
 """Pomar's settings, read from the environment. The defaults are safe for production.
 
-Only SECRET_KEY or SECRET_KEY_FILE is required; ImproperlyConfigured is raised if both are missing.
+Only SECRET_KEY or SECRET_KEY_FILE is required. ImproperlyConfigured is raised if both are missing.
 """
 
 from pathlib import Path
@@ -87,8 +87,8 @@ SECURE_SSL_REDIRECT = not DEBUG
 SECURE_HSTS_SECONDS = environment.whole_number("HSTS_SECONDS", default=31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_SECONDS > 0
 SECURE_HSTS_PRELOAD = SECURE_HSTS_SECONDS > 0
-# Browsers send cookies of localhost to every port, so Django's default cookie names would collide with those of other
-# projects on this machine.
+# Browsers send localhost's cookies to every port, so Django's default cookie names would collide with other projects'
+# cookies on this machine.
 SESSION_COOKIE_NAME = "pomar_session"
 CSRF_COOKIE_NAME = "pomar_csrf"
 MESSAGE_STORAGE = "config.messages.Storage"
@@ -129,14 +129,14 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
-        # Rejected requests are already in NGINX's access log; they must not be able to flood this log.
+        # Rejected requests are already in NGINX's access log, and must not be able to flood this log.
         "django.request": {"level": "ERROR"},
         "django.security": {"level": "CRITICAL"},
     },
 }
 
-# django-prometheus would set the migration gauges once in each worker at start: one outdated series per process.
-# The metrics process exports them instead.
+# django-prometheus would set the migration gauges only once, when a worker starts, and export one outdated series per
+# process. The metrics process exports them instead.
 PROMETHEUS_EXPORT_MIGRATIONS = False
 # Additional metrics that the metrics process reads from the database.
 TELEMETRY_COLLECTORS = ["product.metrics.StockCollector"]

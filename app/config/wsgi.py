@@ -14,7 +14,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 application = PlainContentType(get_wsgi_application())
 
-# Imported when the worker starts, so that the counters exist before the first request.
+# Imported at worker start, so that the counters exist before the first request.
 import cart.metrics  # noqa: E402, F401
 import checkout.metrics  # noqa: E402, F401
 import product.metrics  # noqa: E402, F401

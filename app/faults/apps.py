@@ -4,6 +4,6 @@ from django.apps import AppConfig
 
 
 class FaultsConfig(AppConfig):
-    """Faults that a lab can inject into the shop; this app has no models."""
+    """Faults that a lab can inject into the shop. This app has no models."""
 
     name = "faults"

@@ -1,7 +1,7 @@
 """Inject faults into requests, to see how each tier's metrics show them: ``X-Lab-Fault: sleep=0.5``. Only for a lab.
 
 The middleware is installed only if ``LAB_FAULTS`` is on. Clients that send the lab token in ``X-Lab-Token`` can inject
-faults; NGINX removes both headers from all other requests.
+faults. NGINX removes both headers from all other requests.
 """
 
 import os
@@ -26,7 +26,7 @@ class LabFault(Exception):
 
 
 class BadFault(Exception):
-    """The requested fault is unknown or its amount is out of range; the message is one sentence."""
+    """The requested fault is unknown or its amount is out of range. The message is one sentence."""
 
 
 class LabFaults:
@@ -51,7 +51,7 @@ class LabFaults:
 
 
 def inject(requested: str) -> HttpResponseBase | None:
-    """Inject a fault from ``FAULTS``, such as ``sleep=0.5``; raises BadFault if it is unknown or out of range."""
+    """Inject a fault from ``FAULTS``, such as ``sleep=0.5``. Raises BadFault if it is unknown or out of range."""
     name, _, amount = requested.partition("=")
     fault = FAULTS.get(name)
     if not fault:
@@ -83,7 +83,7 @@ def _error() -> None:
 
 
 def _break_off() -> StreamingHttpResponse:
-    """Start a response, then raise: Django does not catch an exception in a streamed body, so it reaches uWSGI."""
+    """Start a response, then raise. Django does not catch exceptions in a streamed body, so this one reaches uWSGI."""
 
     def pieces() -> Iterator[bytes]:
         yield b"The first bytes of the response"
@@ -131,7 +131,7 @@ def _cache_leak(connections: int) -> None:
         _cache_clients.append(extra)
 
 
-#: Seconds after which values that a fault stored in the cache expire.
+#: Seconds until values that a fault has stored in the cache expire.
 _CACHED_SECONDS = 20
 
 

@@ -9,16 +9,16 @@ from django.db.migrations.recorder import MigrationRecorder
 
 
 class NotReady(Exception):
-    """The shop cannot serve requests; the message gives the reason in one line."""
+    """The shop cannot serve requests. The message gives the reason in one line."""
 
 
 def require_ready() -> None:
     """Raise NotReady, with the reason, if the shop cannot serve requests."""
     try:
         require_migrations()
-        # Migrations are checked once per process; this cheap query on every call shows whether the database is up.
+        # Migrations are checked once per process. This cheap query, on every call, shows whether the database is up.
         if not MigrationRecorder(connection).migration_qs.exists():
-            raise NotReady("no migration is applied")
+            raise NotReady("no migrations are applied")
     except DatabaseError as error:
         raise NotReady("the database cannot be reached") from error
 

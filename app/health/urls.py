@@ -1,4 +1,4 @@
-"""URLs of the health checks."""
+"""URLs for the health checks."""
 
 from django.urls import path
 

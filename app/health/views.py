@@ -10,7 +10,7 @@ from health import selectors
 @never_cache
 @require_safe
 def live(request: HttpRequest) -> JsonResponse:
-    """Return 200 as long as this process responds; uses neither the database nor the cache."""
+    """Return 200 as long as this process responds. Uses neither the database nor the cache."""
     return JsonResponse({"live": True})
 
 

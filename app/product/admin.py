@@ -1,4 +1,4 @@
-"""Admin pages of the catalogue."""
+"""Admin pages for the catalogue."""
 
 from django.contrib import admin
 
@@ -11,7 +11,7 @@ admin.site.index_title = "Shop administration"
 
 @admin.register(Category)
 class CategoryAdmin(admin.ModelAdmin):
-    """Categories, in the order of the navigation."""
+    """Categories, in navigation order."""
 
     list_display = ("name", "slug", "position")
     prepopulated_fields = {"slug": ("name",)}  # noqa: RUF012
@@ -19,7 +19,7 @@ class CategoryAdmin(admin.ModelAdmin):
 
 @admin.register(Product)
 class ProductAdmin(admin.ModelAdmin):
-    """Products; the stock can be changed in the list."""
+    """Products. The stock can be changed in the list."""
 
     list_display = ("name", "category", "price", "unit", "stock")
     list_editable = ("stock",)

@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class ProductConfig(AppConfig):
-    """Categories and products, with their pages and their administration."""
+    """Categories and products, with their shop and admin pages."""
 
     name = "product"
     verbose_name = "Catalogue"

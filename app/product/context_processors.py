@@ -1,4 +1,4 @@
-"""Template context of the catalogue, for every page."""
+"""Template context for the catalogue, on every page."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,5 +9,5 @@ from product import selectors
 
 
 def categories(request: HttpRequest) -> dict[str, Callable[[], Any]]:
-    """Return a function that lists the categories; only pages that show the navigation run the query."""
+    """Return a function that lists the categories. Only pages that show the navigation run the query."""
     return {"categories": selectors.categories_for_navigation}

@@ -1,4 +1,4 @@
-"""Metrics of the catalogue: searches, counted by its services, and the stock, which the metrics process reads."""
+"""Catalogue metrics: searches, which the services count, and the stock, which the metrics process reads."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from product.models import Product
 
 SEARCHES = Counter("pomar_searches", "Searches in the catalogue, by outcome.", ["outcome"])
 
-# Create every series at 0 when the worker starts: Prometheus misses the increase if a new series starts above 0.
+# Create every series at 0 when the worker starts. If a new series starts above 0, Prometheus misses the increase.
 for _outcome in ("found", "nothing"):
     SEARCHES.labels(outcome=_outcome)
 
@@ -21,7 +21,7 @@ def search_made(*, found: bool) -> None:
 
 
 class StockCollector:
-    """Reads the stock from the database; listed in the setting TELEMETRY_COLLECTORS."""
+    """Reads the stock from the database. Listed in the TELEMETRY_COLLECTORS setting."""
 
     def collect(self) -> Iterator[Metric]:
         """Yield the units in stock by category and the number of products that are sold out."""

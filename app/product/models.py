@@ -62,7 +62,7 @@ class Product(ExportModelOperationsMixin("product"), models.Model):
 
     @property
     def picture(self) -> str:
-        """URL of its picture; the default picture if it has none of its own."""
+        """The URL of its picture, or of the default picture if it has none."""
         try:
             return static(f"product/pictures/{self.slug}.svg")
         except ValueError:

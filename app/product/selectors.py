@@ -1,4 +1,4 @@
-"""Queries on the catalogue."""
+"""Queries for the catalogue."""
 
 import logging
 from typing import NamedTuple
@@ -26,7 +26,7 @@ def categories_for_navigation() -> list[Shelf]:
 
     If the cache fails, the categories are read from the database.
     """
-    cache = caches["default"]  # outside of try: a backend that cannot be loaded is a configuration error
+    cache = caches["default"]  # outside the try block: a backend that cannot be loaded is a configuration error
     try:
         shelves = cache.get(CATEGORIES_KEY)
     except Exception as error:
@@ -46,7 +46,7 @@ def _shelves() -> list[Shelf]:
 
 
 def products(*, category: str | None = None) -> QuerySet[Product]:
-    """Return all products, or those of one category, in the order of the categories."""
+    """Return all products, or one category's products, in category order."""
     found = Product.objects.all()
     return found if category is None else found.filter(category__slug=category)
 

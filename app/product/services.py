@@ -1,4 +1,4 @@
-"""Changes to the catalogue, and the search, which is counted."""
+"""Changes to the catalogue, and searches, which are counted."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from product.models import Category, Product
 
 
 class Seeded(NamedTuple):
-    """The result of seeding, as numbers of products."""
+    """The result of seeding, in numbers of products."""
 
     created: int
     updated: int
@@ -18,7 +18,7 @@ class Seeded(NamedTuple):
 
 
 def product_search(*, text: str, limit: int) -> tuple[list[Product], bool]:
-    """Search the catalogue and count the search; return up to ``limit`` products, and whether there are more."""
+    """Search the catalogue and count the search. Return up to ``limit`` products, and whether there are more."""
     found = list(selectors.products_matching(text=text)[: limit + 1])
     transaction.on_commit(lambda: metrics.search_made(found=bool(found)), robust=True)
     return found[:limit], len(found) > limit
@@ -26,10 +26,10 @@ def product_search(*, text: str, limit: int) -> tuple[list[Product], bool]:
 
 @transaction.atomic
 def catalogue_seed(*, restock: bool = False, stock: int | None = None) -> Seeded:
-    """Create or update the categories and products in the data file; running it again is safe.
+    """Create or update the categories and products in the data file. Running it again is safe.
 
-    Texts and prices are always updated. Stock is set only for new products, unless ``restock`` is true: then the stock
-    of every product in the data file is set to its value there, or to ``stock`` if that is given.
+    Texts and prices are always updated. Stock is set only for new products, unless ``restock`` is true. In that case,
+    the stock of every product in the data file is set to the file's value, or to ``stock`` if given.
     """
     categories = {}
     for position, (slug, name) in enumerate(catalogue.CATEGORIES.items(), start=1):

@@ -1,4 +1,4 @@
-"""URLs of the catalogue."""
+"""URLs for the catalogue."""
 
 from cart.views import cart_add
 from django.urls import path

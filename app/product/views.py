@@ -15,7 +15,7 @@ MAX_RESULTS = 48
 
 @require_safe
 def product_list(request: HttpRequest, category: str | None = None) -> HttpResponse:
-    """List all products, or those of one category, in pages. ``?page=1`` redirects to the URL without a page."""
+    """List all products, or one category's products, page by page. ``?page=1`` redirects to the URL without a page."""
     if request.GET.get("page") == "1":
         return redirect(request.path, permanent=True)
     shelf = None if category is None else get_object_or_404(Category, slug=category)
@@ -26,7 +26,7 @@ def product_list(request: HttpRequest, category: str | None = None) -> HttpRespo
 
 @require_safe
 def product_search(request: HttpRequest) -> HttpResponse:
-    """Show the products that match ``?q=``; return 400 with the reason if the text is invalid."""
+    """Show the products that match ``?q=``. Return 400 with the reason if the text is invalid."""
     form = SearchForm(request.GET)
     context = {"form": form, "typed": request.GET.get("q", "")}
     if not form.is_valid():
@@ -44,12 +44,12 @@ def product_detail(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def product_or_404(slug: str) -> Product:
-    """Return the product with this slug; raises Http404 if it does not exist."""
+    """Return the product with this slug. Raises Http404 if it does not exist."""
     return get_object_or_404(selectors.products().select_related("category"), slug=slug)
 
 
 def product_page(request: HttpRequest, product: Product, *, problem: str = "") -> HttpResponse:
-    """Show a product's page; with status 400 if a ``problem`` with the submitted form is shown."""
+    """Show a product's page, with status 400 if it shows a ``problem`` with the submitted form."""
     context = {
         "product": product,
         "problem": problem,

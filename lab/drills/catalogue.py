@@ -13,10 +13,10 @@ from lab.runtimes.base import Runtime
 class Drill:
     """One drill.
 
-    ``what`` is a sentence about the fault. ``alerts`` must fire and then resolve; ``never`` must not fire during the
-    drill. ``panel`` shows the fault, as ``Dashboard: Panel``. ``needs`` is what the runtime must provide. ``seconds``
-    is the timeout of each step: all alerts fire, all notifications are sent, all alerts resolve, all resolved
-    notifications are sent.
+    ``what`` is a sentence about the fault. ``alerts`` must fire and then resolve. ``never`` lists alerts that must not
+    fire during the drill. ``panel`` (``Dashboard: Panel``) shows the fault. ``needs`` lists what the runtime must
+    provide. ``seconds`` is the timeout for each of these steps: all alerts fire, all notifications are sent, all alerts
+    resolve, all resolved notifications are sent.
     """
 
     name: str
@@ -30,8 +30,8 @@ class Drill:
 
 
 CHECKOUT_AND_ALL = ("/checkout/", "/")
-#: Not the blackbox exporter, which TierBlind needs to see that a tier still works, and not the exporters that the
-#: objectives on errors and latency read.
+#: Without the blackbox exporter, because TierBlind needs it to see that a tier still works, and without the exporters
+#: that the error and latency objectives read.
 SOME_EXPORTERS = ("nginx-exporter", "uwsgi-exporter", "pushgateway")
 DRILLS = (
     Drill(
@@ -83,7 +83,7 @@ DRILLS = (
     ),
     Drill(
         "queue-full",
-        "The same with 160 clients: the listen queue is full, and further requests fail.",
+        "Like workers-stuck with 160 clients: the listen queue is full, and further requests fail.",
         ("ListenQueueFilling", "UpstreamFailing"),
         "uWSGI: Listen queue",
         lambda lab: faults.crowd(lab, 160, "sleep=4"),
@@ -91,7 +91,7 @@ DRILLS = (
     ),
     Drill(
         "slow-clients",
-        "Clients send requests that they never complete, until NGINX has no free connection (Slowloris).",
+        "Clients send requests that they never complete, until NGINX has no free connections (Slowloris).",
         ("ConnectionsDropped",),
         "NGINX: Dropped connections",
         lambda lab: faults.slow_clients(lab, 3000),
@@ -102,7 +102,7 @@ DRILLS = (
         ("UpstreamSlow", "ShoppingLatencyBurnFast", "CheckoutLatencyBurnFast"),
         "NGINX: Upstream requests by outcome",
         lambda lab: faults.crowd(lab, 12, "sleep=1.2", CHECKOUT_AND_ALL),
-        # Three of four pages must be slow, averaged over the long window of four minutes.
+        # Three out of four pages must be slow, averaged over the long window of four minutes.
         seconds=420,
     ),
     Drill(
@@ -130,7 +130,7 @@ DRILLS = (
     ),
     Drill(
         "connections-leaked",
-        "Workers open connections to PostgreSQL and do not close them.",
+        "Workers open connections to PostgreSQL and never close them.",
         ("PostgresConnectionsNearLimit",),
         "PostgreSQL: Connections by user",
         lambda lab: faults.leaking(lab, "db-leak", pause=0.3),
@@ -155,23 +155,23 @@ DRILLS = (
     ),
     Drill(
         "cache-connections-leaked",
-        "Workers open connections to the cache and do not close them.",
+        "Workers open connections to the cache and never close them.",
         ("CacheConnectionsNearLimit",),
         "Redis: Connections and limit",
-        # Below the limit with the connections in use, and still enough after one of four or more workers was recycled.
+        # Below the limit together with the connections in use, and enough even if one of four workers is recycled.
         lambda lab: faults.leaking(lab, f"cache-leak={188 // int(lab.settings['UWSGI_WORKERS'])}", 4, pause=0.2),
         needs=("redis",),
     ),
     Drill(
         "worker-killed",
-        "Workers are killed in the middle of a request, again and again.",
+        "Workers are repeatedly killed in the middle of a request.",
         ("WorkerRespawnLoop", "UpstreamFailing"),
         "uWSGI: Worker starts and kills",
         lambda lab: faults.crowd(lab, 1, "abort"),
     ),
     Drill(
         "harakiri",
-        "Requests exceed the harakiri timeout of uWSGI, which kills their workers.",
+        "Requests exceed uWSGI's harakiri timeout, and their workers are killed.",
         ("Harakiri",),
         "uWSGI: Workers killed by harakiri",
         lambda lab: faults.crowd(lab, 1, "sleep=60"),
@@ -179,7 +179,7 @@ DRILLS = (
     ),
     Drill(
         "answer-broken-off",
-        "A view raises an exception after part of its response was sent, so the exception reaches uWSGI.",
+        "A view raises an exception after part of its response has been sent, so the exception reaches uWSGI.",
         ("WorkerExceptions",),
         "uWSGI: Uncaught exceptions",
         lambda lab: faults.crowd(lab, 1, "break-off"),
@@ -219,14 +219,14 @@ DRILLS = (
     ),
     Drill(
         "unapplied-migration",
-        "The code has a migration that was not applied to the database.",
+        "The code has a migration that has not been applied to the database.",
         ("UnappliedMigrations",),
         "Django: Migrations",
         faults.unapplied_migration,
     ),
     Drill(
         "sold-out",
-        "Visitors look at products, but everything is out of stock.",
+        "Visitors browse products, but everything is out of stock.",
         ("NoOrders",),
         "Shop: Orders",
         faults.nothing_in_stock,
@@ -234,21 +234,21 @@ DRILLS = (
     ),
     Drill(
         "job-stale",
-        "A batch job has not pushed its metrics for longer than it promised.",
+        "A batch job has not pushed its metrics within the time that it promised.",
         ("PushedJobStale",),
         "Lab: Pushgateway requests",
         lambda lab: faults.stale_job(lab, 15),
     ),
     Drill(
         "pushgateway-stopped",
-        "The Pushgateway, a part of the monitoring itself, is stopped.",
+        "The Pushgateway, which is part of the monitoring itself, is stopped.",
         ("TargetDown",),
         "Lab: Targets",
         lambda lab: faults.stopped(lab, "pushgateway"),
     ),
     Drill(
         "exporters-stopped",
-        "Three scrape targets are stopped, and the error budget of metrics-freshness burns.",
+        "Three scrape targets are stopped, and the metrics-freshness error budget burns.",
         ("TierBlind", "MetricsFreshnessBurnFast"),
         "Lab: Targets",
         lambda lab: faults.stopped(lab, *SOME_EXPORTERS),
@@ -257,7 +257,7 @@ DRILLS = (
     ),
     Drill(
         "label-without-bounds",
-        "A job pushes one series for each customer.",
+        "A job pushes one series per customer.",
         ("SeriesGrowth",),
         "Lab: Series by job",
         lambda lab: faults.unbounded_label(lab, 13000),
@@ -310,7 +310,7 @@ DRILLS = (
 
 
 def named(name: str) -> Drill:
-    """Return the drill of that name. Raises LabError, which lists all names, if there is none."""
+    """Return the drill of that name. If there is none, raises a LabError that lists all names."""
     found = next((each for each in DRILLS if each.name == name), None)
     if not found:
         raise LabError(f"there is no drill {name!r}: set D= to one of {', '.join(each.name for each in DRILLS)}.")

@@ -25,9 +25,9 @@ PATIENCE_SECONDS = 60
 
 @dataclass
 class Timeline:
-    """The steps of a drill so far, in seconds since the fault began."""
+    """A drill's steps so far, in seconds since the fault began."""
 
-    #: When the fault began, in unix time.
+    #: When the fault began, in Unix time.
     began: float = field(default_factory=time.time)
     #: The same moment on the monotonic clock.
     _began: float = field(default_factory=time.monotonic)
@@ -40,7 +40,7 @@ class Timeline:
         click.echo(f"  {seconds:6.1f} s  {what}")
 
     def rows(self, drill: Drill) -> Iterator[tuple[str, str, str]]:
-        """Yield each alert, how long after the fault it fired, and how long after the revert it resolved."""
+        """Yield each alert with how long after the fault it fired, and how long after the revert it resolved."""
         when = {what: seconds for seconds, what in self.steps}
         for name in drill.alerts:
             fired, resolved = when[f"{name} firing"], when[f"{name} {RESOLVED}"] - when[REVERTED]
@@ -50,9 +50,9 @@ class Timeline:
 def run_drill(runtime: Runtime, drill: Drill) -> Timeline:
     """Run a drill under load and return its timeline.
 
-    The fault is always reverted, after Ctrl-C too. Raises LabError if the runtime lacks what the drill needs, if one of
-    its alerts already fires before the fault, if one does not fire or resolve in time, or if the ledger of the load run
-    has a difference.
+    The fault is always reverted, even after Ctrl-C. Raises LabError if the runtime lacks what the drill needs, if one
+    of its alerts is already active before the fault, if one does not fire or resolve in time, or if the load run's
+    ledger has a difference.
     """
     runtime.require_running()
     if missing := set(drill.needs) - runtime.provides:
@@ -62,8 +62,8 @@ def run_drill(runtime: Runtime, drill: Drill) -> Timeline:
     watch = Watch(runtime, drill)
     click.echo(f"\n{drill.name}: {drill.what}")
     if earlier := watch.active():
-        click.echo(f"  waiting for alerts of an earlier problem to resolve: {', '.join(earlier)} …")
-    watch.wait(lambda: not watch.active(), lambda: f"an alert of {drill.name} was still active")
+        click.echo(f"  waiting for alerts from an earlier problem to resolve: {', '.join(earlier)} …")
+    watch.wait(lambda: not watch.active(), lambda: f"an alert for {drill.name} was still active")
     with running_load(runtime, CALM_SECONDS):
         timeline = Timeline()
         with injected(runtime, drill.fault, drill.name, drill.what, lambda: timeline.note(REVERTED)):
@@ -80,9 +80,10 @@ def run_drill(runtime: Runtime, drill: Drill) -> Timeline:
 def injected(
     runtime: Runtime, fault: Fault, name: str, what: str, reverted: Callable[[], None] = lambda: None
 ) -> Iterator[None]:
-    """Inject a fault for the length of the block, annotate the dashboards, and call ``reverted`` once it is reverted.
+    """Inject a fault for the duration of the block, annotate the dashboards, and call ``reverted`` after the revert.
 
-    The fault is always reverted, and signals are ignored meanwhile. A fault that fails to start cleans up after itself.
+    The fault is always reverted, and signals are ignored during the revert. A fault that fails to start cleans up after
+    itself.
     """
     events.push(runtime, "drill", "start", name, f"{name} started: {what}")
     outcome = "failed to start"
@@ -120,7 +121,7 @@ def _await(watch: Watch, timeline: Timeline, *states: str) -> None:
 
 
 def _await_notifications(watch: Watch, timeline: Timeline) -> set[str]:
-    """Wait until each alert is inhibited or its notification was sent, and return those with a notification."""
+    """Wait until each alert is inhibited or its notification has been sent, and return the notified alerts."""
     notified: set[str] = set()
     inhibited: set[str] = set()
 
@@ -130,7 +131,7 @@ def _await_notifications(watch: Watch, timeline: Timeline) -> set[str]:
             timeline.note(f"{name} notification sent")
         for name in sorted(watch.inhibited() - notified - inhibited):
             inhibited.add(name)
-            timeline.note(f"{name} inhibited by the alert on its cause")
+            timeline.note(f"{name} inhibited by the alert for its cause")
         return notified | inhibited == set(watch.drill.alerts)
 
     def missing() -> str:
@@ -141,7 +142,7 @@ def _await_notifications(watch: Watch, timeline: Timeline) -> set[str]:
 
 
 def _await_resolved_notifications(watch: Watch, timeline: Timeline, notified: set[str]) -> None:
-    """Wait until each alert with a notification also has a resolved notification."""
+    """Wait until each alert with a notification has a resolved notification as well."""
 
     def missing() -> set[str]:
         return notified - watch.notified("resolved", timeline.began)

@@ -1,4 +1,4 @@
-"""The faults of the drills. Each is a context manager that injects the fault and reverts it when the block ends."""
+"""The faults for the drills. Each is a context manager that injects the fault and reverts it when the block ends."""
 
 import json
 import random
@@ -24,7 +24,7 @@ from lab.runtimes import services
 from lab.runtimes.base import Runtime
 from lab.runtimes.services import Service
 
-#: Timeout of the crowd's requests: longer than NGINX waits for uWSGI.
+#: Timeout for the crowd's requests: longer than NGINX waits for uWSGI.
 PATIENCE_SECONDS = 45
 #: How often to try SIGCONT on stopped workers.
 CONTINUE_ATTEMPTS = 30
@@ -33,7 +33,7 @@ Fault = Callable[[Runtime], AbstractContextManager]
 
 @contextmanager
 def together(runtime: Runtime, *faults: Fault) -> Iterator[None]:
-    """Inject several faults at once; each is reverted even if another one fails."""
+    """Inject several faults at once. Each of them is reverted even if another one fails."""
     with ExitStack() as stack:
         for fault in faults:
             stack.enter_context(fault(runtime))
@@ -54,10 +54,10 @@ def stopped(runtime: Runtime, *names: str) -> Iterator[None]:
 def _asking(
     runtime: Runtime, number: int, ask: Callable[[requests.Session, str, int], None], pause: float = 0
 ) -> Iterator[None]:
-    """Run ``number`` visitors, each of whom calls ``ask`` repeatedly with ``pause`` seconds between.
+    """Run ``number`` visitors, each of whom calls ``ask`` repeatedly, pausing ``pause`` seconds in between.
 
-    ``ask`` gets the visitor's HTTP session, the URL of the shop, and a number that increases with each call. Failed
-    requests are ignored, since they are part of the fault.
+    ``ask`` gets the visitor's HTTP session, the shop's URL, and a number that increases with each call. Failed requests
+    are ignored, because they are part of the fault.
     """
     end = threading.Event()
     shop = runtime.url(services.named("nginx"), "")
@@ -102,7 +102,7 @@ def crowd(
 
 
 def random_clients(runtime: Runtime, number: int) -> AbstractContextManager:
-    """Run clients that send random paths, hosts, methods, queries and user agents, all of which might become labels."""
+    """Run clients that send random paths, hosts, methods, queries and user agents, any of which might become labels."""
     chance = random.Random(1)
 
     def word() -> str:
@@ -123,7 +123,7 @@ def random_clients(runtime: Runtime, number: int) -> AbstractContextManager:
 
 @contextmanager
 def unapplied_migration(runtime: Runtime) -> Iterator[None]:
-    """Mark a migration that no other depends on as unapplied; the tables do not change."""
+    """Mark a migration on which no other depends as unapplied. The tables do not change."""
     try:
         runtime.manage("migrate", "--fake", "checkout", "zero")
         yield
@@ -143,7 +143,7 @@ def nothing_in_stock(runtime: Runtime) -> Iterator[None]:
 
 @contextmanager
 def leaking(runtime: Runtime, fault: str, number: int = 1, pause: float = 0) -> Iterator[None]:
-    """Have a ``crowd`` request a fault that makes workers leak a resource; uWSGI is restarted at the end."""
+    """Have a ``crowd`` request a fault that makes workers leak a resource. uWSGI is restarted at the end."""
     try:
         with crowd(runtime, number, fault, pause=pause):
             yield
@@ -174,7 +174,7 @@ def unbounded_label(runtime: Runtime, number: int) -> AbstractContextManager:
 
 
 def taken_name(runtime: Runtime) -> AbstractContextManager:
-    """Push two series under the name of an NGINX metric, which documented.yaml records as the same series twice."""
+    """Push two series under an NGINX metric's name. A rule in documented.yaml then records the same series twice."""
     return pushed(
         runtime,
         "# TYPE nginx_connections_reading gauge\n"
@@ -199,9 +199,9 @@ def broken_rule(runtime: Runtime) -> Iterator[None]:
 def filled_storage(runtime: Runtime, share: float) -> Iterator[None]:
     """Add a block that fills Prometheus's storage up to ``share`` of its limit.
 
-    The block is a sparse file, so it takes no space on the disk. It is a day older than all others, so Prometheus would
-    delete it first and does not compact it together with them. If that is past the retention time, Prometheus deletes
-    it at once. Prometheus looks for new blocks once a minute.
+    The block is a sparse file, so it takes up no disk space. It is a day older than all others, so Prometheus would
+    delete it first, and does not compact it together with them. If it is older than the retention time, Prometheus
+    deletes it at once. Prometheus looks for new blocks once a minute.
     """
     prometheus = services.named("prometheus")
     api = Api(runtime.url(prometheus, ""))
@@ -228,7 +228,7 @@ def filled_storage(runtime: Runtime, share: float) -> Iterator[None]:
             printf 'drill_ballast 0 {oldest}\\n# EOF\\n' >samples
             TMPDIR='{made}' promtool tsdb create-blocks-from openmetrics samples . >&2
             cd */chunks
-            # A second chunks file: the magic number and version of the format, and no chunk.
+            # A second chunks file: the format's magic number and version, and no chunks.
             printf '\\205\\275\\100\\335\\001\\000\\000\\000' >000002
             truncate -s {size} 000002
             touch ../drill
@@ -256,9 +256,9 @@ def expiring_certificate(runtime: Runtime, days: int) -> Iterator[None]:
 
 @contextmanager
 def slow_clients(runtime: Runtime, maximum: int) -> Iterator[None]:
-    """Open connections that never complete their request (Slowloris), until NGINX has no free connection.
+    """Open connections that never complete their request (Slowloris), until NGINX has no free connections.
 
-    Opens as many as NGINX accepts, up to ``maximum``, and replaces each one that NGINX closes after 10 s.
+    Opens as many as NGINX accepts, up to ``maximum``, and replaces each connection that NGINX closes after 10 s.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, maximum + 200)), hard))
@@ -308,7 +308,7 @@ def slow_clients(runtime: Runtime, maximum: int) -> Iterator[None]:
 
 @contextmanager
 def hanging_nginx_worker(runtime: Runtime) -> Iterator[None]:
-    """Stop one of NGINX's two workers with SIGSTOP; the clients whose connections it has accepted wait."""
+    """Stop one of NGINX's two workers with SIGSTOP. Clients whose connections it has accepted have to wait."""
     nginx = services.named("nginx")
     found = _in(runtime, nginx, 'read -r master <run/nginx.pid; grep -lsx "PPid:.$master" /proc/[0-9]*/status')
     (pid, *_) = (path.split("/")[2] for path in found.split())
@@ -321,7 +321,7 @@ def hanging_nginx_worker(runtime: Runtime) -> Iterator[None]:
 
 @contextmanager
 def frozen_workers(runtime: Runtime) -> Iterator[None]:
-    """Stop all uWSGI workers with SIGSTOP, including those that uWSGI starts meanwhile."""
+    """Stop all uWSGI workers with SIGSTOP, including any that uWSGI starts in the meantime."""
     app = services.named("app")
     end = threading.Event()
 
@@ -333,7 +333,7 @@ def frozen_workers(runtime: Runtime) -> Iterator[None]:
 
     def freeze() -> None:
         while not end.is_set():
-            # The stats server may not respond at the moment; the next turn tries again.
+            # The stats server may not respond at the moment. The next iteration tries again.
             with suppress(LabError, OSError):
                 send("STOP")
             end.wait(1)
@@ -351,11 +351,11 @@ def frozen_workers(runtime: Runtime) -> Iterator[None]:
                 break
             time.sleep(1)
         else:
-            raise LabError("the stopped workers could not be continued: run `make restart S=app`.")
+            raise LabError("the stopped workers could not be resumed: run `make restart S=app`.")
 
 
 def _in(runtime: Runtime, where: Service, command: str) -> str:
-    """Run a shell command where a service runs and return its output; raises LabError when it fails."""
+    """Run a shell command where a service runs and return its output. Raises LabError if the command fails."""
     done = runtime.run(["sh", "-c", command], where, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode != 0:
         raise LabError(f"a command in {where.name} failed: {done.stderr.strip()} (command: `{command.strip()}`)")

@@ -1,4 +1,4 @@
-"""The incident game: a fault is injected under load, and the player finds its tier and cause in the monitoring."""
+"""The incident game: a fault is injected under load, and the player uses the monitoring to find its tier and cause."""
 
 import math
 import random
@@ -21,9 +21,9 @@ from lab.runtimes.base import Runtime
 
 #: The factor by which a signal must change to count as risen or fallen.
 FACTOR = 1.5
-#: Seconds of load before the fault: longer than the windows of the signals.
+#: Seconds of load before the fault: longer than the signals' windows.
 CALM_SECONDS = 30
-#: Seconds until an event appears in the rates of the signals: two scrapes.
+#: Seconds until an event appears in the signals' rates: two scrapes.
 LAG_SECONDS = 10
 Readings = Mapping[str, float]
 
@@ -43,7 +43,7 @@ class Round:
 
 
 def choose(runtime: Runtime, seed: int) -> Incident:
-    """Return the incident of a seed, among those that this runtime can run."""
+    """Return the incident for a seed, chosen from those that this runtime can run."""
     return random.Random(seed).choice(available(runtime))
 
 
@@ -64,7 +64,7 @@ def broken(runtime: Runtime, incident: Incident) -> Iterator[Round]:
 
 
 def play(runtime: Runtime, seed: int) -> bool:
-    """Play one round on the terminal and return whether tier and cause were found; Ctrl-C gives up."""
+    """Play one round in the terminal and return whether the tier and the cause were found. Ctrl-C gives up."""
     with broken(runtime, choose(runtime, seed)) as this:
         where = runtime.shown_url(services.named("grafana" if "grafana" in runtime.provides else "prometheus"), "/")
         click.echo(
@@ -111,18 +111,18 @@ def _debrief(runtime: Runtime, this: Round, *, wait: bool) -> str:
 def prove(runtime: Runtime, incident: Incident) -> str:
     """Inject an incident, wait until all of its evidence appears, revert it, and return the evidence as a table.
 
-    Raises LabError when some of the evidence does not appear in time.
+    Raises LabError if some of the evidence does not appear in time.
     """
     with broken(runtime, incident) as this:
         now = _await_evidence(runtime, this, incident.seconds)
         table = _evidence(this, now)
         if missing := _missing(this, now):
-            raise LabError(f"{incident.name} has no effect on {', '.join(missing)}:\n{table}")
+            raise LabError(f"{incident.name} did not have the expected effect on {', '.join(missing)}:\n{table}")
         return table
 
 
 def _await_evidence(runtime: Runtime, this: Round, seconds: float) -> Readings:
-    """Wait until all evidence appears, at most ``seconds``, and return the last readings."""
+    """Wait up to ``seconds`` until all evidence appears, and return the last readings."""
     deadline = time.monotonic() + seconds
     while _missing(this, now := read(runtime)) and time.monotonic() < deadline:
         time.sleep(1)
@@ -134,7 +134,7 @@ def _missing(this: Round, now: Readings) -> list[str]:
 
 
 def read(runtime: Runtime) -> Readings:
-    """Return the current value of each signal; NaN for one without a value."""
+    """Return the current value of each signal: NaN if it has none."""
     api = Api(runtime.url(services.named("prometheus"), ""))
     now = time.time()
     found = {}
@@ -160,7 +160,7 @@ def _does(this: Round, now: Readings, name: str, change: str) -> bool:
 
 
 def _cause(runtime: Runtime, tier: str) -> Incident:
-    """Ask the player for one of the causes of a tier."""
+    """Ask the player for one of a tier's causes."""
     causes = [each for each in available(runtime) if each.tier == tier]
     for number, each in enumerate(causes, 1):
         click.echo(f"  {number}  {each.cause}")

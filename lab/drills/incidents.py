@@ -1,4 +1,4 @@
-"""The incidents of the game: faults in different tiers with the same symptom, and the evidence for each."""
+"""The game's incidents: faults in different tiers with the same symptom, and the evidence for each of them."""
 
 from dataclasses import dataclass
 
@@ -17,9 +17,9 @@ SYMPTOMS = {
 RISES, FALLS, SAME = "rises", "falls", "unchanged"
 #: The window of rates: four scrapes.
 WINDOW = "20s"
-#: By how much a signal of each unit may change through noise in the scrapes or in the load.
+#: How far a signal may change because of noise in the scrapes or in the load, by unit.
 NOISE = {"per second": 0.3, "ratio": 0.3, "count": 3, "s": 0.1, "1 or 0": 0.5}
-#: The noise of events that never happen in a healthy lab: a single one in the window counts as a change.
+#: The noise for events that never happen in a healthy lab: a single event in the window counts as a change.
 RARE = 0.02
 
 
@@ -42,8 +42,8 @@ class Signal:
 class Incident:
     """One incident: its symptom (a key of ``SYMPTOMS``), the tier and cause to find, and the fault.
 
-    ``evidence`` lists the signals that tell this cause from the others, and how each changes. ``seconds`` is the time
-    within which the evidence appears.
+    ``evidence`` lists the signals that distinguish this cause from the others, and how each signal changes. The
+    evidence appears within ``seconds``.
     """
 
     name: str
@@ -135,7 +135,7 @@ SIGNALS = (
         f"max({_mean('django_http_requests_latency_seconds_by_view_method', ' by (view)')} > 0)",
     ),
     Signal(
-        "5xx of Django",
+        "Django 5xx responses",
         "django",
         "per second",
         "Overview: Django errors",
@@ -175,7 +175,7 @@ INCIDENTS = (
         "traffic-surge",
         "slow",
         "uwsgi",
-        "there is more traffic than the workers can serve",
+        "there is more traffic than the workers can handle",
         lambda lab: faults.crowd(lab, 60, paths=("/", "/cart/", "/search/?q=tea")),
         (
             ("requests served by uWSGI", RISES),
@@ -188,7 +188,7 @@ INCIDENTS = (
         "slow-view",
         "slow",
         "django",
-        "the code of one view has become much slower",
+        "one view's code has become much slower",
         lambda lab: faults.crowd(lab, 8, "sleep=1.5", ("/search/?q=tea",)),
         (("slowest view, mean duration", RISES), ("busy workers", RISES), ("SQL statements, mean duration", SAME)),
     ),
@@ -216,7 +216,7 @@ INCIDENTS = (
         "view-kills-worker",
         "502",
         "django",
-        "the code of a view crashes its worker",
+        "a view's code crashes its worker",
         lambda lab: faults.crowd(lab, 3, "abort"),
         (("upstream sent no response", RISES), ("workers started", RISES), ("workers killed by harakiri", SAME)),
     ),
@@ -224,7 +224,7 @@ INCIDENTS = (
         "view-never-ends",
         "502",
         "django",
-        "a view never returns, until harakiri kills its worker",
+        "a view never returns, and harakiri kills its worker",
         lambda lab: faults.crowd(lab, 2, "sleep=60"),
         (("upstream sent no response", RISES), ("workers killed by harakiri", RISES)),
         seconds=90,
@@ -233,7 +233,7 @@ INCIDENTS = (
         "workers-frozen",
         "504",
         "uwsgi",
-        "the workers hang while they serve no request",
+        "the workers hang while they are idle",
         faults.frozen_workers,
         (("requests served by uWSGI", FALLS), ("requests in the listen queue", RISES), ("busy workers", SAME)),
         seconds=90,
@@ -242,7 +242,7 @@ INCIDENTS = (
         "view-too-slow-for-many",
         "504",
         "django",
-        "a view that takes seconds gets many requests",
+        "a view that takes seconds receives many requests",
         lambda lab: faults.crowd(lab, 160, "sleep=4", CHECKOUT_AND_ALL),
         (("slowest view, mean duration", RISES), ("busy workers", RISES), ("SQL statements, mean duration", SAME)),
         seconds=90,
@@ -262,7 +262,7 @@ INCIDENTS = (
         "nginx",
         "NGINX has no free connection for new clients",
         lambda lab: faults.slow_clients(lab, 3000),
-        (("connections dropped", RISES), ("5xx of Django", SAME)),
+        (("connections dropped", RISES), ("Django 5xx responses", SAME)),
     ),
     Incident(
         "exception",
@@ -270,15 +270,15 @@ INCIDENTS = (
         "django",
         "a view raises an exception",
         lambda lab: faults.crowd(lab, 3, "error", CHECKOUT_AND_ALL),
-        (("5xx of Django", RISES), ("failed SQL statements", SAME), ("database reachable", SAME)),
+        (("Django 5xx responses", RISES), ("failed SQL statements", SAME), ("database reachable", SAME)),
     ),
     Incident(
         "statement-refused",
         "errors",
         "database",
-        "the database rejects SQL statements of the code",
+        "the database rejects the application's SQL statements",
         lambda lab: faults.crowd(lab, 3, "db-error", CHECKOUT_AND_ALL),
-        (("5xx of Django", RISES), ("failed SQL statements", RISES), ("database reachable", SAME)),
+        (("Django 5xx responses", RISES), ("failed SQL statements", RISES), ("database reachable", SAME)),
     ),
     Incident(
         "database-away",
@@ -286,7 +286,7 @@ INCIDENTS = (
         "database",
         "the database is not running",
         lambda lab: faults.stopped(lab, "postgres"),
-        (("database reachable", FALLS), ("5xx of Django", RISES)),
+        (("database reachable", FALLS), ("Django 5xx responses", RISES)),
         needs=("postgres",),
     ),
 )

@@ -19,7 +19,7 @@ from lab.runs.ledger import text
 from lab.runtimes import services
 from lab.runtimes.base import Runtime
 
-#: The maximum length of the load run, which is stopped when the drill is over.
+#: The maximum duration of the load run, which is stopped when the drill is over.
 LONGEST_SECONDS = 10_800
 #: Seconds that the load run may take to stop and to take its closing snapshot.
 CLOSING_SECONDS = 150
@@ -29,10 +29,10 @@ RECOVERY_SECONDS = 300
 
 @contextmanager
 def running_load(runtime: Runtime, calm_seconds: float) -> Iterator[None]:
-    """Run ``make load`` from ``calm_seconds`` before the block until its end, and print the verdict of the ledger.
+    """Run ``make load`` from ``calm_seconds`` before the block until its end, and print the ledger's verdict.
 
-    SIGTERM and SIGHUP stop it like Ctrl-C, and are handled once. Raises LabError if the shop does not recover from an
-    earlier problem, if the load run stops early, or if the ledger has a difference.
+    SIGTERM and SIGHUP stop it like Ctrl-C and are handled only once. Raises LabError if the shop does not recover from
+    an earlier problem, if the load run stops early, or if the ledger has a difference.
     """
     runtime.wait(lambda: runtime.answers(services.named("nginx")), RECOVERY_SECONDS)
     began = time.time()
@@ -48,7 +48,7 @@ def running_load(runtime: Runtime, calm_seconds: float) -> Iterator[None]:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                # A process group of its own: Ctrl-C must stop it only after the fault is reverted.
+                # A process group of its own: Ctrl-C must not stop it before the fault has been reverted.
                 start_new_session=True,
                 preexec_fn=lambda: (signal.signal(signal.SIGINT, signal.SIG_DFL), with_this()),
             )
@@ -61,11 +61,11 @@ def running_load(runtime: Runtime, calm_seconds: float) -> Iterator[None]:
             _stop(runtime, load)
     file = archive.last()
     if file.stat().st_mtime < began:
-        raise LabError(f"the load run wrote no result: see {shown(log)}.")
+        raise LabError(f"the load run did not write a result: see {shown(log)}.")
     ledger = archive.read(runtime, file).ledger
     click.echo(f"\n{text.verdict(ledger)}\nReport: {shown(file.with_suffix('.html'))} (make report, make ledger)")
     if ledger.verdict == "different":
-        raise LabError("the ledger of the load run has a difference that the fault does not explain.")
+        raise LabError("the load run's ledger has a difference that the fault does not explain.")
 
 
 def _require_running(load: subprocess.Popen, log: Path) -> None:

@@ -24,7 +24,7 @@ class Watch:
         }
 
     def active(self) -> dict[str, str]:
-        """Return the state of each alert that is pending or firing; an alert with series in both is firing."""
+        """Return the state of each alert that is pending or firing; an alert with series in both states is firing."""
         found: dict[str, str] = {}
         for each in notifications.firing(self._runtime):
             name = each["labels"]["alertname"]
@@ -42,7 +42,7 @@ class Watch:
         return sorted(found)
 
     def notified(self, status: str, since: float) -> set[str]:
-        """Return the alerts with a ``firing`` or ``resolved`` notification received since a unix time."""
+        """Return the alerts with a ``firing`` or ``resolved`` notification that was received after a Unix time."""
         with suppress(LabError):
             return {
                 alert["labels"]["alertname"]
@@ -54,7 +54,7 @@ class Watch:
         return set()
 
     def inhibited(self) -> set[str]:
-        """Return the alerts that are inhibited by the alert on their cause."""
+        """Return the alerts that are inhibited by the alert for their cause."""
         with suppress(LabError):
             return {
                 each["labels"]["alertname"]
@@ -64,9 +64,9 @@ class Watch:
         return set()
 
     def wait(self, done: Callable[[], bool], otherwise: Callable[[], str]) -> None:
-        """Wait until ``done`` returns true; raises LabError with the text of ``otherwise`` after the drill's timeout.
+        """Wait until ``done`` returns true. After the timeout, raises LabError with the text of ``otherwise``.
 
-        Also raises LabError when an alert fires that must not.
+        Also raises LabError if an alert fires that must not.
         """
         deadline = time.monotonic() + self.drill.seconds
         while not done():

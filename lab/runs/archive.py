@@ -16,31 +16,31 @@ from lab.runs.report.timeline import timeline
 from lab.runtimes import services
 from lab.runtimes.base import Runtime
 
-#: Seconds after the end of a run within which its end event is pushed to the Pushgateway.
+#: The end event is pushed to the Pushgateway within this many seconds after the end of a run.
 PUSH_SECONDS = 2
 
 
 def read(runtime: Runtime, file: Path) -> Run:
     """Return the run in a result file, with its ledger.
 
-    Raises LabError when the file is not the result of a load run with its two snapshots.
+    Raises LabError if the file is not a load run result with its two snapshots.
     """
     try:
         result = json.loads(file.read_text(encoding="utf-8"))
         opening, closing = (Snapshot.from_json(result["books"][name]) for name in ("opening", "closing"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise LabError(
-            f"{file} is not the result of a load run ({type(error).__name__}): `make load` writes one."
+            f"{file} is not a load run result ({type(error).__name__}): `make load` writes one."
         ) from error
     ledger = books.balance(Prometheus(runtime.url(services.named("prometheus"), "")), opening, closing, result)
     return Run(file, result, ledger)
 
 
 def report(runtime: Runtime, shown: Sequence[Run]) -> Path:
-    """Write the report of one run, or of two side by side, into the folder of the first, and return its path.
+    """Write the report on one run, or on two side by side, next to the first run's result file, and return its path.
 
-    Waits until Prometheus has scraped the end event of a run that has just finished. When Prometheus does not respond,
-    the report says so and shows only the data of the run itself.
+    Waits until Prometheus has scraped the end event of a run that has just finished. If Prometheus does not respond,
+    the report says so and shows only the data from the run itself.
     """
     url = runtime.url(services.named("prometheus"), "")
     Prometheus(url).first_scrape("pushgateway", max(run.end for run in shown) + PUSH_SECONDS)
@@ -56,17 +56,17 @@ def alerts(runtime: Runtime, run: Run) -> str:
 
 
 def last() -> Path:
-    """Return the file of the run that started last; raises LabError when there is none."""
+    """Return the file of the run that started last. Raises LabError if there is none."""
     found = list(REPORTS.glob("load-*.json"))
     if not found:
-        raise LabError("there is no load run yet: `make load` starts one.")
+        raise LabError("there has been no load run yet: `make load` starts one.")
     return max(found, key=_started)
 
 
 def _started(file: Path) -> tuple[float, str]:
-    """Return a run's start time and file name as a sort key; files that are not of a run come first.
+    """Return a run's start time and file name as a sort key. Files without a run come first.
 
-    The name alone would not do, since earlier versions named files in local time.
+    The name alone is not enough, because earlier versions named files in local time.
     """
     try:
         return float(json.loads(file.read_text(encoding="utf-8"))["start"]), file.name

@@ -1,7 +1,7 @@
 """Pushes events (load runs, deploys, drills) to Prometheus, so that every dashboard shows them as annotations.
 
-An event is a gauge ``lab_event`` with its unix time as value and its description in labels. The Pushgateway keeps the
-latest event of each kind and phase, so even events between two scrapes are scraped.
+An event is a gauge ``lab_event``. Its value is the Unix time of the event, and its labels describe it. The Pushgateway
+keeps the latest event of each kind and phase, so even events between two scrapes reach Prometheus.
 """
 
 import time
@@ -16,9 +16,9 @@ from lab.runtimes.base import Runtime
 
 
 def push(runtime: Runtime, kind: str, phase: str, name: str, text: str) -> None:
-    """Push an event that happens now: its kind (load, deploy, drill), phase (start, end), name and text.
+    """Push an event that is happening now: its kind (load, deploy, drill), phase (start, end), name and text.
 
-    When the Pushgateway does not accept it, prints a warning and carries on.
+    If the Pushgateway does not accept it, prints a warning and carries on.
     """
     registry = CollectorRegistry()
     event = Gauge("lab_event", "Unix time of the last event of a kind.", ["name", "text"], registry=registry)
@@ -28,6 +28,6 @@ def push(runtime: Runtime, kind: str, phase: str, name: str, text: str) -> None:
         http.session.put(url, data=generate_latest(registry), timeout=5).raise_for_status()
     except requests.RequestException as error:
         click.echo(
-            f"The Pushgateway did not accept the event ({type(error).__name__}); dashboards will not show: {text}",
+            f"The Pushgateway did not accept the event ({type(error).__name__}); dashboards will not show it: {text}",
             err=True,
         )

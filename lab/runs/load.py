@@ -16,16 +16,16 @@ from lab.runtimes import services
 from lab.runtimes.base import LOAD_LOCK, Runtime
 from loadtest.options import BadOption, read_options
 
-#: Stock of each product at the start of a run, enough that nothing sells out.
+#: The stock of each product at the start of a run. Nothing sells out with this much.
 AMPLE_STOCK = 10_000
 
 
 def shop(runtime: Runtime, profile: str, options: Mapping[str, str] | None = None) -> tuple[int, Path]:
     """Restock the shop, run a load profile, and return Locust's exit code and the result file.
 
-    The file also contains the snapshots before and after the run, from which its ledger is built, and the settings and
-    versions of the lab. ``options`` are further variables of ``loadtest/`` (``USERS``, ``DURATION``, ``SEED``).
-    Raises LabError when the lab is not running, when another load run is, or when an option is invalid.
+    The file also contains the lab's settings and versions, and the snapshots before and after the run, from which the
+    ledger is built. ``options`` are further variables for ``loadtest/`` (``USERS``, ``DURATION``, ``SEED``).
+    Raises LabError if the lab is not running, if another load run is in progress, or if an option is invalid.
     """
     variables = {**(options or {}), "PROFILE": profile}
     with _only_load(runtime):
@@ -58,7 +58,7 @@ def _done(run: Mapping) -> str:
 def shop_from_page(runtime: Runtime, variables: Mapping[str, str]) -> int:
     """Serve Locust's web UI at ``LOCUST_PORT`` until Ctrl-C, and return its exit code.
 
-    ``variables`` are the ``options`` of :func:`shop`, and ``PROFILE``.
+    ``variables`` are the ``options`` of :func:`shop` plus ``PROFILE``.
     """
     with _only_load(runtime):
         _restock(runtime, variables)
@@ -67,19 +67,19 @@ def shop_from_page(runtime: Runtime, variables: Mapping[str, str]) -> int:
 
 @contextmanager
 def _only_load(runtime: Runtime) -> Iterator[None]:
-    """Refuse a second load run: the ledger could not tell the two apart, since both send the same header."""
+    """Refuse a second load run. Both would send the same header, and the ledger could not tell them apart."""
     STATE.mkdir(exist_ok=True)
     with LOAD_LOCK.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise LabError("another load run is in progress in this lab: wait until it is over, or stop it.") from error
+            raise LabError("another load run is in progress in this lab: wait for it to finish, or stop it.") from error
         runtime.end_stray_load()
         yield
 
 
 def _restock(runtime: Runtime, variables: Mapping[str, str]) -> None:
-    """Reset the stock for the chosen profile; raises LabError when an option is invalid or the shop is down."""
+    """Reset the stock for the chosen profile. Raises LabError if an option is invalid or the shop is down."""
     runtime.require_running()
     if problem := runtime.answers(services.named("nginx")):
         raise LabError(f"the shop is down: {problem}. See `make status`.")
@@ -87,6 +87,6 @@ def _restock(runtime: Runtime, variables: Mapping[str, str]) -> None:
         chosen = read_options(variables)
     except BadOption as error:
         raise LabError(str(error)) from error
-    # The buyers of a flash sale want more than the catalogue's own stock.
+    # In a flash sale, the buyers want more than the catalogue's own stock.
     stock = [] if chosen.profile.sells_out else ["--stock", str(AMPLE_STOCK)]
     runtime.manage("seed_catalogue", "--restock", *stock)

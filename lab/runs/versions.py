@@ -1,4 +1,4 @@
-"""The settings and program versions of a lab, which are stored with each run."""
+"""The lab's settings and program versions, which are stored with each run."""
 
 import json
 import re
@@ -12,15 +12,15 @@ from lab.prometheus import Api
 from lab.runtimes import services
 from lab.runtimes.base import Runtime
 
-#: Settings that affect the results of a run; none is a secret.
+#: Settings that affect a run's results. None of them is secret.
 SHOWN = (
     *("UWSGI_WORKERS", "UWSGI_MAX_REQUESTS", "UWSGI_HARAKIRI", "LAB_FAULTS", "APP_MEMORY", "APP_CPUS"),
     *("PROMETHEUS_RETENTION_TIME", "PROMETHEUS_RETENTION_SIZE"),
 )
-#: Metrics with a version in a label: the pattern of the name, and the label.
+#: Metrics with a version in a label: the pattern of the metric name, and the label.
 VERSION_LABELS = {".+_build_info": "version", "pg_static": "short_version", "redis_instance_info": "redis_version"}
 NAMES = {"pg_static": "postgresql", "redis_instance_info": "redis"}
-#: Commands that print versions, by the service where they run.
+#: Commands that print versions, by the service they run in.
 COMMANDS = {
     "app": ["python", "-c", "import platform, django; print('python', platform.python_version(), 'django', "
             "django.__version__)"],
@@ -29,12 +29,12 @@ COMMANDS = {
 
 
 def settings(runtime: Runtime) -> dict[str, str]:
-    """Return the name of the runtime, and the settings that affect a run."""
+    """Return the name of the runtime and the settings that affect a run."""
     return {"RUNTIME": runtime.name} | {name: runtime.settings[name] for name in SHOWN}
 
 
 def versions(runtime: Runtime) -> dict[str, str]:
-    """Return the versions of the lab itself and of its programs by name, of those that tell."""
+    """Return the versions of the lab itself and of its programs, by name; without those that could not be read."""
     return dict(sorted([("lab", version()), *_of_metrics(runtime), *_of_programs(runtime)]))
 
 

@@ -1,4 +1,4 @@
-"""Pomar's settings with ``/metrics`` as a view of the shop, as in most demos but not in this lab."""
+"""Pomar's settings with ``/metrics`` as a view in the shop, as in most demos, but not in this lab."""
 
 from config.settings import *  # noqa: F403
 

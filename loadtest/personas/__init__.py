@@ -1,1 +1,1 @@
-"""The personas of the load test, one file each."""
+"""The load test's personas, one per file."""

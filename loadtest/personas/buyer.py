@@ -41,7 +41,7 @@ class Buyer(Shopper):
         return cart_page
 
     def _buy(self, cart_page: Page) -> None:
-        """Order the cart; every third buyer makes a typing error first, and every third submits the order twice."""
+        """Order the cart. A third of the buyers make a typo first, and another third submit the order twice."""
         form_page = self.go_to_checkout()
         self.wait()
         form = self.delivery(form_page)

@@ -1,4 +1,4 @@
-"""A bargain hunter: in a flash sale, all of them want the same few products, and the stock is too small for all."""
+"""A bargain hunter. In a flash sale, all hunters want the same few products, and there is not enough stock for all."""
 
 from loadtest.pages import Page
 from loadtest.shopper import Shopper
@@ -8,7 +8,7 @@ PRODUCTS_ON_SALE = 3
 
 
 class Hunter(Shopper):
-    """Takes many units, hesitates at the checkout, and on a refusal orders what is left."""
+    """Adds many units, hesitates at the checkout, and orders what is left if the order is refused."""
 
     pause = (0.5, 2.0)
 

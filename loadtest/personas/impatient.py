@@ -1,4 +1,4 @@
-"""An impatient visitor, who reloads, clicks on and leaves."""
+"""An impatient visitor, who reloads pages, clicks on and leaves."""
 
 from loadtest.visitor import Visitor
 

@@ -1,4 +1,4 @@
-"""Fixtures of the shop's tests."""
+"""Fixtures for the shop's tests."""
 
 import pytest
 from django.core.cache import cache
@@ -9,7 +9,7 @@ from tests.app.shopping import Shopper
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> None:
-    """Each test starts with an empty cache and readiness unknown."""
+    """Start each test with an empty cache and unknown readiness."""
     cache.clear()
     health.require_migrations.cache_clear()
 

@@ -1,4 +1,4 @@
-"""Helpers for tests of the shop: act as a visitor, read data attributes from pages, watch counters."""
+"""Helpers for the shop's tests: act as a visitor, read data attributes from pages, watch counters."""
 
 import re
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def make_product(**fields: Any) -> Product:
 
 
 class Shopper(Client):
-    """A visitor with their own cookies, whose requests look as if they came through NGINX over TLS."""
+    """A visitor with their own cookies, whose requests look as if they came through NGINX over HTTPS."""
 
     def __init__(self, **more: Any) -> None:
         super().__init__(headers={"host": "localhost:8443", "x-forwarded-proto": "https"}, **more)
@@ -56,7 +56,7 @@ class Shopper(Client):
         return self.post(reverse("checkout:checkout"), DELIVERY | {"token": str(uuid4())} | fields)
 
     def units(self) -> int:
-        """Return the number of units in the cart, as the page header shows it."""
+        """Return the number of units in the cart, as shown in the page header."""
         return int(mark(self.get(reverse("cart:cart-summary")), "data-cart-units"))
 
 
@@ -72,13 +72,13 @@ def mark(response: HttpResponse, name: str) -> str:
 
 
 def counted(name: str, **labels: str) -> float:
-    """Return the value of a counter; 0 if the series does not exist."""
+    """Return the value of a counter, or 0 if the series does not exist."""
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 @contextmanager
 def growth(name: str, **labels: str) -> Iterator[list[float]]:
-    """Append to the yielded list by how much a counter increased inside the block."""
+    """Append a counter's increase inside the block to the yielded list."""
     result: list[float] = []
     before = counted(name, **labels)
     yield result

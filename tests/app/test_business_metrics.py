@@ -1,4 +1,4 @@
-"""Business metrics count exactly, after the commit, and never what was rolled back."""
+"""Business metrics count exactly, after the commit, and never count what was rolled back."""
 
 from contextlib import suppress
 from functools import partial

@@ -1,4 +1,4 @@
-"""Checkout: which orders are refused, what is stored, and who may see an order."""
+"""The checkout: which orders are refused, what is stored, and who may see an order."""
 
 from uuid import uuid4
 

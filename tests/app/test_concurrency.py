@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def all_at_once(deeds: list[Callable[[], object]]) -> list[object]:
-    """Run each function in its own thread, all at once; return what each returned or raised."""
+    """Run each function in its own thread, all at once. Return what each of them returned or raised."""
     start = Barrier(len(deeds))
 
     def run(deed: Callable[[], object]) -> object:
@@ -45,7 +45,7 @@ def filled_cart(*wanted: tuple[Product, int]) -> Cart:
 
 
 def buying(cart: Cart, token: UUID | None = None) -> Callable[[], Order]:
-    """Return a function that orders the content of a cart."""
+    """Return a function that orders the cart's content."""
     return lambda: order_place(cart=cart, token=token or uuid4(), delivery=DELIVERY)
 
 

@@ -68,7 +68,7 @@ def respond(method: str, path: str, content_type: str, body: bytes = b"", **vari
 
 @pytest.fixture(autouse=True)
 def _one_connection() -> Iterator[None]:
-    """Keep the test's transaction open: a new request would close the database connection."""
+    """Keep the test's transaction open, because a new request would close the database connection."""
     signals = (request_started, request_finished)
     for signal in signals:
         signal.disconnect(close_old_connections)
@@ -79,7 +79,7 @@ def _one_connection() -> Iterator[None]:
 
 @pytest.fixture
 def csrf_cookie(settings) -> str:
-    """A valid CSRF cookie, as a client could make it up."""
+    """A valid CSRF cookie, such as a client could make up."""
     return f"{settings.CSRF_COOKIE_NAME}={'a' * 32}"
 
 

@@ -18,7 +18,7 @@ TOKEN = "0123456789abcdef" * 2
 
 @pytest.fixture
 def ask(client, settings, db):
-    """Request a page with a fault, in a shop with fault injection on; by default with the correct token."""
+    """Request a page with a fault, in a shop with fault injection on. By default, the token is correct."""
     settings.LAB_FAULTS_TOKEN = TOKEN
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "faults.middleware.LabFaults"]
     client.raise_request_exception = False
@@ -38,7 +38,7 @@ def test_a_request_sleeps_where_its_view_would_begin(ask):
 
 
 def total(name: str) -> float:
-    """Return the sum of a metric's samples of this name, over all labels."""
+    """Return the sum of all samples of this name, over all labels."""
     return sum(sample.value for family in REGISTRY.collect() for sample in family.samples if sample.name == name)
 
 

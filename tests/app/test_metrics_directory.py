@@ -1,4 +1,4 @@
-"""The workers' metrics under a real uWSGI: at start, and after the metrics directory or a file in it is lost."""
+"""The workers' metrics under a real uWSGI: at start, and after the metrics directory or a file in it has been lost."""
 
 import os
 import shutil
@@ -25,14 +25,14 @@ KNOWN = {
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    """A running shop; each test must leave it healthy."""
+    """A running shop. Each test must leave it healthy."""
     one = Shop(tmp_path_factory.mktemp("shop"))
     with one.running():
         yield one
 
 
 def requests_counted(shop: Shop) -> float:
-    """Return how many requests Django has counted; -1 if the series does not exist."""
+    """Return how many requests Django has counted, or -1 if the series does not exist."""
     return shop.samples().get(BEFORE, -1)
 
 
@@ -56,7 +56,7 @@ def test_a_respawned_worker_goes_on_counting_where_the_one_before_it_stopped(sho
 
 
 def kill_workers(shop: Shop) -> None:
-    """Kill every worker and wait until all are respawned."""
+    """Kill all workers and wait until they have been respawned."""
     workers = shop.workers()
     for pid in workers.values():
         os.kill(pid, signal.SIGKILL)

@@ -88,7 +88,7 @@ def test_a_foreign_host_is_the_shops_own_400(shopper, host):
     page = shopper.get("/", headers={"host": host})
 
     assert page.status_code == 400
-    assert b"The shop could not understand what your browser sent" in page.content
+    assert b"The shop could not understand your browser's request" in page.content
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ class Shop:
 
     @contextmanager
     def running(self) -> Iterator[subprocess.Popen]:
-        """Run the shop until the end of the block; enter the block once the workers and the metrics are ready."""
+        """Run the shop until the end of the block. Enter the block once the workers and the metrics are ready."""
         with self.log.open("ab") as log, ending(self.command, env=self.environment, stdout=log, stderr=log) as process:
             wanted = int(self.environment["UWSGI_WORKERS"])
             eventually(lambda: can_connect(self.metrics), because="the metrics process starts", timeout=20)
@@ -68,18 +68,18 @@ class Shop:
         return {slot: int(pid) for slot, pid in spawned if pid in loaded}
 
     def samples(self) -> dict[tuple[str, Labels], float]:
-        """Return all samples of the metrics process."""
+        """Return all samples from the metrics process."""
         return samples(self.metrics)
 
     def ask(self, path: str = "/health/live", count: int = 1) -> None:
-        """Send requests over the uwsgi protocol, as NGINX does; any worker may handle them."""
+        """Send requests over the uwsgi protocol, as NGINX does. Any worker may handle them."""
         for _ in range(count):
             variables = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "QUERY_STRING": "", "HTTP_HOST": "localhost"}
             variables |= {"SERVER_NAME": "localhost", "SERVER_PORT": "443", "SERVER_PROTOCOL": "HTTP/1.1"}
             assert uwsgi_request(self.app, variables | {"HTTP_X_FORWARDED_PROTO": "https"}).startswith(b"HTTP/1.1 200")
 
     def page(self) -> requests.Response:
-        """Return the response of the metrics process."""
+        """Return the response from the metrics process."""
         return requests.get(f"http://127.0.0.1:{self.metrics}/metrics", timeout=5)
 
 

@@ -96,7 +96,7 @@ def round_with(monkeypatch):
 
         def read(runtime) -> dict[str, float]:
             rate = left.pop(0) if len(left) > 1 else left[0]
-            return {each.name: 0.0 for each in SIGNALS} | {"database reachable": 1.0, "5xx of Django": rate}
+            return {each.name: 0.0 for each in SIGNALS} | {"database reachable": 1.0, "Django 5xx responses": rate}
 
         monkeypatch.setattr(game, "read", read)
         monkeypatch.setattr(game.time, "sleep", lambda seconds: None)
@@ -110,7 +110,7 @@ def test_the_debrief_waits_for_evidence_that_has_not_appeared_yet(round_with, ca
     said = game._debrief(HOST, round_with(0.0, 0.0, 2.5), wait=True)
 
     assert "Waiting until the evidence appears in Prometheus (up to 60 s" in capsys.readouterr().out
-    assert re.search(r"^5xx of Django +0 +2\.5 +per second +rises", said, re.MULTILINE)
+    assert re.search(r"^Django 5xx responses +0 +2\.5 +per second +rises", said, re.MULTILINE)
     assert "Not visible" not in said
 
 
@@ -119,13 +119,13 @@ def test_the_debrief_says_which_evidence_has_not_appeared_in_time(round_with, mo
     clock = iter(range(0, 10_000, 20))
     monkeypatch.setattr(game.time, "monotonic", lambda: this.began + next(clock))
 
-    assert game._debrief(HOST, this, wait=True).endswith("\nNot visible in Prometheus yet: 5xx of Django.")
+    assert game._debrief(HOST, this, wait=True).endswith("\nNot visible in Prometheus yet: Django 5xx responses.")
 
 
 def test_the_debrief_of_a_round_that_was_given_up_does_not_wait(round_with, capsys):
     said = game._debrief(HOST, round_with(0.0, 2.5), wait=False)
 
-    assert said.endswith("\nNot visible in Prometheus yet: 5xx of Django.")
+    assert said.endswith("\nNot visible in Prometheus yet: Django 5xx responses.")
     assert capsys.readouterr().out == ""
 
 

@@ -133,12 +133,12 @@ def test_a_full_disk_is_said_so_and_nothing_stays_running(checkout, ports, tmp_p
         (["restart", "nginx"], "the lab is not running: start it with `make up`"),
         (["restart"], "'' is not a service of the lab: set S= to one of"),
         (["restart", "apache"], "'apache' is not a service of the lab: set S= to one of"),
-        (["ledger"], "there is no load run yet: `make load` starts one"),
+        (["ledger"], "there has been no load run yet: `make load` starts one"),
         (
             ["ledger", "README.md"],
-            "README.md is not the result of a load run (JSONDecodeError): `make load` writes one",
+            "README.md is not a load run result (JSONDecodeError): `make load` writes one",
         ),
-        (["ledger", "nowhere.json"], "nowhere.json is not the result of a load run (FileNotFoundError)"),
+        (["ledger", "nowhere.json"], "nowhere.json is not a load run result (FileNotFoundError)"),
         (["logs"], "there are no logs yet"),
         (["logs", "apache"], "'apache' is not a service of the lab"),
     ],
@@ -163,7 +163,7 @@ def test_a_second_load_at_the_same_time_is_refused(lab, checkout):
     with (checkout / ".lab" / "load.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
-        assert "another load run is in progress in this lab: wait until it is over, or stop it" in sentence(lab("load"))
+        assert "another load run is in progress in this lab: wait for it to finish, or stop it" in sentence(lab("load"))
 
 
 def test_a_load_whose_command_was_killed_is_ended_by_down(lab, checkout):

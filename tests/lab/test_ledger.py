@@ -85,7 +85,7 @@ def test_a_run_in_which_all_agree_has_no_difference_and_a_row_for_each_route_and
     said = lines(account)
     assert said["sent by Locust"] == 462
     assert said["health checks"] == 5
-    assert said["from other clients, including the probe of the redirect"] == 7
+    assert said["from other clients, including the redirect probe"] == 7
     assert said["in NGINX's access log"] == 474
     assert said["in NGINX's stub_status"] == 483
     assert said["refused by NGINX (405: 2)"] == 2
@@ -149,7 +149,7 @@ def a_load_that_does_not_tell_all(counts: Counts) -> Counts:
         (
             a_route_counted_twice_among_all_responses,
             LOG,
-            "NGINX's access log has +50 responses of cart:cart-summary compared with the requests passed on",
+            "NGINX's access log has +50 responses for cart:cart-summary compared with the requests passed on",
         ),
         (
             one_worker_of_four,
@@ -161,7 +161,7 @@ def a_load_that_does_not_tell_all(counts: Counts) -> Counts:
             DJANGO,
             "NGINX's access log has 50 GET cart:cart-summary 200; Django has 49 (-1)",
         ),
-        (a_status_that_is_counted_twice, DJANGO, "Django has 324 responses 200 by status, but 162 by view"),
+        (a_status_that_is_counted_twice, DJANGO, "Django has 324 responses with status 200, but 162 by view"),
         (a_response_that_django_invents, DJANGO, "Django has 1 more responses by view than in total"),
         (
             a_worker_that_forgets,
@@ -223,7 +223,7 @@ def test_a_worker_that_dies_takes_one_request_with_it():
 
     assert account.differences == []
     assert lines(account)["killed by harakiri"] == 1
-    assert lines(account)["lost with their worker in Django"] == 1
+    assert lines(account)["lost in Django with their worker"] == 1
 
 
 def test_a_request_that_vanishes_without_a_death_is_a_difference():
@@ -248,7 +248,7 @@ def test_a_request_that_uwsgi_drops_is_a_term_of_its_own():
     assert account.differences == []
     assert lines(account)["dropped by uWSGI before Django received them"] == 3
     assert lines(account)["finished by uWSGI's workers"] == PASSED_ON + 3
-    assert lines(account)["lost with their worker in Django"] == 0
+    assert lines(account)["lost in Django with their worker"] == 0
 
 
 def test_a_request_that_uwsgi_invents_is_no_request_that_it_drops():
@@ -300,14 +300,14 @@ def test_a_request_without_an_answer_that_is_not_logged_never_came_if_nginx_itse
     account = settle(counts)
 
     assert account.differences == []
-    assert lines(account)["without a response that are not in NGINX's access log"] == 2
+    assert lines(account)["without a response and not in NGINX's access log"] == 2
 
 
 def test_a_request_without_an_answer_that_is_not_logged_is_a_difference_if_nginx_counts_it():
     counts = dataclasses.replace(a_run(), status=462 + 12 + 9 + 2)
     counts.sent[CART._replace(status="0")] += 2
 
-    assert "2 requests of Locust without a response are not in NGINX's access log" in [
+    assert "2 requests from Locust without a response are not in NGINX's access log" in [
         each.sentence for each in settle(counts).differences
     ]
 
@@ -374,7 +374,7 @@ def test_a_host_that_django_does_not_know_is_answered_before_any_view():
     account = settle(counts)
 
     assert account.differences == []
-    assert lines(account)["responses by a middleware, without a view"] == 2
+    assert lines(account)["responses from a middleware, without a view"] == 2
 
 
 def test_a_404_that_became_a_redirect_on_its_way_out_is_a_term():
@@ -393,7 +393,7 @@ def test_a_404_that_became_a_redirect_on_its_way_out_is_a_term():
     account = settle(counts)
 
     assert account.differences == []
-    assert lines(account)["404s that CommonMiddleware turned into a redirect to the URL with a slash"] == 4
+    assert lines(account)["404s that CommonMiddleware turned into redirects to the URL with a slash"] == 4
 
 
 def test_a_request_that_reached_no_worker_is_a_term():
@@ -467,9 +467,9 @@ def test_the_page_names_the_tier_at_fault():
 
 
 def test_the_page_says_what_cannot_be_known_and_no_number_of_it():
-    said = page(dataclasses.replace(a_run(), load=None, log=None), reasons=("the access log's exporter was restarted",))
+    said = page(dataclasses.replace(a_run(), load=None, log=None), reasons=("the access log exporter was restarted",))
 
-    assert "not exact: the access log's exporter was restarted." in said
+    assert "not exact: the access log exporter was restarted." in said
     assert said.splitlines()[-1] == "LEDGER: NOT KNOWN; all counts that can be compared agree."
     assert ["product:list", "2xx", "100", "·", "·", "107", "0"] in [line.split() for line in said.splitlines()]
     assert ["all", "462", "·", "·", "172", "0"] in [line.split() for line in said.splitlines()]

@@ -155,7 +155,7 @@ def test_a_missing_uwsgi_is_said_in_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setattr(multiprocess, "VENV", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    with pytest.raises(LabError, match="uWSGI is missing in the lab's environment"):
+    with pytest.raises(LabError, match="uWSGI is missing from the lab's environment"):
         multiprocess.teach()
 
     assert folders_of(os.getpid()) == []
@@ -234,8 +234,8 @@ def test_the_conclusion_has_the_numbers_of_the_run():
     assert seen == (
         "160 requests were sent to each shop. The correct counter was exact at 5 of 5 scrapes. The naive one decreased "
         "2 times; its maximum was 64, and its last value 31. Prometheus treats each decrease as a counter reset: "
-        "increase() of the naive counter is 107, 53 too few, and that of the correct one 160. The 21 requests that the "
-        "killed naive worker had counted are lost; the correct counter has lost none."
+        "increase() returns 107 (53 too few) for the naive counter and 160 for the correct one. The 21 requests that "
+        "the killed naive worker had counted are lost; the correct counter lost none."
     )
 
 
@@ -244,8 +244,8 @@ def test_the_conclusion_has_the_numbers_of_the_run():
     [
         ([0, 50, 100], [0, 50, 100], "The naive one never decreased; its maximum was 100, and its last value 100."),
         ([0, 90, 60], [0, 50, 100], "The naive one decreased once; its maximum was 90, and its last value 60."),
-        ([0, 90, 60], [0, 50, 100], "of the naive counter is 150, 50 too many, and that of the correct one 100."),
-        ([0, 50, 100], [0, 50, 99], "of the naive counter is 100, and that of the correct one 99, 1 too few."),
+        ([0, 90, 60], [0, 50, 100], "returns 150 (50 too many) for the naive counter and 100 for the correct one."),
+        ([0, 50, 100], [0, 50, 99], "returns 100 for the naive counter and 99 (1 too few) for the correct one."),
         ([0, 50, 100], [0, 50, 99], "The correct counter was exact at 2 of 3 scrapes."),
     ],
     ids=["never back", "once back", "too many", "exact by luck", "not exact"],

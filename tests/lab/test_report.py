@@ -149,7 +149,7 @@ def test_a_table_is_joined_chosen_ordered_and_renamed(api):
         ),
         (
             panel("heatmap", "sum by (job) (up)"),
-            "Heatmaps are only supported for classic histograms, which have the label le.",
+            "Heatmaps are only supported for classic histograms, which have an le label.",
         ),
         (
             panel("stat", "up", options={"reduceOptions": {"calcs": ["p95"]}}),

@@ -48,7 +48,7 @@ def playing(runtime, name: str) -> Iterator[subprocess.Popen]:
 
 def errors(runtime) -> float:
     """Return Django's rate of 5xx responses per second."""
-    return game.read(runtime)["5xx of Django"]
+    return game.read(runtime)["Django 5xx responses"]
 
 
 @pytest.mark.one_runtime("host")
@@ -71,7 +71,7 @@ def test_a_round_is_won_by_the_right_tier_and_cause_and_shows_what_told_them(run
     assert "It is not nginx. Its signals before the incident and now:" in said
     assert "The tier is right, but the cause is not." in said
     assert "Right on attempt 3, after " in said
-    assert "The tier was database, and the cause: the database rejects SQL statements of the code." in said
+    assert "The tier was database, and the cause: the database rejects the application's SQL statements." in said
     row = next(line for line in said.splitlines() if line.startswith("failed SQL statements"))
     assert "rises" in row
     assert "Overview: Database errors" in row

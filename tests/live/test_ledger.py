@@ -70,7 +70,7 @@ def test_fifty_visitors_and_a_worker_killed_for_taking_too_long(runtime, observe
     holds(ledger)
     assert (code, statuses) == (0, [502])
     assert term(ledger, "killed by harakiri") == 1
-    assert term(ledger, "lost with their worker in Django") == 0
+    assert term(ledger, "lost in Django with their worker") == 0
     assert others(ledger, "cart:cart-summary") == 1
 
 
@@ -126,7 +126,7 @@ def test_another_load_beside_it_that_wears_out_the_workers_is_a_term_of_its_own(
     assert others(ledger, "health:live") == count
     recycled = [slot for slot, worker in observer.workers().items() if worker["respawn_count"] > before[slot]]
     assert recycled == list(before)
-    assert term(ledger, "lost with their worker in Django") == 0
+    assert term(ledger, "lost in Django with their worker") == 0
 
 
 @pytest.mark.one_runtime("compose")
@@ -142,7 +142,7 @@ def test_workers_that_die_take_with_them_what_they_were_at_and_nothing_else(runt
         visitors.send(3, [("/cart/", "cart:cart-summary")], **{"X-Lab-Fault": "abort"})
 
     holds(kept[0])
-    killed = term(kept[0], "lost with their worker in Django") + term(kept[0], "lost with their worker before")
+    killed = term(kept[0], "lost in Django with their worker") + term(kept[0], "lost with their worker before")
     assert killed >= 3
     assert visitors.statuses()[502] >= 3
 
@@ -189,7 +189,7 @@ def test_a_restarted_access_log_exporter_is_named_as_a_gap(runtime, visitors):
 
     ledger = kept[0]
     assert ledger.verdict == "unknown", text.page(ledger)
-    assert [reason for reason in ledger.reasons if reason.startswith("the access log's exporter was restarted")]
+    assert [reason for reason in ledger.reasons if reason.startswith("the access log exporter was restarted")]
     assert {row.logged for row in ledger.account.rows} == {None}
     assert "LEDGER: NOT KNOWN; all counts that can be compared agree." in text.page(ledger)
 

@@ -1,4 +1,4 @@
-"""Valid and invalid environment variables of the load test."""
+"""Valid and invalid environment variables for the load test."""
 
 import pytest
 

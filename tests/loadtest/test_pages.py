@@ -1,4 +1,4 @@
-"""Reading pages of the shop, which Django renders here from the real templates."""
+"""Parsing the shop's pages, which Django renders here from the real templates."""
 
 from decimal import Decimal
 from uuid import uuid4
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> None:
-    """Clear the cache, which may hold the categories of another test."""
+    """Clear the cache, which may contain another test's categories."""
     cache.clear()
 
 

@@ -50,7 +50,7 @@ class Shop(NamedTuple):
 
 
 class Run(NamedTuple):
-    """The exit code, output and result file of a load run."""
+    """A load run's exit code, output and result file."""
 
     code: int
     output: str
@@ -59,7 +59,7 @@ class Run(NamedTuple):
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """A shop with the full catalogue, in debug mode: without NGINX, it would redirect every request to HTTPS."""
+    """A shop with the full catalogue, in debug mode so that it does not redirect requests to HTTPS."""
     folder = tmp_path_factory.mktemp("shop")
     (folder / "metrics").mkdir()
     environment = {
@@ -89,7 +89,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         try:
             eventually(
                 lambda: requests.get(f"http://127.0.0.1:{shop.port}/health/live", timeout=5).status_code,
-                because="the shop answers",
+                because="the shop responds",
                 wanted=lambda status: status == 200,
             )
             yield shop
@@ -138,7 +138,7 @@ def test_a_run_visits_everything_and_the_shop_counts_what_it_counts(shop, tmp_pa
 
 
 def test_a_flash_sale_sells_all_there_is_and_refuses_the_rest(shop, tmp_path):
-    # A stock so small that it sells out in time, even while other tests keep the machine busy.
+    # So little stock that it sells out in time, even while other tests keep the machine busy.
     shop.restock(2)
 
     run = _run(f"http://127.0.0.1:{shop.port}", tmp_path, PROFILE="flash-sale", USERS="25", DURATION="10")
@@ -150,7 +150,7 @@ def test_a_flash_sale_sells_all_there_is_and_refuses_the_rest(shop, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_run_that_is_stopped_has_counted_every_request(shop, tmp_path, number):
-    """Stop several runs at once: a signal that interrupts a user's request would not do so in every run."""
+    """Stop several runs at once, because a signal that can interrupt a user's request would not do so in every run."""
     shop.restock(1000)
     before = shop.requests_answered()
     files = [tmp_path / f"{place}.json" for place in range(3)]
@@ -199,7 +199,7 @@ def test_one_seed_is_one_walk_through_the_shop(shop, tmp_path):
         assert run.wait(60) == 0, run.stdout.read()
         run.stdout.close()
 
-    # Static files are left out: they are fetched within the same millisecond, so the workers may log them in any order.
+    # Without static files: they are fetched within the same millisecond, so the workers may log them in any order.
     lines = [line.partition(" ") for line in shop.request_log.read_text()[logged_before:].splitlines()]
     one, other = (
         [request for host, _, request in lines if host == wanted and "/static/" not in request] for wanted in hosts
@@ -220,7 +220,7 @@ def test_one_seed_is_one_walk_through_the_shop(shop, tmp_path):
         ),
         ("https://localhost:1", {"LAB_CA_FILE": ""}, r"LAB_CA_FILE is not set: .*"),
         ("https://localhost:1", {"LAB_CA_FILE": __file__}, r"LAB_CA_FILE=.* does not contain a certificate\."),
-        ("localhost", {}, r"the shop's address is missing: set it with --host, as in --host https://localhost:8443\."),
+        ("localhost", {}, r"the shop's URL is missing: set --host, for example --host https://localhost:8443\."),
         ("http://127.0.0.1:1", {"PROFILE": "storm"}, r"PROFILE=storm is not a profile: .*"),
     ],
     ids=["nobody there", "no CA", "a CA that is none", "no address", "bad option"],

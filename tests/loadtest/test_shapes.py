@@ -1,4 +1,4 @@
-"""The load profiles: how many users each has over time, and how they are scaled."""
+"""The load profiles: how many users each of them has over time, and how they are scaled."""
 
 import pytest
 

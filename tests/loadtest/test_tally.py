@@ -1,4 +1,4 @@
-"""The counts of a load run, and its summary."""
+"""A load run's counts and its summary."""
 
 from decimal import Decimal
 
@@ -57,7 +57,7 @@ def test_a_failed_request_fails_the_run(tally):
 
     assert tally.problems() == ["1 of 4 requests failed"]
     assert summary.verdict(tally, seconds=2).splitlines()[-1] == "FAILED: 1 of 4 requests failed."
-    assert summary.failures(tally).strip() == "1 of GET product:detail: status 502 instead of 200"
+    assert summary.failures(tally).strip() == "1 x GET product:detail: status 502 instead of 200"
 
 
 def test_a_run_without_a_request_fails():
@@ -78,7 +78,7 @@ def test_a_run_that_was_stopped_fails(tally):
 
 @pytest.mark.parametrize(
     ("stock_seen", "problems"),
-    [([3, 0], []), ([1, 3, 2], []), ([2, 1], ["quinces was oversold: 3 units sold of 2 in stock"])],
+    [([3, 0], []), ([1, 3, 2], []), ([2, 1], ["quinces was oversold: 3 units sold, 2 in stock"])],
     ids=["all", "the most counts", "more than all"],
 )
 def test_more_sold_than_there_ever_was_fails_the_run(tally, stock_seen, problems):
@@ -96,8 +96,8 @@ def test_only_the_most_frequent_failures_are_listed(tally):
     lines = summary.failures(tally).splitlines()
 
     assert len(lines) == 11
-    assert lines[0].strip() == "20 of GET static: fault 0"
-    assert lines[-1].strip() == "and 5 other kinds of failures"
+    assert lines[0].strip() == "20 x GET static: fault 0"
+    assert lines[-1].strip() == "and 5 other kinds of failure"
 
 
 def test_the_table_is_sorted_and_ends_with_all():

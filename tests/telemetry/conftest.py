@@ -12,13 +12,13 @@ from tests.telemetry.programs import RunningExporter, answering, running_exporte
 
 @pytest.fixture
 def recorded() -> bytes:
-    """Statistics of uWSGI 2.0.31 with 2 workers, memory-report and stats-no-cores, during its ninth request."""
+    """Statistics from uWSGI 2.0.31 with 2 workers, memory-report and stats-no-cores, during its ninth request."""
     return (Path(__file__).parent / "uwsgi-2.0.31.json").read_bytes()
 
 
 @pytest.fixture
 def start_exporter() -> Iterator[Callable[..., RunningExporter]]:
-    """Start an exporter with a ``--stats.uri`` and further flags; it is stopped when the test finishes."""
+    """Start an exporter with a ``--stats.uri`` and further flags. It is stopped when the test finishes."""
     with ExitStack() as stack:
         yield lambda uri, *flags: stack.enter_context(running_exporter(uri, *flags))
 
@@ -27,7 +27,8 @@ def start_exporter() -> Iterator[Callable[..., RunningExporter]]:
 def serve() -> Iterator[Callable[..., str]]:
     """Start a server on a free port or a UNIX socket and return its address.
 
-    It sends the given bytes to each client, like uWSGI's stats server, or calls the given function with the connection.
+    The server sends the given bytes to each client, like uWSGI's stats server, or calls the given function with the
+    connection.
     """
     with ExitStack() as stack:
 

@@ -1,4 +1,4 @@
-"""Run the exporter as a program, and servers that respond to it as a test wants; all on the loopback address."""
+"""Run the exporter as a program, and servers that respond to it as a test requires, all on the loopback address."""
 
 import re
 import socket
@@ -73,7 +73,7 @@ def answering(answer: Callable[[socket.socket], None], unix: Path | None) -> Ite
 
 
 def send_all(connection: socket.socket, answer: bytes) -> None:
-    """Send the bytes, shut down writing, and wait for the client to close: closing first could reset the connection."""
+    """Send the bytes, shut down writing, and wait for the client to close. Closing first could reset the connection."""
     connection.sendall(answer)
     connection.shutdown(socket.SHUT_WR)
     while connection.recv(1024):

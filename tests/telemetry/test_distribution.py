@@ -1,4 +1,4 @@
-"""pomar-telemetry as a separate distribution, in the Django project that its README describes."""
+"""pomar-telemetry as a separate distribution, in a Django project set up as described in its README."""
 
 import os
 import re
@@ -65,9 +65,9 @@ def block(language: str, number: int = 0) -> str:
 
 @pytest.fixture(scope="module")
 def venv(tmp_path_factory) -> Path:
-    """A virtual environment with the wheel; its dependencies are taken from the lab's environment."""
+    """A virtual environment with the wheel. Its dependencies come from the lab's environment."""
     folder = tmp_path_factory.mktemp("wheel")
-    # Copied, because building leaves files next to the source.
+    # A copy, because building leaves files next to the source.
     source = shutil.copytree(TELEMETRY, folder / "telemetry", ignore=shutil.ignore_patterns("__pycache__"))
     pip = [sys.executable, "-I", "-m", "pip", "--quiet", "--disable-pip-version-check"]
     offline = ["--no-index", "--no-deps"]
@@ -76,15 +76,15 @@ def venv(tmp_path_factory) -> Path:
     (wheel,) = folder.glob("pomar_telemetry-*.whl")
     subprocess.run([*pip, "--python", folder / "venv/bin/python", "install", *offline, wheel], check=True)
     packages = sysconfig.get_path("purelib", "venv", {"base": str(folder / "venv")})
-    # Python does not read the .pth files of a folder that was itself added by a .pth file, so the checkout, which is
-    # installed in the lab's environment in that way, cannot be imported.
+    # The checkout is installed in the lab's environment through a .pth file. Python does not read the .pth files in a
+    # folder that was itself added by a .pth file, so the checkout cannot be imported.
     Path(packages, "dependencies.pth").write_text(sysconfig.get_path("purelib"))
     return folder / "venv"
 
 
 @pytest.fixture
 def project(tmp_path, venv) -> Path:
-    """A Django project as the README describes it."""
+    """A Django project set up as described in the README."""
     (tmp_path / "settings.py").write_text(SETTINGS + block("python"))
     (tmp_path / "wsgi.py").write_text(block("python", 1))
     (tmp_path / "urls.py").write_text(URLS)
@@ -108,7 +108,7 @@ def environment(venv: Path, **variables: str) -> dict[str, str]:
 
 @contextmanager
 def serving(project: Path, venv: Path, *flags: str) -> Iterator[tuple[str, int]]:
-    """Run the project under uWSGI until the end of the block; yield its URL and the port of its metrics."""
+    """Run the project under uWSGI until the end of the block. Yield its URL and its metrics port."""
     http, metrics = free_ports(2)
     command = [
         *(program("uwsgi"), f"--virtualenv={venv}", f"--http-socket=127.0.0.1:{http}", "--module=wsgi", "--need-app"),

@@ -29,7 +29,7 @@ def _scrape(exporter, **headers):
 
 
 def _series(text):
-    """Return the samples of a page in the text format: the value by name and labels, as they are written."""
+    """Return the samples on a page in the text format: values by name and labels, exactly as written."""
     lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
     return {series: float(value) for series, _, value in lines}
 

@@ -11,8 +11,8 @@ from lab.runtimes.ports import free_ports
 from tests.eventually import eventually
 from tests.programs import program
 
-#: An application that reads and writes the cache `fruit` as its query says, such as `get=apple&set=pear`. `fetch=URL`
-#: returns that page.
+#: An application that reads and writes the cache `fruit` as the query string says, for example `get=apple&set=pear`.
+#: `fetch=URL` returns that page.
 APPLICATION = """
 import uwsgi
 from urllib.parse import parse_qsl
@@ -33,7 +33,7 @@ def application(environ, start_response):
 
 @pytest.fixture(params=["http", "tcp"])
 def uwsgi(request, tmp_path):
-    """A running uWSGI with 2 workers: the URL of its application, the address of its statistics, and its process."""
+    """A running uWSGI with 2 workers: its application's URL, its statistics address, and its process."""
     (tmp_path / "hello.py").write_text(APPLICATION)
     http, stats = free_ports(2)
     command = [
@@ -102,7 +102,7 @@ def test_as_many_hits_and_misses_of_a_cache_as_were_made_are_counted(uwsgi, star
     sets = "set=apple&set=pear&set=plum&set=quince&set=sloe"
     for query in ("get=apple&get=pear", sets, *["get=apple&get=pear&get=quince"] * 7):
         requests.get(f"{application}?{query}", timeout=5)
-    # Not parsed by the client library, which appends _total to the names of counters.
+    # Not parsed with the client library, because it appends _total to counter names.
     page = requests.get(f"{exporter.url}/metrics", timeout=5).text
 
     found = re.findall(r'^uwsgi_cache_(\w+){name="(\w+)",stats_uri="(.+)"} (.+)$', page, flags=re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Converting uWSGI's statistics, recorded or invalid, to metrics."""
+"""Conversion of uWSGI's statistics, recorded or invalid, to metrics."""
 
 import json
 from typing import Any

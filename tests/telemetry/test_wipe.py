@@ -1,4 +1,4 @@
-"""Preparing the metrics directory before uWSGI starts: it is created, emptied, or refused in one sentence."""
+"""Preparing the metrics directory before uWSGI starts: it is created, emptied, or rejected with one sentence."""
 
 import os
 import subprocess

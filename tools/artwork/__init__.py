@@ -1,6 +1,6 @@
 """The shop's product pictures, drawn by a program in one style.
 
-``make generate`` writes them; they are committed, and a test fails when they are stale.
+``make generate`` writes them. They are committed, and a test fails when they are stale.
 """
 
 import json
@@ -35,7 +35,7 @@ def pictures() -> dict[str, str]:
 
 
 def write() -> int:
-    """Write every picture, remove those of products that no longer exist, and return the number written."""
+    """Write every picture, remove pictures of products that no longer exist, and return the number written."""
     drawn = pictures()
     for old in FOLDER.glob("*.svg"):
         if old.name not in drawn:

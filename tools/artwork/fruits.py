@@ -1,4 +1,4 @@
-"""Every fruit, whole and halved, drawn around (0, 0) in a field of about 100 by 100 units."""
+"""Every fruit, whole and halved, drawn around (0, 0) in an area of about 100 by 100 units."""
 
 from collections.abc import Callable
 from functools import partial
@@ -265,6 +265,6 @@ def cut_fruit(
     size: tuple[float, float] | None = None,
     **more: bool,
 ) -> Fruit:
-    """Return a fruit that is also shown halved; ``inside`` has the colours of flesh and core."""
+    """Return a fruit that is also shown halved. ``inside`` has the colours of its flesh and core."""
     sized = {} if size is None else {"width": size[0], "height": size[1]}
     return Fruit(partial(draw, *outside, **sized, **more), juice, jam, tint, partial(cut, outside[0], *inside, **sized))

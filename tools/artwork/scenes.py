@@ -1,4 +1,4 @@
-"""Scenes: each takes the fruits of a product and returns the drawing of what is on the table."""
+"""Scenes. Each function takes a product's fruits and returns a drawing of what is on the table."""
 
 from collections.abc import Callable
 
@@ -76,7 +76,7 @@ def walnuts(fruits: list[Fruit]) -> str:
 
 
 def a_bottle(kind: str) -> Callable[[list[Fruit]], str]:
-    """A bottle with its fruits in front."""
+    """A bottle with its fruit in front."""
 
     def scene(fruits: list[Fruit]) -> str:
         left, right = fruits[0].whole(), fruits[-1].whole()
@@ -91,7 +91,7 @@ def a_bottle(kind: str) -> Callable[[list[Fruit]], str]:
 
 
 def a_jar(kind: str) -> Callable[[list[Fruit]], str]:
-    """A jar with its fruit beside it."""
+    """A jar with its fruit next to it."""
 
     def scene(fruits: list[Fruit]) -> str:
         whole = fruits[0].whole()

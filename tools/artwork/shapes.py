@@ -8,7 +8,7 @@ SHINE = "#ffffff"
 
 
 def path(d: str, fill: str = "none", **more: object) -> str:
-    """A path; further attributes are keyword arguments with _ instead of -."""
+    """A path. Further attributes are keyword arguments with _ instead of -."""
     return f'<path d="{d}" fill="{fill}"{attributes(more)}/>'
 
 

@@ -1,4 +1,4 @@
-"""The result of the comparison: a table by route and status, a statement from tier to tier, and the differences."""
+"""The result of the comparison: a table by route and status, a tier-by-tier statement, and the differences."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from lab.runs.ledger.counts import BY_NGINX, Counts, Key, Log
 
 @dataclass(frozen=True)
 class Row:
-    """A route and status class: requests sent, requests by others, and the counts of NGINX's log and of Django.
+    """A route and status class: requests sent, requests from others, and the counts in NGINX's log and in Django.
 
     ``logged`` and ``answered`` (Django's responses) are None if the tier's counts cannot be used. ``answered`` is also
     None for routes that NGINX serves itself.
@@ -27,7 +27,7 @@ class Row:
 
 
 class Line(NamedTuple):
-    """A line of the statement: a count with its sign; ``=`` marks the count of a tier, the sum of the lines above."""
+    """A line of the statement: a count and its sign. ``=`` marks a tier's count, the sum of the lines above it."""
 
     sign: str
     count: int
@@ -36,7 +36,7 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Account:
-    """The result: ``fault`` is the tier at fault, if it is a single one, and ``doubts`` are the open questions."""
+    """The result. ``fault`` is the tier at fault if there is exactly one, and ``doubts`` are the open questions."""
 
     rows: list[Row]
     lines: list[Line]
@@ -46,7 +46,7 @@ class Account:
 
 
 def settle(counts: Counts, others: Sequence[Difference] = ()) -> Account:
-    """Compare all tiers with usable counts; ``others`` are differences that were found elsewhere."""
+    """Compare all tiers with usable counts; ``others`` are differences found elsewhere."""
     found = Comparison(counts, list(others))
     found.compare()
     return Account(
@@ -82,9 +82,9 @@ def _lines(counts: Counts, found: Comparison) -> Iterator[Line]:
     yield Line("", counts.sent.total(), "sent by Locust")
     if counts.load is None:
         return
-    yield Line("-", found.never_arrived, "without a response that are not in NGINX's access log")
+    yield Line("-", found.never_arrived, "without a response and not in NGINX's access log")
     if not counts.log:
-        yield Line("=", counts.load.total(), "of the load run in NGINX's access log")
+        yield Line("=", counts.load.total(), "from the load run in NGINX's access log")
         return
     yield from _lines_to_nginx(counts.log, counts.load, counts.status)
     yield from _lines_through_nginx(counts.log)
@@ -98,8 +98,8 @@ def _lines(counts: Counts, found: Comparison) -> Iterator[Line]:
         killed = counts.app.received - passed_on
         stuck = min(counts.workers.harakiri, max(killed, 0))
         yield Line("-", stuck, "killed by harakiri")
-        yield Line("-", killed - stuck, "lost with their worker in Django")
-        yield from _if_any("+", found.dropped, "dropped by uWSGI, which counts them nevertheless")
+        yield Line("-", killed - stuck, "lost in Django with their worker")
+        yield from _if_any("+", found.dropped, "dropped by uWSGI, but counted by it")
         yield Line("=", counts.workers.requests, "finished by uWSGI's workers")
         yield from _if_any("-", found.dropped, "dropped by uWSGI")
         yield Line("+", counts.app.responded - passed_on, "responses sent just before their worker died")
@@ -116,7 +116,7 @@ def _lines_to_nginx(log: Log, load: Counter[Key], status: int | None) -> Iterato
     others = log.responses - load
     health = sum(n for key, n in others.items() if key.route.startswith("health:"))
     yield Line("+", health, "health checks")
-    yield Line("+", others.total() - health, "from other clients, including the probe of the redirect")
+    yield Line("+", others.total() - health, "from other clients, including the redirect probe")
     yield Line("=", log.responses.total(), "in NGINX's access log")
     if status is not None:
         yield Line("+", log.status_page, "for NGINX's status page")
@@ -138,10 +138,10 @@ def _lines_through_nginx(log: Log) -> Iterator[Line]:
 
 
 def _lines_of_other_statuses(log: Log, found: Comparison) -> Iterator[Line]:
-    """Yield requests that are included above, but have different statuses at two tiers."""
+    """Yield requests that are included above but have different statuses in two tiers."""
     aborted = sum(n for key, n in log.responses.items() if key.status == "499")
     yield Line("", log.outcomes("retried"), "retried by NGINX after a failure")
     yield Line("", aborted, "aborted by the client (499)")
     yield Line("", found.undelivered, "responses from Django that reached no client (aborted, or worker died)")
-    yield Line("", found.slash_added, "404s that CommonMiddleware turned into a redirect to the URL with a slash")
-    yield Line("", found.by_middleware, "responses by a middleware, without a view")
+    yield Line("", found.slash_added, "404s that CommonMiddleware turned into redirects to the URL with a slash")
+    yield Line("", found.by_middleware, "responses from a middleware, without a view")

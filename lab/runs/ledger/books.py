@@ -1,7 +1,7 @@
-"""Builds a run's ledger from the snapshots before and after it, and from what Prometheus stored in between.
+"""Builds a run's ledger from the snapshots before and after it, and from the samples Prometheus stored in between.
 
-Prometheus's samples are checked against the exporters' pages: no sample before a snapshot may be higher than the page,
-none after it lower, and counters that only the load run changes must have the same increase.
+Prometheus's samples are checked against the exporters' pages. No sample before a snapshot may be higher than the page,
+and none after it may be lower. Counters that only the load run changes must have the same increase in both.
 """
 
 import time
@@ -32,19 +32,19 @@ from lab.runtimes import services
 from lab.runtimes.base import Runtime
 
 TIERS = {"nginx-log": LOG, "nginx": STATUS, "uwsgi": UWSGI, "django": DJANGO}
-#: Why the counters of each job may be reset.
+#: Why each job's counters may have been reset.
 RESETS = {
-    "nginx-log": "the access log's exporter was restarted, and did not count what NGINX logged meanwhile",
+    "nginx-log": "the access log exporter was restarted, and did not count what NGINX logged in the meantime",
     "nginx": "NGINX was restarted, which reset its counters",
     "uwsgi": "uWSGI was restarted or got SIGHUP, which reset its counters",
     "django": "uWSGI was restarted, got SIGHUP or lost the metrics directory, which reset Django's counters",
 }
-WHY_DECREASED = " without a restart; is each read served by a different process with its own counters?"
+WHY_DECREASED = " without a restart; does each read reach a different process with its own counters?"
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """A run's account; ``reasons`` say why it cannot be exact, if so, and ``notes`` are further remarks."""
+    """A run's account. ``reasons`` say why it is not exact, if it is not, and ``notes`` are further remarks."""
 
     start: float
     end: float
@@ -55,16 +55,16 @@ class Ledger:
 
     @property
     def verdict(self) -> str:
-        """``exact``, ``different``, or ``unknown`` when the counts of a tier are missing and the others agree."""
+        """``exact``, ``different``, or ``unknown`` when a tier's counts are missing and the others agree."""
         if self.account.differences:
             return "different"
         return "unknown" if self.reasons else "exact"
 
 
 def open_books(runtime: Runtime, patience: float = snapshot.PATIENCE_SECONDS) -> Snapshot:
-    """Return the snapshot before a run, taken once Prometheus has current samples of every tier.
+    """Take the snapshot before a run once Prometheus has current samples from every tier, and return it.
 
-    That takes some seconds after a restart of a service. When Prometheus does not respond, the ledger says so later.
+    That takes a few seconds after a service restart. If Prometheus does not respond, the ledger says so later.
     """
     prometheus = Prometheus(runtime.url(services.named("prometheus"), ""))
     deadline = time.monotonic() + patience
@@ -80,7 +80,7 @@ def open_books(runtime: Runtime, patience: float = snapshot.PATIENCE_SECONDS) ->
 
 
 def _is_current(prometheus: Prometheus, opening: Snapshot) -> bool:
-    """Return whether Prometheus has a recent sample of every job, and none higher than on the exporter's page."""
+    """Return whether Prometheus has a recent sample from every job, none of them higher than the exporter's page."""
     return all(
         prometheus.was_scraped_before(job, opening.at)
         and all(
@@ -100,7 +100,7 @@ def balance(prometheus: Prometheus, opening: Snapshot, closing: Snapshot, result
         for when, each in (("before", opening), ("after", closing))
         if each.moving
     ]
-    # Even then, the counters of the load run's own requests did not change.
+    # Even if the shop did not settle, the counters of the load run's own requests did not change.
     counts = counts_of(result, increases, only_load=bool(moving))
     settled = account.settle(counts, [each for page in pages.values() for each in page.differences])
     return Ledger(
@@ -115,7 +115,7 @@ def balance(prometheus: Prometheus, opening: Snapshot, closing: Snapshot, result
 
 @dataclass(frozen=True)
 class _Page:
-    """A job between the snapshots: the increases of its counters, the first scrape after, and what was found."""
+    """A job between the snapshots: its counters' increases, the first scrape afterwards, and any findings."""
 
     increase: dict[Series, float] = field(default_factory=dict)
     scraped: float | None = None
@@ -125,7 +125,7 @@ class _Page:
 
 
 def _page(prometheus: Prometheus, job: str, opening: Snapshot, closing: Snapshot) -> _Page:
-    """Return the increases of a job's counters, checked against Prometheus's samples as far as there are any."""
+    """Return the increases of a job's counters, checked against Prometheus's samples where they exist."""
     tier = TIERS[job]
     if fell := opening.fell.get(job) or closing.fell.get(job):
         return _Page(differences=[Difference((tier,), f"{tier} contradicts itself: {fell}{WHY_DECREASED}")])
@@ -151,7 +151,7 @@ def _page(prometheus: Prometheus, job: str, opening: Snapshot, closing: Snapshot
     if when := _reset_in_samples(before, stored, opening.at):
         return _Page(reasons=[f"{RESETS[job]}, at {_clock(when)}"])
     notes = [
-        f"Prometheus did not scrape {job} for {seconds:.0f} s from {_clock(at)}; no count was lost"
+        f"Prometheus did not scrape {job} for {seconds:.0f} s from {_clock(at)}; no counts were lost"
         for at, seconds in missed
     ]
     return _Page(increase, end, _compared_with_pages(job, before, stored, opening, closing), notes=notes)
@@ -162,7 +162,7 @@ def _increase(before: Mapping[Series, float], after: Mapping[Series, float]) -> 
 
 
 def _reset_on_pages(job: str, opening: Snapshot, closing: Snapshot) -> float | None:
-    """Return the unix time at which a job's counters were reset between the snapshots, as far as it is known."""
+    """Return the unix time at which a job's counters were reset between the snapshots, if it is known."""
     start = counting_since(closing.values, job)
     if start != counting_since(opening.values, job):
         return start or closing.at
@@ -196,10 +196,10 @@ def _compared_with_pages(
     opening: Snapshot,
     closing: Snapshot,
 ) -> list[Difference]:
-    """Return the mismatches between Prometheus's samples and the exporter's pages at the snapshots.
+    """Return the mismatches between Prometheus's samples and the exporter's pages in the snapshots.
 
-    Counters that only the load run changes must have the same increase. For all others, requests may arrive between a
-    scrape and a snapshot, so no sample before a snapshot may be higher than the page, and none after it lower.
+    Counters that only the load run changes must have the same increase in both. The others may also change between a
+    scrape and a snapshot, so no sample before a snapshot may be higher than the page, and none after it may be lower.
     """
     found = []
     for series, page_after in counters(closing.values[job]).items():
@@ -211,7 +211,7 @@ def _compared_with_pages(
         elif opening.moving or closing.moving:
             continue
         else:
-            # Samples from before the opening snapshot may belong to counters that were reset since.
+            # Samples from before the opening snapshot may belong to counters that have been reset since.
             between = _since(samples, opening.at)
             first_since = next((n for _, n in between), first_after)
             last_until = next((n for at, n in reversed(between) if at < closing.at), last_before)

@@ -1,6 +1,6 @@
-"""Compares the counts of each tier with those of the next one, and accounts for every known difference.
+"""Compares each tier's counts with the next tier's, and accounts for every known difference.
 
-These equations hold for a run between two snapshots (all terms are numbers of requests):
+These equations hold for a run between two snapshots (all terms are request counts):
 
     sent by Locust          = the load run in NGINX's access log                              by route, method, status
     NGINX's access log      = NGINX's stub_status - its status page                           in total
@@ -10,7 +10,7 @@ These equations hold for a run between two snapshots (all terms are numbers of r
     responses from Django   = finished by uWSGI - dropped by uWSGI                            after all middleware
     responses from Django   = NGINX's access log                                              by view, method, status
 
-A request that is aborted by the client (499) or lost with its worker (502, 504) has a different status in Django.
+A request that was aborted by the client (499) or lost with its worker (502, 504) has a different status in Django.
 """
 
 from collections import Counter
@@ -34,7 +34,7 @@ from lab.runs.ledger.counts import (
 
 @dataclass(frozen=True)
 class Difference:
-    """A mismatch between the counts of two tiers, or within one: the tiers, a sentence, and the number of requests."""
+    """A mismatch between two tiers' counts, or within one tier: the tiers, a sentence, and the number of requests."""
 
     between: tuple[str, ...]
     sentence: str
@@ -61,8 +61,8 @@ class Comparison:
         """Check every equation for which both sides are known."""
         log, workers, app = self.counts.log, self.counts.workers, self.counts.app
         if log and workers and app:
-            # uWSGI also counts a request that it cannot pass to Django, such as one larger than its buffer, and NGINX
-            # gets no response to it.
+            # uWSGI also counts requests that it cannot pass to Django, such as one larger than its buffer. NGINX gets
+            # no response to them.
             self.dropped = min(max(workers.requests - app.received, 0), log.outcomes("unanswered"))
         if log and self.counts.status is not None:
             self._logged_and_status(log, self.counts.status)
@@ -84,9 +84,9 @@ class Comparison:
 
     @property
     def fault(self) -> str:
-        """The tier that is part of every difference and agrees with no other, or else the one that contradicts itself.
+        """The tier that is involved in every difference and agrees with no other.
 
-        An empty text when there is no such tier, or more than one.
+        Without one, it is the tier that contradicts itself. Empty when there is no such tier, or more than one.
         """
         if not self.differences:
             return ""
@@ -126,27 +126,28 @@ class Comparison:
             sent, logged = self.counts.sent[key], load[key]
             if key.status == "0" or sent == logged:
                 continue
-            # A request without a response is in the log with the status that NGINX was about to send.
+            # A request without a response is logged with the status that NGINX was about to send.
             known = min(max(logged - sent, 0), unanswered[key.route])
             unanswered[key.route] -= known
             if by := logged - known - sent:
                 text = f"Locust sent {sent:,} {key}; NGINX's access log has {logged:,} ({by:+,})"
                 self._differ((LOCUST, LOG), text, key, by)
-        # The connection failed, or a kept-alive one was closed while the request was in flight: NGINX counts neither.
+        # The connection failed, or a keep-alive connection was closed while the request was in flight. NGINX counts
+        # neither.
         self.never_arrived = unanswered.total()
         if self.never_arrived and self.counts.status is None:
             self.doubts.append(
-                f"{self.never_arrived:,} requests of Locust got no response and are not in NGINX's access log; only "
-                "NGINX's own count could tell whether they reached it"
+                f"{self.never_arrived:,} requests from Locust got no response and are not in NGINX's access log; only "
+                "NGINX's own count could tell whether they reached NGINX"
             )
         elif self.never_arrived and (LOG, STATUS) not in self._agreeing:
-            text = f"{self.never_arrived:,} requests of Locust without a response are not in NGINX's access log"
+            text = f"{self.never_arrived:,} requests from Locust without a response are not in NGINX's access log"
             self._differ((LOCUST, LOG), text)
 
     def _log_and_itself(self, log: Log, load: Counter[Key]) -> None:
         for key in sorted(load):
             if load[key] > log.responses[key]:
-                self._differ((LOG,), f"NGINX's access log has more {key} of the load run than in total")
+                self._differ((LOG,), f"NGINX's access log has more {key} from the load run than in total")
         by_route: Counter[str] = Counter()
         for key, n in log.responses.items():
             if key.route not in BY_NGINX:
@@ -155,7 +156,7 @@ class Comparison:
             by_route[route] -= n
         for route, by in sorted(by_route.items()):
             if by:
-                text = f"NGINX's access log has {by:+,} responses of {route} compared with the requests passed on"
+                text = f"NGINX's access log has {by:+,} responses for {route} compared with the requests passed on"
                 self._differ((LOG,), text)
 
     def _django_and_itself(self, app: App) -> None:
@@ -170,15 +171,15 @@ class Comparison:
             views, in_all = statuses[status], app.by_status[status]
             # A worker may die between the two counts.
             if abs(in_all - views) > self._max_killed():
-                self._differ((DJANGO,), f"Django has {in_all:,} responses {status} by status, but {views:,} by view")
+                self._differ((DJANGO,), f"Django has {in_all:,} responses with status {status}, but {views:,} by view")
         if app.received < app.responded:
             self._differ((DJANGO,), f"Django has {app.responded - app.received:,} more responses than requests")
 
     def _max_killed(self) -> int:
         """Return how many requests may have been lost with their worker.
 
-        At most as many as workers were respawned, and as requests got no response at NGINX. A worker that is recycled
-        finishes its request first, so none is lost with it.
+        This is at most the number of respawned workers, and at most the number of requests to which NGINX got no
+        response. A worker that is recycled finishes its request first, so no request is lost with it.
         """
         log, workers = self.counts.log, self.counts.workers
         bounds = [
@@ -190,7 +191,7 @@ class Comparison:
     def _logged_and_responses(self, log: Log, app: App) -> None:
         routes = {key.route for key in log.responses | app.responses} - set(BY_NGINX)
         lacking = [each for route in sorted(routes) for each in self._lacking(route, log, app)]
-        # Responses by a middleware outside of the one that counts views: a redirect, or 400 for an unknown host.
+        # Responses from a middleware outside the one that counts views: a redirect, or 400 for an unknown host.
         early = all(by < 0 and key.status in ("301", "400") for key, by in lacking)
         if early and 0 <= -sum(by for _, by in lacking) - self.by_middleware <= self._max_killed():
             lacking = []
@@ -204,7 +205,7 @@ class Comparison:
             self._differ((LOG, DJANGO), text, key, by)
 
     def _lacking(self, route: str, log: Log, app: App) -> list[tuple[Key, int]]:
-        """Return by how much Django's responses of a route differ from NGINX's, except where Django sent none."""
+        """Return how far Django's responses for a route differ from NGINX's, except where Django sent none."""
         without_response = sum(
             log.upstream[route, outcome] for outcome in ("unanswered", "unreached", "cut", "abandoned")
         )
@@ -215,8 +216,8 @@ class Comparison:
         self._check(
             (LOG, DJANGO),
             in_its_place == without_response,
-            f"NGINX itself responded to {in_its_place:,} requests of {route}, but {without_response:,} got no response "
-            "from Django",
+            f"NGINX itself responded to {in_its_place:,} requests for {route}, but {without_response:,} got no "
+            "response from Django",
         )
         self._add_slashes(delta)
         surplus = sum(by for by in delta.values() if by > 0)
@@ -226,7 +227,7 @@ class Comparison:
         return [(key, by) for key, by in sorted(delta.items()) if by]
 
     def _add_slashes(self, delta: dict[Key, int]) -> None:
-        """Account for 404s that CommonMiddleware turned into a redirect to the URL with a slash after counting them."""
+        """Account for 404s that CommonMiddleware turned into redirects to the URL with a slash after counting."""
         for key, by in list(delta.items()):
             not_found = key._replace(status="404")
             if key.route == "other" and key.status == "301" and by < 0 and delta.get(not_found, 0) >= -by:
@@ -236,7 +237,7 @@ class Comparison:
 
     def _passed_on_and_finished(self, log: Log, workers: Workers) -> None:
         killed = log.connected - workers.requests
-        # Some workers died after the response was sent: NGINX and Django then have one more than uWSGI.
+        # Some workers died after the response was sent. NGINX and Django then count one more than uWSGI.
         responded = max(self.counts.app.responded - workers.requests, 0) if self.counts.app else 0
         maximum = self._max_killed()
         self._check(
@@ -265,7 +266,7 @@ class Comparison:
         )
 
     def _sent_without_log(self) -> None:
-        """Compare without an access log, which alone tells the load run from others: a tier may have more, not less."""
+        """Compare without the access log. Only it can tell the load run from others, so a tier may count more."""
         sent, app, status = self.counts.sent, self.counts.app, self.counts.status
         for key, n in sorted(sent.items()) if app else ():
             by_django = key.route not in (*BY_NGINX, "other") and key.status not in ("0", *WITHOUT_RESPONSE)

@@ -1,4 +1,4 @@
-"""The counts of each tier in a run, by the routes, methods and statuses of NGINX's access log."""
+"""Each tier's counts for a run, by route, method and status as in NGINX's access log."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,18 +14,18 @@ UWSGI = "uWSGI"
 DJANGO = "Django"
 PROMETHEUS = "Prometheus"
 
-#: Statuses from NGINX itself when uWSGI sent no response: aborted by the client, worker died, timeout.
+#: Statuses that NGINX itself logs when uWSGI sent no response: aborted by the client, worker died, timeout.
 WITHOUT_RESPONSE = ("499", "502", "504")
 #: Routes that NGINX serves without uWSGI.
 BY_NGINX = ("static", "redirect", "refused")
-#: The methods in the access log, besides `other`.
+#: The methods in the access log. All others are `other`.
 METHODS = ("GET", "HEAD", "POST")
-#: Counts only the requests of the load run in the access log.
+#: Counts only the load run's requests in the access log.
 LOADS_OWN = "nginx_http_load_responses_total"
 
 
 class Key(NamedTuple):
-    """A kind of request with its response status, which is ``0`` when the client got no response."""
+    """A kind of request and its response status. The status is ``0`` when the client got no response."""
 
     route: str
     method: str
@@ -67,9 +67,9 @@ class Workers(NamedTuple):
 
 
 class App(NamedTuple):
-    """Counts from Django: requests received and responded to by its outermost middleware, responses by view or status.
+    """Counts from Django: requests seen by its outermost middleware, and responses by view and by status.
 
-    A request is ``received`` before any middleware, and ``responded`` after all of them.
+    A request is counted in ``received`` before any middleware, and in ``responded`` after all of them.
     """
 
     received: int
@@ -80,10 +80,10 @@ class App(NamedTuple):
 
 @dataclass(frozen=True)
 class Counts:
-    """The counts of each tier between two snapshots; None for a tier whose counts cannot be used.
+    """Each tier's counts between two snapshots; None for a tier whose counts cannot be used.
 
-    ``sent`` is Locust's count, and ``load`` that of the same requests in NGINX's access log. ``status`` is NGINX's own
-    request counter (stub_status), including requests for its status page.
+    ``sent`` is Locust's count, and ``load`` is the count of the same requests in NGINX's access log. ``status`` is
+    NGINX's own request counter (stub_status), including requests for its status page.
     """
 
     sent: Counter[Key]
@@ -95,7 +95,7 @@ class Counts:
 
 
 def routes_of_load_alone(counts: Counts) -> frozenset[str]:
-    """Return the routes that only the load run requested, always with a response: all tiers timed the same requests."""
+    """Return the routes for which all tiers timed the same requests: only the load run's, each with a response."""
     if counts.log is None or counts.load is None:
         return frozenset()
     shared = {key.route for key in counts.log.responses - counts.load}
@@ -104,9 +104,9 @@ def routes_of_load_alone(counts: Counts) -> frozenset[str]:
 
 
 def counts_of(result: Mapping, increases: Mapping[str, Mapping[Series, float]], *, only_load: bool = False) -> Counts:
-    """Return the counts of all tiers, from a run's result and the increases of each job's counters.
+    """Return the counts of all tiers from a run's result and the increases of each job's counters.
 
-    With ``only_load``, only those of Locust and of the load run in the access log.
+    With ``only_load``, return only Locust's counts and the load run's counts in the access log.
     """
     sent = Counter(
         {

@@ -1,6 +1,6 @@
 """Request durations as measured by Locust, NGINX and Django.
 
-A histogram only knows between which two bounds a duration lies, so a quantile of NGINX or Django is an interval.
+A histogram only shows between which two bounds a duration lies, so a quantile from NGINX or Django is an interval.
 """
 
 import math
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from lab.runs.ledger.snapshot import Series, route_of
 from loadtest.tally import QUANTILES
 
-#: The histogram of each job, and its label with the route.
+#: Each job's histogram, and the label that contains the route.
 HISTOGRAMS = {
     "nginx-log": ("nginx_http_request_duration_seconds", "route"),
     "django": ("django_http_requests_latency_seconds_by_view_method", "view"),
@@ -28,9 +28,9 @@ class Interval(NamedTuple):
 
 
 class Quantiles(NamedTuple):
-    """The quantile ``q`` of a route: Locust's in seconds, and the intervals of NGINX's and Django's, if known.
+    """The quantile ``q`` of a route: in seconds for Locust, and as intervals for NGINX and Django, if known.
 
-    ``alone`` is whether all requests in NGINX's figures were Locust's and got a response, so that all tiers measured
+    ``alone`` is whether all requests that NGINX counted came from Locust and got a response, so that all tiers measured
     the same requests.
     """
 
@@ -43,7 +43,7 @@ class Quantiles(NamedTuple):
 
     @property
     def credible(self) -> bool:
-        """Whether no tier has a higher quantile than the tier in front of it."""
+        """Whether no tier's quantile is higher than the quantile of the tier in front of it."""
         if not self.alone or not self.nginx:
             return True
         django_credible = self.django is None or self.nginx.maximum + CLOCK_SECONDS >= self.django.above
@@ -84,8 +84,8 @@ def compare(
 ) -> list[Quantiles]:
     """Return each route's quantiles.
 
-    ``seen`` are Locust's quantiles in seconds, by route and quantile (as text); ``histograms`` are the counts of
-    ``HISTOGRAMS`` by job and route; ``alone`` are the routes for which all tiers measured the same requests.
+    ``seen`` has Locust's quantiles in seconds, by route and quantile (as text). ``histograms`` has the counts of
+    ``HISTOGRAMS`` by job and route. ``alone`` has the routes for which all tiers measured the same requests.
     """
     return [
         Quantiles(

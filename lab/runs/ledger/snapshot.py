@@ -1,7 +1,7 @@
 """A snapshot: the values of all tiers' counters at one moment.
 
-The exporters are read one after the other, and requests may arrive between two reads, such as those of the probe. So
-all of them are read twice. If no counter has changed in between, apart from NGINX's count of the reads themselves, the
+The exporters are read one after the other, and requests, such as the probe's, may arrive between two reads. So all
+exporters are read twice. If no counter has changed in between, apart from NGINX's count of the reads themselves, the
 values belong to one moment: a double collect (Afek et al., Atomic Snapshots of Shared Memory, 1993).
 """
 
@@ -15,10 +15,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from lab.runtimes import services
 from lab.runtimes.base import Runtime
 
-#: The name of a metric, and its sorted labels.
+#: A metric name and its sorted labels.
 Series = tuple[str, tuple[tuple[str, str], ...]]
 
-#: The metrics that are read, by job.
+#: The metrics to read, by job.
 FAMILIES = {
     "nginx-log": (
         "nginx_http_responses_total",
@@ -40,7 +40,7 @@ FAMILIES = {
         "uwsgi_worker_respawn_count_total",
         "uwsgi_worker_busy",
     ),
-    # Last, since reading NGINX's status is a request to NGINX.
+    # Last, because reading NGINX's status is itself a request to NGINX.
     "nginx": ("nginx_http_requests_total", "nginx_connections_reading", "nginx_connections_writing"),
 }
 EXPORTERS = {"nginx-log": "access-log-exporter", "django": "app", "uwsgi": "uwsgi-exporter", "nginx": "nginx-exporter"}
@@ -52,8 +52,8 @@ START_TIMES = {
 }
 #: The pause between two reads: longer than mtail takes to notice a new line (100 ms).
 PAUSE_SECONDS = 0.3
-#: Timeouts for a moment when no counter changes, and for an exporter that does not respond. NGINX aborts a hanging
-#: request after 35 s.
+#: How long to wait for a moment when no counter changes, and for an exporter that does not respond. NGINX aborts a
+#: hanging request after 35 s.
 PATIENCE_SECONDS = 45
 SILENCE_SECONDS = 10
 #: The counter that each read of NGINX's status page increases.
@@ -64,8 +64,9 @@ STATUS_PAGE = ("nginx_status_page_requests_total", ())
 class Snapshot:
     """The counters of all tiers at the unix time ``at``.
 
-    ``values`` are by job and series. ``silent`` are the jobs that did not respond, with the error; ``fell`` are those
-    whose counters decreased between two reads. ``moving`` says what kept changing; it is empty for an exact snapshot.
+    ``values`` has the counters by job and series. ``silent`` has the jobs that did not respond, with the error.
+    ``fell`` has the jobs whose counters decreased between two reads. ``moving`` says what kept changing; it is empty
+    for an exact snapshot.
     """
 
     at: float
@@ -90,7 +91,7 @@ class Snapshot:
 
 
 def take(runtime: Runtime, patience: float = PATIENCE_SECONDS) -> Snapshot:
-    """Return a snapshot; after ``patience`` seconds without a quiet moment, one that says what kept changing."""
+    """Return a snapshot. After ``patience`` seconds without a quiet moment, return one that says what kept changing."""
     began = time.monotonic()
     fell: dict[str, str] = {}
     last = _read(runtime)
@@ -104,7 +105,7 @@ def take(runtime: Runtime, patience: float = PATIENCE_SECONDS) -> Snapshot:
         silent = waited < SILENCE_SECONDS and latest.silent
         # Once a counter has decreased, its tier is at fault, and waiting longer would not change that.
         if (not moving and not silent) or waited > (min(patience, SILENCE_SECONDS) if fell else patience):
-            # The log was read before NGINX's status, so it does not have the second read of the status yet.
+            # The log was read before NGINX's status, so it does not contain the second read of the status yet.
             values = latest.values | ({"nginx": last.values["nginx"]} if "nginx" in last.values else {})
             return Snapshot(at, values, latest.silent, fell, moving)
         last = latest
@@ -140,7 +141,7 @@ def _read(runtime: Runtime) -> Snapshot:
 
 
 def counting_since(values: Mapping[str, Mapping[Series, float]], job: str) -> float | None:
-    """Return the unix time when a job's counters started, if known; uWSGI's start together with Django's."""
+    """Return the unix time when a job's counters started, if known. uWSGI's and Django's start together."""
     source, name = START_TIMES.get(job, ("", ""))
     return values.get(source, {}).get((name, ()))
 
@@ -151,9 +152,9 @@ def counters(values: Mapping[Series, float]) -> dict[Series, float]:
 
 
 def _fallen(before: Snapshot, after: Snapshot) -> dict[str, str]:
-    """Return by job a counter that decreased between two reads without a restart.
+    """Return, by job, a counter that decreased between two reads without a restart.
 
-    NGINX is left out: it has no start time, and all its workers share their counters, so a decrease is a restart.
+    NGINX is excluded: it has no start time, and all its workers share their counters, so a decrease means a restart.
     """
     found = {}
     for job in START_TIMES:
@@ -167,7 +168,7 @@ def _fallen(before: Snapshot, after: Snapshot) -> dict[str, str]:
 
 
 def _moving(before: Snapshot, after: Snapshot, fell: Container[str]) -> str:
-    """Return what changed between two reads, apart from the reads of NGINX's status; an empty text if nothing did."""
+    """Return what changed between two reads, apart from the reads of NGINX's status; empty if nothing did."""
     for job in FAMILIES:
         if job in fell or job not in before.values or job not in after.values:
             continue

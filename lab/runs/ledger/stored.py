@@ -1,6 +1,7 @@
 """Reads the raw samples that Prometheus stored around a run.
 
-Not ``increase()``: it extrapolates to the ends of its window, and returns for example 1,003.4 for 1,000 requests.
+The ledger does not use ``increase()``, which extrapolates to the ends of its window: for 1,000 requests it returns for
+example 1,003.4.
 """
 
 import time
@@ -17,7 +18,7 @@ from lab.runs.ledger.snapshot import Series
 NEAR_SECONDS = 15
 #: Timeout for the first scrape after a snapshot.
 PATIENCE_SECONDS = 30
-#: Labels that Prometheus adds to those of the target.
+#: Labels that Prometheus adds to the target's own.
 ADDED = {"__name__", "job", "instance", "namespace"}
 
 #: Unix time and value.
@@ -37,7 +38,7 @@ class Prometheus:
         return {_series(each["metric"]): [(float(at), float(n)) for at, n in each["values"]] for each in found}
 
     def values(self, job: str, names: Iterable[str], at: float) -> dict[Series, float]:
-        """Return the last sample of each series that was not stale at ``at``, if at most ``NEAR_SECONDS`` old.
+        """Return the last sample of each series that was not stale at ``at``, if it was at most ``NEAR_SECONDS`` old.
 
         The series of a restarted exporter become stale with the first scrape after the restart.
         """
@@ -48,7 +49,7 @@ class Prometheus:
     def first_scrape(self, job: str, after: float) -> float | None:
         """Return the time of the first successful scrape of a job after ``after``, waiting for it if necessary.
 
-        None when there is none within ``PATIENCE_SECONDS``, or when Prometheus does not respond for that long.
+        Return None if there is none within ``PATIENCE_SECONDS``, or if Prometheus does not respond for that long.
         """
         while True:
             now = time.time()

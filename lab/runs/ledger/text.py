@@ -16,7 +16,7 @@ def page(ledger: Ledger) -> str:
     """Return the whole ledger: the table by route and status, the counts by tier, the quantiles and the verdict."""
     began, ended = (datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S") for at in (ledger.start, ledger.end))
     parts = [
-        f"The ledger from {began} to {ended} UTC: requests as counted by each tier",
+        f"The ledger from {began} to {ended} UTC: requests counted by each tier",
         _table(ledger.account),
         "\n".join(_statement(ledger.account)),
         _times(ledger.quantiles),
@@ -26,7 +26,7 @@ def page(ledger: Ledger) -> str:
 
 
 def verdict(ledger: Ledger) -> str:
-    """Return a few lines: whether all counts match, which tier is at fault if not, and what could not be compared."""
+    """Return the verdict: whether all counts match, which tier is at fault if not, and what could not be compared."""
     lines = [f"note: {note}." for note in ledger.notes]
     lines += [f"not exact: {reason}." for reason in ledger.reasons]
     differences = ledger.account.differences
@@ -74,7 +74,7 @@ def _statement(account: Account) -> Iterator[str]:
 
 
 def times(quantiles: Sequence[Quantiles]) -> list[tuple[str, ...]]:
-    """Return the quantiles in milliseconds as table rows, with a head; those of NGINX and Django are intervals."""
+    """Return the quantiles in milliseconds as table rows with a header. NGINX's and Django's are intervals."""
     routes: dict[str, list[Quantiles]] = {}
     for each in quantiles:
         routes.setdefault(each.route, []).append(each)
@@ -98,7 +98,7 @@ def _times(quantiles: Sequence[Quantiles]) -> str:
     if not quantiles:
         return ""
     implausible = [
-        f"p{each.q * 100:g} of {each.route} is higher at one tier than at the tier in front of it"
+        f"p{each.q * 100:g} of {each.route} is higher in one tier than in the tier in front of it"
         for each in quantiles
         if not each.credible
     ]

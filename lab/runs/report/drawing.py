@@ -1,4 +1,4 @@
-"""Dashboards as data for the page's script: the options of each panel, and its results from Prometheus."""
+"""Dashboards as data for the page's script: each panel's options and its results from Prometheus."""
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
@@ -15,14 +15,14 @@ from lab.runs.report.tables import Frame
 
 KNOWN_TYPES = ("timeseries", "stat", "gauge", "bargauge", "table", "heatmap")
 
-#: The supported overrides of a series, and of a table's column.
+#: The supported overrides for a series, and for a table column.
 OF_A_SERIES = {
     *("unit", "color", "custom.axisPlacement", "custom.hideFrom", "custom.drawStyle", "custom.lineStyle"),
     *("custom.fillOpacity", "custom.stacking"),
 }
 OF_A_COLUMN = {"unit", "decimals", "mappings", "thresholds", "custom.cellOptions"}
 
-#: A panel, a result or a part of them, in the form that the page's script reads.
+#: A panel, a result, or a part of either, in the form that the page's script reads.
 Drawn = dict[str, Any]
 
 
@@ -56,7 +56,7 @@ def outline(shown: Dashboard, drawn: Callable[[Panel], Drawn]) -> Drawn:
 
 
 def form(shown: Dashboard, panel: Panel, span: Span, chosen: Mapping[str, str]) -> tuple[Drawn, Drawn | None]:
-    """Return how a panel is drawn and its queries; and, if that is not known here, the result that says so."""
+    """Return a panel's options and queries and, if an option is not supported here, the result that says so."""
     problem = None
     try:
         found = _asked_for(shown, panel)
@@ -68,7 +68,7 @@ def form(shown: Dashboard, panel: Panel, span: Span, chosen: Mapping[str, str]) 
 
 
 def result(api: Api, panel: Panel, span: Span, chosen: Mapping[str, str], provides: Set[str]) -> Drawn:
-    """Return the result of a panel for a time range: its data, or the reason why there is none."""
+    """Return a panel's result for a time range: its data, or the reason why there is none."""
     if missing := set(panel.needs) - provides:
         return {"state": "absent", "message": f"This runtime has no {' and no '.join(sorted(missing))}."}
     try:
@@ -142,9 +142,9 @@ def _reduced(series: Series, calc: str) -> float | None:
 
 
 def _heatmap(panel: Panel, lines: Sequence[Series]) -> Drawn:
-    """Return the cells of a classic histogram: the observations in each bucket, without those in lower buckets."""
+    """Return the cells of a classic histogram: the observations in each bucket alone, without the lower buckets."""
     if not all("le" in series.labels for series in lines):
-        raise Unknown("Heatmaps are only supported for classic histograms, which have the label le.")
+        raise Unknown("Heatmaps are only supported for classic histograms, which have an le label.")
     buckets = sorted(lines, key=lambda series: float(series.labels["le"]))
     times = sorted({at for series in buckets for at, _ in series.points})
     places = {at: place for place, at in enumerate(times)}
@@ -174,7 +174,7 @@ def _readable(target: Target, span: Span, chosen: Mapping[str, str]) -> str:
 
 
 def _plain(panel: Panel) -> Panel:
-    """Return a panel without its options, only with its size, description and queries."""
+    """Return a panel without its options, with only its size, description and queries."""
     kept = {name: panel.json[name] for name in ("gridPos", "description", "targets") if name in panel.json}
     return replace(panel, json=kept)
 
@@ -268,7 +268,7 @@ def _override(one: Mapping, *, table: bool) -> Drawn:
 
 
 def _column(panel: Panel, name: str) -> Drawn:
-    """Return the options of a table's column: the panel's defaults and the overrides of this column."""
+    """Return the options of a table column: the panel's defaults and this column's overrides."""
     defaults = panel.json.get("fieldConfig", {}).get("defaults", {})
     overrides = {
         each["id"]: each["value"]

@@ -1,4 +1,4 @@
-"""Key figures of a run, its resource usage, and the comparison of two runs."""
+"""A run's key figures and resource usage, and the comparison of two runs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -13,7 +13,7 @@ from lab.times import SCRAPE_SECONDS
 
 @dataclass(frozen=True)
 class Figure:
-    """A number with its meaning. ``lower_is_better`` is None if neither is better."""
+    """A number with its meaning. ``lower_is_better`` is None if neither direction is better."""
 
     label: str
     value: float | None
@@ -53,7 +53,7 @@ UNITS: Mapping[str, Callable[[float], str]] = {
 
 def run_seconds(run: Mapping) -> float:
     """Return the duration of a run in seconds, at least 1; ``run`` is the content of its result file."""
-    # Files of earlier versions only have the times of start and end.
+    # Files from earlier versions only have the start and end times.
     return max(run.get("duration", run["end"] - run["start"]), 1)
 
 
@@ -80,7 +80,7 @@ class Measure:
     expr: str
 
 
-#: The key figures of a run.
+#: A run's key figures.
 JUDGED = (
     Measure(
         "p95 response time",
@@ -96,23 +96,23 @@ JUDGED = (
         " / sum(increase(nginx_http_responses_total[$window]))",
     ),
 )
-#: The resource usage of a run.
+#: A run's resource usage.
 COST = (
     Measure(
         "CPU per request",
         "seconds",
-        "CPU time of the workers, per request that reached Django",
+        "the workers' CPU time per request that reached Django",
         "sum(increase(pomar_workers_cpu_seconds_total[$window]))"
         " / sum(increase(django_http_responses_before_middlewares_total[$window]))",
     ),
     Measure(
-        "CPU usage of the workers",
+        "Worker CPU usage",
         "cores",
-        "all workers, on average",
+        "all workers together, average",
         "sum(rate(pomar_workers_cpu_seconds_total[$window]))",
     ),
     Measure(
-        "Memory of the workers",
+        "Worker memory",
         "bytes",
         "resident, all workers together, maximum",
         "max_over_time(sum(pomar_worker_resident_memory_bytes)[$window:5s])",
@@ -133,7 +133,7 @@ COST = (
     Measure(
         "Time spent on scrapes",
         "share",
-        "share of each second, all targets together",
+        "share of the run's duration, all targets together",
         "sum(sum_over_time(scrape_duration_seconds[$window])) / $seconds",
     ),
     Measure(
@@ -141,7 +141,7 @@ COST = (
     ),
     Measure("Series in memory", "count", "in Prometheus, at the end", "sum(prometheus_tsdb_head_series)"),
     Measure(
-        "CPU usage of the monitoring",
+        "Monitoring CPU usage",
         "cores",
         "Prometheus, Alertmanager, Pushgateway, and exporters that report it",
         'sum(rate(process_cpu_seconds_total{job!="django"}[$window]))',
@@ -150,7 +150,7 @@ COST = (
 
 
 def measured(api: Api, start: float, end: float, wanted: Sequence[Measure]) -> list[Figure]:
-    """Return figures from Prometheus for the time from ``start`` to ``end``; without a value if it has no data.
+    """Return figures from Prometheus for the time from ``start`` to ``end``, without a value where it has no data.
 
     Prometheus only estimates increases; the exact counts are in the ledger.
     """
@@ -168,7 +168,7 @@ def measured(api: Api, start: float, end: float, wanted: Sequence[Measure]) -> l
 
 @dataclass(frozen=True)
 class Change:
-    """A figure of two runs: both texts, the relative change, and whether it is better."""
+    """A figure for two runs: both texts, the relative change, and whether the second run is better."""
 
     label: str
     before: str
@@ -178,7 +178,7 @@ class Change:
 
 
 def changes(before: Sequence[Figure], after: Sequence[Figure]) -> list[Change]:
-    """Compare the figures of two runs; a change of less than 1% is neither better nor worse."""
+    """Compare two runs' figures. A change of less than 1% is neither better nor worse."""
     return [_change(first, second) for first, second in zip(before, after, strict=True)]
 
 

@@ -1,6 +1,6 @@
 """A dashboard as a live page: the report's panels over a time range that ends now, from Prometheus's API.
 
-The page asks every few seconds for the results of the panels in view; its server is the receiver of notifications.
+Every few seconds, the page requests the results for the panels in view. The notification receiver serves it.
 """
 
 import re
@@ -18,28 +18,28 @@ from lab.prometheus import Api, Refused
 from lab.runs.report import drawing, resources, timeline
 from lab.runs.report.drawing import Drawn
 
-#: A live page cannot wait as long as a report for a Prometheus that hangs.
+#: A live page cannot wait as long for a hanging Prometheus as a report can.
 TIMEOUT_SECONDS = 5
-#: The files that the page loads, by the ends of their names.
+#: The content types of the files that the page loads, by file extension.
 CONTENT_TYPES = {".js": "text/javascript", ".css": "text/css"}
 WAITING = {"state": "waiting", "message": ""}
 RUNBOOK = re.compile(r"docs/runbooks/(\w+)\.md")
-#: What has a meaning of its own in a regular expression.
+#: Characters with a special meaning in a regular expression.
 SPECIAL = re.compile(r"[\\^$.|?*+()\[\]{}]")
 
 
 @dataclass(frozen=True)
 class View:
-    """What a page's address asks for, in the names of Grafana's own addresses: ``from=now-15m&var-job=nginx``."""
+    """What a page's URL asks for, with Grafana's own parameters: ``from=now-15m&var-job=nginx``."""
 
     dashboard: Dashboard
     range: str
-    #: The values that are chosen of each variable; of one that is not here, all.
+    #: The selected values of each variable. A variable that is not here has all its values selected.
     values: Mapping[str, Sequence[str]]
 
     @classmethod
     def of(cls, dashboard: Dashboard, query: str) -> "View":
-        """Read the query string of an address; what makes no sense is ignored."""
+        """Read the query string of a URL. Parameters that make no sense are ignored."""
         asked = parse_qs(query)
         chosen = asked.get("from", [DEFAULT_RANGE])[0]
         values = {name: asked[f"var-{name}"] for name in dashboard.variables if f"var-{name}" in asked}
@@ -51,7 +51,7 @@ class View:
 
     @property
     def chosen(self) -> dict[str, str]:
-        """What each variable stands for in a query: a regular expression in a string of PromQL."""
+        """What each variable stands for in a query: a regular expression in a PromQL string."""
         given = {name: "|".join(map(_matching, values)) for name, values in self.values.items()}
         return answers.all_chosen(self.dashboard) | given
 
@@ -67,7 +67,7 @@ class Live:
         self._url = url
 
     def page(self, uid: str, query: str) -> str | None:
-        """Return the page of a dashboard for the query string of its address; None if there is no such dashboard."""
+        """Return a dashboard's page for the query string of its URL, or None if there is no such dashboard."""
         shown = model.find(uid)
         if not shown:
             return None
@@ -90,9 +90,9 @@ class Live:
         )
 
     def data(self, uid: str, query: str) -> dict[str, Any] | None:
-        """Return the results of the panels that the query string names; None if there is no such dashboard.
+        """Return the results for the panels named in the query string, or None if there is no such dashboard.
 
-        When Prometheus does not answer there is one sentence that says so, under ``problem``.
+        If Prometheus does not respond, the only key is ``problem``, with a sentence that says so.
         """
         shown = model.find(uid)
         if not shown:
@@ -101,7 +101,7 @@ class Live:
         wanted = set(",".join(parse_qs(query).get("panels", [])).split(","))
         api, now, chosen = self._api(), view.span(), view.chosen
         try:
-            # The cheapest question there is: does it answer at all?
+            # The cheapest query possible: does Prometheus respond at all?
             api.query("vector(1)", now.end)
         except LabError as error:
             return {"problem": error.message}
@@ -114,12 +114,12 @@ class Live:
 
     @staticmethod
     def first() -> str:
-        """Return the uid of the dashboard that is shown first."""
+        """Return the uid of the dashboard to show first."""
         return model.load()[0].uid
 
     @staticmethod
     def asset(name: str) -> tuple[str, str] | None:
-        """Return a file that the page loads, and its content type; None if there is no such file."""
+        """Return a file that the page loads and its content type, or None if there is no such file."""
         file = resources.FOLDER / name
         if not re.fullmatch(r"(js/)?[a-z]+(\.min)?\.(js|css)", name) or not file.is_file():
             return None
@@ -129,7 +129,7 @@ class Live:
         return Api(self._url, timeout=TIMEOUT_SECONDS)
 
     def _offered(self, view: View) -> dict[str, list[str]]:
-        """Return the values that each variable has in the time range, given what is chosen of the others."""
+        """Return each variable's values in the time range, given the selected values of the other variables."""
         api, now, offered = self._api(), view.span(), {}
         for name, query in view.dashboard.variables.items():
             try:
@@ -149,19 +149,19 @@ def _result(api: Api, view: View, panel: Panel, now: span.Span, chosen: Mapping[
     _, problem = drawing.form(view.dashboard, panel, now, chosen)
     found = problem or drawing.result(api, panel, now, chosen, set(panel.needs))
     if found["state"] == "empty" and panel.needs:
-        return {"state": "absent", "message": f"It needs {' and '.join(panel.needs)}."}
+        return {"state": "absent", "message": f"This panel needs {' and '.join(panel.needs)}."}
     return found
 
 
 def _run(now: span.Span, events: Sequence[Mapping]) -> dict[str, Any]:
-    """Return the time range as the script takes a run: one that fills all of what is drawn."""
+    """Return the time range in the form of a run, as the script expects it; this run fills the whole range."""
     edges = {"start": now.start, "from": now.start, "end": now.end, "to": now.end}
     return {"name": "", **edges, "annotations": list(events)}
 
 
 def _select(view: View, name: str, values: Sequence[str]) -> dict[str, Any]:
     given = view.values.get(name, [""])
-    # One that is chosen and gone is still shown as chosen.
+    # A selected value that no longer exists is still shown as selected.
     options = dict.fromkeys([*values, *filter(None, given)])
     return {
         "name": name,
@@ -172,5 +172,5 @@ def _select(view: View, name: str, values: Sequence[str]) -> dict[str, Any]:
 
 
 def _matching(value: str) -> str:
-    """Return a value as the regular expression that matches it alone, in a string of PromQL."""
+    """Return a value as a regular expression that matches only this value, in a PromQL string."""
     return SPECIAL.sub(r"\\\g<0>", value).replace("\\", "\\\\").replace('"', '\\"')

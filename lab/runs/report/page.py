@@ -1,4 +1,4 @@
-"""The report as HTML: data from a run's file and from Prometheus, in one file that needs no network."""
+"""The report as HTML: data from a run's result file and from Prometheus, in one file that needs no network."""
 
 import time
 from collections.abc import Mapping, Sequence, Set
@@ -41,7 +41,7 @@ class Run:
 
     @cached_property
     def span(self) -> Span:
-        """The time range of the panels. It never ends in the future: for a run that has just ended, it ends now."""
+        """The panels' time range. For a run that has just finished, it ends now rather than in the future."""
         return Span(self.start - BEFORE_SECONDS, min(self.end + AFTER_SECONDS, time.time()))
 
     @property
@@ -52,7 +52,7 @@ class Run:
 
 
 def write(file: Path, runs: Sequence[Run], api: Api, provides: Set[str]) -> None:
-    """Write the report of one run, or of two side by side, to a file, atomically.
+    """Atomically write the report on one run, or on two side by side.
 
     If Prometheus does not respond, the panels show that error, and the report still has the run's own figures.
     """
@@ -60,7 +60,7 @@ def write(file: Path, runs: Sequence[Run], api: Api, provides: Set[str]) -> None
 
 
 def page(runs: Sequence[Run], api: Api, provides: Set[str]) -> str:
-    """Return the report of one or two runs as HTML."""
+    """Return the report on one or two runs as HTML."""
     shown = [drawing.dashboard(api, each, [run.span for run in runs], provides) for each in model.load()]
     judged = [[*figures.of_run(run.result), *figures.measured(api, run.start, run.end, figures.JUDGED)] for run in runs]
     cost = [figures.measured(api, run.start, run.end, figures.COST) for run in runs]
@@ -94,7 +94,7 @@ def _facts(run: Run, api: Api, judged: Sequence[Figure], cost: Sequence[Figure])
 
 
 def _verdict(run: Run) -> dict[str, str]:
-    """Return the verdict: a run is good if no request failed and all tiers counted the same."""
+    """Return the verdict. A run is good if no request failed and all tiers counted the same."""
     result = run.result
     seconds = figures.run_seconds(result)
     if result["problems"]:

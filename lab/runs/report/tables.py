@@ -1,4 +1,4 @@
-"""Grafana's tables: joins the results of instant queries, and applies its transformations."""
+"""Grafana's tables: joins the results of instant queries and applies Grafana's transformations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Cell = str | float | None
 
 @dataclass(frozen=True)
 class Frame:
-    """The result of one query, and the query's letter."""
+    """The result of a query, and the query's letter."""
 
     letter: str
     series: list[Series]
@@ -36,7 +36,8 @@ def transformed(frames: Sequence[Frame], transformations: Sequence[Mapping]) -> 
 def merged(frames: Sequence[Frame]) -> Table:
     """Return the results as one table. Results of several queries are joined by the labels that all of them have.
 
-    As in Grafana, the value of a single query is the column ``Value``, those of several ``Value #A``, ``Value #B`` ….
+    As in Grafana, the values of a single query are in the column ``Value``. With several queries, the columns are
+    ``Value #A``, ``Value #B`` ….
     """
     values = [f"Value #{frame.letter}" for frame in frames] if len(frames) > 1 else ["Value"]
     shared = _shared_labels(frames)
@@ -52,7 +53,7 @@ def merged(frames: Sequence[Frame]) -> Table:
 
 
 def _shared_labels(frames: Sequence[Frame]) -> list[str]:
-    """Return the labels to join by: the common ones, or all if two series of a query would end up in one row."""
+    """Return the labels to join by: the common ones, or all of them if two series of a query would share a row."""
     of_each = [set().union(*(series.labels for series in frame.series)) for frame in frames if frame.series]
     shared = sorted(set.intersection(*of_each)) if of_each else []
     for frame in frames:

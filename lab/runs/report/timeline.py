@@ -1,4 +1,4 @@
-"""Events of a time range: alerts that were pending or firing (series ``ALERTS``), and the lab's own events."""
+"""What happened in a time range: alerts that were pending or firing (series ``ALERTS``), and the lab's own events."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,7 +17,7 @@ OF_THE_ALERT = ("__name__", "alertname", "alertstate", "severity")
 
 @dataclass(frozen=True)
 class Period:
-    """An uninterrupted time in which an alert was pending or firing, in Unix seconds."""
+    """An uninterrupted period in which an alert was pending or firing, in Unix seconds."""
 
     name: str
     severity: str
@@ -29,7 +29,7 @@ class Period:
 
 @dataclass(frozen=True)
 class Timeline:
-    """All periods in the order of their start, and a sentence about them."""
+    """All periods in the order in which they started, and a sentence about them."""
 
     message: str
     spans: list[Period]
@@ -38,14 +38,16 @@ class Timeline:
 def timeline(api: Api, span: Span) -> Timeline:
     """Return the alerts in a time range."""
     try:
-        # Raw samples end with the alert; a range query would show it for five minutes more.
+        # Raw samples end with the alert. A range query would show it for another five minutes.
         found = api.query(f"ALERTS[{span.seconds}s]", span.end).series
     except LabError as error:
         return Timeline(str(error), [])
     names = {each["metric"]["alertname"] for each in found}
     periods = [period for each in found if each["metric"]["alertname"] != WATCHDOG for period in _periods(each)]
     if WATCHDOG not in names:
-        message = "Not even the Watchdog fired, which always fires: Prometheus had no rules, or has no data from then."
+        message = (
+            "Not even the Watchdog fired, although it always fires. Prometheus had no rules, or has no data from then."
+        )
     elif not periods:
         message = "No alert fired except the Watchdog, which always fires."
     else:
@@ -75,7 +77,7 @@ def _periods(series: dict) -> list[Period]:
 
 
 def events(api: Api, span: Span) -> list[dict[str, Any]]:
-    """Return the lab's events of a span, each once: the value of its series is the time at which it happened."""
+    """Return the lab's events in a time range, each of them once. The value of an event's series is its time."""
     try:
         found = api.query(f"{EVENTS}[{span.seconds}s]", span.end).series
     except LabError:

@@ -1,7 +1,7 @@
 """Metrics read from the database in the background, never during a scrape: migrations and the project's collectors.
 
-The setting ``TELEMETRY_COLLECTORS`` lists the project's own collectors by dotted path. Each is a class that can be
-called without arguments and whose ``collect()`` yields metrics.
+The setting ``TELEMETRY_COLLECTORS`` lists the project's own collectors by dotted path. Each of them is a class that can
+be called without arguments and whose ``collect()`` yields metrics.
 """
 
 import logging
@@ -27,7 +27,7 @@ class DatabaseFigures:
     """Metrics from the database, refreshed by a separate thread so that a slow database does not slow down scrapes.
 
     If the last successful read is older than ``STALE_AFTER_SECONDS``, ``pomar_database_up`` is 0 and the other metrics
-    are left out, because a stale value is worse than none.
+    are omitted, because a stale value is worse than none.
     """
 
     def __init__(self, collectors: Iterable[Collector] = ()) -> None:
@@ -77,7 +77,7 @@ class MigrationsCollector:
 
 
 def project_collectors() -> list[Collector]:
-    """Return an instance of each class in ``TELEMETRY_COLLECTORS``; raises ImproperlyConfigured."""
+    """Return an instance of each class in ``TELEMETRY_COLLECTORS``. Raises ImproperlyConfigured."""
     collectors = []
     for path in getattr(settings, "TELEMETRY_COLLECTORS", ()):
         try:

@@ -1,6 +1,7 @@
-"""The HTTP server of the metrics process and of the uWSGI exporter.
+"""The HTTP server for the metrics process and the uWSGI exporter.
 
-It must not import prometheus_client, which the metrics process imports only after changing its environment.
+This module must not import prometheus_client, because the metrics process imports that only after changing its
+environment.
 """
 
 import signal
@@ -13,8 +14,8 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
 from typing import NamedTuple
 
-#: Maximum number of clients served at the same time. Each takes a thread, which counts against the process limit that
-#: the workers share.
+#: Maximum number of clients served at the same time. Each client takes a thread, and threads count towards the process
+#: limit that the workers share.
 MAX_CLIENTS = 32
 
 
@@ -35,14 +36,14 @@ class Response(NamedTuple):
 class Server(ThreadingMixIn, TCPServer):
     """A server with one thread per client, so that a slow client does not delay Prometheus.
 
-    At most MAX_CLIENTS are served at once; further clients wait. ``respond`` returns the response for the path and
-    headers of a request. ``name`` is the program's name in error messages. Raises OSError or UnicodeError if the
+    At most MAX_CLIENTS are served at once, and further clients wait. ``respond`` returns the response for a request's
+    path and headers. ``name`` is the program's name in error messages. Raises OSError or UnicodeError if the
     server cannot listen on the address.
     """
 
     daemon_threads = True
     allow_reuse_address = True
-    # With the default of 5, if ten clients connect at once, the next one waits for a second.
+    # With the default of 5, the next client waits for a second if ten clients connect at once.
     request_queue_size = 128
 
     def __init__(self, name: str, address: tuple[str, int], respond: Callable[[str, Message], Response]) -> None:
@@ -76,7 +77,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
     server_version = "metrics"
     sys_version = ""
-    # Seconds that a client may be silent. Prometheus sends its request immediately after connecting.
+    # How many seconds a client may stay silent. Prometheus sends its request immediately after connecting.
     timeout = 2
 
     def do_GET(self) -> None:

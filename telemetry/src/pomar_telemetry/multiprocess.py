@@ -1,8 +1,8 @@
 """Name the metric files in ``PROMETHEUS_MULTIPROC_DIR`` by uWSGI worker slot.
 
-The client library names these files by process id: each respawned worker adds new files, and scrapes become slower
-and slower. uWSGI numbers its workers from 1 to N, and a respawned worker gets the number (slot) of its predecessor.
-With files named by slot, their number stays constant, and a respawned worker continues its predecessor's counters.
+The client library names these files by process ID. Each respawned worker would add new files, and scrapes would become
+slower and slower. uWSGI numbers its workers from 1 to N, and a respawned worker gets its predecessor's number (slot).
+With slots in the names, the files stay the same, and a respawned worker continues its predecessor's counters.
 """
 
 import os
@@ -15,15 +15,15 @@ from prometheus_client.mmap_dict import MmapedDict
 
 from pomar_telemetry.wipe import BEGAN, metric_files, used_bytes
 
-#: How often a worker checks whether the counters were reset.
+#: How often a worker checks whether the counters have been reset, in seconds.
 CHECK_SECONDS = 1.0
 
 
 class Slot:
-    """A worker's slot, which the client library uses in the names of its files.
+    """A worker's slot, which the client library uses in its file names.
 
-    The library compares it with the previous one at every change of a value. If they differ, it opens the files again
-    and reads the values from them. Two instances always differ, even with the same number.
+    Whenever a value changes, the library compares the slot with the previous one. If they differ, it reopens the files
+    and reads the values from them. Two instances always differ, even if they have the same number.
     """
 
     def __init__(self, number: int) -> None:
@@ -34,7 +34,7 @@ class Slot:
 
 
 class CurrentSlot:
-    """Returns this worker's slot, and a new instance after a reset of the counters (``pomar_telemetry.wipe.begin``)."""
+    """Returns this worker's slot: a new instance after each counter reset (``pomar_telemetry.wipe.begin``)."""
 
     def __init__(self, directory: Path, number: int) -> None:
         self._began = directory / BEGAN
@@ -65,8 +65,8 @@ def use_worker_slots() -> None:
     """Name the metric files by uWSGI worker slot. Call this before any metric is created.
 
     Outside uWSGI (``manage.py``, tests) this does nothing, and metrics stay in the process. If the directory is not
-    writable, the worker logs one sentence and keeps its metrics in the process too: serving requests matters more than
-    recording metrics.
+    writable, the worker logs one sentence and also keeps its metrics in the process, because serving requests matters
+    more than recording metrics.
     """
     try:
         import uwsgi
@@ -86,7 +86,7 @@ def use_worker_slots() -> None:
 
 
 def _prepare(directory: Path, number: int) -> None:
-    """Make sure that the files of a slot can be opened, even if the directory was lost or a file is damaged."""
+    """Make sure that a slot's files can be opened, even if the directory has been lost or a file is damaged."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in metric_files(directory):
         if path.stem.rpartition("_")[2] != str(number) or not path.stat().st_size:
@@ -96,8 +96,8 @@ def _prepare(directory: Path, number: int) -> None:
                 raise ValueError
             list(MmapedDict.read_all_values_from_file(path))
         except Exception:
-            # Losing this file would make the sums over all workers drop, which Prometheus reads as a reset followed by
-            # a large increase. Remove the start time as well, so that all counters restart from zero.
+            # Without this file, the sums over all workers would drop, and Prometheus would read that as a reset
+            # followed by a large increase. Remove the start time as well, so that all counters restart from zero.
             path.unlink()
             (directory / BEGAN).unlink(missing_ok=True)
     with (directory / f"counter_{number}.db").open("ab"):

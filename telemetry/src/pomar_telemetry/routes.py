@@ -1,4 +1,4 @@
-"""Django's URL names as entries of an NGINX `map`, which matches paths exactly as Django's resolver does."""
+"""Django's URL names as entries for an NGINX `map` that matches paths exactly as Django's resolver does."""
 
 import re
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RegexPattern, RoutePattern
 
-#: The route of paths whose URL pattern has no name, and of paths that match no URL pattern.
+#: The route for paths whose URL pattern has no name, and for paths that match no URL pattern.
 UNNAMED = "other"
 HEADER = "# Generated from Django's URLs by manage.py nginx_routes"
 
 
 def nginx_routes() -> str:
-    """Return the entries of the map, one per line: a regular expression and a name; the first match wins.
+    """Return the map's entries, one per line: a regular expression and a name. The first match wins.
 
     Raises ImproperlyConfigured for a URL pattern that cannot be translated for NGINX.
     """

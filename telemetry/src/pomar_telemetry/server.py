@@ -1,7 +1,7 @@
 """The metrics process, which serves ``/metrics`` for all workers: ``python -m pomar_telemetry.server``.
 
-uWSGI's master starts it (``attach-daemon``) and restarts it if it exits. Because it is not a worker, a scrape occupies
-no worker, is not counted as a request, and succeeds even while every worker is stuck. It listens on
+uWSGI's master starts it (``attach-daemon``) and restarts it if it exits. Because it is not a worker, scrapes
+occupy no worker, are not counted as requests, and succeed even while every worker is stuck. It listens on
 ``APP_METRICS_ADDRESS`` (default 127.0.0.1) and ``APP_METRICS_PORT`` (default 8001).
 """
 
@@ -16,7 +16,7 @@ NAME = "pomar_telemetry.server"
 
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT; exit with one sentence if a setting is invalid or the address is in use."""
+    """Serve until SIGTERM or SIGINT. Exit with one sentence if a setting is invalid or the address is in use."""
     exit_on_signals()
     address = os.environ.get("APP_METRICS_ADDRESS", "127.0.0.1")
     port = int(os.environ.get("APP_METRICS_PORT", "8001"))

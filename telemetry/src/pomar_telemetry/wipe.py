@@ -1,8 +1,8 @@
 """Empty ``PROMETHEUS_MULTIPROC_DIR`` before uWSGI starts, so that counters start from zero.
 
 uWSGI also runs this program on SIGHUP, which resets uWSGI's own counters. The time is stored in the file ``began``.
-If a process still maps one of the files, for example because uWSGI was started twice by mistake, the program changes
-nothing and exits with an error, so that uWSGI does not start.
+If a process still has one of the files mapped, for example because uWSGI was started twice by mistake, the program
+changes nothing and exits with an error, so that uWSGI does not start.
 """
 
 import os
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
 
 #: The file with the Unix time at which the counters started from zero.
 BEGAN = "began"
-#: The client library's file names, which end with a worker slot or a process id. Nothing else is deleted.
+#: The client library's file names, which end with a worker slot or a process ID. Nothing else is deleted.
 METRIC_FILE = re.compile(r"(counter|histogram|summary|gauge_[a-z]+)_\d+\.db")
-#: The maximum size of a worker's two files, with every view, method and status: see tests/config/test_extremes.py.
+#: The maximum size of a worker's two files with all views, methods and statuses (see tests/config/test_extremes.py).
 WORKER_BYTES = 2 * 1024 * 1024
 
 
 def metric_files(directory: Path) -> list[Path]:
-    """Return the client library's files; raises OSError if the directory cannot be read."""
+    """Return the client library's files. Raises OSError if the directory cannot be read."""
     return sorted(path for path in directory.iterdir() if METRIC_FILE.fullmatch(path.name))
 
 
 def used_bytes(path: Path) -> int:
-    """Return how much of a metric file is in use, from its first four bytes; 0 while it is being created."""
+    """Return how many bytes of a metric file are in use, from its first four bytes. 0 while it is being created."""
     with path.open("rb") as file:
         head = file.read(4)
     return struct.unpack("i", head)[0] if len(head) == 4 else 0
 
 
 def begin(directory: Path) -> None:
-    """Reset all counters to zero: create or empty the directory and store the time; raises OSError.
+    """Reset all counters to zero: create or empty the directory, and store the time. Raises OSError.
 
-    Running workers notice the new time within a second and open new files (pomar_telemetry.multiprocess).
+    Running workers notice the new time within a second and open new files (see pomar_telemetry.multiprocess).
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in metric_files(directory):
@@ -53,7 +53,7 @@ def begin(directory: Path) -> None:
 
 def user_of(directory: Path) -> "psutil.Process | None":
     """Return a running process that has mapped a metric file in ``directory``, or None."""
-    # Imported here, because the workers import this module and do not need psutil.
+    # Imported here because the workers import this module but do not need psutil.
     import psutil
 
     for process in psutil.process_iter():
@@ -66,7 +66,7 @@ def user_of(directory: Path) -> "psutil.Process | None":
 
 
 def main() -> None:
-    """Create or empty the directory; exit with one sentence if it is in use or cannot be used for the metrics."""
+    """Create or empty the directory. Exit with one sentence if it is in use or cannot be used for the metrics."""
     name = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
     if not name:
         sys.exit("PROMETHEUS_MULTIPROC_DIR is empty: set it to a directory used only for metrics, or unset it.")

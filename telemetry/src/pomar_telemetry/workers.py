@@ -1,4 +1,4 @@
-"""Metrics of uWSGI's workers, read by the metrics process: their counters and their resource usage."""
+"""Metrics about uWSGI's workers, read by the metrics process: their counters and resource usage."""
 
 import logging
 import re
@@ -18,12 +18,12 @@ logger = logging.getLogger(__name__)
 class WorkerMetrics:
     """The metrics of all workers, summed over their metric files.
 
-    A worker that is killed while it creates its file leaves an empty file, which would make every scrape fail. It
-    contains nothing yet, so it is skipped, unless it had content before.
+    A worker that is killed while it is creating its file leaves an empty file, which would make every scrape fail. Such
+    a file contains nothing yet, so it is skipped, unless it had content before.
 
     If the directory or a file in it is lost or damaged, all counters restart from zero, with a new
-    ``pomar_counters_start_time_seconds``. Otherwise the sum over the remaining files would drop, which Prometheus reads
-    as a reset followed by a large increase.
+    ``pomar_counters_start_time_seconds``. Otherwise, the sum over the remaining files would drop, and Prometheus would
+    read that as a reset followed by a large increase.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -38,11 +38,11 @@ class WorkerMetrics:
             try:
                 return self._read() or self._read() or self._restart()
             except OSError as error:
-                logger.error("cannot read the metrics of the workers: %s", error)
+                logger.error("cannot read the workers' metrics: %s", error)
                 return []
 
     def _read(self) -> list[Metric]:
-        """Return all metrics, or an empty list if a file is damaged or a file that was there before is missing."""
+        """Return all metrics, or an empty list if a file is damaged or if one that existed before is missing."""
         try:
             files = [path for path in metric_files(self._directory) if used_bytes(path) > 0]
             began = float((self._directory / BEGAN).read_text())
@@ -59,8 +59,8 @@ class WorkerMetrics:
         self._known = set(files)
         start = GaugeMetricFamily(
             "pomar_counters_start_time_seconds",
-            "Unix time at which the counters of Django and uWSGI last started from zero: a restart or SIGHUP resets "
-            "them, and losing the metrics directory resets Django's.",
+            "Unix time at which the counters of Django and uWSGI last started from zero. A restart or SIGHUP resets "
+            "both, and losing the metrics directory resets Django's.",
             value=began,
         )
         return [start, *metrics]
@@ -73,10 +73,10 @@ class WorkerMetrics:
 
 
 class WorkerProcesses:
-    """Memory, open files and CPU time of the workers, from the operating system.
+    """The workers' memory, open files and CPU time, from the operating system.
 
-    The worker's slot is in its process title, which uWSGI sets (``auto-procname``). The stats server is not used,
-    because a client that connects to it and stays silent blocks all others.
+    A worker's slot is in its process title, which uWSGI sets (``auto-procname``). The stats server is not used, because
+    a client that connects to it and stays silent blocks all others.
     """
 
     def __init__(self, master: psutil.Process) -> None:
@@ -84,7 +84,7 @@ class WorkerProcesses:
         self._cpu_seconds = 0.0
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the metrics of the running workers; a worker that exits in the meantime is left out."""
+        """Yield the running workers' metrics. A worker that exits in the meantime is omitted."""
         memory = GaugeMetricFamily(
             "pomar_worker_resident_memory_bytes",
             "Resident memory of a worker in bytes.",
@@ -112,6 +112,6 @@ class WorkerProcesses:
         yield files
         yield CounterMetricFamily(
             "pomar_workers_cpu_seconds_total",
-            "CPU time of the workers in seconds, including workers that have exited.",
+            "CPU time used by the workers in seconds, including workers that have exited.",
             value=self._cpu_seconds,
         )

@@ -18,9 +18,9 @@ def stock_level(text: str) -> int:
 
 
 class Command(BaseCommand):
-    """Loads the catalogue in one transaction; running it again is safe."""
+    """Loads the catalogue in one transaction. Running it again is safe."""
 
-    help = "Create or update the categories and products in catalogue.json; running it again is safe."
+    help = "Create or update the categories and products in catalogue.json. Running it again is safe."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the options that set the stock."""

@@ -3,11 +3,11 @@
 This program replaces timonwong/uwsgi_exporter, which has had no release since 2023. Metric names, types, labels and
 HELP texts are the same, so rules and dashboards work with both. Like the original, it fetches the statistics at each
 scrape and keeps no state: after a failed fetch it exports ``uwsgi_up 0`` and no other uWSGI metric. There are two
-differences: a key that uWSGI does not send is left out (the original exports 0), and a document without ``workers``
+differences: a key that uWSGI does not send is omitted (the original exports 0), and a document without ``workers``
 counts as a failed fetch.
 
-``--collect.cores`` needs a uWSGI without ``stats-no-cores``. The stats server then shows the variables of every
-request in flight, including cookies, to anyone who can connect to it.
+``--collect.cores`` requires that uWSGI runs without ``stats-no-cores``. The stats server then shows the variables of
+every request in flight, including cookies, to anyone who can connect to it.
 
     uwsgi-exporter --stats.uri=http://localhost:1717 --web.listen-address=127.0.0.1:9117
 """
@@ -30,9 +30,9 @@ from pomar_telemetry.uwsgi_exporter.source import StatsError, StatsSource
 
 # Subtracted from Prometheus's scrape timeout, so that the response arrives before Prometheus gives up.
 SCRAPE_TIMEOUT_MARGIN = 0.25
-# prometheus_client appends _total to the name of every counter; the original's cache counters do not have it.
+# prometheus_client appends _total to the name of every counter, but the original's cache counters do not have it.
 CACHE_COUNTER = re.compile(rb"^(# (?:HELP|TYPE) uwsgi_cache_(?:hits|misses|full))_total ", re.MULTILINE)
-# The text format, which every release of prometheus_client supports.
+# The text format, which all releases of prometheus_client support.
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -122,7 +122,7 @@ def pages(exporter: UwsgiExporter, metrics_path: str) -> Callable[[str, Message]
         if path == "/-/healthy":
             return Response(200, "text/plain; charset=utf-8", b"ok")
         if path == "/":
-            link = f'<a href="{html.escape(metrics_path)}">Metrics of uWSGI</a>'
+            link = f'<a href="{html.escape(metrics_path)}">uWSGI metrics</a>'
             page = f"<!doctype html><title>uWSGI exporter</title>{link}\n"
             return Response(200, "text/html; charset=utf-8", page.encode())
         return Response(404, "text/plain; charset=utf-8", b"not found\n")
@@ -131,7 +131,7 @@ def pages(exporter: UwsgiExporter, metrics_path: str) -> Callable[[str, Message]
 
 
 def granted_seconds(headers: Message) -> float | None:
-    """Return the scrape timeout that Prometheus sends, or None if there is none."""
+    """Return the scrape timeout from Prometheus's request header, or None if there is none."""
     try:
         return float(headers["X-Prometheus-Scrape-Timeout-Seconds"])
     except (TypeError, ValueError):
@@ -164,7 +164,7 @@ def listen_address(text: str) -> tuple[str, int]:
 
 
 def metrics_path(text: str) -> str:
-    """Parse the path of the metrics; it must differ from the exporter's other paths."""
+    """Parse the metrics path. It must differ from the exporter's other paths."""
     if not text.startswith("/") or text in ("/", "/-/healthy"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a path such as /metrics")
     return text
@@ -184,8 +184,8 @@ def say(sentence: str) -> None:
 
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT; exit with one sentence if a flag is invalid or the address is in use."""
-    flags = Flags(description="uWSGI's statistics as Prometheus metrics.", allow_abbrev=False)
+    """Serve until SIGTERM or SIGINT. Exit with one sentence if a flag is invalid or the address is in use."""
+    flags = Flags(description="Export uWSGI's statistics as Prometheus metrics.", allow_abbrev=False)
     flags.add_argument("--stats.uri", dest="source", type=stats_source, required=True, metavar="URI")
     flags.add_argument("--stats.timeout", dest="timeout", type=duration, default="3s", metavar="DURATION")
     flags.add_argument("--web.listen-address", dest="address", type=listen_address, default=":9117")
@@ -194,7 +194,7 @@ def main() -> None:
         "--collect.cores",
         dest="cores",
         action="store_true",
-        help="also export metrics of each worker's cores; needs a uWSGI without stats-no-cores",
+        help="also export metrics for each worker's cores; uWSGI must run without stats-no-cores",
     )
     options = flags.parse_args()
 

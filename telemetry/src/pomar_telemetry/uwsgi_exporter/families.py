@@ -12,7 +12,7 @@ WORKER_STATUSES = ("busy", "idle", "cheap")
 
 
 class Figure(NamedTuple):
-    """A metric: its name without the prefix, its HELP text, uWSGI's key, and the divisor of the value."""
+    """A metric: its name without the prefix, its HELP text, uWSGI's key, and the divisor for the value."""
 
     name: str
     help: str
@@ -67,7 +67,7 @@ WORKER_CORE = (
     Figure("write_errors_total", "Total number of write errors.", "write_errors"),
     Figure("read_errors_total", "Total number of read errors.", "read_errors"),
 )
-# Counters whose names have no _total in the original.
+# Counters whose names do not end with _total in the original.
 CACHE_COUNTERS = (
     Figure("hits", "Total number of hits.", "hits"),
     Figure("misses", "Total number of misses.", "miss"),
@@ -81,7 +81,7 @@ CACHE = (
 
 
 def stats_families(stats: dict[str, Any], uri: str, *, cores: bool = False) -> list[Metric]:
-    """Turn uWSGI's statistics into metrics; ``cores`` adds the metrics of each worker's cores.
+    """Turn uWSGI's statistics into metrics. ``cores`` adds metrics for each worker's cores.
 
     Raises StatsError if a value has the wrong type.
     """
@@ -149,7 +149,7 @@ def _rows(holder: dict[str, Any], key: str) -> list[dict[str, Any]]:
 
 def _number(row: dict[str, Any], key: str) -> int:
     value = row.get(key)
-    # uWSGI's numbers fit in 64 bits; a larger one is wrong and may not fit in a float.
+    # uWSGI's numbers fit in 64 bits. A larger one is wrong, and may not fit in a float.
     if type(value) is not int or abs(value) >= 2**64:
         raise StatsError(f"{key!r} in uWSGI's statistics is not a whole number")
     return value

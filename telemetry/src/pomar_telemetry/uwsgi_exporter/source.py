@@ -11,7 +11,7 @@ MAX_STATS_BYTES = 16 * 1024 * 1024
 
 
 class StatsError(Exception):
-    """uWSGI's statistics could not be fetched; the message gives the reason in one sentence."""
+    """uWSGI's statistics could not be fetched. The message gives the reason in one sentence."""
 
 
 class StatsSource:
@@ -40,7 +40,7 @@ class StatsSource:
             self._request = f"GET {target} HTTP/1.0\r\nHost: {parts.netloc}\r\nAccept: */*\r\n\r\n".encode()
 
     def read(self, timeout: float) -> dict[str, Any]:
-        """Fetch the statistics within ``timeout`` seconds in total; raises StatsError."""
+        """Fetch the statistics within ``timeout`` seconds in total. Raises StatsError."""
         deadline = time.monotonic() + timeout
         try:
             response = self._exchange(deadline)
@@ -73,8 +73,8 @@ class StatsSource:
             candidates = [(socket.AF_UNIX, self._path)]
         else:
             host, port = self._address
-            # uWSGI listens on 127.0.0.1. A resolver may return ::1 first, where another program may be listening, or
-            # may not know localhost at all.
+            # uWSGI listens on 127.0.0.1. A resolver may not know localhost at all, or may return ::1 first, where
+            # another program may be listening.
             names = ("127.0.0.1", "::1") if host == "localhost" else (host,)
             found = [each for name in names for each in socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)]
             candidates = [(family, address) for family, _, _, _, address in found]
@@ -98,7 +98,7 @@ def _remaining(deadline: float) -> float:
 
 
 def parse_stats(text: bytes) -> dict[str, Any]:
-    """Parse uWSGI's JSON; raises StatsError if it is not a document with ``workers``."""
+    """Parse uWSGI's JSON. Raises StatsError if it is not a document with ``workers``."""
     try:
         # uWSGI does not escape paths, so control characters and invalid UTF-8 must be accepted.
         stats = json.loads(text.decode(errors="replace"), strict=False, parse_constant=_refuse_constant)

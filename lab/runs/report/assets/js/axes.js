@@ -12,7 +12,7 @@ function niceStep(rough, isBinary) {
   return [1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough * 0.999) * power;
 }
 
-/** The minimum and maximum of an axis, and the interval of its ticks, over both sides. */
+/** An axis's minimum, maximum and tick interval, over both sides. */
 export function axisRange(panel, sides, right, unit) {
   const [low, high] = extent(sides.flatMap((side) => axisValues(side, right, panel.log)));
   if (panel.log) {

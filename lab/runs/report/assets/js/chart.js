@@ -53,7 +53,7 @@ function tooltip(points, rowsAt) {
   );
 }
 
-/** The overlay of a plot: shading outside of the run, events, and the crosshair. */
+/** A plot's overlay: shading outside the run, events, and the crosshair. */
 function runMarks(run, margins) {
   const { left, right, top, bottom } = margins;
   return element(
@@ -79,7 +79,7 @@ function eventMark(run, event) {
 
 export const inView = new Set();
 
-/** All charts show the same time range, so the same share of the width is the same time in all of them. */
+/** All charts show the same time range, so a given share of the width is the same time in all of them. */
 function moveCross(source, clientX) {
   const { left, width } = source.getBoundingClientRect();
   const share = (clientX - left) / width;

@@ -1,4 +1,4 @@
-/* The JSON document in the page, and functions that create elements. Data is always set as text, never parsed as HTML. */
+/* The page's JSON document, and functions that create elements. Data is always set as text, never parsed as HTML. */
 export const report = JSON.parse(document.getElementById("document").textContent);
 export const compared = report.runs.length > 1;
 export const root = document.documentElement;

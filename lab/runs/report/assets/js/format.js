@@ -103,7 +103,7 @@ export function format(value, unit = "", decimals = null, now = report.runs[0].t
   return `${fixed(number, decimals)} ${unit.replace(/^suffix:/, "").trim()}`;
 }
 
-/** The same for axes: without trailing zeros, and with short durations. */
+/** The same for axis labels: without trailing zeros, and with short durations. */
 export function formatShort(value, unit) {
   const text = format(Number(value.toPrecision(12)), unit === "dtdurations" ? "s" : unit);
   return text.replace(/\.(\d*?)0+(?!\d)/, (all, kept) => (kept ? `.${kept}` : ""));

@@ -1,4 +1,4 @@
-/* What each page with panels has: light and dark colours, and panels that fit the window or the paper. */
+/* Shared by all pages with panels: light and dark colours, and panels that fit the window or the paper. */
 import { dark } from "./colors.js";
 import { root } from "./document.js";
 import { redraw } from "./panels.js";

@@ -40,7 +40,7 @@ function legendButton(view, side, entry, notes) {
   return button;
 }
 
-/** A click shows only this series, a second one shows all again. With Ctrl, Shift or ⌘ it toggles this series. */
+/** A click shows only this series, and a second click shows all of them again. Ctrl, Shift or ⌘ toggles this series. */
 function choose(view, names, name, alone) {
   const isAlone = !view.hidden.has(name) && names.every((each) => each === name || view.hidden.has(each));
   if (alone) {

@@ -1,4 +1,4 @@
-/* A live dashboard: asks for the results of the panels in view every few seconds, and draws them. */
+/* A live dashboard: requests the results for the panels in view every few seconds, and draws them. */
 import { inView } from "./chart.js";
 import { report, root } from "./document.js";
 import { drawForPaper, followWidth, offerThemes } from "./frame.js";
@@ -7,7 +7,7 @@ import { clock, showRuns } from "./times.js";
 
 const REFRESH_MILLISECONDS = 5000;
 const TIMEOUT_MILLISECONDS = 15000;
-/** Panels that come into view while the page scrolls are asked for together. */
+/** Panels that scroll into view together are requested together. */
 const SCROLL_MILLISECONDS = 150;
 
 const problem = document.getElementById("problem");
@@ -28,10 +28,10 @@ function show({ run, panels }) {
   Object.assign(report.runs[0], run);
   showRuns();
   for (const [key, result] of Object.entries(panels)) update(key, [result]);
-  updated.textContent = `Updated ${clock(run.to * 1000)} UTC, every ${REFRESH_MILLISECONDS / 1000} s`;
+  updated.textContent = `Updated ${clock(run.to * 1000)} UTC, refreshes every ${REFRESH_MILLISECONDS / 1000} s`;
 }
 
-/** Says in a sentence why there are no new data; nothing when there are. */
+/** Shows a sentence that says why there is no new data, or hides it when there is. */
 function say(sentence) {
   problem.hidden = !sentence;
   problem.querySelector(".sentence").textContent = sentence;
@@ -51,7 +51,7 @@ async function refresh() {
       say("");
     }
   } catch (error) {
-    say(`This page's server does not respond (${error.message}): the receiver may be down, see \`make status\`.`);
+    say(`This page's server does not respond (${error.message}). The receiver may be down: see \`make status\`.`);
   }
   isAsking = false;
   const isComplete = [...inView].every((view) => view.panel.results[0].state !== "waiting");
@@ -64,14 +64,14 @@ function seen() {
   timer = setTimeout(refresh, SCROLL_MILLISECONDS);
 }
 
-/** The colours that were chosen stay when another dashboard or time range is chosen. */
+/** Keeps the chosen colours when the user switches to another dashboard or time range. */
 function keepTheme() {
   document.getElementById("theme").addEventListener("click", () => sessionStorage.setItem("theme", root.dataset.theme));
 }
 
 const kept = sessionStorage.getItem("theme");
 if (kept) root.dataset.theme = kept;
-// Before keepTheme: of the button's two handlers the first one changes the colours.
+// Before keepTheme, because the button's first handler must be the one that changes the colours.
 offerThemes();
 for (const start of [keepTheme, followWidth, drawForPaper]) start();
 document.querySelector(".controls").addEventListener("change", (event) => event.currentTarget.submit());

@@ -1,4 +1,4 @@
-/* The rest of the page, and the start of everything. */
+/* The rest of the page. Everything starts here. */
 import { element, percentOf, report } from "./document.js";
 import { drawForPaper, followWidth, offerThemes } from "./frame.js";
 import { drawInView } from "./panels.js";

@@ -40,7 +40,7 @@ function draw(view) {
   view.fresh = true;
 }
 
-/** Draws one side of a panel, or the reason why it cannot be drawn; returns its state. */
+/** Draws one side of a panel, or the reason why it cannot be drawn, and returns its state. */
 function paint(view, host, result, index) {
   const { panel } = view;
   const isKnown = Object.hasOwn(PAINTERS, panel.type);
@@ -72,7 +72,7 @@ window.drawAll = () => {
   for (const view of views) if (!view.fresh) draw(view);
 };
 
-/** Gives a panel new results and draws it if it is in view. Series keep the colours that they have. */
+/** Gives a panel new results, and draws it if it is in view. Series keep their colours. */
 export function update(key, results) {
   const view = views.find((each) => each.panel.key === key);
   view.panel.results = results;
@@ -82,11 +82,11 @@ export function update(key, results) {
     if (styleOf(view.panel, name).hidden) view.hidden.add(name);
   }
   view.fresh = false;
-  // A chart under the pointer keeps still, with its tooltip, until the next results.
+  // A chart under the pointer is not redrawn and keeps its tooltip until the next results.
   if (inView.has(view) && !view.body.querySelector(".chart:hover")) keepingPlace(view.body, () => draw(view));
 }
 
-/** Redraws what is in an element, which stays scrolled and focused as it was. */
+/** Redraws an element's content and keeps its scroll position and focus. */
 function keepingPlace(body, redrawn) {
   const scrolled = () => [...body.querySelectorAll(".legend, .data, .bars, .values")];
   const offsets = scrolled().map((each) => each.scrollTop);
@@ -96,7 +96,7 @@ function keepingPlace(body, redrawn) {
   if (name !== undefined) [...body.querySelectorAll(".legend button")].find((each) => each.dataset.name === name)?.focus();
 }
 
-/** Draws panels when they come into view; `seen` is called then, after those are drawn. */
+/** Draws panels when they come into view, and then calls `seen`. */
 export function drawInView(seen = () => {}) {
   const observer = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) {

@@ -94,7 +94,7 @@ function arc(panel, entry, share) {
   );
 }
 
-/** Part of a half circle around 50,52, between two shares of it. */
+/** Part of a semicircle around 50,52, between two fractions of it. */
 function arcPath(from, to, radius) {
   const point = (share) => {
     const angle = Math.PI * (1 - share);

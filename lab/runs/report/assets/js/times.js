@@ -4,10 +4,10 @@ import { compared, report } from "./document.js";
 const origin = (run) => (compared ? run.start : 0);
 export const position = (run, time) => (time - origin(run)) * 1000;
 
-/** The time range of all charts in ms. If two runs are compared, it is the time since the start of each. */
+/** The time range of all charts in ms. If two runs are compared, it is the time since each run's start. */
 export const SHOWN = {};
 
-/** Takes the time range from the runs; a live page moves the times of its run. */
+/** Sets the time range from the runs. A live page moves the times of its run. */
 export function showRuns() {
   SHOWN.from = Math.min(...report.runs.map((run) => position(run, run.from)));
   SHOWN.to = Math.max(...report.runs.map((run) => position(run, run.to)));

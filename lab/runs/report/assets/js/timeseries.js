@@ -7,7 +7,7 @@ import { legend } from "./legend.js";
 import { position } from "./times.js";
 import { CALCS, distinct, fieldOf, plain, styleOf, thresholdName } from "./values.js";
 
-/** The series of one side, all with the same times, and their overrides. */
+/** One side's series, all with the same timestamps, and their overrides. */
 function preparedSeries(view, result) {
   const { panel } = view;
   const times = [...new Set(result.series.flatMap((each) => each.points.map(([at]) => at)))].sort((a, b) => a - b);
@@ -52,7 +52,7 @@ function lineOf(entry, side, run, panel) {
   };
 }
 
-/** A point. A point between two gaps has no line, so it is drawn as a dot. */
+/** A point. Between two gaps it has no line, so it is drawn as a dot. */
 function pointOf(entry, place, at, positiveOnly) {
   const value = entry.values[place];
   if (value === null || (positiveOnly && value <= 0)) return [at, null];

@@ -1,4 +1,4 @@
-/* How values are shown: thresholds, mappings and overrides; and the names of series. */
+/* How values are shown (thresholds, mappings and overrides), and the names of series. */
 import { named } from "./colors.js";
 import { isGiven } from "./document.js";
 import { format } from "./format.js";

@@ -1,4 +1,4 @@
-"""``manage.py nginx_routes``: print Django's URL names as entries of an NGINX map."""
+"""``manage.py nginx_routes``: print Django's URL names as entries for an NGINX map."""
 
 from django.core.management.base import BaseCommand
 
@@ -6,9 +6,9 @@ from pomar_telemetry.routes import nginx_routes
 
 
 class Command(BaseCommand):
-    """Prints the entries of the map."""
+    """Prints the map's entries."""
 
-    help = "Print Django's URL names as entries of an NGINX map."
+    help = "Print Django's URL names as entries for an NGINX map."
     requires_system_checks = ()
 
     def handle(self, *args: object, **options: object) -> None:

@@ -14,7 +14,7 @@ from tools.artwork.shapes import box, oval, place
 PRODUCT = ROOT / "app" / "product"
 #: The folder from which the shop serves them.
 FOLDER = PRODUCT / "static" / "product" / "pictures"
-MADE_BY = "Drawn by manage.py draw_pictures from product/catalogue.json"
+MADE_BY = "Drawn by `make generate` from product/catalogue.json"
 
 
 def picture(*, scene: str, fruits: tuple[str, ...]) -> str:

@@ -116,7 +116,7 @@ def test_a_taken_port_is_a_failed_check_and_the_others_are_run_all_the_same(lab)
     ("variables", "before", "name", "words"),
     [
         ({}, ["prlimit", "--nofile=256"], "limits", "the limit of 256 open files is too low: raise it to 2048"),
-        ({}, ["prlimit", "--nproc=100"], "limits", "processes and threads of this user is too low: raise it to 512"),
+        ({}, ["prlimit", "--nproc=100"], "limits", "processes and threads for this user is too low: raise it to 512"),
         ({"UWSGI_WORKERS": "many"}, [], "settings", "UWSGI_WORKERS is 'many', but must be"),
         ({"RUNTIME": "kubernetes"}, [], "runtime", "RUNTIME is 'kubernetes', but must be one of"),
         ({"RUNTIME": "compose", "PATH": "/nowhere"}, [], "runtime", "there is no docker command: install Docker"),
@@ -145,7 +145,7 @@ def test_a_running_lab_is_not_checked_for_what_it_holds_itself(monkeypatch):
 
     found = {name: (mark, text) for mark, name, text in doctor.examine({"RUNTIME": "host"})}
 
-    assert found["running lab"] == ("✓", "it has these settings")
+    assert found["running lab"] == ("✓", "running with these settings")
     assert found["ports"] == ("·", "not checked, because the lab is running")
 
 

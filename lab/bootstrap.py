@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
-# Search the checkout first. By default, Python searches this file's folder or (-I, PYTHONSAFEPATH) neither.
+# Python searches this file's folder by default, and no folder of the checkout with -I or PYTHONSAFEPATH.
 sys.path.insert(0, str(ROOT))
 
 from lab import network
@@ -96,7 +96,7 @@ def check_python() -> tuple[str, str]:
     """Check that this is Python 3.11 or newer."""
     version = sys.version.split()[0]
     if sys.version_info < (3, 11):  # noqa: UP036 (the machine's own Python runs this, and it may be older)
-        return "", f"Python 3.11 or newer is required, but this is {version}: install it, or add PYTHON=python3.12."
+        return "", f"Python 3.11 or newer is required, but this is {version}: install it, or set PYTHON=python3.12."
     return f"{version} ({sys.executable})", ""
 
 
@@ -175,7 +175,7 @@ def examine() -> None:
 
 
 def of_pip() -> dict[str, str]:
-    """Return the environment variables for pip. From the user's pip settings, they keep only how to reach packages.
+    """Return the environment variables for pip. Of the user's pip settings, only those for reaching packages are kept.
 
     All settings are in variables, so that pip reads no configuration file (``user = true``, ``target = …``).
     """

@@ -58,7 +58,7 @@ class Api:
         try:
             response = http.get(f"{self._url}/api/v1/{path}", params=parameters, timeout=self._timeout).json()
         except requests.RequestException as error:
-            why = f"Prometheus does not respond at {self._url} ({type(error).__name__}): see `make status`."
+            why = f"Prometheus is not responding at {self._url} ({type(error).__name__}): see `make status`."
             # If Prometheus hangs, every further query would also run into the timeout.
             self._gone = why if isinstance(error, requests.Timeout) else ""
             raise LabError(why) from error

@@ -50,7 +50,7 @@ class Check:
 class Runtime(ABC):
     """The lab, running or not. Every operation that changes it holds a lock, so that no two run at the same time.
 
-    ``name`` is its value of ``RUNTIME``. ``provides`` lists optional features, which some services and metrics need.
+    ``RUNTIME`` selects it by ``name``. ``provides`` lists optional features, which some services and metrics need.
     ``settings`` are the running lab's settings, or the requested ones if it is not running. ``ca_file`` is the CA
     certificate, which exists once the lab has been started. ``token_file`` contains the token that identifies the lab's
     own load.
@@ -227,7 +227,7 @@ class Runtime(ABC):
             response = http.get(f"http://127.0.0.1:{port}/api/v1/targets?state=active", timeout=2)
             targets = response.json()["data"]["activeTargets"]
         except (requests.RequestException, KeyError) as error:
-            return f"Prometheus does not respond ({type(error).__name__})"
+            return f"Prometheus is not responding ({type(error).__name__})"
         missing = [target["labels"]["job"] for target in targets if target["health"] != "up"]
         if not targets:
             return "Prometheus has not loaded any targets yet"
@@ -239,7 +239,7 @@ class Runtime(ABC):
         deadline = time.monotonic() + seconds
         while found := problem():
             if time.monotonic() > deadline:
-                raise LabError(f"{found}, after {seconds} s; `make logs` shows the latest log lines of each service.")
+                raise LabError(f"{found} (waited {seconds} s); `make logs` shows the latest log lines of each service.")
             time.sleep(0.1)
 
     def _of_running_lab(self) -> dict[str, str] | None:
@@ -296,7 +296,7 @@ class Runtime(ABC):
 
 
 def check_state() -> str:
-    """Create the lab's state folder if needed, and return that it is writable. Raise LabError if it is not."""
+    """Create the lab's state folder if needed. Raise LabError if it cannot be written."""
     try:
         STATE.mkdir(exist_ok=True)
         LOGS.mkdir(exist_ok=True)

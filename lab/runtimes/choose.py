@@ -16,8 +16,8 @@ RUNTIMES: dict[str, type[Runtime]] = {"compose": ComposeRuntime, "host": HostRun
 def choose(environment: Mapping[str, str]) -> tuple[Runtime, str]:
     """Return the runtime to use, with validated settings, and the reason for the choice.
 
-    The first that applies: the one in ``RUNTIME``; the one that is running; Compose, if a Docker engine responds; the
-    host. Raises LabError if ``RUNTIME`` is unknown or cannot be used here.
+    It is the first of these that applies: the one in ``RUNTIME``; the one that is running; Compose, if a Docker engine
+    responds; the host. Raises LabError if ``RUNTIME`` is unknown or cannot be used here.
     """
     wanted = environment.get("RUNTIME", "")
     if wanted and wanted not in RUNTIMES:

@@ -121,7 +121,7 @@ def checks() -> Iterator[tuple[str, str]]:
     Raises Unusable at the first check that fails, since the later ones depend on it.
     """
     yield "docker command", check_command()
-    yield "engine's URL", check_place()
+    yield "engine URL", check_place()
     yield "Compose plugin", (compose := check_compose())
     yield "buildx plugin", check_buildx(compose)
     yield "Docker engine", check_engine()

@@ -41,8 +41,8 @@ def base(suite: str) -> str:
 def choose(settings: Mapping[str, str]) -> tuple[str, str]:
     """Return which kind of images to run, ``official``, ``debian`` or ``lookalike``, and the reason.
 
-    ``IMAGES`` decides unless it is ``auto``. Then the first that applies: the kind with existing data; the kind that is
-    already on this machine; the official images, if all of them can be pulled; ``debian``.
+    ``IMAGES`` decides unless it is ``auto``. Otherwise it is the first of these that applies: the kind with existing
+    data; the kind that is already on this machine; the official images, if all can be pulled; ``debian``.
     """
     if settings["IMAGES"] != "auto":
         return settings["IMAGES"], f"IMAGES={settings['IMAGES']} is set"
@@ -172,7 +172,7 @@ def built(log: str) -> list[str]:
 
 
 def advice(log: str) -> str:
-    """Return how to fix a failed build or pull, according to its output. If nothing is known, return a full stop."""
+    """Return a text that ends the error message of a failed build or pull, with a fix if its output suggests one."""
     if "no space left on device" in log.lower():
         return ". Free some space on Docker's disk: `docker system prune` removes unused images and containers."
     return ". Check the network." if network.failed(log) else "."

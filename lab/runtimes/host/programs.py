@@ -61,7 +61,7 @@ def check() -> str:
     wanted, found, unpacked = _wanted(), _on_path(), _unpacked()
     missing = [program for program in wanted if not found[program]]
     if not missing:
-        return "all of them are on the PATH"
+        return "all are on the PATH"
     absent = [program for program in missing if not unpacked[program]]
     if absent:
         _require_apt(sorted({wanted[program]["package"] for program in absent}))

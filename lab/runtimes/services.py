@@ -66,7 +66,7 @@ SERVICES = (
     Service("postgres-exporter", "PostgreSQL statistics", needs="postgres"),
     Service("redis-exporter", "cache statistics", needs="redis"),
     Service("blackbox-exporter", "probes the shop from outside", "EXPORTER_BLACKBOX_PORT", path="/-/healthy"),
-    Service("pushgateway", "metrics of short-lived jobs", "PUSHGATEWAY_PORT", path="/-/ready", page=True),
+    Service("pushgateway", "metrics from short-lived jobs", "PUSHGATEWAY_PORT", path="/-/ready", page=True),
     Service("receiver", "notifications sent by Alertmanager", "RECEIVER_PORT", path="/-/ready", page=True),
     Service("alertmanager", "alert groups, silences and inhibitions", "ALERTMANAGER_PORT", path="/-/ready", page=True),
     Service("grafana", "dashboards", "GRAFANA_PORT", path="/api/health", page=True, needs="grafana"),

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Run a program from .lab/debian with /usr/share replaced by that folder's copy, in a mount namespace of its own:
-# Debian's Prometheus, Alertmanager and Pushgateway read their pages and templates only from /usr/share.
+# Run a program from .lab/debian in its own mount namespace, where /usr/share is .lab/debian/usr/share. Debian's
+# Prometheus, Alertmanager and Pushgateway read their pages and templates only from /usr/share.
 # Programs from the PATH run unchanged.
 case $1 in
 "$LAB"/debian/*) ;;

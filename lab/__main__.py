@@ -16,7 +16,7 @@ def main() -> None:
         environment.clean(settings.CHECKS)
         from lab import cli
 
-        # Blocked by lab/bootstrap.py until now: while Python starts and imports, Ctrl-C can end in a traceback.
+        # lab/bootstrap.py has blocked Ctrl-C until now: during startup and imports, it could print a traceback.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         cli.main(prog_name="lab")
     except KeyboardInterrupt:
@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def _flush() -> None:
-    """Flush stdout. If that fails, discard the rest, or Python would try again at exit and print a traceback."""
+    """Flush stdout. If that fails, discard the rest; otherwise Python would retry at exit and print a traceback."""
     try:
         sys.stdout.flush()
     except (OSError, AttributeError):

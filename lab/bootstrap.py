@@ -1,11 +1,11 @@
-"""Make the lab's Python environment and run a command in it: ``python3 lab/bootstrap.py COMMAND…``.
+"""Create the lab's Python environment and run a command in it: ``python3 lab/bootstrap.py COMMAND…``.
 
-Makes ``.lab/venv`` from the requirements and their hashes if they have changed since the last time, then replaces
-itself with ``python -m lab COMMAND…`` in that environment. Uses the standard library only.
+Builds ``.lab/venv`` from the hash-locked requirements if it is missing or the requirements have changed, then replaces
+itself with ``python -m lab COMMAND…`` in that environment. Uses only the standard library.
 """
 
 # ruff: noqa: E402
-# Not signal, which imports more.
+# Not the signal module, because it imports other modules.
 import _signal
 
 if __name__ == "__main__":
@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
-# First on the path: Python puts the folder of this file there, or nothing (-I, PYTHONSAFEPATH).
+# Python searches this file's folder by default, and no folder of the checkout with -I or PYTHONSAFEPATH.
 sys.path.insert(0, str(ROOT))
 
 from lab import network
@@ -45,9 +45,9 @@ STAMP = VENV / "requirements.sha256"
 FLAGS = ("-E", "-s", "-X", "utf8")
 PIP = (PYTHON, "-I", "-m", "pip")
 PIP_LOG = STATE / "logs" / "pip.log"
-#: uWSGI is installed at the same time by another pip.
+#: A second pip process installs uWSGI at the same time.
 UWSGI_LOG = STATE / "logs" / "pip-uwsgi.log"
-#: Seconds between two lines of progress.
+#: Seconds between progress lines.
 PROGRESS_SECONDS = 5
 #: Characters with a special meaning in the shell, uWSGI, NGINX, mtail, Locust, SQLite URLs, the PATH or Docker.
 REFUSED_CHARACTERS = '"#$%*,:?[\\`'
@@ -59,8 +59,8 @@ def fail(sentence: str) -> NoReturn:
 
 
 def refused_character(path: str) -> str:
-    """Return the first character of a path with which the lab does not work, as a Python literal; empty if none."""
-    # Decoded as UTF-8 in every locale: a byte that is not UTF-8 becomes a lone surrogate.
+    """Return the first character in a path that the lab does not support, as a Python literal; empty if none."""
+    # Decode as UTF-8 in every locale. An invalid byte becomes a lone surrogate.
     for character in os.fsencode(path).decode("utf-8", "surrogateescape"):
         if character in REFUSED_CHARACTERS or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
             return ascii(character)
@@ -68,7 +68,7 @@ def refused_character(path: str) -> str:
 
 
 def wanted() -> str:
-    """Return a digest of what the environment is made from: the locked requirements, this Python, and the path."""
+    """Return a digest of everything the environment depends on: the locked requirements, this Python, and the path."""
     digest = hashlib.sha256(f"{sys.version} {VENV.resolve()}".encode())
     for path in sorted(REQUIREMENTS.glob("*.txt")):
         digest.update(path.read_bytes())
@@ -76,7 +76,7 @@ def wanted() -> str:
 
 
 def is_current() -> bool:
-    """Say whether the environment exists and was made from the present requirements."""
+    """Return whether the environment exists and was built from the current requirements."""
     try:
         return STAMP.read_text() == wanted() and PYTHON.exists()
     except OSError:
@@ -84,7 +84,7 @@ def is_current() -> bool:
 
 
 def lab_runs() -> bool:
-    """Say whether a lab is running from the environment."""
+    """Return whether a lab is running from this environment."""
     try:
         os.kill(int((STATE / "run" / "supervisord.pid").read_text()), 0)
     except (OSError, ValueError):
@@ -96,31 +96,32 @@ def check_python() -> tuple[str, str]:
     """Check that this is Python 3.11 or newer."""
     version = sys.version.split()[0]
     if sys.version_info < (3, 11):  # noqa: UP036 (the machine's own Python runs this, and it may be older)
-        return "", f"Python 3.11 or newer is needed, this is {version}: install it, or make PYTHON=python3.12."
+        return "", f"Python 3.11 or newer is required, but this is {version}: install it, or set PYTHON=python3.12."
     return f"{version} ({sys.executable})", ""
 
 
 def check_path() -> tuple[str, str]:
-    """Check that every program of the lab works with the path of the checkout."""
+    """Check that all of the lab's programs work with the path of this checkout."""
     path = str(ROOT)
     if character := refused_character(path):
-        return "", f"the path of this checkout contains {character}: move it out of {path!a} to a path without that."
+        problem = f"the path of this checkout contains {character}"
+        return "", f"{problem}: move the checkout from {path!a} to a path without that character."
     return path, ""
 
 
 def check_requirements() -> tuple[str, str]:
-    """Check that no lab is running from an environment that must be replaced; `make down` may still use that one."""
+    """Check that no lab is running from an outdated environment; `make down` may still use one."""
     if is_current():
-        return "ready, made from the present requirements", ""
+        return "ready, built from the current requirements", ""
     if lab_runs() and sys.argv[1:2] != ["down"]:
-        return "", "the lab that runs was started with other requirements or another Python: `make down` first."
-    return "to be made from requirements/, about a minute", ""
+        return "", "the running lab was started with other requirements or another Python: run `make down` first."
+    return "not built yet; building it from requirements/ takes about a minute", ""
 
 
 def check_venv() -> tuple[str, str]:
-    """Check that this Python can make a virtual environment, unless the present one is current."""
+    """Check that this Python can create a virtual environment, unless there is a current one."""
     if is_current():
-        return "not needed, the environment exists", ""
+        return "not needed: the environment exists", ""
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
         return "", "this Python has no venv module: install it (on Debian: apt install python3-venv)."
     return "present", ""
@@ -138,12 +139,12 @@ def check_state() -> tuple[str, str]:
 
 
 def cannot_hold(error: Exception) -> str:
-    """Return the sentence for a ``.lab`` that cannot be written."""
-    return f"{STATE} cannot hold the lab ({error}): free some space there, or make it writable."
+    """Return the sentence to print if ``.lab`` cannot be written."""
+    return f"the lab cannot write to {STATE} ({error}): free some space there, or make it writable."
 
 
-#: What each command checks before it uses or makes the Python environment, by the names that `make doctor` prints.
-#: Each check returns what it found and, if it fails, a sentence with the problem and what to do.
+#: The checks that every command runs before it uses or creates the Python environment, by their names in `make doctor`.
+#: Each check returns what it found and, if it fails, a sentence with the problem and its fix.
 CHECKS = {
     "Python": check_python,
     "path": check_path,
@@ -159,7 +160,7 @@ def line(mark: str, name: str, text: str) -> str:
 
 
 def examine() -> None:
-    """Print each check of this file; exit with code 1 if one fails, since no other check can run then."""
+    """Print the result of each check in this file. Exit with code 1 if one fails, since the others cannot run then."""
     failed = False
     for name, check in CHECKS.items():
         found, problem = check()
@@ -167,19 +168,19 @@ def examine() -> None:
         print(line("✗" if problem else "✓", name, problem or found), flush=True)
     if not is_current():
         compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
-        found = shutil.which(compiler) or f"no {compiler}: uWSGI is not compiled, the pyuwsgi wheel is installed"
+        found = shutil.which(compiler) or f"no {compiler}: the pyuwsgi wheel is installed instead of compiling uWSGI"
         print(line("·", "C compiler", found), flush=True)
     if failed:
-        fail("the other checks need the Python environment: fix the above, then run this again.")
+        fail("the other checks need the Python environment: fix the problems above, then run `make doctor` again.")
 
 
 def of_pip() -> dict[str, str]:
-    """Return the environment variables for pip. Of the user's pip configuration they have only how to reach packages.
+    """Return the environment variables for pip. Of the user's pip settings, only those for reaching packages are kept.
 
-    Everything is in variables, so that pip reads no file of its own (``user = true``, ``target = …``).
+    All settings are in variables, so that pip reads no configuration file (``user = true``, ``target = …``).
     """
     own = environment.for_tools()
-    # With `user = true` in a file, pip would list the user's own file alone.
+    # With `user = true` in a file, pip would list only the user's own file.
     listed = subprocess.run([*PIP, "config", "list"], env=own | {"PIP_USER": "0"}, capture_output=True, text=True)
     if listed.returncode != 0:
         fail(f"pip's configuration cannot be read: {(listed.stderr.strip().splitlines() or ['no reason given'])[-1]}")
@@ -198,7 +199,7 @@ def of_pip() -> dict[str, str]:
 
 
 def install(name: str, log: Path, env: dict[str, str]) -> subprocess.Popen:
-    """Start to install a locked requirements file into the environment, with pip's output in ``log``."""
+    """Start installing a locked requirements file into the environment. pip's output goes to ``log``."""
     options = ["--disable-pip-version-check", "--no-input", "--progress-bar=off", "--require-hashes"]
     command = [*PIP, "install", *options, "-r", str(REQUIREMENTS / f"{name}.txt")]
     with log.open("w") as output:
@@ -206,7 +207,7 @@ def install(name: str, log: Path, env: dict[str, str]) -> subprocess.Popen:
 
 
 def progress(said: str, locked: int, installed: int) -> str:
-    """Say how far an installation is, by pip's output so far and the number of packages that are installed."""
+    """Return the progress of an installation, from pip's output so far and the number of installed packages."""
     total = locked - len(re.findall(r"^Ignoring ", said, re.MULTILINE))
     names = re.findall(r"^Collecting ([\w.-]+)", said, re.MULTILINE)
     if "Installing collected packages" in said:
@@ -216,7 +217,7 @@ def progress(said: str, locked: int, installed: int) -> str:
 
 
 def wait_for(packages: subprocess.Popen, uwsgi: subprocess.Popen, folder: Path) -> None:
-    """Wait for both installations, and print every few seconds how far they are."""
+    """Wait for both installations, printing their progress every few seconds."""
     locked = len(re.findall(r"^[\w.-]+==", (REQUIREMENTS / "lab.txt").read_text(), re.MULTILINE))
     began = shown = time.monotonic()
     while packages.poll() is None or uwsgi.poll() is None:
@@ -236,18 +237,18 @@ def wait_for(packages: subprocess.Popen, uwsgi: subprocess.Popen, folder: Path) 
 
 
 def why_pip_failed(said: str, env: dict[str, str]) -> str:
-    """Return why pip failed, by its output, and ask about the network only if pip could not connect."""
+    """Return why pip failed, according to its output. Mention the network only if pip could not connect."""
     lines = [each.strip() for each in said.splitlines() if each.strip()]
     errors = [each.removeprefix("ERROR: ") for each in lines if "ERROR" in each]
     reason = (errors or lines or ["pip printed nothing"])[-1]
-    # pip says the same of an index that it cannot read and of one that lacks the package.
+    # pip prints the same error for an index that it cannot read and for one that lacks the package.
     if missing := re.search(r"requirement (\S+).* \(from versions: none\)", said):
         reason = index_problem(missing[1], env) or reason
     return f"{reason.rstrip('.')}.{' Check the network.' if network.failed(reason) else ''}"
 
 
 def index_problem(requirement: str, env: dict[str, str]) -> str:
-    """Return why pip cannot read its index, asked for one package; nothing if it can."""
+    """Try to download a package. Return why pip cannot read its index, or an empty string if it can."""
     with tempfile.TemporaryDirectory() as folder:
         options = ["-vv", "--disable-pip-version-check", "--no-input", "--no-deps", "--retries=0", "--dest", folder]
         command = [*PIP, "download", *options, requirement]
@@ -255,21 +256,21 @@ def index_problem(requirement: str, env: dict[str, str]) -> str:
     found = re.search(r"Could not fetch URL (\S+): (.+?)(?: - skipping)?$", done.stdout + done.stderr, re.MULTILINE)
     if not found:
         return ""
-    # The innermost cause of a chain of exceptions.
+    # Show the innermost cause in a chain of exceptions.
     errors = re.findall(r"\[Errno -?\d+\] ([^'\")\]]+)", found[2])
     address = re.sub(r"//[^/@]*@", "//", found[1])
     return f"pip cannot read {address}: {errors[-1] if errors else found[2]}"
 
 
 def make_environment() -> None:
-    """Make the virtual environment; if that fails, remove it."""
+    """Create the virtual environment. If that fails, remove it."""
     began = time.monotonic()
-    print("Making the lab's Python environment, once for these requirements …", flush=True)
+    print("Creating the lab's Python environment (only once for these requirements) …", flush=True)
     shutil.rmtree(VENV, ignore_errors=True)
     PIP_LOG.parent.mkdir(parents=True, exist_ok=True)
     made = [sys.executable, "-I", "-m", "venv", VENV]
     subprocess.run(made, env=environment.for_tools(), check=True, stdout=subprocess.DEVNULL)
-    # What an editable install would write. A relative path reads the same in every locale.
+    # The file that an editable install would write. A relative path reads the same in every locale.
     folder = Path(sysconfig.get_path("purelib", "venv", {"base": str(VENV)}))
     (folder / "pomar_telemetry.pth").write_text(f"{os.path.relpath(ROOT / 'telemetry' / 'src', folder)}\n")
     env = of_pip()
@@ -283,26 +284,26 @@ def make_environment() -> None:
         raise
     log = PIP_LOG
     if packages.returncode == 0 and uwsgi.returncode != 0:
-        print("uWSGI cannot be compiled here: installing the pyuwsgi wheel of the same program.", flush=True)
+        print("uWSGI cannot be compiled here: installing the prebuilt pyuwsgi wheel instead.", flush=True)
         uwsgi, log = install("pyuwsgi", UWSGI_LOG, env), UWSGI_LOG
         uwsgi.wait()
     if packages.returncode != 0 or uwsgi.returncode != 0:
         reason = why_pip_failed(log.read_text(errors="replace"), env)
         shutil.rmtree(VENV, ignore_errors=True)
-        fail(f"the Python packages cannot be installed: {reason} The output of pip is in {log}.")
+        fail(f"the Python packages cannot be installed: {reason} pip's full output is in {log}.")
     STAMP.write_text(wanted())
     print(f"Python environment ready in {time.monotonic() - began:.0f} s.", flush=True)
 
 
 def main() -> None:
-    """Run the checks, make the environment if it is not current, then become the lab's command in it."""
+    """Run the checks, rebuild the environment if it is outdated, then replace this process with the lab's command."""
     if sys.argv[1:2] == ["doctor"]:
         examine()
     for check in CHECKS.values():
         _, problem = check()
         if problem:
             fail(problem)
-    # `make down` of a lab that runs from an older environment uses that one.
+    # If a lab is running from an outdated environment, `make down` uses that environment.
     if not is_current() and not lab_runs():
         try:
             with (STATE / "bootstrap.lock").open("w") as lock:
@@ -311,12 +312,12 @@ def main() -> None:
                     make_environment()
         except KeyboardInterrupt:
             shutil.rmtree(VENV, ignore_errors=True)
-            fail("interrupted while the Python environment was being made; run the same command again.")
+            fail("interrupted while creating the Python environment; run the same command again.")
         except (OSError, subprocess.CalledProcessError) as error:
             shutil.rmtree(VENV, ignore_errors=True)
             fail(cannot_hold(error))
     os.chdir(ROOT)
-    # Until lab/__main__.py can handle it.
+    # Block Ctrl-C until lab/__main__.py can handle it.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     os.execv(PYTHON, [str(PYTHON), *FLAGS, "-m", "lab", *sys.argv[1:]])
 

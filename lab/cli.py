@@ -34,9 +34,9 @@ from lab.runtimes.host import programs
 from lab.runtimes.host.runtime import HostRuntime
 from lab.runtimes.services import Service
 
-#: The tests that need no running lab. Each test file uses its own folders and ports, so files run in parallel: four at
-#: a time even on two CPUs, because they often wait. They keep their order: pytest-xdist would put the files with the
-#: fewest tests last, and those take the longest.
+#: The pytest options for the tests that need no running lab. Each test file uses its own folders and ports, so the
+#: files run in parallel: four at a time even on two CPUs, because they often wait. They keep their order: pytest-xdist
+#: would run the files with the fewest tests last, and those take the longest.
 NEED_NO_LAB = (
     "--ignore=tests/live",
     "--numprocesses=4",
@@ -78,14 +78,14 @@ def up() -> None:
 
 @main.command()
 def doctor() -> None:
-    """Run the checks of `make up` and print what to do about those that fail; exit code 1 if one does."""
+    """Run the `make up` checks and print how to fix those that fail; exit with 1 if any does."""
     failed = 0
     for mark, name, found in machine.examine(os.environ):
         click.echo(bootstrap.line(mark, name, found))
         failed += mark == machine.FAILED
     if failed:
         raise LabError(f"`make up` cannot start the lab: {failed} of its checks failed, see above.")
-    click.echo("Every check of `make up` passed.")
+    click.echo("All `make up` checks passed.")
 
 
 @main.command()
@@ -98,11 +98,11 @@ def down() -> None:
 
 @main.command()
 def status() -> None:
-    """Show the state, address and problem of each service; exit with 1 if any service has a problem."""
+    """Show the state, URL and problem of each service; exit with 1 if any service has a problem."""
     chosen = runtime()
     rows = [(service.name, state, chosen.shown_url(service), problem) for service, state, problem in chosen.states()]
     failing = any(problem for *_, problem in rows)
-    console.table([("service", "state", "address", "problem" if failing else ""), *rows])
+    console.table([("service", "state", "URL", "problem" if failing else ""), *rows])
     if failing:
         sys.exit(1)
     click.echo()
@@ -151,16 +151,17 @@ def named(chosen: Runtime, name: str) -> Service:
 
 
 def show_addresses(chosen: Runtime) -> None:
-    """Print the addresses of the lab's pages, the CA certificate to trust, and further notes."""
-    # A live page where there is no Grafana; otherwise a redirect to Grafana.
+    """Print the URLs of the lab's pages, the CA certificate to trust, and other notes."""
+    # Redirects to Grafana, or shows a live page if there is no Grafana.
     dashboards = chosen.shown_url(services.named("receiver"), "/dashboards/")
     pages = [(known.name, chosen.shown_url(known), known.what) for known in chosen.services if known.page]
     console.table([("dashboards", dashboards, "every service at a glance"), *pages, *chosen.notes()])
 
 
 def load_options(command):
-    """Add the options of a load run to a command; ``variables`` turns them into the variables of ``loadtest/``."""
-    for name, what in {"users": "Number of users.", "duration": "E.g. 90s or 5m.", "seed": "Random seed."}.items():
+    """Add the options for a load run to a command; ``variables`` turns them into variables for ``loadtest/``."""
+    helps = {"users": "Number of users.", "duration": "Duration, such as 90s or 5m.", "seed": "Random seed."}
+    for name, what in helps.items():
         command = click.option(f"--{name}", help=what)(command)
     return command
 
@@ -197,10 +198,10 @@ def ledger(result: Path | None) -> None:
 @click.option("--compare", is_flag=True, help="Compare two runs: first the earlier one, then the later one.")
 @click.option("--runs", "listed", default="", help="One or two RESULTs in a single shell-quoted argument.")
 def report(results: tuple[Path, ...], compare: bool, listed: str) -> None:
-    """Write the report of the last load run, or of the run in RESULT, and open it."""
+    """Write and open the report on the last load run, or on the run in RESULT."""
     results = results or tuple(map(Path, shlex.split(listed))) or (archive.last(),)
     if len(results) != 2 and (compare or len(results) != 1):
-        raise LabError('a report covers one run, and a comparison two: set R=A or R="A B".')
+        raise LabError('a report covers one run, a comparison covers two: set R=A or R="A B".')
     chosen = runtime()
     file = archive.report(chosen, [archive.read(chosen, each.resolve()) for each in results])
     click.echo(f"Report: {shown(file)}")
@@ -215,7 +216,7 @@ def _show_ledger(run: Run) -> int:
 
 @main.command()
 def panels() -> None:
-    """Run every query of every dashboard; exit with 1 if one fails or is slow, or if a panel is unexpectedly empty."""
+    """Run every dashboard query; exit with 1 if one fails or is slow, or if a panel is unexpectedly empty."""
     chosen = runtime()
     found = proof.prove(Api(chosen.url(services.named("prometheus"), "")), chosen.provides)
     click.echo(proof.page(found))
@@ -255,7 +256,7 @@ def all_drills() -> None:
     chosen = runtime()
     for each in catalogue.DRILLS:
         if missing := set(each.needs) - chosen.provides:
-            click.echo(f"{each.name}: not on {chosen.name}, needs {', '.join(sorted(missing))}.")
+            click.echo(f"{each.name}: skipped on {chosen.name}, because it needs {', '.join(sorted(missing))}.")
     _drill([each for each in catalogue.DRILLS if chosen.provides.issuperset(each.needs)])
 
 
@@ -281,7 +282,7 @@ def _drill(wanted: Sequence[catalogue.Drill]) -> None:
 
 @main.command()
 @click.option("--seed", type=int, help="The incident to play; random by default.")
-@click.option("--prove", is_flag=True, help="Check, instead, that the evidence of each incident appears.")
+@click.option("--prove", is_flag=True, help="Check that the evidence of each incident appears, instead of playing.")
 def incident(seed: int | None, prove: bool) -> None:
     """Break something under load for you to find; exit with 1 unless you find it."""
     chosen = runtime()
@@ -309,7 +310,7 @@ def load_ui(**options: str | None) -> None:
 
 @main.command(name="lesson-multiprocess")
 def lesson_multiprocess() -> None:
-    """Show how Django's counters go wrong with several workers, and how to get them right; needs no running lab."""
+    """Show how Django's counters go wrong with several workers, and how to fix them; needs no running lab."""
     from lessons import multiprocess
 
     click.echo(multiprocess.teach())
@@ -328,8 +329,8 @@ def manage(arguments: tuple[str, ...]) -> None:
 def test(thorough: bool, arguments: tuple[str, ...]) -> None:
     """Run the tests; ARGUMENTS are passed to pytest.
 
-    The tests that need no lab run first. The others then use the running lab, or start one on the host. With
-    RUNTIME=host or RUNTIME=compose, only those others run, on that runtime.
+    The tests that need no lab run first. The live tests then use the running lab, or start one on the host. With
+    RUNTIME=host or RUNTIME=compose, only the live tests run, on that runtime.
     """
     asked = os.environ.get("RUNTIME", "")
     os.environ["RUNTIME"] = asked or choose.to_test_on(os.environ)
@@ -368,7 +369,7 @@ def generate() -> None:
         file.parent.mkdir(exist_ok=True)
         file.write_text(content)
     (ROOT / "nginx" / "routes.conf").write_text(f"{routes}\n")
-    click.echo(f"pictures: {artwork.write()} drawn")
+    click.echo(f"Product images drawn: {artwork.write()}")
 
 
 @main.command()

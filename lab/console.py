@@ -29,7 +29,7 @@ def done(what: str, seconds: float) -> None:
 
 
 def table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in columns as wide as their content. Nothing is truncated or wrapped, so addresses can be copied."""
+    """Print rows in columns as wide as their content. Nothing is truncated or wrapped, so URLs can be copied."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

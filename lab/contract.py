@@ -12,7 +12,7 @@ from lab.paths import ROOT
 CONTRACT_FILE = ROOT / "prometheus" / "contract.yaml"
 PAGE = ROOT / "docs" / "metrics.md"
 TYPES = ("counter", "gauge", "histogram", "summary")
-#: What makes a series change: ordinary load, the passing of time, or a fault or operator. Or it stays constant.
+#: What makes a series change: normal load, time passing, or a fault or operator. A constant series never changes.
 MOVES = ("load", "time", "fault", "constant")
 
 
@@ -21,9 +21,9 @@ class Entry:
     """One metric of the contract.
 
     ``type`` is the type in the exposition format; a histogram includes its ``_bucket``, ``_sum`` and ``_count``.
-    ``labels`` are set by the exporter; ``optional_labels`` are those of them that only some versions of it set.
-    ``job`` is the job of its target. ``documented`` is the name that the metric has in older documentation. ``needs``
-    lists what a runtime must provide for it. ``not_shown`` is the reason why no dashboard or rule uses it.
+    ``labels`` are set by the exporter; only some exporter versions set the ``optional_labels`` among them. ``job`` is
+    the scrape job. ``documented`` is the metric's name in older documentation. ``needs`` lists the features that a
+    runtime must provide. ``not_shown`` says why no dashboard or rule uses the metric.
     """
 
     name: str
@@ -96,8 +96,8 @@ def page(entries: Iterable[Entry]) -> str:
         "Every metric that the lab guarantees. The live tests check that each of them exists with this type and these",
         "labels, and that its value changes when the last column says so.",
         "",
-        "**Changes**: `load` during a load test, `time` always, `fault` on errors, operator actions or overload,",
-        "`constant` never in a healthy lab.",
+        "**Changes** says when the value changes: `load` during a load test, `time` all the time, `fault` on errors,",
+        "overload or operator actions, `constant` never in a healthy lab.",
     ]
     job = None
     for entry in entries:

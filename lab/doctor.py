@@ -1,4 +1,4 @@
-"""``lab doctor``: the checks that `make up` runs, and what else is worth knowing about this machine."""
+"""``lab doctor``: the checks that `make up` runs, and other useful facts about this machine."""
 
 import platform
 import shutil
@@ -15,13 +15,13 @@ from lab.runtimes.compose import engine
 from lab.runtimes.host import prepare
 
 PASSED, FAILED, NOTE = "✓", "✗", "·"
-#: A mark, the name of the check, and what was found, or the problem with what to do.
+#: A mark, the name of the check, and what it found or how to fix the problem.
 Line = tuple[str, str, str]
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 
 
 def examine(environment: Mapping[str, str]) -> Iterator[Line]:
-    """Yield a line for each check of `make up`, then for what it does not check. Starts nothing."""
+    """Yield a line for each `make up` check, then lines with other facts. Starts nothing."""
     yield from _checks(environment)
     yield from _facts()
 
@@ -32,7 +32,7 @@ def _checks(environment: Mapping[str, str]) -> Iterator[Line]:
     if loaded[0] == FAILED:
         return
     if environment.get("RUNTIME", "") != "host":
-        # What is missing is in the choice of the runtime: it is a problem only if RUNTIME=compose.
+        # The runtime's line says why Compose cannot be used. That is a problem only if RUNTIME=compose.
         try:
             for name, found in engine.checks():
                 yield PASSED, name, found
@@ -67,11 +67,11 @@ def _line(name: str, run: Callable[[], str]) -> Line:
 def _settings(environment: Mapping[str, str]) -> str:
     changed = [name for name in settings.CHECKS if environment.get(name)]
     settings.load(environment)
-    return f".env, and from the environment {', '.join(changed)}" if changed else ".env"
+    return f".env, with {', '.join(changed)} from the environment" if changed else ".env"
 
 
 def _facts() -> Iterator[Line]:
-    """Yield what `make up` does not require, but what a slow or failing lab may be due to."""
+    """Yield facts that `make up` does not check, but that may explain why a lab is slow or failing."""
     memory = psutil.virtual_memory()
     yield NOTE, "architecture", f"{platform.machine()}, Linux {platform.release()}"
     yield NOTE, "memory", f"{_gib(memory.available)} of {_gib(memory.total)} available, {psutil.cpu_count()} CPUs"
@@ -79,7 +79,7 @@ def _facts() -> Iterator[Line]:
     free = f"{_gib(shutil.disk_usage(prepare.MEMORY).free)} free" if prepare.MEMORY.exists() else "does not exist"
     yield NOTE, str(prepare.MEMORY), f"{free}; on the host, metric files go to {prepare.multiprocess_directory()}"
     if INOTIFY.exists():
-        yield NOTE, "inotify", f"{INOTIFY.read_text().strip()} instances for each user (fs.inotify.max_user_instances)"
+        yield NOTE, "inotify", f"{INOTIFY.read_text().strip()} instances per user (fs.inotify.max_user_instances)"
 
 
 def _gib(size: int) -> str:

@@ -1,4 +1,4 @@
-"""An HTTP client for the lab's own addresses. It ignores proxy settings in the environment."""
+"""An HTTP client for the lab's own URLs. It ignores proxy settings in the environment."""
 
 import requests
 

@@ -1,4 +1,4 @@
-"""Tell from a program's output whether the network is why it failed.
+"""Tell from a program's output whether it failed because of the network.
 
 Uses the standard library only: ``lab/bootstrap.py`` needs it before the lab's own Python environment exists.
 """
@@ -16,5 +16,5 @@ CANNOT_CONNECT = re.compile(
 
 
 def failed(output: str) -> bool:
-    """Say whether a program's output shows that it could not connect."""
+    """Return whether a program's output shows that it could not connect."""
     return bool(CANNOT_CONNECT.search(output))

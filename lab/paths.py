@@ -13,7 +13,7 @@ REPORTS = STATE / "reports"
 
 
 def version() -> str:
-    """Return the project's version, which is in ``pyproject.toml`` alone."""
+    """Return the project's version, which is defined only in ``pyproject.toml``."""
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
 

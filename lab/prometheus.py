@@ -26,7 +26,7 @@ class Answer:
 
 
 class Api:
-    """The Prometheus at ``url``. Each method raises LabError if it does not respond, Refused if it rejects the query.
+    """The Prometheus at ``url``. All methods raise LabError if it does not respond, and Refused if it rejects a query.
 
     After a timeout, all further queries fail at once.
     """
@@ -47,19 +47,19 @@ class Api:
         )
 
     def label_values(self, label: str, selector: str, start: float, end: float) -> list[str]:
-        """Return the values of a label on the series that match a selector, or on all series if it is empty."""
+        """Return a label's values on the series that match a selector, or on all series if the selector is empty."""
         parameters = {"start": f"{start:.3f}", "end": f"{end:.3f}"} | ({"match[]": selector} if selector else {})
         return self.get(f"label/{label}/values", parameters)
 
     def get(self, path: str, parameters: Mapping[str, str] | None = None) -> object:
-        """Return the ``data`` of an API response, by its path below ``/api/v1/``."""
+        """Return the ``data`` of the API response for a path below ``/api/v1/``."""
         if self._gone:
             raise LabError(self._gone)
         try:
             response = http.get(f"{self._url}/api/v1/{path}", params=parameters, timeout=self._timeout).json()
         except requests.RequestException as error:
-            why = f"Prometheus does not respond at {self._url} ({type(error).__name__}): see `make status`."
-            # If it hangs, every further query would take as long.
+            why = f"Prometheus is not responding at {self._url} ({type(error).__name__}): see `make status`."
+            # If Prometheus hangs, every further query would also run into the timeout.
             self._gone = why if isinstance(error, requests.Timeout) else ""
             raise LabError(why) from error
         if response["status"] != "success":

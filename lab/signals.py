@@ -14,10 +14,10 @@ _libc = ctypes.CDLL(None)
 
 
 def to_child_of_this(number: signal.Signals) -> Callable[[], None]:
-    """Return a ``preexec_fn`` whose process gets this signal when this one exits, even by SIGKILL.
+    """Return a ``preexec_fn`` that makes the child get this signal when this process exits, even by SIGKILL.
 
-    The kernel sends it when the *thread* that started the child exits, so start the child from a thread that lives as
-    long as the process.
+    The kernel sends the signal when the *thread* that started the child exits, so start the child from a thread that
+    lives as long as the process.
     """
     parent = os.getpid()
 
@@ -34,7 +34,8 @@ def to_child_of_this(number: signal.Signals) -> Callable[[], None]:
 def handled_once() -> Iterator[None]:
     """Turn the first SIGINT, SIGTERM or SIGHUP into a KeyboardInterrupt, and ignore later ones during the shutdown.
 
-    Handlers that someone else has set are left alone (``nohup``). In threads other than the main one it does nothing.
+    A signal that is already ignored (``nohup``) or has another handler is left alone. Does nothing outside the main
+    thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,10 +1,10 @@
-"""Durations as Prometheus writes them, and how they are shortened for the lab."""
+"""Durations in Prometheus's format, and how they are shortened for the lab."""
 
 import re
 
-#: How often Prometheus scrapes.
+#: Prometheus's scrape interval.
 SCRAPE_SECONDS = 5
-#: The lab's rules use durations this many times shorter than production, but windows of at least four scrapes.
+#: The lab's rules divide production durations by this factor, but keep windows of at least four scrape intervals.
 LAB_FACTOR = 15
 UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
@@ -18,7 +18,7 @@ def seconds(text: str) -> int:
 
 
 def text(length: int) -> str:
-    """Return seconds as Prometheus writes them: ``5m``, ``20s``, ``0s``."""
+    """Return a number of seconds in Prometheus's format: ``5m``, ``20s``, ``0s``."""
     for unit, size in UNITS.items():
         if length and length % size == 0:
             return f"{length // size}{unit}"
@@ -26,13 +26,13 @@ def text(length: int) -> str:
 
 
 def shortened(length: str, factor: int, minimum: int = 0) -> str:
-    """Return a duration divided by a factor, rounded up to whole scrapes, and at least ``minimum`` seconds."""
+    """Return a duration divided by a factor, rounded up to whole scrape intervals, but at least ``minimum`` seconds."""
     scrapes = -(-seconds(length) // (factor * SCRAPE_SECONDS)) if factor > 1 else seconds(length) / SCRAPE_SECONDS
     return text(max(int(scrapes * SCRAPE_SECONDS), minimum))
 
 
 def window(length: str, factor: int) -> str:
-    """Return a rate window: shortened, but at least four scrapes long."""
+    """Return a rate window: a shortened duration, but at least four scrape intervals."""
     return shortened(length, factor, minimum=4 * SCRAPE_SECONDS)
 
 

@@ -3,13 +3,14 @@
 #
 # NGINX writes metrics.writing.log; mtail reads metrics.log, a hard link to the same file. When metrics.log is removed or
 # points to another file, mtail stops reading the old file, and would miss lines that NGINX workers still write to it. So
-# metrics.log is replaced last, atomically, after all workers have closed the old file. Each log keeps one old file, NAME.1.
+# metrics.log is replaced last, atomically, after all workers have closed the old file. One old file per log is kept,
+# NAME.1.
 #
-# Creating a file named logs/rotate rotates both logs now, regardless of their size.
+# To rotate both logs now, regardless of their size, create a file named logs/rotate.
 #
 # LOG_MAX_BYTES: a log is rotated when it is larger than this (default 16 MiB).
 # LOG_CHECK_SECONDS: how often to check (default 5).
-# LOG_GRACE_SECONDS: how long the workers have to close a file (default 2).
+# LOG_GRACE_SECONDS: how long the workers get to close a file (default 2).
 # LOG_MIN_SECONDS: the minimum time between two rotations (default 30). If mtail takes longer than this to read a file to
 #   its end, it skips a file.
 set -eu
@@ -28,14 +29,14 @@ move_away() {
     fi
 }
 
-# Make NGINX reopen its logs, if it is running: a stale pid file may refer to another program.
+# If NGINX is running, make it reopen its logs. A stale pid file may refer to another program.
 reopen_logs() {
     if read -r pid && grep -q 'nginx: master' "/proc/$pid/cmdline"; then
         kill -USR1 "$pid"
     fi
 } <run/nginx.pid
 
-# Point metrics.log to the file that NGINX writes now.
+# Point metrics.log to the file that NGINX is writing now.
 hand_over() {
     [ ! -e logs/metrics.log ] || sleep "$grace"
     ln -f logs/metrics.writing.log logs/metrics.next.log

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Start NGINX together with its log rotation, in a container: start.sh PREFIX
-# The loop restarts the rotation if it exits, and ends with the container.
+# The loop restarts the log rotation if it exits. The loop itself stops with the container.
 set -eu
 
 prefix=${1:?usage: start.sh PREFIX}

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Create the roles of the shop's database: `owner` changes the schema (migrations), `shop` only changes rows, `exporter`
-# reads PostgreSQL's statistics. psql reads the passwords from files, so that they never appear in the process list.
+# Create the roles for the shop's database: `owner` changes the schema (migrations), `shop` changes only rows, and
+# `exporter` reads PostgreSQL's statistics. psql reads the passwords from files, so that they never appear in the process
+# list.
 set -eu
 
 psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --username admin --dbname shop <<'SQL'

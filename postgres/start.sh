@@ -1,6 +1,7 @@
 #!/bin/sh
-# Start PostgreSQL for the shop, with the official image or Debian's. The first start creates the cluster in PGDATA, with
-# its database and roles. It is created in a temporary folder and moved last, so an interrupted creation starts over.
+# Start PostgreSQL for the shop, in the official image or the Debian one. The first start creates the cluster in PGDATA,
+# with its database and roles. It is created in a temporary folder and moved last, so if creation is interrupted, the
+# next start repeats it.
 set -eu
 
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
@@ -10,7 +11,7 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
         --auth-local=trust --auth-host=scram-sha-256 --data-checksums --encoding=UTF8 --locale=C.UTF-8
     # The administrator connects over the socket, which exists only in this container.
     echo "host shop owner,shop,exporter all scram-sha-256" >>"$fresh/pg_hba.conf"
-    # Not reachable over the network until it is complete.
+    # Keep the cluster unreachable over the network until it is complete.
     pg_ctl --pgdata="$fresh" --wait --options="-c listen_addresses=''" start
     createdb --username=admin shop
     sh /srv/postgres/roles.sh

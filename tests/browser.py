@@ -13,7 +13,7 @@ from tools import browser
 
 @contextmanager
 def chromium_of(width: int, height: int) -> Iterator[WebDriver]:
-    """Run Chromium with a window of this size; without Chromium, skip the test, or fail it in CI."""
+    """Run Chromium with a window of this size. If Chromium is missing, skip the test; in CI, fail it."""
     with ExitStack() as stack:
         try:
             found = stack.enter_context(browser.chromium(width, height))

@@ -1,7 +1,7 @@
-"""Clean the environment as the lab's command does, and load Pomar's settings for the tests.
+"""Clean the environment like the lab command does, and load Pomar's Django settings for the tests.
 
-The settings are loaded here with their own secret key, and their variables do not stay in the environment.
-``LAB_TEST_DATABASE_URL`` selects another database server; the database ``test_…`` on it is dropped and created.
+The settings are loaded with a random secret key, and their variables do not stay in the environment.
+``LAB_TEST_DATABASE_URL`` selects another database server, where the database ``test_…`` is dropped and recreated.
 """
 
 import os
@@ -28,7 +28,7 @@ SHOP = {
 }
 
 with patch.dict(os.environ, SHOP, clear=True):
-    # Static files without hashed names, because tests should not need collectstatic.
+    # Use static file names without hashes, because tests should not need collectstatic.
     settings.STORAGES = settings.STORAGES | {
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }
@@ -42,11 +42,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker of the live tests."""
+    """Register the marker for live tests."""
     config.addinivalue_line(
         "markers",
-        "one_runtime(name): the runtime that runs this live test; with --thorough every runtime does. For what takes "
-        "long and is the same on each.",
+        "one_runtime(name): the only runtime that runs this live test, unless --thorough is given. For slow tests "
+        "whose result is the same on every runtime.",
     )
 
 
@@ -54,6 +54,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def django_db_modify_db_settings(
     tmp_path_factory: pytest.TempPathFactory, django_db_modify_db_settings_parallel_suffix: None
 ) -> None:
-    """Use an SQLite file, as the shop does: with an in-memory database, connections never wait for a lock."""
+    """Use an SQLite file, as the shop does. With an in-memory database, connections would never wait for a lock."""
     if connection.vendor == "sqlite":
         connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")

@@ -13,7 +13,7 @@ _PAUSE_SECONDS = 0.05
 def eventually(
     check: Callable[[], Seen], *, because: str, timeout: float = 10.0, wanted: Callable[[Seen], bool] = bool
 ) -> Seen:
-    """Call ``check`` until ``wanted`` accepts its result, and return the result; by default, until it is true.
+    """Call ``check`` until ``wanted`` accepts its result (by default, until it is truthy), and return the result.
 
     An OSError, such as a failed connection, means that the condition is not met yet. After ``timeout`` seconds, the
     test fails with ``because`` and the last result or error. An assertion in ``check`` fails the test immediately.

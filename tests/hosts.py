@@ -1,16 +1,16 @@
-"""Run a command with another hosts file, to change what `localhost` resolves to."""
+"""Run a command with a different hosts file, to change what `localhost` resolves to."""
 
 import os
 from pathlib import Path
 
-#: The entries of most systems; a resolver returns ::1 first.
+#: The entries on most systems. A resolver returns ::1 first.
 BOTH = "127.0.0.1 localhost\n::1 localhost\n"
-#: Programs that connect to `localhost` cannot reach the lab.
+#: With this entry, programs that connect to `localhost` cannot reach the lab.
 ONLY_IPV6 = "::1 localhost\n"
 
 
 def seeing_hosts(text: str, folder: Path) -> list[str]:
-    """Return a command prefix that gives a command and its children this hosts file; does not need root."""
+    """Return a command prefix that gives a command and its children this hosts file. It does not need root."""
     file = folder / "hosts"
     file.write_text(text)
     user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]

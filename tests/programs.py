@@ -11,13 +11,13 @@ STATE = Path(__file__).resolve().parent.parent / ".lab"
 FOLDERS = (STATE / "debian/usr/sbin", STATE / "debian/usr/bin", STATE / "venv/bin")
 
 
-#: promtool creates a database for each test case; in memory, it does not wait for the disk. Running the garbage
-#: collector less often saves a fifth of its CPU time.
+#: promtool creates a database for each test case. If that is in memory, it does not wait for the disk. Running the
+#: garbage collector less often saves a fifth of promtool's CPU time.
 FOR_PROMTOOL = {**os.environ, "TMPDIR": "/dev/shm" if os.access("/dev/shm", os.W_OK) else gettempdir(), "GOGC": "400"}
 
 
 def program(name: str) -> Path:
-    """Return the path of the program ``name``; fail the test with one sentence if it is not found."""
+    """Return the path of the program ``name``. If it is not found, fail the test with one sentence."""
     found = shutil.which(name) or next((str(folder / name) for folder in FOLDERS if (folder / name).is_file()), None)
     if not found:
         pytest.fail(f"{name} is neither on the PATH nor under .lab/: run `make up`, or install it.", pytrace=False)

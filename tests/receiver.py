@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lab.paths import ROOT
 
-#: The command that starts a receiver, in the checkout.
+#: The command that starts a receiver. Run it in the checkout.
 RECEIVER = [sys.executable, "-m", "alertmanager.receiver"]
 
 

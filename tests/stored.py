@@ -1,4 +1,4 @@
-"""Run a real Prometheus with given samples."""
+"""Run a real Prometheus that contains given samples."""
 
 import subprocess
 import time
@@ -18,7 +18,8 @@ from tests.programs import program
 def prometheus_with(samples: Iterable[str], folder: Path) -> Iterator[str]:
     """Run a Prometheus that contains these samples until the end of the block, and yield its URL.
 
-    Samples are lines in OpenMetrics format (``name{labels} value seconds``); those of a series must be sorted by time.
+    Samples are lines in OpenMetrics format (``name{labels} value seconds``). Within each series, they must be sorted by
+    time.
     """
     rows: dict[str, list[str]] = {}
     for line in samples:
@@ -36,12 +37,12 @@ def prometheus_with(samples: Iterable[str], folder: Path) -> Iterator[str]:
     command += [f"--web.listen-address=127.0.0.1:{port}", "--storage.tsdb.retention.time=30d"]
     with ending(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder):
         url = f"http://127.0.0.1:{port}"
-        eventually(lambda: requests.get(f"{url}/api/v1/query?query=1", timeout=2).ok, because="it starts", timeout=20)
+        eventually(lambda: requests.get(f"{url}/api/v1/query?query=1", timeout=2).ok, because="it responds", timeout=20)
         yield url
 
 
 def every_five_seconds(series: str, values: Iterable[float], end: float) -> Iterator[str]:
-    """Yield one sample of the series every 5 seconds; the last one is at ``end``."""
+    """Yield one sample of the series every 5 seconds. The last one is at ``end``."""
     numbers = list(values)
     first = end - 5 * (len(numbers) - 1)
     for place, value in enumerate(numbers):

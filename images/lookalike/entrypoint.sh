@@ -1,3 +1,3 @@
 #!/bin/sh
-# Stands in for the official image's entrypoint, which compose.yaml replaces.
+# A placeholder for the official image's entrypoint, which compose.yaml replaces.
 exec "$@"

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Give Debian's Python the paths of the official image, and its headers without the compiler that Debian's package needs.
+# Make Debian's Python available at the official image's paths, and add its headers without the compiler that Debian's
+# package requires.
 set -eu
 
 apt-get -qq update --error-on=any

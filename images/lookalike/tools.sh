@@ -38,7 +38,7 @@ tree() {
     echo "hosts: files dns" >"/image/$1/etc/nsswitch.conf"
 }
 
-# user IMAGE NAME UID GID HOME SHELL: add a user, besides root and nobody.
+# user IMAGE NAME UID GID HOME SHELL: add a user, in addition to root and nobody.
 user() {
     [ -e "/image/$1/etc/passwd" ] || {
         printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n' >"/image/$1/etc/passwd"

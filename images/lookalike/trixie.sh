@@ -5,7 +5,8 @@
 tree postgres
 shell postgres
 user postgres postgres 70 70 /var/lib/postgresql /bin/sh
-# PostgreSQL locates its files relative to its real programs, so the paths of the official image are symbolic links.
+# PostgreSQL locates its files relative to its real programs, so the programs at the official image's paths are
+# symlinks.
 for folder in /usr/lib/postgresql/17 /usr/share/postgresql/17 /usr/share/zoneinfo /usr/lib/locale; do
     mkdir -p "/image/postgres$(dirname $folder)"
     cp --archive $folder "/image/postgres$folder"

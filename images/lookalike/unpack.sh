@@ -1,6 +1,6 @@
 #!/bin/sh
 # Unpack packages and their dependencies: unpack.sh NAME…
-# Does not run their maintainer scripts, which take most of the time of an installation.
+# Does not run their maintainer scripts, which take up most of the installation time.
 set -eu
 
 apt-get -qq update --error-on=any

@@ -1,5 +1,5 @@
 #!/bin/sh
-# As strict as Valkey's own entrypoint of 2026: a server that cannot write to its data folder does not start.
+# Like Valkey's own entrypoint since 2026, refuses to start a server that cannot write to its data folder.
 set -eu
 
 case ${1:-} in
@@ -10,7 +10,7 @@ if [ "$1" = valkey-server ]; then
         chown -R valkey:valkey .
         exec setpriv --reuid=999 --regid=1000 --clear-groups -- "$0" "$@"
     fi
-    [ -w . ] || { echo "user $(id -u) cannot write $PWD" >&2; exit 1; }
+    [ -w . ] || { echo "user $(id -u) cannot write to $PWD" >&2; exit 1; }
 fi
 umask 0077
 exec "$@"

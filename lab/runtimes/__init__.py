@@ -1,1 +1,1 @@
-"""The runtimes of the lab: containers under Docker Compose, or processes on this machine."""
+"""The lab's runtimes: containers under Docker Compose, or processes on this machine."""

@@ -1,4 +1,4 @@
-"""The interface of all runtimes of the lab, and what they have in common."""
+"""The interface of the lab's runtimes, and the code that they share."""
 
 import fcntl
 import json
@@ -24,9 +24,9 @@ from lab.runtimes.services import Service, with_provided
 APP = services.named("app")
 READY_SECONDS = 45
 TARGETS_SECONDS = 30
-#: Locked by the one verb that may start or stop something.
+#: Held by a command while it starts or stops services, so that only one does so at a time.
 LOCK = STATE / "lock"
-#: Locked by the running `make load`, so that there is only one at a time.
+#: Held by `make load`, so that only one runs at a time.
 LOAD_LOCK = STATE / "load.lock"
 #: A command, its working directory and its environment.
 Locust = tuple[list[str], Path, Mapping[str, str]]
@@ -36,10 +36,10 @@ WITH_THE_LAB = {"LAB_LOAD_UNTIL_EOF": "1"}
 
 @dataclass(frozen=True)
 class Check:
-    """What must be so before the lab can start.
+    """A condition that must hold before the lab can start.
 
-    ``run`` returns what it found and raises LabError with what to do; ``fresh`` says that a lab that is running is not
-    checked, since it holds what is asked for.
+    ``run`` returns what it found, or raises LabError with the problem and its fix. A ``fresh`` check is skipped if the
+    lab is running, because the lab itself then holds what is checked, such as the ports.
     """
 
     name: str
@@ -50,16 +50,16 @@ class Check:
 class Runtime(ABC):
     """The lab, running or not. Every operation that changes it holds a lock, so that no two run at the same time.
 
-    ``name`` is the value of ``RUNTIME`` for it. ``provides`` lists the features that some services and metrics need
-    and only some runtimes have. ``settings`` are those of the running lab, or else the requested ones. ``ca_file`` is
-    the CA certificate, which exists once the lab has been started. ``token_file`` has the token that identifies the
-    lab's own load.
+    ``RUNTIME`` selects it by ``name``. ``provides`` lists optional features, which some services and metrics need.
+    ``settings`` are the running lab's settings, or the requested ones if it is not running. ``ca_file`` is the CA
+    certificate, which exists once the lab has been started. ``token_file`` contains the token that identifies the lab's
+    own load.
     """
 
     name: str
     ca_file: Path
     token_file: Path
-    #: Written when a start is complete. It may contain a password, in a URL.
+    #: Written when startup is complete. A URL in it may contain a password.
     running_settings: Path
     #: The address that Locust's web page listens on.
     locust_address = "127.0.0.1"
@@ -85,15 +85,15 @@ class Runtime(ABC):
 
     @abstractmethod
     def up(self) -> None:
-        """Start the services that are not running; return when all of them work and Prometheus scrapes every target.
+        """Start the services that are not running. Return when all services work and Prometheus scrapes every target.
 
-        On a running lab, only apply changes in the checkout. Raises LabError, after stopping everything, if a fresh
-        start fails.
+        If the lab is already running, also apply changes in the checkout. If the lab was stopped and fails to start,
+        stop everything and raise LabError.
         """
 
     @abstractmethod
     def checks(self) -> tuple[Check, ...]:
-        """Return what ``up`` checks before it starts anything, in this order."""
+        """Return the checks that ``up`` runs before it starts anything, in this order."""
 
     def _check(self, *, fresh: bool) -> None:
         for check in self.checks():
@@ -106,7 +106,7 @@ class Runtime(ABC):
 
     @abstractmethod
     def _remove_data(self) -> None:
-        """Delete the data and generated files of the lab, but not what it downloaded or built."""
+        """Delete the lab's data and generated files, but not its downloads and builds."""
 
     @abstractmethod
     def stop(self, service: Service) -> None:
@@ -122,11 +122,11 @@ class Runtime(ABC):
 
     @abstractmethod
     def certify(self, lifetime: timedelta | None) -> None:
-        """Give NGINX a certificate that expires after ``lifetime``, or with None its normal certificate."""
+        """Give NGINX a certificate that expires after ``lifetime``, or its normal certificate if that is None."""
 
     @abstractmethod
     def states(self) -> Iterator[tuple[Service, str, str]]:
-        """Yield each service with its state and its problem (empty if it works)."""
+        """Yield each service with its state and its problem, which is empty if the service works."""
 
     @abstractmethod
     def url(self, service: Service, path: str = "/") -> str:
@@ -136,43 +136,46 @@ class Runtime(ABC):
         """
 
     def shown_url(self, service: Service, path: str = "/") -> str:
-        """Return the URL of a service as it is shown to users."""
+        """Return a service's URL in the form that users see."""
         return self.url(service, path).replace("//127.0.0.1:", "//localhost:", 1)
 
     @abstractmethod
     def read(self, service: Service, path: str, *, port: str = "") -> str:
-        """Return the response of a service to a GET request, on its own port or on that of the setting ``port``.
+        """Send a GET request to a service's main port, or to the port in the setting ``port``, and return the response.
 
         Also works for services that cannot be reached from this machine. Raises OSError unless the status is 200.
         """
 
     @abstractmethod
     def run(self, command: Sequence[str], service: Service = APP, **options) -> subprocess.CompletedProcess:
-        """Run a command in the working directory and environment of a service (the shop, NGINX or Prometheus)."""
+        """Run a command in a service's working directory and environment (the shop, NGINX or Prometheus)."""
 
     def manage(self, *arguments: str) -> str:
-        """Run a management command of the shop and return its output; raise LabError with its last line if it fails."""
+        """Run one of the shop's management commands and return its output. Raise LabError if it fails."""
         return manage(self.run, *arguments)
 
     @abstractmethod
     def logs(self, wanted: Sequence[Service], *, lines: int, follow: bool) -> None:
-        """Replace this process by a program that prints the latest lines of these logs; raise LabError without logs."""
+        """Replace this process with a program that prints these services' latest log lines.
+
+        Raises LabError if there are no logs.
+        """
 
     def shop(self, variables: Mapping[str, str], result: Path) -> int:
-        """Run Locust headless with these variables and return its exit code; the results are written to ``result``."""
+        """Run Locust headless with these variables, write the results to ``result``, and return its exit code."""
         return run_locust(*self._locust({**WITH_THE_LAB, **variables, "LAB_LOAD_RESULT": str(result)}, ["--headless"]))
 
     def interrupt(self, load: subprocess.Popen) -> None:
-        """Interrupt a ``make load`` that leads its own process group, as Ctrl-C does: it still writes its ledger."""
+        """Interrupt a ``make load`` that leads its own process group, like Ctrl-C. It still writes its ledger."""
         with suppress(ProcessLookupError):
             os.killpg(load.pid, signal.SIGINT)
 
     @abstractmethod
     def end_stray_load(self) -> None:
-        """Stop every Locust of this checkout, for example one whose `make load` was killed."""
+        """Stop all of this checkout's Locust processes, such as one whose `make load` was killed."""
 
     def shop_from_page(self, variables: Mapping[str, str]) -> int:
-        """Run Locust with its web page at ``LOCUST_PORT`` and these variables until Ctrl-C; return its exit code."""
+        """Run Locust with these variables and its web page on ``LOCUST_PORT`` until Ctrl-C. Return its exit code."""
         ports.refuse_taken(self.settings, ["LOCUST_PORT"])
         port = self.settings["LOCUST_PORT"]
         page = ["--web-host", self.locust_address, "--web-port", port]
@@ -180,11 +183,11 @@ class Runtime(ABC):
 
     @abstractmethod
     def _locust(self, variables: Mapping[str, str], arguments: Sequence[str], port: str = "") -> Locust:
-        """Return the command for Locust with these variables and arguments; its page, if any, is at ``port``."""
+        """Return the Locust command with these variables and arguments. Its web page, if any, is on ``port``."""
 
     def notes(self) -> list[tuple[str, str, str]]:
         """Return notes to show below the services, as rows of name, value and purpose."""
-        return [("CA", str(self.ca_file), "certificate authority: trust it in your browser, or use curl --cacert")]
+        return [("CA", str(self.ca_file), "CA certificate: trust it in your browser, or pass it to curl --cacert")]
 
     def down(self) -> None:
         """Stop everything and keep the data."""
@@ -198,12 +201,12 @@ class Runtime(ABC):
             self._remove_data()
 
     def restart(self, service: Service) -> None:
-        """Stop one service, start it, and return when it works again."""
+        """Stop a service, start it, and return when it works again."""
         self.stop(service)
         self.start(service)
 
     def answers(self, service: Service) -> str:
-        """Check a service with one request (timeout 2 s). Return the problem, or an empty string if it works."""
+        """Check a service with one request (timeout 2 s). Return its problem, or an empty string if it works."""
         url = self.url(service, service.path)
         if not service.path or not url:
             return ""
@@ -224,7 +227,7 @@ class Runtime(ABC):
             response = http.get(f"http://127.0.0.1:{port}/api/v1/targets?state=active", timeout=2)
             targets = response.json()["data"]["activeTargets"]
         except (requests.RequestException, KeyError) as error:
-            return f"Prometheus does not respond ({type(error).__name__})"
+            return f"Prometheus is not responding ({type(error).__name__})"
         missing = [target["labels"]["job"] for target in targets if target["health"] != "up"]
         if not targets:
             return "Prometheus has not loaded any targets yet"
@@ -232,11 +235,11 @@ class Runtime(ABC):
 
     @staticmethod
     def wait(problem: Callable[[], str], seconds: float) -> None:
-        """Wait until ``problem`` returns an empty string. Raise LabError with what it returns after this timeout."""
+        """Wait until ``problem`` returns an empty string. After the timeout, raise LabError with the last problem."""
         deadline = time.monotonic() + seconds
         while found := problem():
             if time.monotonic() > deadline:
-                raise LabError(f"{found}, after {seconds} s; `make logs` shows the latest log lines of each service.")
+                raise LabError(f"{found} (waited {seconds} s); `make logs` shows the latest log lines of each service.")
             time.sleep(0.1)
 
     def _of_running_lab(self) -> dict[str, str] | None:
@@ -252,10 +255,10 @@ class Runtime(ABC):
     def _refuse_other_settings(self) -> str:
         running = self._of_running_lab()
         for name, value in self._wanted.items():
-            # With IMAGES=auto a lab keeps the images that it is running with.
+            # With IMAGES=auto, a running lab keeps its images.
             if running and running.get(name) != value and (name, value) != ("IMAGES", "auto"):
                 raise LabError(f"the lab is running with a different {name}: run `make down` first, then `make up`.")
-        return "it has these settings" if running else "none"
+        return "running with these settings" if running else "none"
 
     def require_running(self) -> None:
         """Raise LabError if the lab is not running."""
@@ -293,18 +296,18 @@ class Runtime(ABC):
 
 
 def check_state() -> str:
-    """Return the folder of the lab's state, made if needed; raises LabError when it cannot be written."""
+    """Create the lab's state folder if needed. Raise LabError if it cannot be written."""
     try:
         STATE.mkdir(exist_ok=True)
         LOGS.mkdir(exist_ok=True)
         os.close(os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
-        raise LabError(f"{STATE} cannot hold the lab ({error.strerror}): make it writable.") from error
+        raise LabError(f"the lab cannot write to {STATE} ({error.strerror}): make it writable.") from error
     return f"{STATE} is writable"
 
 
 def manage(run: Callable[..., subprocess.CompletedProcess], *arguments: str) -> str:
-    """Implement :meth:`Runtime.manage`; ``run`` runs a command where the shop is."""
+    """Implement :meth:`Runtime.manage`; ``run`` runs a command in the shop's environment."""
     done = run(["python", "manage.py", *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         raise LabError(f"`manage.py {' '.join(arguments)}` failed: {console.last_line(done.stderr)}")
@@ -312,10 +315,10 @@ def manage(run: Callable[..., subprocess.CompletedProcess], *arguments: str) -> 
 
 
 def run_locust(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> int:
-    """Run Locust and return its exit code. A signal to this process stops the run as Ctrl-C does, with its summary.
+    """Run Locust and return its exit code. A signal to this process stops the run like Ctrl-C, with a summary.
 
-    Locust stops when its standard input is closed: by this process after a signal, or by the kernel if this process is
-    killed. Locust runs in its own session, so that Ctrl-C in a terminal reaches only this process.
+    Locust stops when its standard input is closed, either by this process after a signal or by the kernel if this
+    process is killed. Locust runs in its own session, so that Ctrl-C in a terminal reaches only this process.
     """
     with signals.handled_once():
         process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=folder, env=environment, start_new_session=True)

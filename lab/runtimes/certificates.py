@@ -1,4 +1,4 @@
-"""The lab's certificate authority (CA), and the shop's certificate, which it signs."""
+"""The lab's certificate authority (CA), and the shop's certificate, which the CA signs."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ ALWAYS = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True)
 class Certificates:
-    """The paths of the files, and what :func:`ensure` changed: one sentence per change."""
+    """The paths of the files, and one sentence for each change that :func:`ensure` made."""
 
     ca: Path
     ca_key: Path
@@ -44,12 +44,12 @@ class _Unusable(Exception):
 
 
 def ensure(directory: Path, hosts: list[str], now: datetime | None = None) -> Certificates:
-    """Make sure that ``directory`` has a valid CA and a valid certificate for ``hosts`` that is signed by it.
+    """Make sure that ``directory`` has a valid CA and a valid certificate for ``hosts``, signed by that CA.
 
     Valid files are kept. The shop's certificate is renewed if fewer than 30 of its 90 days remain, if the hosts have
     changed, or if a file is missing, broken or does not match the others. The CA is renewed if fewer than 365 days of
     its 10 years remain, or if it is missing or broken. Raises OSError if the directory is not writable, and ValueError
-    for a host that is neither a name nor an address.
+    for a host that is neither a host name nor an IP address.
     """
     now = now or datetime.now(UTC)
     names = _names(hosts)
@@ -74,7 +74,7 @@ def ensure(directory: Path, hosts: list[str], now: datetime | None = None) -> Ce
 def issue(directory: Path, hosts: list[str], lifetime: timedelta, now: datetime | None = None) -> Certificates:
     """Issue a new certificate for the shop from the existing CA. It expires after ``lifetime``.
 
-    The next :func:`ensure` replaces a certificate with less than 30 days left. Raises the same errors as that function.
+    If it has less than 30 days left, the next :func:`ensure` replaces it. Raises the same errors as that function.
     """
     now = now or datetime.now(UTC)
     paths = ensure(directory, hosts, now)
@@ -142,7 +142,7 @@ def _check_signature(certificate: x509.Certificate, ca: _Pair) -> None:
 
 def _new_ca(now: datetime) -> _Pair:
     key = ec.generate_private_key(ec.SECP256R1())
-    # The serial in the name distinguishes two CAs in a browser's list, and keeps a chain from matching the wrong CA.
+    # The serial number in the name tells CAs apart in a browser's list, and keeps a chain from matching the wrong CA.
     serial = x509.random_serial_number()
     name = _subject(f"Pomar lab CA {serial % 0x10000:04x}")
     certificate = (

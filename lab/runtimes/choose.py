@@ -16,38 +16,38 @@ RUNTIMES: dict[str, type[Runtime]] = {"compose": ComposeRuntime, "host": HostRun
 def choose(environment: Mapping[str, str]) -> tuple[Runtime, str]:
     """Return the runtime to use, with validated settings, and the reason for the choice.
 
-    It is the one in ``RUNTIME``; else the one that is running; else Compose if a Docker engine responds; else the host.
-    Raises LabError if ``RUNTIME`` is unknown or cannot be used here.
+    It is the first of these that applies: the one in ``RUNTIME``; the one that is running; Compose, if a Docker engine
+    responds; the host. Raises LabError if ``RUNTIME`` is unknown or cannot be used here.
     """
     wanted = environment.get("RUNTIME", "")
     if wanted and wanted not in RUNTIMES:
-        raise LabError(f"RUNTIME is {wanted!r}, but must be one of {', '.join(RUNTIMES)}: change it or leave it out.")
+        raise LabError(f"RUNTIME is {wanted!r}, but must be one of {', '.join(RUNTIMES)}: change or unset it.")
     chosen = settings.load(environment)
     if wanted == "host":
-        return HostRuntime(chosen), "RUNTIME=host was given"
+        return HostRuntime(chosen), "RUNTIME=host is set"
     problem, fix = engine.why_not()
     if wanted == "compose":
         if problem:
-            raise LabError(f"RUNTIME is compose, but {problem}: {fix}, or leave RUNTIME out.")
-        return ComposeRuntime(chosen), "RUNTIME=compose was given"
+            raise LabError(f"RUNTIME is compose, but {problem}: {fix}, or unset RUNTIME.")
+        return ComposeRuntime(chosen), "RUNTIME=compose is set"
     host = HostRuntime(chosen)
     if host.is_running():
         return host, "it is already running"
     if problem:
         return host, f"{problem}; to use containers, {fix}"
-    return ComposeRuntime(chosen), "a Docker engine is running; RUNTIME=host uses processes on this machine instead"
+    return ComposeRuntime(chosen), "a Docker engine is running; to use processes on this machine, set RUNTIME=host"
 
 
 def to_test_on(environment: Mapping[str, str]) -> str:
-    """Return the name of the running runtime, or ``host``, which needs no Docker engine."""
+    """Return the name of the running runtime. If none is running, return ``host``, which needs no Docker engine."""
     running = ComposeRuntime(settings.load(environment)).is_running()
     return "compose" if running else "host"
 
 
 def refuse_other(runtime: Runtime) -> str:
-    """Raise LabError if the lab of this checkout is running in another runtime, which would hold the ports."""
+    """Raise LabError if this checkout's lab is running on the other runtime, which would hold the ports."""
     if runtime.name == "host":
-        # A Docker engine that hangs must not prevent the host runtime from starting; the ports are still checked.
+        # A hanging Docker engine must not keep the host runtime from starting. The ports are still checked.
         known = {}
         with suppress(LabError):
             known = own_containers()
@@ -55,4 +55,4 @@ def refuse_other(runtime: Runtime) -> str:
             raise LabError("the lab is running under Docker Compose: stop it first with `make down RUNTIME=compose`.")
     elif HostRuntime(runtime.settings).is_running():
         raise LabError("the lab is running as processes on the host: stop it first with `make down RUNTIME=host`.")
-    return "the lab of this checkout is not running there"
+    return "this checkout's lab is not running there"

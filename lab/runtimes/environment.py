@@ -1,4 +1,4 @@
-"""The environment of the processes that the lab starts. Only the variables listed here are passed on.
+"""The environment for the processes that the lab starts. Only the variables listed here are passed on.
 
 Uses the standard library only: ``lab/bootstrap.py`` needs it before the lab's own Python environment exists.
 """
@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 #: Passed to every process.
 EVERYWHERE = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "LD_LIBRARY_PATH")
-#: Passed only to programs that display something to the user or use the network. The lab's services do not get these:
-#: a proxy, for example, would come between an exporter and its source.
+#: Passed only to programs that display something to the user or use the network. The lab's services do not get them:
+#: for example, a proxy setting would route an exporter's requests through the proxy.
 TOOLS = (
     *("TERM", "COLORTERM", "NO_COLOR", "CI"),
     *("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "BROWSER", "DBUS_SESSION_BUS_ADDRESS"),
@@ -20,28 +20,28 @@ TOOLS = (
     *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS", "DOCKER_TLS_VERIFY"),
     *("DOCKER_API_VERSION", "SSH_AUTH_SOCK"),
 )
-#: The pip settings that are passed on: where to get packages and how to reach the index, not where to install.
+#: The pip settings that are passed on: where to get packages and how to reach the index, but not where to install.
 PIP = (
     *("index-url", "extra-index-url", "no-index", "find-links", "trusted-host", "keyring-provider"),
     *("proxy", "cert", "client-cert", "timeout", "default-timeout", "retries", "cache-dir", "no-cache-dir"),
 )
 PIP_VARIABLES = ("PIP_CONFIG_FILE", *(f"PIP_{name.upper().replace('-', '_')}" for name in PIP))
-#: Fixed values, so that the language and time zone of the machine do not matter.
+#: Fixed values, so that the machine's language and time zone do not matter.
 FIXED = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
 def for_services() -> dict[str, str]:
-    """Return the base environment of the lab's services and their helpers; each adds its own variables."""
+    """Return the base environment for the lab's services and their helpers; each adds its own variables."""
     return _only(EVERYWHERE)
 
 
 def for_tools() -> dict[str, str]:
-    """Return the environment of tools such as pip and Docker."""
+    """Return the environment for tools such as pip and Docker."""
     return _only((*EVERYWHERE, *TOOLS, *PIP_VARIABLES))
 
 
 def clean(settings: Iterable[str]) -> None:
-    """Reduce the environment of this process, which its children inherit, to that of tools and the lab's variables.
+    """Reduce the environment of this process and its children to the environment for tools and the lab's variables.
 
     The lab's variables are its ``settings``, ``RUNTIME``, and every name that starts with ``LAB_``.
     """

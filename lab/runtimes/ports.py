@@ -11,9 +11,9 @@ CONNECTION = "an outgoing connection"
 
 
 def refuse_taken(settings: dict[str, str], names: list[str]) -> str:
-    """Return these ports, all of them free on 127.0.0.1 and ::1.
+    """Check that these ports are free on 127.0.0.1 and ::1, and return a sentence that says so.
 
-    Raise LabError, naming the holder and the setting to change, if one of them cannot be bound.
+    If a port cannot be bound, raise LabError with the program that uses it and the setting to change.
     """
     for name in names:
         port = int(settings[name])
@@ -39,11 +39,11 @@ def refuse_taken(settings: dict[str, str], names: list[str]) -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports on 127.0.0.1 that the kernel assigns to no other program within the next 60 s.
+    """Return ports on 127.0.0.1 that the kernel will not assign to any other program within the next 60 s.
 
     A port that was only bound and closed could be assigned to another program or to an outgoing connection before a
-    service binds it. Here, a connection to each port is closed from this side, which leaves the port in TIME_WAIT: then
-    only a server that binds it by number with SO_REUSEADDR, as all servers here do, gets it.
+    service binds it. So a connection to each port is closed from this side, which leaves the port in TIME_WAIT. Then
+    only a server that binds it by number with SO_REUSEADDR can get it. All servers here do that.
     """
     ports = []
     for _ in range(count):
@@ -55,7 +55,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def holder(port: int) -> str:
-    """Return what holds ``port``, if this user is allowed to see it: a program that listens, or a connection."""
+    """Return what uses ``port``, if this user is allowed to see it: a program that listens, or a connection."""
     try:
         found = [each for each in psutil.net_connections("tcp") if each.laddr.port == port]
     except psutil.AccessDenied:
@@ -64,5 +64,5 @@ def holder(port: int) -> str:
     for each in listening:
         if each.pid:
             return f"{psutil.Process(each.pid).name()} (process {each.pid})"
-    # The system gives the connections of clients ports from a range of its own, mostly above 32767.
+    # The kernel assigns ports to outgoing connections from a separate range, mostly above 32767.
     return CONNECTION if found and not listening else "a program of another user"

@@ -1,7 +1,7 @@
-"""The services of the lab in start order, and how to check that each one works.
+"""The lab's services in start order, and how to check that each one works.
 
-Only some runtimes provide what a service ``needs``: ``processes`` on this machine or ``containers``; ``postgres``,
-``redis`` (or a compatible server), ``grafana``.
+A service may need a feature that only some runtimes provide (``needs``): ``processes`` on this machine, ``containers``,
+``postgres``, ``redis`` (or a compatible server) or ``grafana``.
 """
 
 from collections.abc import Set
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 class Service:
     """One process or container of the lab.
 
-    ``name`` is the value for ``make restart S=…`` and ``make logs S=…``. ``port`` is the setting of its main port and
-    ``others`` are those of its further ports. A working service returns 200 for ``path`` on ``port``, over TLS if
-    ``tls``; a service without ``path`` works if its process is running. If ``awaited``, later services start only when
-    it works. If ``page``, it has pages for users, so its port is published.
+    ``name`` is the value for ``make restart S=…`` and ``make logs S=…``. ``port`` is the setting for its main port;
+    ``others`` are the settings for its other ports. A working service returns 200 for ``path`` on ``port``, over HTTPS
+    if ``tls``. A service without ``path`` works if its process is running. If ``awaited``, later services start only
+    once it works. If ``page``, it has pages for users, so its port is published.
     """
 
     name: str
@@ -30,14 +30,14 @@ class Service:
 
     @property
     def ports(self) -> tuple[str, ...]:
-        """The settings of all of its ports."""
+        """The settings for all of its ports."""
         return tuple(filter(None, (self.port, *self.others)))
 
 
 SERVICES = (
-    # Prometheus starts first, so that it records the start of the others.
+    # Prometheus starts first, so that it records how the others start.
     Service("prometheus", "metrics, rules and alerts", "PROMETHEUS_PORT", path="/-/ready", page=True),
-    Service("shop", "owns the network that the pod shares", needs="containers"),
+    Service("shop", "owns the pod's shared network", needs="containers"),
     Service("postgres", "catalogue, carts and orders", needs="postgres"),
     Service("valkey", "the cache", needs="redis"),
     Service(
@@ -58,7 +58,7 @@ SERVICES = (
         awaited=True,
         page=True,
     ),
-    # In containers, the NGINX container rotates its own logs.
+    # On the Compose runtime, the NGINX container rotates its own logs.
     Service("log-rotation", "rotates the NGINX logs", needs="processes"),
     Service("nginx-exporter", "NGINX connections", "EXPORTER_NGINX_PORT", path="/metrics"),
     Service("uwsgi-exporter", "uWSGI workers", "EXPORTER_UWSGI_PORT", path="/-/healthy"),
@@ -66,8 +66,8 @@ SERVICES = (
     Service("postgres-exporter", "PostgreSQL statistics", needs="postgres"),
     Service("redis-exporter", "cache statistics", needs="redis"),
     Service("blackbox-exporter", "probes the shop from outside", "EXPORTER_BLACKBOX_PORT", path="/-/healthy"),
-    Service("pushgateway", "metrics of short-lived jobs", "PUSHGATEWAY_PORT", path="/-/ready", page=True),
-    Service("receiver", "the notifications that were sent", "RECEIVER_PORT", path="/-/ready", page=True),
+    Service("pushgateway", "metrics from short-lived jobs", "PUSHGATEWAY_PORT", path="/-/ready", page=True),
+    Service("receiver", "notifications sent by Alertmanager", "RECEIVER_PORT", path="/-/ready", page=True),
     Service("alertmanager", "alert groups, silences and inhibitions", "ALERTMANAGER_PORT", path="/-/ready", page=True),
     Service("grafana", "dashboards", "GRAFANA_PORT", path="/api/health", page=True, needs="grafana"),
 )

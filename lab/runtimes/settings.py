@@ -11,7 +11,7 @@ from lab.runtimes import hosts
 
 def _number(maximum: int, meaning: str = "a whole number", *, minimum: int = 1):
     def check(value: str) -> str:
-        # Each number has only one spelling: 08443 and 8443 would compare as two different ports.
+        # Each number has only one spelling. Otherwise 08443 and 8443 would compare as two different ports.
         if not (re.fullmatch(r"[1-9][0-9]{0,6}", value) and minimum <= int(value) <= maximum):
             raise ValueError(f"{meaning} from {minimum} to {maximum}")
         return value
@@ -38,10 +38,10 @@ def _retention_size(value: str) -> str:
     return value
 
 
-_image = _matching(r"[a-z0-9][a-z0-9._/:-]*[:@][A-Za-z0-9._:-]+", "the name of an image with its version")
+_image = _matching(r"[a-z0-9][a-z0-9._/:-]*[:@][A-Za-z0-9._:-]+", "an image name with a version")
 
 
-#: The official images of the Compose runtime, each with an exact version. An empty one is not used.
+#: The settings for the Compose runtime's official images, each with an exact version. An empty one is not used.
 OFFICIAL_IMAGES = (
     "IMAGE_PAUSE",
     "IMAGE_NGINX",
@@ -63,7 +63,7 @@ OFFICIAL_IMAGES = (
 MAX_WORKERS = 64
 #: With fewer, normal worker recycling would look like a respawn loop (the alert WorkerRespawnLoop).
 MIN_MAX_REQUESTS = 100
-#: With less, Prometheus's WAL alone would be near the limit before the first block (the alert StorageNearBound).
+#: With less, Prometheus's WAL alone would come near the limit before the first block (the alert StorageNearBound).
 MIN_RETENTION_MB = 256
 
 #: The check for each setting.
@@ -91,15 +91,15 @@ CHECKS = {
     "LAB_CACHE_URL": _matching(r"(locmem://|rediss?://.+)?", "empty, or a URL such as redis://host:6379/0"),
     "UWSGI_WORKERS": _number(MAX_WORKERS),
     "UWSGI_MAX_REQUESTS": _number(1_000_000, minimum=MIN_MAX_REQUESTS),
-    # NGINX waits for up to 35 s, so a stuck worker must be killed before that.
+    # NGINX waits up to 35 s for a response, so a stuck worker must be killed before that.
     "UWSGI_HARAKIRI": _number(30),
     "LAB_FAULTS": _matching("0|1", "1, or 0 to disable fault injection"),
-    "APP_CPUS": _matching(r"[1-9][0-9]*|0\.[1-9]", "a number of cores such as 2 or 0.5"),
+    "APP_CPUS": _matching(r"[1-9][0-9]*|0\.[1-9]", "a number of CPUs such as 2 or 0.5"),
     "APP_MEMORY": _matching(r"[1-9][0-9]*m", "a size in MiB such as 512m"),
     "PROMETHEUS_RETENTION_TIME": _matching(r"[1-9][0-9]*(ms|s|m|h|d|w|y)", "a duration such as 15d"),
     "PROMETHEUS_RETENTION_SIZE": _retention_size,
     "IMAGES": _matching("auto|official|debian|lookalike", "auto, official, debian or lookalike"),
-    "DEBIAN_SUITE": _matching(r"[a-z]+", "the name of a release of Debian, such as trixie"),
+    "DEBIAN_SUITE": _matching(r"[a-z]+", "the name of a Debian release, such as trixie"),
     **dict.fromkeys(OFFICIAL_IMAGES, _image),
     "IMAGE_UWSGI_EXPORTER": lambda value: value and _image(value),
 }
@@ -111,9 +111,9 @@ def without_password(url: str) -> str:
 
 
 def read_env_file(path: Path) -> dict[str, tuple[str, int]]:
-    """Return the settings of an ``.env`` file with their line numbers: ``NAME=value`` lines, ``#`` for comments.
+    """Return the settings in an ``.env`` file (``NAME=value`` lines, ``#`` for comments) with their line numbers.
 
-    Raises LabError if the file cannot be read, a line has another form, or a name is not a setting.
+    Raises LabError if the file cannot be read, a line has any other form, or a name is not a setting.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -128,14 +128,14 @@ def read_env_file(path: Path) -> dict[str, tuple[str, int]]:
         if not equals:
             raise LabError(f"line {number} of {path.name} is {line!r}: write NAME=value.")
         if name not in CHECKS:
-            hint = f"write LAB_{name}" if f"LAB_{name}" in CHECKS else "see the list in README.md"
+            hint = f"write LAB_{name}" if f"LAB_{name}" in CHECKS else "see the list in docs/settings.md"
             raise LabError(f"line {number} of {path.name} sets {name}, which is not a setting: {hint}.")
         settings[name] = (value, number)
     return settings
 
 
 def load(environment: Mapping[str, str], path: Path = ROOT / ".env") -> dict[str, str]:
-    """Return every setting as text, after checking it.
+    """Check all settings and return them as text.
 
     Raises LabError, naming the place to change, if a setting is missing or invalid, or if two services have the same
     port.
@@ -163,10 +163,10 @@ def load(environment: Mapping[str, str], path: Path = ROOT / ".env") -> dict[str
             continue
         if other := ports.get(settings[name]):
             raise LabError(
-                f"{other} and {name} are both {settings[name]}: change {places[other]} or {places[name]}, "
-                "since no two services can share a port."
+                f"{other} and {name} are both {settings[name]}, but two services cannot share a port: "
+                f"change {places[other]} or {places[name]}."
             )
         ports[settings[name]] = name
-    # The lab itself reaches the shop at 127.0.0.1.
+    # The lab itself connects to the shop at 127.0.0.1.
     settings["SHOP_HOSTS"] = ",".join(dict.fromkeys([*hosts.read(settings["SHOP_HOSTS"]), "localhost", "127.0.0.1"]))
     return settings

@@ -41,6 +41,6 @@ def test_a_path_with_another_character_is_refused_before_anything_is_made(tmp_pa
     )
 
     assert done.returncode == 1
-    assert done.stderr.startswith(f"lab: the path of this checkout contains {name}: move it out of ")
+    assert done.stderr.startswith(f"lab: the path of this checkout contains {name}: move the checkout from ")
     assert len(done.stderr.splitlines()) == 1
     assert sorted(path.name for path in checkout.iterdir()) == ["lab"]

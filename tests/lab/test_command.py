@@ -100,7 +100,7 @@ def test_a_state_folder_that_cannot_be_written_is_said_so(checkout, command):
         [sys.executable, *command], cwd=checkout, env=environment, capture_output=True, text=True, timeout=60
     )
 
-    assert "cannot hold the lab" in sentence(done)
+    assert "the lab cannot write to" in sentence(done)
 
 
 def test_a_full_disk_is_said_so_and_nothing_stays_running(checkout, ports, tmp_path):

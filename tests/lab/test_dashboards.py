@@ -109,7 +109,7 @@ def test_a_prometheus_that_hangs_is_asked_once(monkeypatch):
         api = Api(f"http://127.0.0.1:{silent.getsockname()[1]}")
         began = time.monotonic()
         for _ in range(20):
-            with pytest.raises(LabError, match=r"Prometheus does not respond at .* \(ReadTimeout\)"):
+            with pytest.raises(LabError, match=r"Prometheus is not responding at .* \(ReadTimeout\)"):
                 api.query("up", END)
 
     assert time.monotonic() - began < 2
@@ -149,7 +149,7 @@ def test_a_query_that_prometheus_refuses_is_told_with_its_words(api):
 def test_a_prometheus_that_is_away_ends_the_proof_in_one_sentence():
     (port,) = free_ports(1)
 
-    with pytest.raises(LabError, match=r"Prometheus does not respond at .* \(ConnectionError\): see `make status`"):
+    with pytest.raises(LabError, match=r"Prometheus is not responding at .* \(ConnectionError\): see `make status`"):
         proof.prove(Api(f"http://127.0.0.1:{port}"), frozenset())
 
 

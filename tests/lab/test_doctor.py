@@ -93,7 +93,7 @@ def test_a_machine_that_is_ready_passes_and_nothing_is_started(lab, checkout):
     done = lab("doctor")
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith("Every check of `make up` passed.\n")
+    assert done.stdout.endswith("All `make up` checks passed.\n")
     assert {name for name, (mark, _) in lines(done.stdout).items() if mark == "·"} == set(FACTS)
     assert processes_of(checkout) == []
 
@@ -116,7 +116,7 @@ def test_a_taken_port_is_a_failed_check_and_the_others_are_run_all_the_same(lab)
     ("variables", "before", "name", "words"),
     [
         ({}, ["prlimit", "--nofile=256"], "limits", "the limit of 256 open files is too low: raise it to 2048"),
-        ({}, ["prlimit", "--nproc=100"], "limits", "processes and threads of this user is too low: raise it to 512"),
+        ({}, ["prlimit", "--nproc=100"], "limits", "processes and threads for this user is too low: raise it to 512"),
         ({"UWSGI_WORKERS": "many"}, [], "settings", "UWSGI_WORKERS is 'many', but must be"),
         ({"RUNTIME": "kubernetes"}, [], "runtime", "RUNTIME is 'kubernetes', but must be one of"),
         ({"RUNTIME": "compose", "PATH": "/nowhere"}, [], "runtime", "there is no docker command: install Docker"),
@@ -145,7 +145,7 @@ def test_a_running_lab_is_not_checked_for_what_it_holds_itself(monkeypatch):
 
     found = {name: (mark, text) for mark, name, text in doctor.examine({"RUNTIME": "host"})}
 
-    assert found["running lab"] == ("✓", "it has these settings")
+    assert found["running lab"] == ("✓", "running with these settings")
     assert found["ports"] == ("·", "not checked, because the lab is running")
 
 
@@ -182,7 +182,9 @@ def test_checks_before_the_python_environment_are_printed_without_it(tmp_path):
     assert set(bootstrap.CHECKS) | {"C compiler"} == lines(done.stdout).keys()
     assert failed(done.stdout).keys() == {"path"}
     assert "contains '%': move it out of" in failed(done.stdout)["path"]
-    assert done.stderr == "lab: the other checks need the Python environment: fix the above, then run this again.\n"
+    assert done.stderr == (
+        "lab: the other checks need the Python environment: fix the problems above, then run `make doctor` again.\n"
+    )
 
 
 def test_a_state_folder_that_cannot_be_written_is_a_failed_check(tmp_path):
@@ -193,7 +195,7 @@ def test_a_state_folder_that_cannot_be_written_is_a_failed_check(tmp_path):
     done = bootstrap_alone(folder)
 
     assert failed(done.stdout).keys() == {"folder .lab"}
-    assert "cannot hold the lab" in failed(done.stdout)["folder .lab"]
+    assert "the lab cannot write to" in failed(done.stdout)["folder .lab"]
 
 
 def test_an_old_python_and_one_without_venv_are_refused(monkeypatch):
@@ -201,7 +203,7 @@ def test_an_old_python_and_one_without_venv_are_refused(monkeypatch):
     monkeypatch.setattr(sys, "version_info", (3, 10, 4))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
-    assert bootstrap.check_python()[1].startswith("Python 3.11 or newer is needed, this is ")
+    assert bootstrap.check_python()[1].startswith("Python 3.11 or newer is required, but this is ")
     assert bootstrap.check_venv()[1].startswith("this Python has no venv module: install it")
 
 
@@ -215,7 +217,7 @@ def test_a_lab_of_another_environment_is_refused_but_by_down(monkeypatch):
         refusals[verb] = bootstrap.check_requirements()[1]
 
     assert refusals == {
-        "up": f"{'the lab that runs was started with other requirements or another Python'}: `make down` first.",
+        "up": "the running lab was started with other requirements or another Python: run `make down` first.",
         "down": "",
     }
 

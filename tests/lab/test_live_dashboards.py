@@ -108,7 +108,7 @@ def test_without_a_prometheus_it_has_one_sentence(tmp_path):
         page = requests.get(f"{receiver}/dashboards/{LAB.uid}", timeout=10)
 
     assert found == {
-        "problem": "Prometheus does not respond at http://127.0.0.1:1 (ConnectionError): see `make status`."
+        "problem": "Prometheus is not responding at http://127.0.0.1:1 (ConnectionError): see `make status`."
     }
     assert page.status_code == 200
     assert found["problem"] in page.text.replace("&#39;", "'")
@@ -159,7 +159,7 @@ def test_a_browser_says_that_prometheus_is_away(stopping, tmp_path_factory):
         eventually(lambda: shown(browser, TARGETS) == "1", because="the panel is drawn")
         prometheus.__exit__(None, None, None)
         problem = browser.find_element(By.ID, "problem")
-        eventually(lambda: "Prometheus does not respond" in problem.text, because="the page is updated", timeout=20)
+        eventually(lambda: "Prometheus is not responding" in problem.text, because="the page is updated", timeout=20)
 
         assert shown(browser, TARGETS) == "1"
         assert "stale" in browser.find_element(By.TAG_NAME, "body").get_attribute("class")

@@ -132,10 +132,10 @@ def test_too_few_files_are_refused_in_one_sentence(lab, most):
             "--as=1000000000",
             "the limit of 1000000000 bytes of address space is too low: raise it to 2147483648 (`ulimit -v`).",
         ),
-        ("--fsize=65536", "the limit of 65536 bytes in a file is too low: raise it to 1073741824 (`ulimit -f`)."),
+        ("--fsize=65536", "the limit of 65536 bytes per file is too low: raise it to 1073741824 (`ulimit -f`)."),
         (
             "--nproc=100",
-            "the limit of 100 processes and threads of this user is too low: raise it to 512 (`ulimit -u`).",
+            "the limit of 100 processes and threads for this user is too low: raise it to 512 (`ulimit -u`).",
         ),
     ],
 )

@@ -75,7 +75,7 @@ def test_a_dead_source_is_named_and_does_not_keep_a_package_from_being_unpacked(
     programs._unpack(["pomar-test"])
 
     assert unpacked().read_text() == "it is there"
-    assert f"apt could not read {DEAD}, but did not need it" in capsys.readouterr().out
+    assert f"apt could not read {DEAD}, but the lab did not need it" in capsys.readouterr().out
 
 
 def test_a_source_without_an_index_is_named_and_is_no_obstacle(sources, tmp_path, capsys):

@@ -100,7 +100,7 @@ def test_an_engine_on_another_machine_is_refused(monkeypatch, compose_plugin, ad
         subprocess.run(made, check=True, capture_output=True)
         subprocess.run(["docker", "context", "use", "other"], check=True, capture_output=True)
 
-    with pytest.raises(LabError, match=f"the Docker engine is on another machine .{address}.*: choose an engine"):
+    with pytest.raises(LabError, match=f"the Docker engine is on another machine .{address}.*: use an engine"):
         choose.choose({"RUNTIME": "compose"})
     chosen, why = choose.choose({})
     assert chosen.name == "host"

@@ -57,7 +57,7 @@ def test_an_empty_variable_of_the_environment_overrides_nothing():
         ("UWSGI_HARAKIRI=31", "UWSGI_HARAKIRI is '31', but must be a whole number from 1 to 30"),
         ("PROMETHEUS_RETENTION_TIME=two weeks", "PROMETHEUS_RETENTION_TIME is 'two weeks'"),
         ("PROMETHEUS_RETENTION_SIZE=1", "PROMETHEUS_RETENTION_SIZE is '1'"),
-        ("IMAGE_PROMETHEUS=", "IMAGE_PROMETHEUS is '', but must be the name of an image with its version"),
+        ("IMAGE_PROMETHEUS=", "IMAGE_PROMETHEUS is '', but must be an image name with a version"),
         (
             "IMAGE_UWSGI_EXPORTER=timonwong/uwsgi-exporter",
             "IMAGE_UWSGI_EXPORTER is 'timonwong/uwsgi-exporter', but must",

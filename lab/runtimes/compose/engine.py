@@ -1,4 +1,4 @@
-"""The Docker engine and Compose, through the docker command: the containers of this lab and their state."""
+"""The Docker engine and Compose, used through the docker command, and the lab's containers with their state."""
 
 import json
 import os
@@ -21,18 +21,18 @@ from lab.runtimes.settings import OFFICIAL_IMAGES
 
 PROJECT = "pomar"
 LABEL = "com.docker.compose"
-#: More than an engine under load needs to respond. Without a daemon the command fails at once.
+#: Longer than an engine under load needs to respond. If no engine is running, the command fails at once.
 RESPONSE_SECONDS = 10
-#: The memory that each worker of the shop uses before its first request, and that the master and the metrics process
-#: use together. With less, the kernel keeps killing workers.
+#: The memory that each shop worker uses before its first request. The master and the metrics process together need the
+#: same amount. With less, the kernel keeps killing workers.
 SHOP_MIB = 50
-#: The Compose files that override compose.yaml, by kind of images.
+#: The Compose files that override compose.yaml, by kind of image.
 OVERRIDES = {"official": [], "debian": ["compose.debian.yaml"], "lookalike": ["images/lookalike/compose.yaml"]}
-#: The name prefix of the look-alikes. With an official name, the next lab would mistake one for the official image.
+#: The name prefix for look-alikes. If one had an official name, the next lab would mistake it for the official image.
 LOOKALIKE = "localhost/pomar/lookalike/"
 #: ``depends_on.restart`` needs 2.17, ``!reset`` needs 2.18.
 _OLDEST_COMPOSE = (2, 18)
-#: From this version on, Compose has no built-in builder that supports secrets and needs the buildx plugin.
+#: From this version on, Compose needs the buildx plugin, because it has no built-in builder that supports secrets.
 _COMPOSE_WITHOUT_BUILDER = (5, 0)
 #: The first engine whose BuildKit supports build secrets without a syntax directive in the Dockerfile.
 _OLDEST_ENGINE = (20, 10)
@@ -41,7 +41,7 @@ _COMPOSE_WANTED = "Compose 2.18"
 
 @dataclass(frozen=True)
 class Container:
-    """One container of the lab, as described by `docker inspect`."""
+    """One of the lab's containers, as described by `docker inspect`."""
 
     service: str
     id: str
@@ -72,7 +72,7 @@ class Container:
 
     @classmethod
     def from_inspect(cls, found: Mapping) -> "Container":
-        """Parse one element of the output of `docker inspect`."""
+        """Parse one element of the `docker inspect` output."""
         state, labels = found["State"], found["Config"]["Labels"]
         health = state.get("Health") or {}
         checks = health.get("Log") or []
@@ -98,7 +98,7 @@ def _comparable(time: str) -> str:
 
 
 class Unusable(LabError):
-    """Why Docker Compose cannot be used here, and how to change that."""
+    """The reason why Docker Compose cannot be used here, and how to fix that."""
 
     def __init__(self, problem: str, fix: str) -> None:
         super().__init__(f"{problem}: {fix}.")
@@ -106,7 +106,7 @@ class Unusable(LabError):
 
 
 def why_not() -> tuple[str, str]:
-    """Return why Docker Compose cannot be used here and how to fix that; two empty strings if it can be used."""
+    """Return why Docker Compose cannot be used here and how to fix that, or two empty strings if it can be used."""
     try:
         for _ in checks():
             pass
@@ -116,19 +116,19 @@ def why_not() -> tuple[str, str]:
 
 
 def checks() -> Iterator[tuple[str, str]]:
-    """Check what Docker Compose needs here: yield the name of each check and what it found.
+    """Check that Docker Compose can be used here, and yield the name of each check and what it found.
 
-    Raises Unusable at the first that fails, since the later ones depend on it.
+    Raises Unusable at the first check that fails, since the later ones depend on it.
     """
     yield "docker command", check_command()
-    yield "engine's address", check_place()
+    yield "engine URL", check_place()
     yield "Compose plugin", (compose := check_compose())
     yield "buildx plugin", check_buildx(compose)
     yield "Docker engine", check_engine()
 
 
 def check_command() -> str:
-    """Return the version of the docker command; raises Unusable if it is missing or Podman."""
+    """Return the version of the docker command. Raise Unusable if it is missing or is Podman."""
     if not shutil.which("docker"):
         raise Unusable("there is no docker command", "install Docker with its Compose plugin")
     version = _output("docker", "--version")
@@ -138,24 +138,24 @@ def check_command() -> str:
 
 
 def check_place() -> str:
-    """Return the address of the engine; raises Unusable if it is on another machine."""
+    """Return the engine's URL. Raise Unusable if the engine is on another machine."""
     endpoint = _output("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
     if not _is_here(endpoint):
         raise Unusable(
-            f"the Docker engine is on another machine ({endpoint}), which has neither this checkout's files nor "
-            "this machine's 127.0.0.1",
-            "choose an engine on this machine (`unset DOCKER_HOST DOCKER_CONTEXT; docker context use default`)",
+            f"the Docker engine is on another machine ({endpoint}), where it can neither mount this checkout's files "
+            "nor publish ports on this machine",
+            "use an engine on this machine (`unset DOCKER_HOST DOCKER_CONTEXT; docker context use default`)",
         )
     return endpoint
 
 
 def check_compose() -> str:
-    """Return the version of the Compose plugin; raises Unusable if it is missing or too old."""
+    """Return the version of the Compose plugin. Raise Unusable if it is missing or too old."""
     try:
         version = _output("docker", "compose", "version", "--short")
     except Unusable as error:
-        raise Unusable("docker has no Compose plugin of version 2", f"install {_COMPOSE_WANTED} or newer") from error
-    # A build that is not a release says "dev": it is accepted.
+        raise Unusable("docker has no Compose 2 plugin", f"install {_COMPOSE_WANTED} or newer") from error
+    # A development build has the version "dev" and is accepted.
     number = _number(version)
     if number and number < _OLDEST_COMPOSE:
         raise Unusable(f"the Compose plugin is version {version}", f"install {_COMPOSE_WANTED} or newer")
@@ -163,7 +163,7 @@ def check_compose() -> str:
 
 
 def check_buildx(compose: str) -> str:
-    """Return the version of the buildx plugin; raises Unusable if it is missing and this Compose needs it."""
+    """Return the version of the buildx plugin. Raise Unusable if it is missing and this Compose needs it."""
     number = _number(compose)
     if not number or number < _COMPOSE_WITHOUT_BUILDER:
         return f"not needed by Compose {compose}"
@@ -172,12 +172,12 @@ def check_buildx(compose: str) -> str:
     except Unusable as error:
         raise Unusable(
             f"Compose {compose} cannot build images without Docker's buildx plugin, which is missing",
-            "install the package docker-buildx (Debian, Ubuntu) or docker-buildx-plugin (Docker's own repository)",
+            "install the package docker-buildx (Debian, Ubuntu) or docker-buildx-plugin (from Docker's own repository)",
         ) from error
 
 
 def check_engine() -> str:
-    """Return the version of the engine; raises Unusable if none responds to this user, or if it cannot be used."""
+    """Return the engine's version. Raise Unusable if no engine responds to this user, or if it cannot be used."""
     server = json.loads(_output("docker", "version", "--format", "{{json .Server}}"))
     if "Podman" in json.dumps(server.get("Components")):
         raise Unusable("the engine is Podman", "install Docker itself")
@@ -187,19 +187,19 @@ def check_engine() -> str:
 
 
 def _is_here(endpoint: str) -> bool:
-    """Return whether the engine at an address such as ``tcp://host:2375`` is on this machine."""
+    """Return whether the engine at a URL such as ``tcp://host:2375`` is on this machine."""
     address = urlsplit(endpoint)
     return address.scheme in ("unix", "npipe", "") or address.hostname in ("localhost", "127.0.0.1", "::1")
 
 
 def _number(version: str) -> tuple[int, int] | None:
-    """Return major and minor of a version such as ``v2.18.0``, or None if it has no such form."""
+    """Return the major and minor numbers of a version such as ``v2.18.0``, or None if it has a different form."""
     found = re.match(r"v?(\d+)\.(\d+)", version)
     return (int(found[1]), int(found[2])) if found else None
 
 
 def _output(*command: str) -> str:
-    """Return the output of a docker command. Raise Unusable with the reason if it fails or hangs."""
+    """Return the output of a docker command. If it fails or hangs, raise Unusable with the reason."""
     fix = "start a Docker engine"
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=RESPONSE_SECONDS)
@@ -243,16 +243,16 @@ def containers() -> dict[str, Container]:
 
 
 def loads(checkout: Path) -> list[str]:
-    """Return the IDs of the containers in which a load of this checkout is running."""
+    """Return the IDs of the containers that are running a load test of this checkout."""
     labels = {"project": PROJECT, "service": "loadtest", "oneoff": "True", "project.working_dir": str(checkout)}
     filters = [f"--filter=label={LABEL}.{name}={value}" for name, value in labels.items()]
     return docker("ps", "--quiet", *filters).stdout.split()
 
 
 def refuse_limits(settings: Mapping[str, str], engine: Mapping) -> str:
-    """Return the CPUs and memory of an engine, described by `docker info`.
+    """Return a summary of an engine's CPUs and memory, from its `docker info`.
 
-    Raise LabError if it cannot provide the CPU and memory in the settings.
+    Raises LabError if the engine cannot provide the CPU and memory in the settings.
     """
     cores, cpus = engine["NCPU"], settings["APP_CPUS"]
     if not engine.get("CpuCfsQuota", True):
@@ -277,12 +277,12 @@ def refuse_limits(settings: Mapping[str, str], engine: Mapping) -> str:
 
 
 def info() -> dict:
-    """Return the output of `docker info`."""
+    """Return the output of `docker info`, parsed."""
     return json.loads(docker("info", "--format", "{{json .}}").stdout)
 
 
 def docker(*arguments: str, **options) -> subprocess.CompletedProcess:
-    """Run docker and return its output as text. Raise LabError with the last line if it fails."""
+    """Run docker and return its output as text. If it fails, raise LabError with the last line."""
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, **options)
     if done.returncode != 0:
         raise LabError(f"`docker {arguments[0]}` failed: {last_line(done.stderr or done.stdout)}")
@@ -292,7 +292,7 @@ def docker(*arguments: str, **options) -> subprocess.CompletedProcess:
 def end(process: subprocess.Popen) -> None:
     """Stop a process started by :meth:`Compose.start` and wait until it has exited.
 
-    Signals the whole process group, because docker does not forward signals to its plugin, which does the work.
+    Signals the whole process group, because docker does not forward signals to the Compose plugin, which does the work.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
@@ -310,7 +310,7 @@ def _lookalikes() -> dict[str, str]:
 
 
 class Compose:
-    """`docker compose` for this checkout, with the lab's settings and the Compose files for one kind of images."""
+    """`docker compose` for this checkout, with the lab's settings and the Compose files for one kind of image."""
 
     def __init__(self, settings: Mapping[str, str], images: str) -> None:
         self._files = [ROOT / name for name in ("compose.yaml", *OVERRIDES[images])]
@@ -322,14 +322,14 @@ class Compose:
         return ["docker", "compose", "--project-directory", str(ROOT), *files, *arguments]
 
     def environment(self) -> dict[str, str]:
-        """Return its environment: that of tools, and the lab's settings."""
+        """Return its environment: the environment for tools, plus the lab's settings."""
         own = for_tools()
         authorities = (own.get(name) for name in ("BUILD_CA_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"))
         ca = next((path for path in authorities if path and Path(path).is_file()), None)
         return own | dict(self._settings) | ({"BUILD_CA_FILE": ca} if ca else {})
 
     def mounted(self) -> dict[str, list[Path]]:
-        """Return the files and folders of the checkout that each service mounts."""
+        """Return the files and folders that each service mounts from the checkout."""
         services = json.loads(self.must("--profile", "*", "config", "--format", "json"))["services"]
         return {
             name: [Path(volume["source"]) for volume in service.get("volumes", []) if volume["type"] == "bind"]
@@ -337,7 +337,7 @@ class Compose:
         }
 
     def start(self, log: str, *arguments: str) -> subprocess.Popen:
-        """Start a command with its output in a file in .lab/logs; :func:`end` stops it early."""
+        """Start a command whose output goes to a file in .lab/logs. Use :func:`end` to stop it early."""
         LOGS.mkdir(parents=True, exist_ok=True)
         with (LOGS / log).open("w") as file:
             return subprocess.Popen(
@@ -355,7 +355,7 @@ class Compose:
         return subprocess.run(self.command(*arguments), cwd=ROOT, env=self.environment(), **options)
 
     def must(self, *arguments: str) -> str:
-        """Run a command and return its output. Raise LabError with the last line if it fails."""
+        """Run a command and return its output. If it fails, raise LabError with the last line."""
         done = self.run(*arguments, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if done.returncode != 0:
             raise LabError(f"`docker compose {' '.join(arguments)}` failed: {last_line(done.stderr)}")

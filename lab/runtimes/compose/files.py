@@ -1,4 +1,4 @@
-"""The files of the checkout that containers mount: make them readable, and detect changes."""
+"""The checkout's files that containers mount: make them readable, and detect changes."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,8 +10,8 @@ from lab.paths import shown
 def make_readable(sources: Iterable[Path]) -> None:
     """Make these files and folders readable for all users, because containers do not run as the checkout's owner.
 
-    In a checkout made under umask 077, only the owner can read them. The parent folders keep their modes, because the
-    engine mounts them as root. Raises LabError if a mode cannot be changed.
+    In a checkout created with umask 077, only the owner can read them. The parent folders keep their modes, because the
+    engine mounts the files as root. Raises LabError if a mode cannot be changed.
     """
     for source in sources:
         for path in _within(source):
@@ -29,9 +29,9 @@ def make_readable(sources: Iterable[Path]) -> None:
 
 
 def changed_at(sources: Iterable[Path]) -> float:
-    """Return when one of these files and folders last changed, as a Unix time; 0 if there are none.
+    """Return the time of the last change to these files and folders, as a Unix time; 0 if there are none.
 
-    Uses the ctime, because a file that replaces another may have an old mtime.
+    Uses the ctime, because a file that replaces another one may have an old mtime.
     """
     return max((path.stat().st_ctime for source in sources for path in _within(source)), default=0.0)
 

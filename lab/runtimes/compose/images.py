@@ -1,4 +1,4 @@
-"""The images of the Compose runtime: official ones, or ones built locally from Debian packages."""
+"""The Compose runtime's images: official ones, or ones built locally from Debian packages."""
 
 import re
 import shutil
@@ -16,15 +16,15 @@ from lab.runtimes.compose.engine import PROJECT, Compose, docker, end
 from lab.runtimes.settings import OFFICIAL_IMAGES
 
 BUILD_LOG = "images.log"
-#: A faster build has only reused what was built before: its images are not shown one by one.
+#: A build that takes less time has only reused earlier builds, so its images are not shown one by one.
 QUICK_SECONDS = 5
-#: For one image, on a slow network. An unreachable registry fails at once.
+#: For one image, on a slow network. If the registry is unreachable, the pull fails at once.
 PULL_SECONDS = 600
-#: The Debian releases that the look-alikes of the official images take their programs from.
+#: The Debian releases whose programs the look-alikes of the official images contain.
 LOOKALIKE_SUITES = ("forky", "trixie")
 #: As in the official Debian images: no manuals, no apt caches, and no sync after each package.
 LEAN = (
-    # A mirror may be outdated, for example a frozen one.
+    # A mirror may be outdated, for example if it is frozen.
     '--aptopt=Acquire::Check-Valid-Until "false"',
     '--aptopt=Dir::Cache::pkgcache ""',
     '--aptopt=Dir::Cache::srcpkgcache ""',
@@ -41,18 +41,18 @@ def base(suite: str) -> str:
 def choose(settings: Mapping[str, str]) -> tuple[str, str]:
     """Return which kind of images to run, ``official``, ``debian`` or ``lookalike``, and the reason.
 
-    ``IMAGES`` decides unless it is ``auto``. Then it is the kind with existing data; else the kind that is already on
-    this machine; else the official images if all of them can be pulled; else ``debian``.
+    ``IMAGES`` decides unless it is ``auto``. Otherwise it is the first of these that applies: the kind with existing
+    data; the kind that is already on this machine; the official images, if all can be pulled; ``debian``.
     """
     if settings["IMAGES"] != "auto":
-        return settings["IMAGES"], f"IMAGES={settings['IMAGES']} was given"
+        return settings["IMAGES"], f"IMAGES={settings['IMAGES']} is set"
     kept = [kind for kind, volume in _databases(settings).items() if _there("volume", volume)]
     if len(kept) == 1:
-        return kept[0], "the existing data belongs to them"
+        return kept[0], "the existing data was created with them"
     if not _missing(settings):
         return "official", "they are already on this machine"
     if _there("image", base(settings["DEBIAN_SUITE"])):
-        return "debian", "they were built here before; IMAGES=official pulls the official ones"
+        return "debian", "they have already been built here; to pull the official ones, set IMAGES=official"
     try:
         _pull(settings)
     except LabError as error:
@@ -61,7 +61,7 @@ def choose(settings: Mapping[str, str]) -> tuple[str, str]:
 
 
 def make(compose: Compose, settings: Mapping[str, str], kind: str) -> None:
-    """Pull or build the images that are missing or outdated. Raise LabError with the reason if that fails."""
+    """Pull or build the images that are missing or outdated. If that fails, raise LabError with the reason."""
     if kind == "official":
         _pull(settings)
     for suite in {"debian": [settings["DEBIAN_SUITE"]], "lookalike": LOOKALIKE_SUITES}.get(kind, []):
@@ -70,18 +70,18 @@ def make(compose: Compose, settings: Mapping[str, str], kind: str) -> None:
                 _make_base(suite, base(suite))
     with console.step("images built"):
         if kind == "lookalike":
-            # The base of the lab's own images.
+            # The base image for the lab's own images.
             _finish(compose.start(BUILD_LOG, "--profile", "base", "build", "python"))
         build(compose)
 
 
 def build(compose: Compose, *options: str) -> None:
-    """Build every outdated image of the lab. Raise LabError with the reason if a build fails."""
+    """Build all of the lab's outdated images. If a build fails, raise LabError with the reason."""
     _finish(compose.start(BUILD_LOG, "--profile", "load", "build", *options))
 
 
 def _databases(settings: Mapping[str, str]) -> dict[str, str]:
-    """Return the database volume of each kind of images."""
+    """Return the database volume for each kind of image."""
     return {
         "official": f"{PROJECT}_postgres-data",
         "debian": f"{PROJECT}_postgres-data-{settings['DEBIAN_SUITE']}",
@@ -101,7 +101,7 @@ def _missing(settings: Mapping[str, str]) -> list[str]:
 
 
 def _pull(settings: Mapping[str, str]) -> None:
-    """Pull the missing official images. Raise LabError with the reason if one cannot be pulled."""
+    """Pull the missing official images. If one cannot be pulled, raise LabError with the reason."""
     for image in _missing(settings):
         with console.step(f"{image} pulled"):
             if trouble := _cannot_pull(image):
@@ -109,7 +109,7 @@ def _pull(settings: Mapping[str, str]) -> None:
 
 
 def _cannot_pull(image: str) -> str:
-    """Pull an image. Return the reason if that fails, else an empty string."""
+    """Pull an image. If that fails, return the reason, otherwise an empty string."""
     try:
         command = ["docker", "pull", "--quiet", image]
         done = subprocess.run(command, capture_output=True, text=True, timeout=PULL_SECONDS)
@@ -119,14 +119,14 @@ def _cannot_pull(image: str) -> str:
 
 
 def _make_base(suite: str, name: str) -> None:
-    """Tag the official Debian image, or make one from Debian packages if it cannot be pulled."""
+    """Tag the official Debian image, or build one from Debian packages if it cannot be pulled."""
     trouble = _cannot_pull(f"debian:{suite}-slim")
     if not trouble:
         docker("tag", f"debian:{suite}-slim", name)
         return
     if not shutil.which("mmdebstrap"):
         raise LabError(
-            f"debian:{suite}-slim cannot be pulled ({trouble}), and there is no mmdebstrap to make it from Debian's "
+            f"debian:{suite}-slim cannot be pulled ({trouble}), and there is no mmdebstrap to build it from Debian "
             f"packages: install mmdebstrap{', or fix the network' if network.failed(trouble) else ''}."
         )
     with tempfile.TemporaryDirectory() as folder:
@@ -135,19 +135,19 @@ def _make_base(suite: str, name: str) -> None:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             raise LabError(
-                f"the base image cannot be made from Debian's packages: {reason(done.stderr)}{advice(done.stderr)}"
+                f"the base image cannot be built from Debian packages: {reason(done.stderr)}{advice(done.stderr)}"
             )
         docker("import", str(archive), name)
 
 
 def _finish(process: subprocess.Popen) -> None:
-    """Wait for a build and show each image when it is built; raises LabError with the reason when it fails."""
+    """Wait for a build, showing each image when it is built. If the build fails, raise LabError with the reason."""
     log, began = LOGS / BUILD_LOG, time.monotonic()
     shown: set[str] = set()
     try:
         code = None
         while code is None:
-            # In this order: what a build that has ended printed is all there.
+            # In this order: once the build has exited, its output is complete.
             code = process.poll()
             seconds = time.monotonic() - began
             found = built(log.read_text(errors="replace")) if seconds > QUICK_SECONDS else []
@@ -165,14 +165,14 @@ def _finish(process: subprocess.Popen) -> None:
 
 
 def built(log: str) -> list[str]:
-    """Return the images that are built, by a build's output so far."""
-    # BuildKit, and the builder that was there before it.
+    """Return the images that a build has finished, according to its output so far."""
+    # The output of BuildKit, and of the builder before it.
     lines = r"^(?:#\d+ naming to (?:docker\.io/)?(?=.* done$)|Successfully tagged )(\S+)"
     return re.findall(lines, log, re.MULTILINE)
 
 
 def advice(log: str) -> str:
-    """Return what to do about a failed build or pull, by its output; nothing when that says enough."""
+    """Return a text that ends the error message of a failed build or pull, with a fix if its output suggests one."""
     if "no space left on device" in log.lower():
         return ". Free some space on Docker's disk: `docker system prune` removes unused images and containers."
     return ". Check the network." if network.failed(log) else "."
@@ -180,7 +180,7 @@ def advice(log: str) -> str:
 
 def reason(log: str) -> str:
     """Return the line of a build's output that best explains why it failed."""
-    # Output of a build step starts with its number and the time: "#12 0.204 E: Unable to locate package".
+    # The output of a build step starts with its number and the time: "#12 0.204 E: Unable to locate package".
     said = [re.sub(r"^#\d+ ([\d.]+ )?", "", line).strip() for line in log.splitlines()]
     errors = [line for line in said if re.match(r"(E:|ERROR:|error:|failed to)", line)]
     return errors[0] if errors else last_line(log)

@@ -1,4 +1,4 @@
-"""Read addresses that are reachable only inside the shop pod."""
+"""Read URLs that are reachable only inside the shop pod."""
 
 import json
 import select
@@ -8,7 +8,7 @@ import threading
 from lab.runtimes.compose import engine
 
 RESPONSE_SECONDS = 10
-#: Reads one URL per line and prints one line of JSON for each: the text of the response, or the error.
+#: Reads one URL per line and prints one line of JSON for each, with the text of the response or the error.
 _READER = """
 import json, sys, urllib.request
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -23,9 +23,9 @@ for line in sys.stdin:
 
 
 class Inside:
-    """A small reader process in the container ``app``. It keeps running, so that each read takes a few milliseconds.
+    """A small reader process in the container ``app``. It keeps running, so that each read takes only milliseconds.
 
-    Several threads may use it; their reads are serialized, because the responses share one pipe.
+    Several threads may use it. Their reads are serialized, because the responses share one pipe.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Inside:
         self._turn = threading.Lock()
 
     def get(self, url: str) -> str:
-        """Return the response of ``url``. Raise OSError if its status is not 200 or the container is not running."""
+        """Return the response from ``url``. Raise OSError if its status is not 200 or the container is not running."""
         with self._turn:
             line = self._ask(url)
         said = json.loads(line)
@@ -53,7 +53,7 @@ class Inside:
             line = ""
         if not line.endswith("\n"):
             self.close()
-            raise ConnectionError(f"{url} cannot be read: the container app has exited or hangs")
+            raise ConnectionError(f"{url} cannot be read: the container app has exited or is hanging")
         return line
 
     def close(self) -> None:

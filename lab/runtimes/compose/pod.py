@@ -1,6 +1,6 @@
 """The ports inside the containers. They are fixed; ``.env`` sets them only for the host runtime."""
 
-#: The port for each setting. The first two, of NGINX, are published on the ports in `.env`.
+#: The port for each setting. NGINX's two ports, the first ones, are published on the ports in `.env`.
 PORTS = {
     "SHOP_HTTPS_PORT": "8443",
     "SHOP_HTTP_PORT": "8080",
@@ -14,5 +14,5 @@ PORTS = {
     "EXPORTER_BLACKBOX_PORT": "9115",
 }
 PUBLISHED = ("SHOP_HTTPS_PORT", "SHOP_HTTP_PORT")
-#: The ports that are bound to the pod's loopback and not to Prometheus's network.
+#: The ports that are bound to the pod's loopback interface instead of Prometheus's network.
 ON_LOOPBACK = ("APP_STATS_PORT", "NGINX_STATUS_PORT")

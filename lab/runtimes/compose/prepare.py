@@ -1,7 +1,7 @@
 """Prepare the Compose runtime before its first container starts: secrets, certificates and NGINX's listen.conf.
 
-Runs in the one-shot service ``prepare``, at each start; existing secrets and certificates are kept. Each folder in
-``VOLUMES`` is a volume that only the services that need its files mount.
+Runs in the one-shot service ``prepare`` whenever the lab starts. Existing secrets and certificates are kept. Each
+folder in ``VOLUMES`` is a volume, mounted only by the services that need its files.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ TEMPLATE = Path("/srv/listen.conf.template")
 
 
 def secret(name: str, size: int = 32, make: Callable[[int], str] = secrets.token_urlsafe) -> str:
-    """Return the secret with this name. The first time, create it from ``size`` random bytes."""
+    """Return the secret with this name. If it does not exist, create it from ``size`` random bytes."""
     path = AUTHORITY / name
     if not path.exists():
         write(path, make(size), 0o600)
@@ -33,12 +33,12 @@ def secret(name: str, size: int = 32, make: Callable[[int], str] = secrets.token
 
 
 def write(path: Path, text: str, mode: int = 0o444) -> None:
-    """Write a file atomically. Every user may read it by default, but only containers that mount its volume see it."""
+    """Write a file atomically. By default, any user may read it, but only in containers that mount its volume."""
     write_file(path, text, mode)
 
 
 def write_certificates(hosts: list[str], days: int | None = None) -> None:
-    """Renew the shop's certificate for NGINX if that is due, and publish the CA certificate for NGINX's clients.
+    """Renew the shop's certificate for NGINX if it is due, and publish the CA certificate for NGINX's clients.
 
     With ``days``, issue a new certificate that expires after that many days.
     """
@@ -56,7 +56,7 @@ def write_credentials() -> None:
     for role, password in roles.items():
         write(VOLUMES / "postgres-secrets" / f"{role}-password", password)
     for role, folder in (("shop", "app-secrets"), ("owner", "migrate-secrets")):
-        # A separate key for each: the migrations sign nothing.
+        # A separate key for each, because the migrations sign nothing.
         write(VOLUMES / folder / "secret-key", secret(f"{role}-secret-key", 64))
         write(VOLUMES / folder / "database-url", f"postgres://{role}:{roles[role]}@postgres:5432/shop")
     write(VOLUMES / "postgres-exporter-secrets" / "password", roles["exporter"])
@@ -67,7 +67,7 @@ def write_credentials() -> None:
         VOLUMES / "redis-exporter-secrets" / "passwords.json",
         json.dumps({"redis://exporter@valkey:6379": users["exporter"]}),
     )
-    # Hexadecimal, because NGINX compares without regard to case.
+    # Hexadecimal, because NGINX's comparison is case-insensitive.
     token = secret("lab-token", make=secrets.token_hex, size=16)
     for folder in ("app-secrets", "loadtest-secrets"):
         write(VOLUMES / folder / "lab-token", token)
@@ -75,7 +75,7 @@ def write_credentials() -> None:
     digests = {user: hashlib.sha256(password.encode()).hexdigest() for user, password in users.items()}
     write(
         VOLUMES / "valkey-secrets" / "users.acl",
-        # Without a password, only PING is allowed, for the health check.
+        # Without a password, only PING is allowed. The health check uses it.
         "user default on nopass -@all +ping\n"
         f"user shop on #{digests['shop']} ~* -@all +@connection -@admin -@dangerous"
         " +get +set +setex +psetex +del +exists\n"
@@ -89,7 +89,7 @@ def write_listen_conf(names: list[str]) -> None:
     """Write NGINX's listen.conf: the ports inside the pod, and the published port for redirects."""
     values = {
         "LISTEN_ADDRESS": "0.0.0.0",
-        # The syntax since NGINX 1.25.1; all kinds of images have a newer version.
+        # The syntax since NGINX 1.25.1. All kinds of images have a newer version.
         "HTTP2": "; http2 on; include http2.conf",
         **pod.PORTS,
         "SHOP_HTTPS_AUTHORITY_PORT": f":{os.environ['SHOP_HTTPS_PORT']}",
@@ -99,11 +99,11 @@ def write_listen_conf(names: list[str]) -> None:
 
 
 def refuse_unseen_files() -> None:
-    """Exit with an error if this container does not see the files of the checkout, which other containers mount too."""
+    """Exit with an error if this container does not see the checkout's files. Other containers also mount them."""
     if TEMPLATE.is_dir():
         sys.exit(
             "the Docker engine does not see this checkout's files: the engine is on another machine, or this "
-            "shell is in a container. Run the lab where the engine runs, or use RUNTIME=host"
+            "shell is in a container. Run the lab on the engine's machine, or use RUNTIME=host"
         )
     if not os.access(TEMPLATE, os.R_OK):
         sys.exit(
@@ -113,7 +113,7 @@ def refuse_unseen_files() -> None:
 
 
 def main(days: int | None = None) -> None:
-    """Write everything; with ``days``, issue a certificate that expires after that many days, for a drill."""
+    """Write everything. With ``days``, issue a certificate that expires after that many days, for a drill."""
     refuse_unseen_files()
     # `localhost` for a browser on this machine, `shop` for clients in other containers.
     try:

@@ -1,4 +1,4 @@
-"""``lab images``: check that every official image exists in its registry, for each supported architecture."""
+"""``lab images``: check that every official image exists in its registry for each supported architecture."""
 
 import json
 import subprocess
@@ -14,10 +14,10 @@ RESPONSE_SECONDS = 60
 
 
 def check(settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield each official image with its problem, in a sentence (empty if it can be pulled).
+    """Yield each official image with a sentence about its problem (empty if it can be pulled).
 
-    Queries the registries through the docker command, which needs no engine for that. Skips images that are built
-    locally. Raises LabError if there is no docker command.
+    Queries the registries with the docker command, which needs no engine for this. Skips images that are built locally.
+    Raises LabError if there is no docker command.
     """
     for name in OFFICIAL_IMAGES:
         image = settings[name]

@@ -1,4 +1,4 @@
-"""The lab as containers, with Docker Compose."""
+"""The lab as containers under Docker Compose."""
 
 import contextlib
 import os
@@ -24,9 +24,9 @@ from lab.runtimes.services import Service
 
 OWN = STATE / "compose"
 START_LOG = "compose.log"
-#: For a start from nothing on a slow machine.
+#: Long enough for a first start on a slow machine.
 START_SECONDS = 240
-#: Services that run once before the others and exit, with the text that is shown for them.
+#: Services that run once before the others and exit, with the text to show for each.
 ONE_SHOTS = {"prepare": "secrets and certificates", "migrate": "database, catalogue and static files"}
 KINDS = {
     "official": "official ones",
@@ -44,7 +44,7 @@ def own_containers() -> dict[str, Container]:
 
 
 def _kind_of(containers: Mapping[str, Container]) -> str:
-    """Return the kind of images that these containers use; ``official`` if there are no containers."""
+    """Return the kind of images that these containers use, or ``official`` if there are no containers."""
     image = containers["shop"].image if "shop" in containers else ""
     if image.startswith(engine.LOOKALIKE):
         return "lookalike"
@@ -52,12 +52,12 @@ def _kind_of(containers: Mapping[str, Container]) -> str:
 
 
 def _same_life(service: str, known: Mapping[str, Container], before: Mapping[str, Container]) -> bool:
-    """Return whether a service still has the container from before, and it was not restarted since."""
+    """Return whether a service still has the same container as before and it has not been restarted since."""
     return service in known and service in before and known[service].life == before[service].life
 
 
 class ComposeRuntime(Runtime):
-    """The lab as containers. An engine can have only one, because its names and networks are fixed."""
+    """The lab as containers. An engine can have only one lab, because the names and networks are fixed."""
 
     name = "compose"
     ca_file = OWN / "ca.crt"
@@ -79,7 +79,7 @@ class ComposeRuntime(Runtime):
         """The kind of images that it runs or would run: ``official``, ``debian`` or ``lookalike``."""
         if self.settings["IMAGES"] != "auto":
             return self.settings["IMAGES"]
-        # It was started with `docker compose`, or not started yet.
+        # It was started with `docker compose`, or has not been started yet.
         return _kind_of(own_containers())
 
     @property
@@ -108,7 +108,7 @@ class ComposeRuntime(Runtime):
             console.console.print(f"Images: {KINDS[kind]}, because {why}.", soft_wrap=True)
             self.settings = self._wanted | {"IMAGES": kind}
             if fresh:
-                # Again, since official images bring Grafana, which has a port of its own.
+                # Check again, because the official images include Grafana, which needs another port.
                 self._refuse_taken_ports()
             mounted = self._compose.mounted()
             files.make_readable(path for paths in mounted.values() for path in paths)
@@ -140,7 +140,7 @@ class ComposeRuntime(Runtime):
     def start(self, service: Service) -> None:
         with self._lock():
             docker("start", self._container(service).id)
-            # If `shop` was started, the other members of the pod have lost their network.
+            # If the service was `shop`, the other members of the pod have lost their network.
             self._restore_pod_network()
             with console.step(service.name):
                 self.wait(lambda: self._problem(service, own_containers()), READY_SECONDS)
@@ -156,7 +156,7 @@ class ComposeRuntime(Runtime):
 
     def states(self) -> Iterator[tuple[Service, str, str]]:
         known = own_containers()
-        # `docker compose` may have started it with a new CA.
+        # The lab may have been started with `docker compose` and a new CA.
         with contextlib.suppress(LabError):
             if "prepare" in known:
                 self._take_ca(known["prepare"])
@@ -196,7 +196,7 @@ class ComposeRuntime(Runtime):
         names = [service.name for service in wanted]
         arguments = ["logs", "--tail", str(lines), *(["--follow"] if follow else []), *names]
         command = self._compose.command(*arguments)
-        # As in the host runtime.
+        # As on the host runtime: `make logs | head` should exit quietly.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.execvpe(command[0], command, self._compose.environment())
 
@@ -212,7 +212,7 @@ class ComposeRuntime(Runtime):
 
     def end_stray_load(self) -> None:
         found = engine.loads(ROOT)
-        # The load may have finished in the meantime.
+        # The load run may have finished in the meantime.
         with contextlib.suppress(LabError):
             if found:
                 docker("stop", *found)
@@ -221,11 +221,11 @@ class ComposeRuntime(Runtime):
         rows = super().notes()
         if "grafana" in self.provides:
             password = self._inner_file("grafana", "/run/secrets/grafana/admin-password")
-            return [*rows, ("Grafana admin", password, "password of the user admin; viewing needs no login")]
-        return [*rows, ("Grafana", "left out", "Debian has no Grafana package; IMAGES=official includes it")]
+            return [*rows, ("Grafana admin", password, "password for the user admin; viewing needs no login")]
+        return [*rows, ("Grafana", "not included", "Debian has no Grafana package; IMAGES=official includes Grafana")]
 
     def _locust(self, variables: Mapping[str, str], arguments: Sequence[str], port: str = "") -> Locust:
-        # Its output passes through the docker command, so Locust itself sees no terminal.
+        # Locust's output passes through the docker command, so Locust itself sees no terminal.
         terminal = {"LAB_LOAD_TERMINAL": "1"} if sys.stdout.isatty() else {}
         options = [f"--env={name}={value}" for name, value in (variables | terminal).items()]
         if port:
@@ -238,7 +238,7 @@ class ComposeRuntime(Runtime):
         return self._compose.command(*whole)
 
     def _start(self) -> None:
-        """Start everything with Compose, and show each service when it works."""
+        """Start all services with Compose, showing each one when it works."""
         before = own_containers()
         starting = self._compose.start(START_LOG, "up", "--detach", "--no-build", "--remove-orphans")
         try:
@@ -258,7 +258,7 @@ class ComposeRuntime(Runtime):
                 ended = starting.poll() is not None
                 known = own_containers()
                 for service, shown in list(waiting.items()):
-                    # A container from an earlier start, which Compose may still recreate, does not count.
+                    # Ignore a container from an earlier start, because Compose may still recreate it.
                     if not ended and _same_life(service, known, before):
                         continue
                     if not self._is_waited_for(service, known):
@@ -280,7 +280,7 @@ class ComposeRuntime(Runtime):
 
     @staticmethod
     def _has_failed(known: Mapping[str, Container], before: Mapping[str, Container]) -> list[Container]:
-        """Return the one-shot services that failed in this start. Compose only names the services waiting for them."""
+        """Return the one-shot services that failed in this start. Compose names only the services waiting for them."""
         ran = [known[name] for name in ONE_SHOTS if name in known and not _same_life(name, known, before)]
         return [container for container in ran if container.state == "exited" and container.exit_code != 0]
 
@@ -319,7 +319,7 @@ class ComposeRuntime(Runtime):
 
     @staticmethod
     def _has_lost_network(container: Container, known: Mapping[str, Container]) -> bool:
-        """Return whether `shop`, which owns the pod's network, was restarted or recreated after this member started."""
+        """Return whether `shop`, which owns the pod's network, was restarted or recreated since this member started."""
         if not container.network_of:
             return False
         shop = known.get("shop")
@@ -329,7 +329,7 @@ class ComposeRuntime(Runtime):
     def _stop_changed(mounted: Mapping[str, Sequence[Path]]) -> None:
         """Stop the services whose mounted files have changed since they started. Compose then starts them in order.
 
-        If a file is replaced, as by `git pull`, a running container still sees the old one.
+        When a file is replaced, for example by `git pull`, a running container still sees the old one.
         """
         stale = {
             name: container.id
@@ -341,12 +341,12 @@ class ComposeRuntime(Runtime):
                 docker("stop", *stale.values())
 
     def _restore_pod_network(self) -> None:
-        """Restart members of the pod that have lost its network; neither Compose nor a restart policy does this."""
+        """Restart pod members that have lost the pod's network. Neither Compose nor a restart policy does this."""
         known = own_containers()
         shop = known.get("shop")
         if not shop:
             return
-        # If `shop` was recreated, Compose itself recreates its members.
+        # If `shop` was recreated, Compose itself recreates the members.
         members = [container for container in known.values() if container.network_of == shop.id]
         if shop.state != "running":
             docker("start", shop.id)
@@ -361,7 +361,7 @@ class ComposeRuntime(Runtime):
                 docker("restart", *stale)
 
     def _take_ca(self, prepare: Container) -> None:
-        """Copy out the CA certificate, for browsers and curl, and the token that identifies the lab's own load."""
+        """Copy the CA certificate, for browsers and curl, and the lab token, which identifies the lab's own load."""
         OWN.mkdir(parents=True, exist_ok=True)
         OWN.chmod(0o700)
         docker("cp", f"{prepare.id}:/volumes/ca/ca.crt", str(self.ca_file))
@@ -378,34 +378,34 @@ class ComposeRuntime(Runtime):
         return container
 
     def _refuse_taken_ports(self) -> str:
-        # With IMAGES=auto it is not known yet whether there will be a Grafana.
+        # With IMAGES=auto, it is not known yet whether Grafana will be included.
         known = self.settings["IMAGES"] != "auto"
         published = [each.port for each in self.services if each.page and (known or each.name != "grafana")]
         return ports.refuse_taken(self.settings, [*published, "SHOP_HTTP_PORT"])
 
     def _refuse_other_settings(self) -> str:
         found = super()._refuse_other_settings()
-        # One that Docker alone started has left no settings.
+        # A lab that was started with Docker alone has no saved settings.
         if self.is_running() and self._wanted["IMAGES"] not in ("auto", _kind_of(own_containers())):
-            raise LabError("the lab runs with another IMAGES: `make down` first, to start it with this one.")
+            raise LabError("the lab is running with a different IMAGES: run `make down` first, then `make up`.")
         return found
 
     def _refuse_other_database(self) -> str:
         if self._not_here:
             raise LabError(
-                f"{' and '.join(self._not_here)} cannot be chosen in containers, which bring their own: "
-                "leave it out, or take RUNTIME=host."
+                "the Compose runtime has its own database and cache: unset "
+                f"{' and '.join(self._not_here)}, or use RUNTIME=host."
             )
-        return "those of the containers"
+        return "in the lab's own containers"
 
     def _refuse_other_checkout(self) -> str:
         for container in engine.containers().values():
             if container.checkout != str(ROOT):
                 raise LabError(
-                    "the lab of another checkout is in this engine: stop it with `make down RUNTIME=compose` in "
+                    "the lab of another checkout is using this engine: run `make down RUNTIME=compose` in "
                     f"{container.checkout}."
                 )
-        return "no lab of another checkout"
+        return "no lab from another checkout"
 
     def _stop(self) -> None:
         self._refuse_other_checkout()
@@ -415,7 +415,7 @@ class ComposeRuntime(Runtime):
         self._compose.must("--profile", "load", "down", "--remove-orphans")
 
     def _of_running_lab(self) -> dict[str, str] | None:
-        """Return the settings of the running lab, if it is still the one that was started with them."""
+        """Return the settings of the running lab, unless it has been recreated without `make up`."""
         settings = super()._of_running_lab()
         shop = own_containers().get("shop") if settings else None
         return settings if shop and settings.pop("SHOP_CONTAINER", None) == shop.id else None

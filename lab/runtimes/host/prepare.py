@@ -21,18 +21,18 @@ NGINX = STATE / "nginx"
 PROMETHEUS = STATE / "prometheus"
 SECRET_KEY_FILE = STATE / "secrets" / "django-secret-key"
 TOKEN_FILE = STATE / "secrets" / "lab-token"
-#: The shared memory file system, and a folder that exists where logind is running.
+#: The shared memory file system, and a folder that exists if logind is running.
 MEMORY = Path("/dev/shm")
 LOGIND = Path("/run/systemd/users")
-#: logind does not remove the shared memory of users up to this ID.
+#: logind does not remove the shared memory of users with an ID up to this one.
 LAST_SYSTEM_USER = 999
-#: Space for the metric files of the maximum number of workers (tests/config/test_extremes.py).
+#: Enough space for the metric files of the maximum number of workers (tests/config/test_extremes.py).
 METRICS_BYTES = 128 * 1024 * 1024
-#: The receiver's address in alertmanager.yml.
+#: The receiver's URL in alertmanager.yml.
 RECEIVER_IN_CONTAINERS = "http://receiver:8095/"
-#: What follows the flags of `listen` for HTTP/2: from NGINX 1.25.1 on, and in older versions.
+#: What enables HTTP/2 at the end of a `listen` directive, for NGINX 1.25.1 and later and for older versions.
 HTTP2 = ("; http2 on; include http2.conf", " http2; include http2.conf")
-#: The folders of the checkout that the processes read or are started from.
+#: The folders in the checkout that the processes read or are started from.
 SOURCES = (
     *("alertmanager", "app", "blackbox", "grafana", "host", "nginx", "prometheus", "telemetry/src"),
     *("lab/dashboards", "lab/runs/report"),
@@ -40,9 +40,9 @@ SOURCES = (
 
 
 def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> dict[str, str]:
-    """Return the environment of every process of the lab.
+    """Return the environment for all of the lab's processes.
 
-    ``LAB`` is the path of this checkout's ``.lab``, by which `make down` recognizes the processes of this lab.
+    ``LAB`` is the path of this checkout's ``.lab``. `make down` recognizes this lab's processes by it.
     """
     chosen = {name: value for name, value in settings.items() if value}
     database = STATE / "data" / "shop.sqlite3"
@@ -55,13 +55,13 @@ def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> di
         "LAB": str(STATE),
         # Prefixed, because NGINX reads the variable NGINX as a list of sockets to inherit.
         **{f"PROGRAM_{name.upper().replace('-', '_')}": str(path) for name, path in programs.items()},
-        # Started as root, NGINX would run its workers as nobody, who may have no access to the checkout.
+        # If started as root, NGINX would run its workers as nobody, who may have no access to the checkout.
         "NGINX_USER": "user root;" if os.getuid() == 0 else "",
-        # uWSGI ignores the locale when it searches for Python packages, and would find none below a path with an ü.
+        # uWSGI ignores the locale when it searches for Python packages. Below a path with an ü, it would find none.
         "PYTHONPATH": os.pathsep.join(
             (sysconfig.get_path("purelib", vars={"base": str(VENV)}), str(ROOT / "telemetry" / "src"))
         ),
-        # Otherwise Go programs would use threads and memory for each core of a large machine.
+        # Otherwise Go programs would use threads and memory for every core of a large machine.
         "GOMAXPROCS": "2",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
@@ -71,7 +71,7 @@ def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> di
         "DATABASE_URL": settings["LAB_DATABASE_URL"] or f"sqlite:///{quote(str(database))}",
         "CACHE_URL": settings["LAB_CACHE_URL"] or "locmem://",
         "STATIC_ROOT": str(NGINX / "static"),
-        # Browsers apply HSTS to all ports of a host: on localhost it would break http://localhost:9090.
+        # Browsers apply HSTS to all ports on a host. On localhost, it would break http://localhost:9090.
         "HSTS_SECONDS": "0",
         "PROMETHEUS_MULTIPROC_DIR": str(multiprocess_directory()),
         "APP_FIFO": str(STATE / "run" / "uwsgi.fifo"),
@@ -80,9 +80,9 @@ def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> di
 
 
 def multiprocess_directory() -> Path:
-    """Return the folder of the workers' metric files: in shared memory if they are safe there, else on disk.
+    """Return the folder for the workers' metric files: in shared memory if they are safe there, otherwise on disk.
 
-    Once the folder exists it stays in use, even if the state of the shared memory changes.
+    Once the folder exists, it stays in use, even if the shared memory becomes safe or unsafe.
     """
     in_memory, on_disk = multiprocess_directories()
     if in_memory.exists() or (not on_disk.exists() and memory_is_safe()):
@@ -91,16 +91,16 @@ def multiprocess_directory() -> Path:
 
 
 def multiprocess_directories() -> tuple[Path, Path]:
-    """Return the two possible folders of the workers' metric files: in shared memory, and on disk."""
+    """Return the two possible folders for the workers' metric files: in shared memory, and on disk."""
     name = f"pomar-{hashlib.sha256(os.fsencode(STATE)).hexdigest()[:12]}"
     return MEMORY / name, STATE / "run" / "metrics"
 
 
 def memory_is_safe() -> bool:
-    """Return whether files in shared memory outlive the user's session, and whether there is enough space for them.
+    """Return whether files in shared memory outlive the user's session and there is enough space for them.
 
-    When the last session of an ordinary user ends, logind deletes them (RemoveIPC in logind.conf, on by default). A
-    worker that has no space for a page of a mapped file is killed by SIGBUS.
+    When a regular user's last session ends, logind deletes the user's files there (RemoveIPC in logind.conf, on by
+    default). If there is no space for a page of a mapped file, SIGBUS kills the worker.
     """
     if LOGIND.exists() and os.getuid() > LAST_SYSTEM_USER:
         return False
@@ -111,7 +111,7 @@ def memory_is_safe() -> bool:
 
 
 def sources_digest() -> str:
-    """Return a digest of the files of the checkout that the processes use, to detect changes."""
+    """Return a digest of the files in the checkout that the processes use, to detect changes."""
     digest = hashlib.sha256()
     for path in sorted(path for folder in SOURCES for path in (ROOT / folder).rglob("*")):
         if path.is_file() and path.suffix != ".pyc":
@@ -133,7 +133,7 @@ def make_files(settings: Mapping[str, str], environment: Mapping[str, str]) -> N
         LOGS,
     ):
         directory.mkdir(parents=True, exist_ok=True)
-    # A drill that was killed may have left a rule here that keeps Prometheus from starting.
+    # A drill that was killed may have left a rule that keeps Prometheus from starting.
     for file in (PROMETHEUS / "drill").iterdir():
         file.unlink()
     make_secrets()
@@ -171,14 +171,14 @@ def write_listen_conf(prefix: Path, values: Mapping[str, str], nginx: Sequence[s
 
 
 def alertmanager_yml(settings: Mapping[str, str]) -> str:
-    """Return Alertmanager's configuration with the receiver's address on this machine."""
+    """Return Alertmanager's configuration with the receiver's URL on this machine."""
     # Not a string.Template, because Alertmanager's own templates may contain a $.
     text = (ROOT / "alertmanager" / "alertmanager.yml").read_text()
     return text.replace(RECEIVER_IN_CONTAINERS, f"http://127.0.0.1:{settings['RECEIVER_PORT']}/")
 
 
 def make_secrets() -> None:
-    """Create the shop's secret key, and the token that identifies the lab's own load, if they do not exist."""
+    """Create the shop's secret key and the token that identifies the lab's own load, if they do not exist."""
     for file, value in ((SECRET_KEY_FILE, secrets.token_urlsafe(64)), (TOKEN_FILE, secrets.token_hex(16))):
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not file.exists():
@@ -186,7 +186,7 @@ def make_secrets() -> None:
 
 
 def remove_data() -> None:
-    """Delete the data and generated files of the lab, but not its downloads."""
+    """Delete the lab's data and generated files, but not its downloads."""
     for name in (
         "alertmanager",
         "data",

@@ -1,4 +1,4 @@
-"""Find the programs of the host runtime, or unpack them from Debian packages without root."""
+"""Find the host runtime's programs, or unpack them from Debian packages without root."""
 
 import os
 import re
@@ -19,7 +19,7 @@ UNPACKED = STATE / "debian"
 APT = STATE / "apt"
 APT_LOG = LOGS / "apt.log"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-#: The JavaScript and fonts of the Prometheus and Alertmanager pages; Debian links to them from /usr/share.
+#: The JavaScript and fonts for the Prometheus and Alertmanager pages. Debian links to them from /usr/share.
 PAGE_LIBRARIES = (
     "fonts-glyphicons-halflings",
     "libjs-bootstrap4",
@@ -40,7 +40,7 @@ LIBRARIES = ("libc6", "libcrypt1", "libpcre2-8-0", "libssl3t64 | libssl3", "libz
 def find_all() -> dict[str, Path]:
     """Return the path of each program in ``host/packages.yaml``.
 
-    Programs that are not on the PATH are taken from ``.lab/debian``, and unpacked there the first time. Raises LabError
+    Programs that are not on the PATH come from ``.lab/debian``, where they are unpacked the first time. Raises LabError
     if a program is missing and cannot be unpacked.
     """
     check()
@@ -57,17 +57,17 @@ def find_all() -> dict[str, Path]:
 
 
 def check() -> str:
-    """Return where the programs come from; raises LabError when one is missing and cannot be unpacked or run."""
+    """Return where the programs come from. Raise LabError if one is missing and cannot be unpacked or run."""
     wanted, found, unpacked = _wanted(), _on_path(), _unpacked()
     missing = [program for program in wanted if not found[program]]
     if not missing:
-        return "all of them are on the PATH"
+        return "all are on the PATH"
     absent = [program for program in missing if not unpacked[program]]
     if absent:
         _require_apt(sorted({wanted[program]["package"] for program in absent}))
     _require_namespaces()
     if absent:
-        return f"{', '.join(absent)}: to be unpacked from Debian's packages into .lab/debian"
+        return f"{', '.join(absent)}: `make up` will unpack them from Debian packages into .lab/debian"
     return f"{', '.join(missing)}: unpacked in .lab/debian; the others are on the PATH"
 
 
@@ -76,13 +76,13 @@ def _wanted() -> dict[str, dict]:
 
 
 def _on_path() -> dict[str, Path | None]:
-    """Return where each program is on the PATH or in a folder for administrators."""
+    """Return the path of each program on the PATH or in a folder for administrators, if it is there."""
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin"))
     return {program: _find(entry["names"], path) for program, entry in _wanted().items()}
 
 
 def _unpacked() -> dict[str, Path | None]:
-    """Return where each program is in ``.lab/debian``."""
+    """Return the path of each program in ``.lab/debian``, if it is there."""
     path = os.pathsep.join(str(UNPACKED / "usr" / place) for place in ("sbin", "bin"))
     return {program: _find(entry["names"], path) for program, entry in _wanted().items()}
 
@@ -101,7 +101,7 @@ def _require_namespaces() -> None:
         allowed = False
     if not allowed:
         raise LabError(
-            "this system forbids user namespaces, which the unpacked Prometheus needs: install prometheus, "
+            "this system forbids user namespaces, which the unpacked Prometheus needs: either install prometheus, "
             "prometheus-alertmanager and prometheus-pushgateway and stop their services, or start a Docker engine."
         )
 
@@ -120,20 +120,20 @@ def _unpack(packages: list[str]) -> None:
     options, archives = _apt_options(APT), APT / "archives"
     apt = ["apt-get", "--quiet", *options]
     APT_LOG.write_text("")
-    # An unreachable source does not matter as long as the others have the packages.
+    # An unreachable apt source does not matter as long as the others have the packages.
     _succeeds([*apt, "update"])
     broken = _broken_sources()
     packages = _existing(packages, options)
     for old in archives.glob("*.deb"):
         old.unlink()
     if not _succeeds([*apt, "download", *packages, *PAGE_LIBRARIES], archives):
-        # If one package is missing, apt downloads none, so try one by one. The page libraries are optional.
+        # If one package is missing, apt downloads none, so try them one by one. The page libraries are optional.
         for package in packages:
             _must([*apt, "download", package], archives, broken)
         for package in PAGE_LIBRARIES:
             _succeeds([*apt, "download", package], archives)
     if broken:
-        print(f"apt could not read {', '.join(broken)}, but did not need it: fix or remove that source.", flush=True)
+        print(f"apt could not read {', '.join(broken)}, but the lab did not need it. Fix or remove it.", flush=True)
     # Unpack into a temporary folder, so that a full disk or Ctrl-C leaves no half-unpacked programs behind.
     fresh = STATE / "debian.new"
     shutil.rmtree(fresh, ignore_errors=True)
@@ -145,10 +145,10 @@ def _unpack(packages: list[str]) -> None:
 
 
 def of_release(suite: str, extra: Sequence[str] = ()) -> Path:
-    """Return a folder with the host runtime's programs from another Debian release, ready to run by name.
+    """Return a folder that contains the host runtime's programs from another Debian release, ready to run by name.
 
-    They and the ``extra`` packages are unpacked once, with their libraries, into ``.lab/debian-SUITE``. Raises LabError
-    if this machine is not Debian, or if apt cannot download them.
+    The programs, the ``extra`` packages and their libraries are unpacked once, into ``.lab/debian-SUITE``. Raises
+    LabError if this machine is not running Debian, or if apt cannot download the packages.
     """
     target, bin_folder = STATE / f"debian-{suite}", STATE / f"debian-{suite}" / "bin"
     packages = {entry["package"] for entry in yaml.safe_load(PACKAGES_FILE.read_text()).values()}
@@ -191,7 +191,7 @@ def of_release(suite: str, extra: Sequence[str] = ()) -> Path:
 
 
 def _write_starters(fresh: Path, target: Path) -> None:
-    """Create ``bin/`` in a folder of unpacked packages; its scripts start each program with the C library it needs."""
+    """Create ``bin/`` in a folder of unpacked packages. Its scripts start each program with the C library it needs."""
     (loader,) = {path.resolve() for place in ("lib", "usr/lib") for path in fresh.glob(f"{place}/*/ld-linux*.so.*")}
     libraries = ":".join(
         str(target / folder.relative_to(fresh))
@@ -220,7 +220,7 @@ def _apt_options(folder: Path) -> list[str]:
 
 
 def _existing(packages: Sequence[str], options: Sequence[str]) -> list[str]:
-    """Return package names. Of alternatives such as ``new | old``, return the first that apt knows, or the last."""
+    """Resolve alternatives such as ``new | old`` to the first package that apt knows, or to the last one if none."""
     known = set(subprocess.run(["apt-cache", *options, "pkgnames"], capture_output=True, text=True).stdout.split())
     alternatives = [re.split(r" *\| *", package) for package in packages]
     return sorted({next((name for name in names if name in known), names[-1]) for names in alternatives})
@@ -229,12 +229,12 @@ def _existing(packages: Sequence[str], options: Sequence[str]) -> list[str]:
 def _succeeds(command: list[str], cwd: Path = ROOT) -> bool:
     with APT_LOG.open("a") as log:
         how = {"cwd": cwd, "stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
-        # In English, because its output is parsed here.
+        # In English, because the output is parsed below.
         return subprocess.run(command, env={**os.environ, "LC_ALL": "C"}, **how).returncode == 0
 
 
 def _broken_sources() -> list[str]:
-    """Return the addresses of the sources that `apt-get update` could not read, without duplicates."""
+    """Return the URLs of the sources that `apt-get update` could not read, without duplicates."""
     said = APT_LOG.read_text(errors="replace")
     found = re.findall(
         r"^[EW]: (?:Failed to fetch|GPG error:|The repository) '?(\w\S+?)(?:/dists/\S+)?[ ']", said, re.M
@@ -243,7 +243,7 @@ def _broken_sources() -> list[str]:
 
 
 def _must(command: list[str], cwd: Path = ROOT, broken: Sequence[str] = ()) -> None:
-    """Run a command. If it fails, raise LabError with its error and with the broken sources, if any."""
+    """Run a command. If it fails, raise LabError with its error and the broken sources, if any."""
     said = APT_LOG.stat().st_size
     if _succeeds(command, cwd):
         return
@@ -251,7 +251,7 @@ def _must(command: list[str], cwd: Path = ROOT, broken: Sequence[str] = ()) -> N
         log.seek(said)
         lines = [line for line in log.read().decode(errors="replace").splitlines() if line.startswith(("E:", "dpkg"))]
     unread = f"apt cannot read {', '.join(broken)}; " if broken else ""
-    # Sources that could not be read were logged before this command.
+    # The errors about unreadable sources were logged before this command ran.
     away = network.failed("\n".join(lines)) or (broken and network.failed(APT_LOG.read_text(errors="replace")))
     raise LabError(
         f"the Debian packages could not be unpacked: {unread}{(lines or ['no reason given'])[0].rstrip('.')}. "

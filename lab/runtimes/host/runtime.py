@@ -23,23 +23,23 @@ from lab.runtimes.host import prepare, programs
 from lab.runtimes.host.supervisor import Supervisor
 from lab.runtimes.services import Service
 
-#: The supervisord states of a live process. It is STARTING during the first second.
+#: The supervisord states of a live process. A process is STARTING during its first second.
 ALIVE = ("STARTING", "RUNNING")
-#: How many files a process of the lab may open, and how many it must be able to open.
+#: How many files one of the lab's processes may open, and how many it must be able to open.
 MAX_FILES = 65_536
 MIN_FILES = 2_048
 #: Other process limits: the minimum that the lab needs, what is limited, and the `ulimit` option.
 LIMITS = {
     resource.RLIMIT_AS: (2 * 1024**3, "bytes of address space", "-v"),
-    resource.RLIMIT_FSIZE: (1024**3, "bytes in a file", "-f"),
-    resource.RLIMIT_NPROC: (512, "processes and threads of this user", "-u"),
+    resource.RLIMIT_FSIZE: (1024**3, "bytes per file", "-f"),
+    resource.RLIMIT_NPROC: (512, "processes and threads for this user", "-u"),
 }
-#: The commands that create the database, catalogue and static files. Each changes nothing if run again.
+#: The commands that create the database, catalogue and static files. They are idempotent.
 MAKE_SHOP = (("migrate", "--no-input"), ("seed_catalogue",), ("collectstatic", "--no-input"))
-#: The home and working directory of Locust, without any ~/.locust.conf, locust.conf or pyproject.toml to read.
+#: Locust's home and working directory. It contains no .locust.conf, locust.conf or pyproject.toml for Locust to read.
 LOCUST_HOME = STATE / "locust"
 LOCUSTFILE = str(ROOT / "loadtest" / "locustfile.py")
-#: How an error introduces the last line of a service's log.
+#: How an error message introduces the last line of a service's log.
 LAST_LOG_LINE = "Last log line"
 
 
@@ -77,7 +77,7 @@ class HostRuntime(Runtime):
                 click.echo(
                     f"Using the database {shown} from LAB_DATABASE_URL: running migrations and seeding the catalogue."
                 )
-            # Computed before the files are read, so that the next `make up` notices changes made during the start.
+            # Computed before the files are read, so that the next `make up` notices changes made during startup.
             sources = prepare.sources_digest()
             try:
                 found = programs.find_all()
@@ -85,13 +85,13 @@ class HostRuntime(Runtime):
                 with console.step("files and certificates"):
                     prepare.make_files(self.settings, environment)
                 self._supervisor.launch(environment)
-                # Prometheus needs up to ten seconds until its first scrape, so start it early.
+                # Prometheus takes up to ten seconds until its first scrape, so start it early.
                 self._supervisor.start("prometheus")
                 with console.step("database, catalogue and static files"):
                     for command in MAKE_SHOP:
                         self.manage(*command)
                 self._start()
-                # Written last: if a lab is running without this file, its start was interrupted.
+                # Written last. If a lab is running without this file, its startup was interrupted.
                 self._remember_settings(SOURCES=sources)
             except BaseException:
                 self._stop()
@@ -162,7 +162,7 @@ class HostRuntime(Runtime):
         files = [path for path in (LOGS / f"{service.name}.log" for service in wanted) if path.exists()]
         if not files:
             raise LabError("there are no logs yet: start the lab with `make up`.")
-        # Python ignores SIGPIPE and tail would inherit that, but `make logs | head` should end quietly.
+        # Python ignores SIGPIPE and tail would inherit that, but `make logs | head` should exit quietly.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), *map(str, files)])
 
@@ -179,7 +179,7 @@ class HostRuntime(Runtime):
             "SHOP_HTTP_URL": f"http://127.0.0.1:{self.settings['SHOP_HTTP_PORT']}",
             **variables,
         }
-        # Not the script that pip installs: its #! line does not support every character in the path of Python.
+        # Not the script that pip installs, because its #! line does not support every character in Python's path.
         locust = [str(VENV / "bin" / "python"), "-m", "locust", "--locustfile", LOCUSTFILE]
         return [*locust, "--host", shop, *arguments], LOCUST_HOME, environment
 
@@ -205,13 +205,13 @@ class HostRuntime(Runtime):
             self.wait(lambda: self._problem(service), READY_SECONDS)
 
     def _await_targets(self) -> None:
-        # Only Prometheus's log says why it cannot watch its target file.
+        # If Prometheus cannot watch its target file, only its log says why.
         with self._with_log_error("prometheus"):
             super()._await_targets()
 
     @contextmanager
     def _with_log_error(self, name: str) -> Iterator[None]:
-        """Add the last error in a service's log to a LabError that has no log line yet."""
+        """Add the last error in a service's log to any LabError that does not quote the log yet."""
         try:
             yield
         except LabError as error:
@@ -231,12 +231,12 @@ class HostRuntime(Runtime):
         self._end_orphans(LOCUSTFILE)
 
     def _stop(self) -> None:
-        # Before the shop stops, so that the load's users can finish.
+        # Before the shop stops, so that the simulated users can finish.
         self.end_stray_load()
         self.running_settings.unlink(missing_ok=True)
         if self.is_running():
             supervisord = psutil.Process(self._supervisor.pid())
-            # A lab started from an older checkout lacks the services that were added since.
+            # A lab that was started from an older version of the checkout lacks the services added since then.
             known = self._supervisor.states()
             for service in reversed(self.services):
                 if service.name in known:
@@ -249,9 +249,9 @@ class HostRuntime(Runtime):
             shutil.rmtree(directory, ignore_errors=True)
 
     def _end_orphans(self, argument: str = "") -> None:
-        """Stop processes that a killed supervisord or load left behind, or only those with this argument.
+        """Stop processes that a killed supervisord or load test left behind, or only those with this argument.
 
-        Takes up to five rounds, because a master that is exiting may still respawn a child.
+        Takes up to five rounds, because an exiting master process may still respawn a child.
         """
         for _ in range(5):
             orphans = self._orphans(argument)
@@ -265,7 +265,7 @@ class HostRuntime(Runtime):
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
         if orphans := self._orphans(argument):
-            raise LabError(f"process {orphans[0].pid} of this lab does not exit: kill it yourself.")
+            raise LabError(f"process {orphans[0].pid} of this lab cannot be stopped: kill it yourself.")
 
     @staticmethod
     def _orphans(argument: str = "") -> list[psutil.Process]:
@@ -283,9 +283,10 @@ class HostRuntime(Runtime):
 
 
 def _set_limits() -> str:
-    """Set the limit of open files for the lab's processes, and return it. Raise LabError if a limit is too low.
+    """Set the open file limit for the lab's processes, and return it. Raise LabError if any limit is too low.
 
-    Not 10^9, which some systems allow, because some programs use memory or time for each possible file.
+    Some systems allow 10^9 open files. The lab sets a lower limit, because some programs use memory or time for each
+    possible file.
     """
     for limit, (minimum, what, option) in LIMITS.items():
         soft, _ = resource.getrlimit(limit)
@@ -302,7 +303,8 @@ def _set_limits() -> str:
 def _is_of_this_lab(process: psutil.Process) -> bool:
     """Return whether a process has this checkout's ``LAB`` in its environment.
 
-    NGINX and uWSGI overwrite their environment with their titles, so they are recognized by title and folder.
+    NGINX and uWSGI overwrite their environment with a process title, so they are recognized by title and working
+    directory.
     """
     if process.environ().get("LAB") == str(STATE):
         return True

@@ -17,7 +17,7 @@ CONFIGURATION = ROOT / "host" / "supervisord.conf"
 RUN = STATE / "run"
 #: Matches log lines that report an error, in the formats of the lab's services.
 ERROR = r"level=error|\berr(or)?=|\berror\b|\[(emerg|alert|crit|error)\]|^[EF]\d{4} |\w+Error\b|exception|no space left"
-#: Faults of supervisord that mean that the process is already in the desired state.
+#: The supervisord faults that mean that the process is already in the desired state.
 ALREADY_STARTED, NOT_RUNNING = 60, 70
 
 
@@ -55,7 +55,7 @@ class Supervisor:
             return False
 
     def launch(self, environment: Mapping[str, str]) -> None:
-        """Start supervisord in the background, but no service yet. Every service inherits ``environment``.
+        """Start supervisord in the background, without any service. Every service inherits ``environment``.
 
         Raises LabError if supervisord does not respond within 10 s.
         """
@@ -77,15 +77,15 @@ class Supervisor:
             time.sleep(0.05)
 
     def pid(self) -> int:
-        """Return its process id."""
+        """Return supervisord's process ID."""
         return self._rpc.getPID()
 
     def states(self) -> dict[str, dict]:
-        """Return supervisord's information on each service by name: ``statename``, ``pid``, ``start`` (Unix time) …"""
+        """Return supervisord's data about each service by name: ``statename``, ``pid``, ``start`` (Unix time) …"""
         return {process["name"]: process for process in self._rpc.getAllProcessInfo()}
 
     def start(self, name: str) -> None:
-        """Start a service without waiting for it. A running service is left alone."""
+        """Start a service without waiting for it. If the service is already running, do nothing."""
         path = LOGS / f"{name}.log"
         self._logged[name] = path.stat().st_size if path.exists() else 0
         self._tolerating(ALREADY_STARTED, self._rpc.startProcess, name)
@@ -102,11 +102,11 @@ class Supervisor:
             raise LabError(f"supervisord cannot signal {name}: {fault.faultString}") from fault
 
     def shutdown(self) -> None:
-        """Shut down supervisord, and with it every service that is still running."""
+        """Shut down supervisord and every service that is still running."""
         self._rpc.shutdown()
 
     def last_log_line(self, name: str) -> str:
-        """Return the last line of a service's log, and the path of the log."""
+        """Return the last line of a service's log, and the path to the log."""
         path = LOGS / f"{name}.log"
         log = path.read_text(errors="replace") if path.exists() else ""
         return f"{last_line(log, 'none')} (full log: {path})"

@@ -1,4 +1,4 @@
-"""Fixtures of the tests that need containers; with other runtimes, they are skipped with a reason."""
+"""Fixtures for the tests that need containers. On other runtimes, these tests are skipped with a reason."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def containers_only() -> None:
 
 @pytest.fixture(scope="module")
 def inspected(runtime) -> dict[str, dict]:
-    """The output of ``docker inspect`` for each container of the lab, by service, including exited ones.
+    """The output of ``docker inspect`` for each of the lab's containers, by service, including exited ones.
 
     IP addresses change with restarts, so each module inspects the containers again.
     """
@@ -34,9 +34,9 @@ def inspected(runtime) -> dict[str, dict]:
 
 @pytest.fixture
 def kill_first_process(inspected) -> Callable[..., None]:
-    """A function that kills the main process of containers from the host, as the kernel's OOM killer does.
+    """A function that kills the main process of containers from the host, like the kernel's OOM killer.
 
-    After ``docker kill``, the engine would not restart the container.
+    It does not use ``docker kill``, after which the engine would not restart the container.
     """
     image = inspected["app"]["Config"]["Image"]
 
@@ -56,7 +56,7 @@ def comes_back(before: Container) -> Container:
         now = engine.containers()[before.service]
         return now if now.state == "running" and now.started_at > before.started_at else None
 
-    return eventually(again, because=f"{before.service} is restarted", timeout=20)
+    return eventually(again, because=f"the engine restarts {before.service}", timeout=20)
 
 
 def in_container(service: str, *command: str) -> subprocess.CompletedProcess:

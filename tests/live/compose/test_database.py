@@ -1,4 +1,4 @@
-"""PostgreSQL and the cache: permissions, consistency of the data in SQL, and behaviour while one of them is down."""
+"""PostgreSQL and the cache: permissions, data consistency in SQL, and behaviour while one of them is down."""
 
 import json
 from decimal import Decimal
@@ -87,11 +87,11 @@ def test_a_role_reaches_no_other_database(runtime, role, database):
 
 
 def test_the_exporter_cannot_hold_up_the_cache(runtime):
-    """Checked in the exporter's ACL rules, because only the exporter has its password."""
+    """Check only the exporter's ACL rules, because nothing but the exporter has its password."""
     users = (in_container("valkey", "cat", "/run/secrets/valkey/users.acl").stdout).splitlines()
     (rules,) = (line.split() for line in users if line.startswith("user exporter "))
 
-    # Later rules win: connection commands, without the dangerous ones, and then single read-only commands.
+    # Later rules win: they allow connection commands, forbid dangerous ones, then allow individual read-only commands.
     assert rules.index("-@dangerous") > rules.index("+@connection")
     assert not {"+client|kill", "+client|pause", "+@all", "allcommands"} & set(rules)
 
@@ -168,7 +168,7 @@ def test_a_cart_is_kept_and_ordered_while_the_cache_is_away(observer, runtime):
     runtime.stop(services.named("valkey"))
     try:
         units, order = visitor.units(), visitor.order()
-        eventually(lambda: observer.value("redis_up") == 0, because="its exporter reports it", timeout=20)
+        eventually(lambda: observer.value("redis_up") == 0, because="the exporter reports it", timeout=20)
     finally:
         runtime.start(services.named("valkey"))
 

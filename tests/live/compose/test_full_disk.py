@@ -20,7 +20,7 @@ FILES = {
 
 @pytest.fixture
 def small_prometheus(inspected, runtime) -> Iterator[Callable[[str], float]]:
-    """A Prometheus with the lab's configuration and a disk of 24 MiB, as a function that runs a query for one value."""
+    """Run a Prometheus with the lab's configuration and a 24 MiB disk, and return a function that queries a value."""
     grafana = "grafana.yaml" if "grafana" in runtime.provides else "none.yaml"
     files = FILES | {f"targets/{grafana}": "targets/grafana.yaml"}
     mounts = [f"--volume={ROOT}/prometheus/{source}:/etc/prometheus/{place}:ro,z" for source, place in files.items()]
@@ -48,7 +48,7 @@ def test_prometheus_outlives_a_full_disk(small_prometheus, observer):
 
     eventually(
         lambda: small_prometheus("count(up==1)"),
-        because="it reaches the lab's targets",
+        because="Prometheus reaches the lab's targets",
         timeout=30,
         wanted=lambda seen: seen == targets,
     )
@@ -56,7 +56,7 @@ def test_prometheus_outlives_a_full_disk(small_prometheus, observer):
     engine.docker("exec", NAME, "sh", "-c", fill)
     eventually(
         lambda: small_prometheus("time()-max(timestamp(up))"),
-        because="nothing more can be stored",
+        because="no more samples can be stored",
         timeout=30,
         wanted=lambda age: age > 11,
     )
@@ -66,7 +66,7 @@ def test_prometheus_outlives_a_full_disk(small_prometheus, observer):
 
     eventually(
         lambda: small_prometheus("time()-max(timestamp(up))"),
-        because="it stores samples again without a restart",
+        because="Prometheus stores samples again without a restart",
         timeout=30,
         wanted=lambda age: age < 6,
     )

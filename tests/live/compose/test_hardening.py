@@ -9,7 +9,7 @@ from lab.runtimes.compose import engine
 from lab.runtimes.compose.runtime import ONE_SHOTS
 from lab.runtimes.services import SERVICES
 
-#: Only running containers can be tested; the others have exited.
+#: Some of these tests need a running container, but one-shot containers have exited.
 CONTAINERS = [*ONE_SHOTS, *(service.name for service in SERVICES if service.needs != "processes")]
 
 
@@ -17,7 +17,7 @@ CONTAINERS = [*ONE_SHOTS, *(service.name for service in SERVICES if service.need
 def container(request: pytest.FixtureRequest, inspected, runtime) -> dict:
     """The output of ``docker inspect`` for one container."""
     if request.param not in inspected and not any(service.name == request.param for service in runtime.services):
-        pytest.skip(f"not with these images: {request.param}")
+        pytest.skip(f"these images do not include {request.param}")
     return inspected[request.param]
 
 
@@ -55,22 +55,22 @@ def test_it_is_bounded_in_memory_cpu_processes_and_logs(container):
 
 def test_its_memory_holds_its_whole_program(container):
     if not container["State"]["Running"]:
-        pytest.skip("it ran once")
+        pytest.skip("a one-shot container: it has exited")
     program = Path(f"/proc/{container['State']['Pid']}/exe")
     if not program.exists():
-        pytest.skip("the engine's processes are not this machine's")
+        pytest.skip("the engine's processes are not visible on this machine")
 
-    # With less, pages of the program that were read from disk for it push each other out of its memory forever.
+    # With less, pages of the program file would keep evicting each other from the container's memory.
     assert container["HostConfig"]["Memory"] >= program.stat().st_size + 15 * 1024**2
 
 
 def test_it_may_open_as_many_files_as_it_needs_and_no_more(container):
     if not container["State"]["Running"]:
-        pytest.skip("it ran once")
+        pytest.skip("a one-shot container: it has exited")
     # Read from the process, because the image may have no shell.
     limits = Path(f"/proc/{container['State']['Pid']}/limits")
     if not limits.exists():
-        pytest.skip("the engine's processes are not this machine's")
+        pytest.skip("the engine's processes are not visible on this machine")
     (line,) = (line for line in limits.read_text().splitlines() if line.startswith("Max open files"))
     assert line.split()[3:5] == ["16384", "16384"]
 

@@ -1,4 +1,4 @@
-"""Killed services are restarted automatically; what cannot be is fixed by one `make up`."""
+"""Killed services are restarted automatically. What cannot be restarted is fixed by one `make up`."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from lab.runtimes.compose import engine
 from tests.eventually import eventually
 from tests.live.compose.conftest import comes_back
 
-#: Each service that can fail alone, and its job in Prometheus, whose target goes down and comes back with it.
+#: Each service that can fail alone, and the Prometheus job whose target goes down and comes back with it.
 TARGETS = {
     "app": "django",
     "nginx": None,
@@ -39,7 +39,7 @@ SECONDS_TO_HEAL = 40
 
 
 def working(runtime) -> dict[str, str]:
-    """Return the problem of each unhealthy service."""
+    """Return each unhealthy service with its problem."""
     return {service.name: trouble for service, _, trouble in runtime.states() if trouble}
 
 
@@ -61,7 +61,7 @@ def test_services_whose_first_process_is_killed_come_back_and_no_other_restarts(
 
     eventually(
         lambda: working(runtime),
-        because=f"everything works again after {', '.join(killed)} were killed",
+        because=f"all services work again after the kill of {', '.join(killed)}",
         timeout=SECONDS_TO_HEAL,
         wanted=lambda problems: problems == {},
     )
@@ -91,7 +91,7 @@ def test_a_pod_that_lost_its_network_is_seen_from_outside_and_mended_by_make_up(
     assert lost.keys() == {name for name, container in before.items() if container.network_of}
     eventually(
         lambda: observer.value('max(probe_success{job="blackbox"})') == 0,
-        because="the probe from outside gets no response",
+        because="the external probe gets no response",
         timeout=20,
     )
 
@@ -108,13 +108,13 @@ def test_the_owner_of_the_pods_network_can_be_restarted_by_name(observer, runtim
     runtime.restart(services.named("shop"))
 
     eventually(
-        lambda: working(runtime), because="its members follow it", timeout=30, wanted=lambda problems: problems == {}
+        lambda: working(runtime), because="the pod works again", timeout=30, wanted=lambda problems: problems == {}
     )
     assert observer.client().get(f"{observer.shop}/health/ready", timeout=10).status_code == 200
 
 
 def test_a_lab_whose_containers_all_ended_is_started_again_by_make_up_with_its_data(observer, runtime):
-    """After an engine restart, members of the pod cannot join its network, because it does not exist yet."""
+    """After an engine restart, members of the pod cannot join the pod's network, because it does not exist yet."""
     containers = [container.id for container in engine.containers().values() if container.state == "running"]
     orders = runtime.manage("shell", "-c", "from checkout.models import Order; print(Order.objects.count())")
     engine.docker("kill", *containers)

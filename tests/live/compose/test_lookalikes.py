@@ -19,7 +19,7 @@ NOT_NEEDED = {"curl"}
 def image(request: pytest.FixtureRequest, runtime) -> tuple[dict, str]:
     """The facts about an official image, and the name of its look-alike."""
     if runtime.kind != "lookalike":
-        pytest.skip(f"not with these images: {runtime.kind}")
+        pytest.skip(f"the lab runs on {runtime.kind} images: needs lookalike")
     return FACTS[request.param], Compose(runtime.settings, runtime.kind).environment()[request.param]
 
 
@@ -43,7 +43,7 @@ def test_its_configuration_is_the_official_ones(image):
 
 def test_it_has_the_official_ones_shell_users_folders_and_programs(image):
     facts, name = image
-    # In the format of the shell script below: "nginx 101:101", "/data 999:1000 1777", "program wget".
+    # In the shell script's output format, such as "nginx 101:101", "/data 999:1000 1777" or "program wget".
     expected = [
         *(f"{user} {ids}" for user, ids in facts["users"].items()),
         *(f"{path} {kept}" for path, kept in facts["folders"].items()),
@@ -71,14 +71,14 @@ def test_it_has_the_official_ones_shell_users_folders_and_programs(image):
 
 
 def test_none_has_the_name_of_an_official_image(runtime):
-    """Otherwise, another project on this engine would use it as the official image."""
+    """If one had, another project on this engine would use it as the official image."""
     read = Compose(runtime.settings, "lookalike").must("--profile", "*", "config", "--images")
 
     assert all(name.startswith("localhost/pomar/") for name in read.split())
 
 
 def test_with_look_alikes_compose_yaml_runs_as_with_official_images(runtime):
-    """Only the images differ, and the services for which Debian has no package."""
+    """Only the images differ, apart from services without a Debian package."""
     kinds = {}
     for kind in ("official", "lookalike"):
         read = json.loads(Compose(runtime.settings, kind).must("--profile", "load", "config", "--format", "json"))

@@ -1,4 +1,4 @@
-"""Each network reaches exactly the services in the design's table, and only published ports are open outside."""
+"""Each network reaches exactly the services in the design's table, and only published ports are open on the host."""
 
 import json
 import socket
@@ -9,7 +9,7 @@ import pytest
 from lab.runtimes import ports
 from lab.runtimes.compose import engine
 
-#: Every port on which any service of the lab listens.
+#: Every port that any of the lab's services listens on.
 PORTS = (
     *(8443, 8080, 8000, 8001, 8081, 1717, 9113, 9117, 3903, 9187, 9121, 9115),
     *(9090, 9093, 8095, 9091, 3000, 5432, 6379),
@@ -30,7 +30,7 @@ REACHED = {
         "grafana": {3000},
     },
 }
-#: Tries to connect to each address and prints those that accept.
+#: Tries to connect to each address and prints the ones that accept.
 SCAN = """
 import json, socket, sys
 from concurrent.futures import ThreadPoolExecutor
@@ -48,7 +48,7 @@ with ThreadPoolExecutor(64) as pool:
 
 @pytest.fixture(scope="module")
 def addresses(inspected) -> dict[str, str]:
-    """The service behind each IP address, in all networks of the lab."""
+    """The service at each IP address, on all of the lab's networks."""
     return {
         network["IPAddress"]: name
         for name, container in inspected.items()

@@ -65,11 +65,11 @@ def test_docker_alone_starts_it_and_waits(runtime):
 def test_the_kind_of_images_whose_data_is_kept_is_chosen_again(runtime):
     kind, why = images.choose({**runtime.settings, "IMAGES": "auto"})
 
-    assert (kind, why) == (runtime.kind, "the existing data belongs to them")
+    assert (kind, why) == (runtime.kind, "the existing data was created with them")
 
 
 def test_a_base_image_that_cannot_be_made_is_said_to_be(runtime):
-    with pytest.raises(LabError, match=r"^(the base image cannot be made from Debian's packages: E: |.*no mmdebstrap)"):
+    with pytest.raises(LabError, match=r"^(the base image cannot be built from Debian packages: E: |.*no mmdebstrap)"):
         images._make_base("nowhere", "localhost/pomar/debian:nowhere")
 
 

@@ -1,4 +1,4 @@
-"""A visitor who shops with plain HTTP requests, for tests of failures."""
+"""A visitor who shops with plain HTTP requests, for failure tests."""
 
 import re
 
@@ -11,14 +11,14 @@ SECONDS = 15
 
 
 class Visitor:
-    """Keeps a session with the shop and submits its forms as a browser does."""
+    """Keeps a session with the shop and submits its forms like a browser."""
 
     def __init__(self, observer: Observer) -> None:
         self._shop = observer.shop
         self._session = observer.client()
 
     def get(self, path: str) -> requests.Response:
-        """Open a page of the shop."""
+        """Open one of the shop's pages."""
         return self._session.get(f"{self._shop}{path}", timeout=SECONDS)
 
     def send(self, page: requests.Response, path: str, form: dict[str, str]) -> requests.Response:
@@ -38,5 +38,5 @@ class Visitor:
         return int(mark(self.get("/cart/"), "data-cart-units"))
 
     def order(self) -> requests.Response:
-        """Order the content of the cart and return the page of the order."""
+        """Order the contents of the cart and return the order page."""
         return self.send(self.get("/checkout/"), "/checkout/", DELIVERY)

@@ -127,7 +127,7 @@ def _get(runtime: Runtime, name: str, path: str) -> list[dict]:
         return response.json()
     except requests.RequestException as error:
         raise LabError(
-            f"{name.capitalize()} does not respond at {url} ({type(error).__name__}): see `make status`."
+            f"{name.capitalize()} is not responding at {url} ({type(error).__name__}): see `make status`."
         ) from error
 
 

@@ -175,7 +175,7 @@ def test_one_that_answers_nonsense_is_away_as_well(addresses):
     text, complete = notifications.page(Lab(addresses | {"alertmanager": addresses["prometheus"]}))
 
     assert not complete
-    assert "Alertmanager does not respond at " in text
+    assert "Alertmanager is not responding at " in text
 
 
 def test_a_lab_that_does_not_run_is_one_sentence(addresses):

@@ -164,6 +164,6 @@ def test_what_is_told_while_the_receiver_is_away_arrives_when_it_is_back(runtime
         runtime.start(services.named("receiver"))
 
     assert away.returncode == 1
-    assert "Receiver does not answer at " in away.stdout
+    assert "Receiver is not responding at " in away.stdout
     assert "Traceback" not in away.stdout + away.stderr
     told(pushed, ("page", "firing", "Pushed"))

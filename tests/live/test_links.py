@@ -43,7 +43,7 @@ def test_every_alerts_link_leads_to_a_page(bases, link):
 
 def test_a_notification_has_the_links_and_no_label_with_their_base(runtime):
     def beat() -> dict | None:
-        kept = notifications.kept(runtime)
+        kept = notifications.received(runtime)
         return next((each for each in reversed(kept) if each["groupLabels"]["alertname"] == "Watchdog"), None)
 
     (alert,) = eventually(beat, because="the Watchdog notification is sent every minute", timeout=90)["alerts"]

@@ -1,4 +1,4 @@
-"""The notifications that the receiver keeps: in memory, and in a file of one JSON object a line."""
+"""The notifications that the receiver keeps in memory, and in a file with one JSON object per line."""
 
 import json
 import os
@@ -8,19 +8,20 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
-#: How many notifications, and how many bytes of them, are kept at most.
+#: The maximum number of notifications to keep, and their maximum total size.
 KEPT_NOTIFICATIONS = 1000
 KEPT_BYTES = 8 * 1024 * 1024
 
 
 class Invalid(ValueError):
-    """What was sent is not a notification; the message is one sentence that says why."""
+    """The request body is not a notification; the message says why."""
 
 
 class Notifications:
-    """The notifications that are kept.
+    """The notifications that the receiver has kept.
 
-    The file survives a restart. It may grow to twice what is kept before it is rewritten.
+    They survive a restart, because they are also in the file. The file may grow to twice the limits before it is
+    rewritten.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,14 +33,14 @@ class Notifications:
             try:
                 receiver = notification(line)["receiver"]
             except Invalid:
-                # The machine went down while the last line was being written. Alertmanager got no response, so it
-                # sends that notification again.
+                # The machine went down while this line was being written. Alertmanager got no response, so it sends
+                # that notification again.
                 continue
             self._keep(receiver, line)
         self._rewrite()
 
     def add(self, sent: dict) -> None:
-        """Keep a notification and the time at which it arrived; raises OSError when it cannot be written to disk."""
+        """Keep a notification and its time of arrival; raises OSError if it cannot be written to disk."""
         arrived = {**sent, "received": datetime.now(UTC).isoformat(timespec="milliseconds")}
         line = json.dumps(arrived).encode()
         with self._lock:
@@ -49,14 +50,14 @@ class Notifications:
                 self._shorten()
 
     def all(self) -> list[bytes]:
-        """Return all that are kept, each as JSON, oldest first."""
+        """Return all notifications as JSON, oldest first."""
         with self._lock:
             return [line for _, line in self._kept]
 
     def _keep(self, receiver: str, line: bytes) -> None:
-        """Keep one more notification. Past the limit, the receiver that has the most loses its oldest one.
+        """Keep one more notification. Above the limit, drop the oldest one of the receiver that has the most.
 
-        So a heartbeat that arrives every minute displaces older heartbeats, never a page.
+        So a heartbeat that arrives every minute displaces older heartbeats, but never a page.
         """
         self._kept.append((receiver, line))
         while len(self._kept) > KEPT_NOTIFICATIONS or sum(len(each) for _, each in self._kept) > KEPT_BYTES:
@@ -81,8 +82,8 @@ class Notifications:
         try:
             self._rewrite()
         except OSError as error:
-            # The notification itself is kept; the next one tries to rewrite the file again.
-            say(f"{self._path} cannot be rewritten: {error.strerror}.")
+            # The notification itself has been kept. The next one will trigger another attempt to rewrite the file.
+            say(f"cannot rewrite {self._path}: {error.strerror}.")
 
     def _rewrite(self) -> None:
         """Write everything that is kept to the file, or leave the file as it is."""
@@ -97,15 +98,15 @@ class Notifications:
 
 
 def notification(body: bytes) -> dict:
-    """Read a notification; raises Invalid for anything else."""
+    """Parse a notification; raises Invalid if the body is anything else."""
     try:
         sent = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise Invalid("this is not JSON") from error
+        raise Invalid("the body is not JSON") from error
     if not isinstance(sent, dict) or sent.get("version") != "4":
-        raise Invalid("this is not a notification from Alertmanager, version 4")
+        raise Invalid("the body is not an Alertmanager notification in version 4")
     if not isinstance(sent.get("receiver"), str) or sent.get("status") not in ("firing", "resolved"):
-        raise Invalid("a notification needs a receiver, and the status firing or resolved")
+        raise Invalid("a notification needs a receiver and a status, either firing or resolved")
     alerts = sent.get("alerts")
     if not isinstance(alerts, list) or not all(_is_alert(alert) for alert in alerts):
         raise Invalid("a notification needs alerts, each with labels and annotations")

@@ -1,10 +1,10 @@
-"""The receiver's HTML pages: the frame that they share, and the list of notifications."""
+"""The receiver's HTML pages: their common frame, and the list of notifications."""
 
 import html
 import json
 from collections.abc import Iterable
 
-#: What the navigation on each page links to.
+#: The links in the navigation on each page.
 NAVIGATION = {"/": "Notifications", "/runbooks/": "Runbooks", "/dashboards/": "Dashboards"}
 #: The annotations of an alert that are shown as links.
 LINKS = {"runbook_url": "Runbook", "dashboard_url": "Dashboard"}
@@ -73,7 +73,7 @@ NOTIFICATIONS = """<h1>Notifications</h1>
 
 
 def page(title: str, body: str, *, at: str = "", kind: str = "", head: str = "") -> str:
-    """Return a page with the navigation above ``body``; ``at`` is where it stands in the navigation."""
+    """Return a page with the navigation above ``body``; ``at`` is the page's own path in the navigation."""
     navigation = "".join(
         f'<a href="{path}"{" aria-current=page" if path == at else ""}>{name}</a>' for path, name in NAVIGATION.items()
     )
@@ -82,12 +82,12 @@ def page(title: str, body: str, *, at: str = "", kind: str = "", head: str = "")
 
 
 def message(title: str, sentence: str) -> str:
-    """Return a page that says one thing, such as that there is nothing at this address."""
+    """Return a page with a single message, such as ``Not found``."""
     return page(title, f"<h1>{html.escape(title)}</h1>\n<p>{html.escape(sentence)}</p>", kind="text")
 
 
 def notifications(kept: Iterable[bytes]) -> str:
-    """Return the page of all notifications, newest first; it reloads itself every 10 s."""
+    """Return the page that lists all notifications, newest first. It reloads itself every 10 s."""
     rows = [_row(json.loads(line)) for line in kept]
     body = NOTIFICATIONS.format(rows="\n".join(reversed(rows)) or '<tr><td colspan="7">None yet.')
     return page("Notifications", body, at="/", head='<meta http-equiv="refresh" content="10">\n')

@@ -1,11 +1,11 @@
-"""The receiver of the lab's notifications: keeps what Alertmanager's webhook sends, and shows it to people.
+"""The receiver for the lab's notifications: keeps everything that Alertmanager's webhook sends, and shows it to people.
 
     python -m alertmanager.receiver --file=.lab/receiver/notifications.jsonl --listen-address=127.0.0.1:8095
 
-``POST /`` takes a notification (https://prometheus.io/docs/alerting/latest/configuration/#webhook_config, version 4).
-``GET /`` shows all notifications, ``/notifications`` the same as JSON, ``/runbooks/NAME`` a runbook, and
-``/dashboards/UID`` a dashboard: a redirect to Grafana (``--grafana``), or a live page (``--prometheus``).
-``/-/ready`` says that the receiver works.
+``POST /`` accepts a notification (https://prometheus.io/docs/alerting/latest/configuration/#webhook_config, version 4).
+``GET /`` shows all notifications, and ``/notifications`` returns them as JSON. ``/runbooks/NAME`` shows a runbook.
+``/dashboards/UID`` redirects to the dashboard in Grafana (``--grafana``) or shows it as a live page (``--prometheus``).
+``/-/ready`` is the health check.
 """
 
 import argparse
@@ -21,18 +21,18 @@ from typing import Any
 from alertmanager import pages, runbooks
 from alertmanager.notifications import Invalid, Notifications, notification, say
 
-#: The largest notification that is accepted; Alertmanager's are a few KiB.
+#: The maximum size of a notification. Alertmanager's are a few KiB.
 MOST_BYTES = 1024 * 1024
-#: Pages show what others have sent: no script in it can run.
+#: These pages show content that others have sent, so no scripts may run in them.
 NO_SCRIPTS = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-#: A live dashboard runs its own scripts and no other.
+#: A live dashboard may run its own scripts, but no others.
 OWN_SCRIPTS = (
     "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src data:; script-src 'self'; connect-src 'self'"
 )
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Accepts notifications, and serves the pages."""
+    """Accepts notifications and serves the pages."""
 
     server: "Server"
     server_version = "receiver"
@@ -59,7 +59,7 @@ class Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def do_POST(self) -> None:
-        """Accept a notification; the status 200 means that it is on the disk."""
+        """Accept a notification. The status 200 means that it has been written to disk."""
         length = self.headers.get("Content-Length", "")
         if self.path != "/":
             self._respond(404, "Send notifications to /.\n")
@@ -67,15 +67,15 @@ class Handler(BaseHTTPRequestHandler):
             self._respond(411, "The request needs a Content-Length.\n")
         elif int(length) > MOST_BYTES:
             self._discard(int(length))
-            self._respond(413, f"A notification may have at most {MOST_BYTES} bytes.\n")
+            self._respond(413, f"A notification may be at most {MOST_BYTES} bytes long.\n")
         else:
             self._take(int(length))
 
     def log_message(self, *_: object) -> None:
-        """Do not log requests: the notifications are kept."""
+        """Do not log requests, because the notifications are kept anyway."""
 
     def _show_dashboard(self, rest: str, query: str) -> None:
-        """Respond with what is at an address below ``/dashboards/``."""
+        """Respond to a request for a path below ``/dashboards/``."""
         grafana, live = self.server.grafana, self.server.live
         if grafana:
             self._redirect(f"{grafana}/d/{rest}{'?' * bool(query)}{query}" if rest else f"{grafana}/dashboards")
@@ -94,7 +94,7 @@ class Handler(BaseHTTPRequestHandler):
             self._respond(200, page, "text/html", OWN_SCRIPTS) if page else self._respond_not_found()
 
     def _respond_not_found(self) -> None:
-        page = pages.message("Not found", "There is no page at this address. The links above lead to all pages.")
+        page = pages.message("Not found", "There is no page at this URL. Use the links above.")
         self._respond(404, page, "text/html")
 
     def _redirect(self, url: str) -> None:
@@ -112,20 +112,20 @@ class Handler(BaseHTTPRequestHandler):
         except Invalid as error:
             self._respond(400, f"Refused: {error}.\n")
         except OSError as error:
-            # After this status Alertmanager sends the notification again.
-            say(f"a notification cannot be written to disk: {error.strerror or error}.")
-            self._respond(503, "The notification cannot be written to disk: see the receiver's log.\n")
+            # On this status, Alertmanager sends the notification again.
+            say(f"cannot write a notification to disk: {error.strerror or error}.")
+            self._respond(503, "The notification could not be written to disk: see the receiver's log.\n")
         else:
             self._respond(200, "Kept.\n")
 
     def _discard(self, length: int) -> None:
-        """Read a refused body, up to a limit: a client that is still sending would not see the response."""
+        """Read a rejected body, up to a limit. A client that is still sending would not see the response."""
         left = min(length, 8 * MOST_BYTES)
         while left > 0 and (read := self.rfile.read1(min(left, 65536))):
             left -= len(read)
 
     def _respond(self, status: int, text: str, kind: str = "text/plain", policy: str = NO_SCRIPTS) -> None:
-        # JSON may contain half of a surrogate pair, which cannot be encoded.
+        # JSON may contain one half of a surrogate pair, which cannot be encoded on its own.
         body = text.encode(errors="replace")
         self.send_response(status)
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
@@ -138,9 +138,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingMixIn, TCPServer):
-    """A thread for each request, so that a slow client does not delay Alertmanager.
+    """Handles each request in its own thread, so that a slow client does not delay Alertmanager.
 
-    ``grafana`` is Grafana's address in a browser, if there is a Grafana; ``live`` are the live dashboards, if wanted.
+    ``grafana`` is Grafana's URL in a browser, or empty if there is no Grafana. ``live`` serves the live dashboards, or
+    is None if there are none.
     """
 
     daemon_threads = True
@@ -155,7 +156,7 @@ class Server(ThreadingMixIn, TCPServer):
         super().__init__(address, Handler)
 
     def handle_error(self, request: object, client_address: tuple) -> None:
-        """Report a client that closed its connection in one line, and any other error in full."""
+        """Print one line if a client has closed its connection, and the full traceback for any other error."""
         if isinstance(error := sys.exception(), OSError):
             say(f"the client at {client_address[0]} closed its connection: {error}.")
         else:
@@ -163,7 +164,7 @@ class Server(ThreadingMixIn, TCPServer):
 
 
 def listen_address(text: str) -> tuple[str, int]:
-    """Read ``host:port``; without a host it is every address."""
+    """Parse ``host:port``. Without a host, the receiver listens on all addresses."""
     host, _, port = text.rpartition(":")
     if not port.isdecimal() or int(port) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is not an address such as 127.0.0.1:8095")
@@ -171,16 +172,16 @@ def listen_address(text: str) -> tuple[str, int]:
 
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT; exit with one sentence if the file or the address cannot be used."""
+    """Serve until SIGTERM or SIGINT; exit with a one-line error if the file or the address cannot be used."""
     flags = argparse.ArgumentParser(description="Keeps and shows Alertmanager's notifications.", allow_abbrev=False)
     flags.add_argument("--file", type=Path, required=True)
     flags.add_argument("--listen-address", dest="address", type=listen_address, default="127.0.0.1:8095")
     flags.add_argument("--grafana", default="", metavar="URL", help="redirect /dashboards/UID to this Grafana")
-    flags.add_argument("--prometheus", default="", metavar="URL", help="without Grafana: draw it from this Prometheus")
+    flags.add_argument("--prometheus", default="", metavar="URL", help="without Grafana, draw it from this Prometheus")
     options = flags.parse_args()
     live = None
     if options.prometheus:
-        # Only then: it needs more packages and memory.
+        # Only import this if it is used, because it needs more packages and memory.
         from lab.runs.report.live import Live
 
         live = Live(options.prometheus)
@@ -190,13 +191,13 @@ def main() -> None:
     try:
         notifications = Notifications(options.file)
     except OSError as error:
-        sys.exit(f"receiver: {options.file} cannot be read or written: {error.strerror}.")
+        sys.exit(f"receiver: cannot read or write {options.file}: {error.strerror}.")
     try:
         server = Server(options.address, notifications, options.grafana, live)
     except OSError as error:
         sys.exit(f"receiver: cannot listen on {':'.join(map(str, options.address))}: {error.strerror}.")
     with server:
-        say(f"keeping notifications in {options.file}, listening on port {server.server_address[1]}.")
+        say(f"listening on port {server.server_address[1]}, keeping notifications in {options.file}.")
         server.serve_forever()
 
 

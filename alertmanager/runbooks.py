@@ -1,4 +1,4 @@
-"""The runbooks as HTML pages, rendered from ``docs/runbooks/`` at each request."""
+"""The runbooks as HTML pages, rendered from ``docs/runbooks/`` on each request."""
 
 import re
 from collections.abc import Iterable
@@ -17,9 +17,9 @@ MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 def page(name: str) -> str | None:
-    """Return the page of a runbook, or of the index when ``name`` is empty; None if there is no such runbook."""
+    """Return a runbook's page, or the index if ``name`` is empty; None if the runbook does not exist."""
     file = FOLDER / f"{name or INDEX}.md"
-    # A name that is made of word characters cannot lead out of the folder.
+    # A name that only consists of word characters cannot lead out of the folder.
     if not re.fullmatch(r"\w*", name) or not file.is_file():
         return None
     tokens = MARKDOWN.parse(file.read_text(encoding="utf-8"))
@@ -29,7 +29,7 @@ def page(name: str) -> str | None:
 
 
 def _rewrite_links(tokens: Iterable[Token]) -> None:
-    """Let a link to another runbook's file lead to its page."""
+    """Change links to other runbooks' files into links to their pages."""
     for token in tokens:
         for each in token.children or ():
             if each.type == "link_open" and (found := LINK.fullmatch(str(each.attrs["href"]))):

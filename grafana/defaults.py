@@ -1,6 +1,6 @@
-"""What every dashboard offers its reader, for the code that builds dashboards and the code that shows them."""
+"""Defaults of every dashboard, shared by the code that builds dashboards and the code that shows them."""
 
-#: The time ranges: what Grafana writes in ``from``, and the name that is shown.
+#: The time ranges: Grafana's ``from`` parameter, and the displayed name.
 RANGES = {
     "now-5m": "Last 5 minutes",
     "now-15m": "Last 15 minutes",
@@ -9,5 +9,5 @@ RANGES = {
     "now-24h": "Last 24 hours",
 }
 DEFAULT_RANGE = "now-15m"
-#: What a variable stands for when all of its values are chosen; it also matches series without the label.
+#: The value of a variable when *All* is selected. It also matches series without the label.
 ALL = ".*"

@@ -1,4 +1,4 @@
-"""Grafana's dashboards as code: one module or package per dashboard. `make generate` writes the JSON from them."""
+"""Grafana's dashboards as code: one module or package per dashboard. `make generate` writes their JSON files."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""What every dashboard has: variables, time ranges, annotations, and the position of each panel."""
+"""The parts that all dashboards share: variables, time ranges, annotations, and the layout of the panels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from grafana.boards.panels import Panel
 from grafana.boards.queries import SOURCE
 from grafana.defaults import ALL, DEFAULT_RANGE, RANGES
 
-#: The dashboard schema of Grafana 11.6, whose model the SDK has. Grafana 12.4 and later migrate it on load.
+#: The dashboard schema of Grafana 11.6, which the SDK uses. Grafana 12.4 and later migrate it on load.
 SCHEMA_VERSION = 41
 
 
@@ -26,7 +26,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """A dashboard. Its variables offer the labels of ``of``, a metric or a selector."""
+    """A dashboard. Its variables offer the label values of ``of``, which is a metric or a selector."""
 
     uid: str
     title: str
@@ -36,7 +36,7 @@ class Dashboard:
 
     @property
     def panels(self) -> dict[int, Panel]:
-        """The panels by their IDs in the JSON."""
+        """The panels by their ID in the JSON."""
         return dict(enumerate((panel for row in self.rows for panel in row.panels), start=1))
 
     def json(self) -> str:
@@ -87,14 +87,14 @@ class Dashboard:
 
 @dataclass
 class Place:
-    """The position of the next panel in Grafana's grid of 24 columns."""
+    """The position of the next panel in Grafana's 24-column grid."""
 
     x: int = 0
     y: int = 0
     tallest: int = 0
 
     def heading(self) -> model.GridPos:
-        """Return the position of a row's heading, below all panels so far."""
+        """Return the position of a row heading, below all panels so far."""
         self.y += self.tallest
         heading = model.GridPos(h=1, w=24, x=0, y=self.y)
         self.x, self.y, self.tallest = 0, self.y + 1, 0
@@ -136,10 +136,10 @@ def _timepicker() -> dashboard.TimePicker:
 
 
 class Events(model.AnnotationQuery):
-    """An annotation from Prometheus: the value of each series is its time, its labels are its text.
+    """An annotation from Prometheus. Each series is an event: its value is the time, and its labels are the text.
 
-    Grafana's datasource reads fields that the SDK's model does not have: titleFormat, textFormat, useValueForTime, step
-    (``grafana-prometheus``, ``annotations.ts``).
+    Grafana's datasource reads some fields that the SDK's model does not have: titleFormat, textFormat, useValueForTime
+    and step (``grafana-prometheus``, ``annotations.ts``).
     """
 
     def to_json(self) -> dict[str, object]:
@@ -150,14 +150,14 @@ class Events(model.AnnotationQuery):
 
 @dataclass(frozen=True)
 class _Events:
-    """The lab's events of one kind. The lab pushes the Unix time of each as ``lab_event``."""
+    """The lab's events of one kind. The lab pushes the Unix time of each event as ``lab_event``."""
 
     name: str
     kind: str
     icon_color: str
 
     def build(self) -> Events:
-        """Return the annotation; Grafana expects milliseconds."""
+        """Return the annotation. Grafana expects milliseconds."""
         return Events(
             name=self.name,
             datasource=SOURCE,

@@ -1,4 +1,4 @@
-"""NGINX: requests, response times, connections, and its access log."""
+"""The NGINX dashboard: requests, response times, connections, and the access log."""
 
 from grafana.boards.dashboard import Dashboard, Row
 from grafana.boards.objectives import Objective, Objectives, percent, percentile, red_line, too_many_bad, too_slow
@@ -113,8 +113,8 @@ def status() -> Panel:
     return stat(
         "NGINX status",
         "short",
-        "Whether the exporter can read NGINX's status page. If it is down while the targets are up, NGINX itself is"
-        " down.",
+        "Whether the exporter can read NGINX's status page. If this is down although the targets are up, NGINX itself"
+        " is down.",
         REACHED,
         thresholds=UP,
         mappings=UP_OR_DOWN,
@@ -127,7 +127,7 @@ def request_rate() -> Panel:
     return stat(
         "Request rate",
         "reqps",
-        "All requests from visitors, static files included. The rate follows the number of visitors.",
+        "All requests from visitors, including static files. The rate follows the number of visitors.",
         REQUESTS,
     )
 
@@ -137,7 +137,7 @@ def error_ratio(objective: Objective) -> Panel:
         "5xx error ratio",
         "percentunit",
         f"Share of responses with a 5xx status. Should be 0; above {percent(objective.budget)} the error budget runs"
-        " out before its period ends.",
+        " out before the end of its period.",
         SHARE_OF_5XX,
         thresholds=too_many_bad(objective),
         runbook="ServerErrors",
@@ -160,8 +160,8 @@ def active_connections() -> Panel:
     return stat(
         "Active connections",
         "short",
-        "Open connections, idle ones included. They follow the number of visitors; if only the connections grow,"
-        " requests hang.",
+        "Open connections, including idle ones. They follow the number of visitors. If only the connections grow,"
+        " requests are hanging.",
         OPEN,
         thresholds=NEUTRAL,
     )
@@ -184,7 +184,8 @@ def request_rate_by_route() -> Panel:
     return timeseries(
         "Request rate by route",
         "reqps",
-        "What visitors request. A route that drops to zero while others continue is broken or no longer linked.",
+        "The pages and files that visitors request. A route that drops to zero while others continue is broken or no"
+        " longer linked.",
         BY_ROUTE,
         stacked=True,
         width=12,
@@ -196,7 +197,7 @@ def responses_by_status() -> Panel:
     return timeseries(
         "Responses by status",
         "reqps",
-        "2xx and 3xx are normal, some 4xx are user errors, 5xx are errors of the shop.",
+        "2xx and 3xx are normal. Some 4xx are user errors. 5xx are errors in the shop.",
         BY_STATUS,
         stacked=True,
         width=12,
@@ -209,7 +210,8 @@ def request_rate_by_method() -> Panel:
     return timeseries(
         "Request rate by method",
         "reqps",
-        "GET reads, POST changes something. Every other method is rejected; a surge of other is a scanner.",
+        "GET reads, POST changes something. All methods except GET, HEAD and POST are rejected; a surge of them is a"
+        " scanner.",
         BY_METHOD,
         width=6,
     )
@@ -241,7 +243,7 @@ def load_generator() -> Panel:
     return timeseries(
         "Load generator traffic",
         "reqps",
-        "How much of the traffic comes from the lab's load generator, compared with all clients.",
+        "Traffic from the lab's load generator, compared with the traffic from all clients.",
         ALL_CLIENTS,
         LOAD_GENERATOR,
         width=6,
@@ -252,7 +254,7 @@ def response_time(objective: Objective) -> Panel:
     return timeseries(
         "Response time",
         "s",
-        "From the first byte of a request to the last byte of its response, static files included. p95 should be well"
+        "From the first byte of a request to the last byte of its response, including static files. p95 should be well"
         " below the red line.",
         *quantiles(DURATIONS),
         thresholds=red_line(objective),
@@ -263,8 +265,8 @@ def upstream_response_time(objective: Objective) -> Panel:
     return timeseries(
         "Upstream response time",
         "s",
-        "Time until uWSGI responds, including the wait for a worker. If it is short and the response time is long,"
-        " the cause is NGINX or the visitor's network.",
+        "Time until uWSGI responds, including the wait for a worker. If it is short but the response time is long, the"
+        " cause is NGINX or the visitor's network.",
         *quantiles(UPSTREAM_DURATIONS),
         thresholds=red_line(objective),
         runbook="UpstreamSlow",
@@ -285,7 +287,7 @@ def response_time_heatmap() -> Panel:
         "Response time heatmap",
         "s",
         "Requests by response time. One dark band at the bottom is healthy; a second band above it means that some"
-        " requests wait for something.",
+        " requests are waiting for something.",
         DURATIONS,
         width=12,
     )
@@ -295,8 +297,8 @@ def upstream_response_time_heatmap() -> Panel:
     return heatmap(
         "Upstream response time heatmap",
         "s",
-        "The same for responses of uWSGI. Compare it with the heatmap on the left to tell NGINX from the tiers behind"
-        " it.",
+        "The same for responses from uWSGI. Compare it with the heatmap on the left to tell whether NGINX or a tier"
+        " behind it is slow.",
         UPSTREAM_DURATIONS,
         width=12,
     )
@@ -317,7 +319,7 @@ def accepted_and_handled() -> Panel:
     return timeseries(
         "Connections accepted and handled",
         "cps",
-        "The two lines should coincide; a gap is connections dropped at a limit.",
+        "The two lines should coincide; a gap means that connections are being dropped at a limit.",
         ACCEPTED,
         HANDLED,
         width=6,
@@ -328,7 +330,7 @@ def bytes_sent() -> Panel:
     return timeseries(
         "Bytes sent by route",
         "Bps",
-        "Bytes sent after compression, headers included. They follow the request rate.",
+        "Bytes sent after compression, including headers. They follow the request rate.",
         BYTES,
         stacked=True,
         width=6,
@@ -339,8 +341,8 @@ def status_page_and_access_log() -> Panel:
     return timeseries(
         "Request rate: status page and access log",
         "reqps",
-        "Requests counted by NGINX itself and by its access log, both with requests for the status page. The lines"
-        " should coincide; a gap means that the log is not read.",
+        "Requests as counted by NGINX itself and in its access log, both including requests for the status page. The"
+        " lines should coincide; a gap means that the log is not being read.",
         BY_STUB_STATUS,
         BY_LOG,
         width=6,

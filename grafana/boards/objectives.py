@@ -1,4 +1,4 @@
-"""Queries, texts and thresholds from the objectives, so that panels and alerts always use the same numbers."""
+"""Queries, texts and thresholds derived from the objectives, so that panels and alerts always use the same numbers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,28 +20,28 @@ class Objective(Protocol):
 
 @dataclass(frozen=True)
 class Objectives:
-    """The objectives that panels show."""
+    """The objectives that are shown in panels."""
 
     availability: Objective
     latency: Objective
 
     @classmethod
     def of(cls, objectives: Iterable[Objective]) -> Self:
-        """Select them from all objectives; raises ValueError if one is missing or has no time limit."""
+        """Select these from all objectives; raises ValueError if one is missing or lacks its time limit."""
         found = {each.objective: each for each in objectives}
         for name in ("shopping-availability", "shopping-latency"):
             if name not in found:
                 raise ValueError(f"the dashboards show the objective {name}, which is missing")
         latency = found["shopping-latency"]
         if latency.within is None:
-            raise ValueError("the dashboards show the time of shopping-latency, which has no within")
+            raise ValueError("the dashboards show the time limit of shopping-latency, which has no field within")
         return cls(found["shopping-availability"], latency)
 
 
 def good_share(objective: Objective) -> str:
-    """Return the query for the good share in the selected time range, from the series recorded for the alerts.
+    """Return the query for the good share in the selected time range. It uses the series recorded for the alerts.
 
-    The names of these series end in their rate window, which is shorter in the lab than in production.
+    The names of these series end in the rate window, which is shorter in the lab than in production.
     """
     bad, total = (
         f'sum(sum_over_time({{$selector,__name__=~"slo:{name}:rate.+",objective="{objective.objective}"}}[$__range]))'
@@ -51,7 +51,7 @@ def good_share(objective: Objective) -> str:
 
 
 def budget_remaining(objective: Objective) -> str:
-    """Return the query for the error budget remaining in the objective's period; 1 is all of it."""
+    """Return the query for the share of the error budget remaining in the objective's period; 1 is all of it."""
     return f'min(slo:error_budget:left{{$selector,objective="{objective.objective}"}})'
 
 
@@ -61,22 +61,22 @@ def percent(share: float) -> str:
 
 
 def percentile(objective: Objective) -> str:
-    """Return the name of the percentile at an objective's target, such as ``p95``."""
+    """Return the name of the percentile that matches an objective's target, such as ``p95``."""
     return f"p{objective.target * 100:g}"
 
 
 def enough_good(objective: Objective) -> Thresholds:
-    """Return thresholds for a good share: green from the target on."""
+    """Return thresholds for a good share: green at or above the target."""
     return ((None, "red"), (objective.target, "green"))
 
 
 def too_many_bad(objective: Objective) -> Thresholds:
-    """Return thresholds for a bad share: orange from the error budget on, red from ten times the budget on."""
+    """Return thresholds for a bad share: orange from the error budget upwards, red from ten times the budget."""
     return ((None, "green"), (objective.budget, "orange"), (round(10 * objective.budget, 9), "red"))
 
 
 def too_slow(objective: Objective, good: str = "green") -> Thresholds:
-    """Return thresholds for a duration: red from the objective's time limit on, the colour ``good`` below it."""
+    """Return thresholds for a duration: the colour ``good`` below the objective's time limit, and red from there."""
     return ((None, good), (objective.within, "red"))
 
 

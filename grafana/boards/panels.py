@@ -1,4 +1,4 @@
-"""Panels: one function per panel type, named as in Grafana's SDK. Title, unit and description come first."""
+"""Functions that build panels: one per panel type, named as in Grafana's SDK."""
 
 import string
 from collections.abc import Sequence
@@ -19,25 +19,25 @@ from grafana.boards.queries import SOURCE, Query
 from grafana.boards.thresholds import NEUTRAL, Thresholds
 
 RUNBOOKS = "docs/runbooks"
-#: Text and colour of the values 0 and 1 of a target.
+#: Text and colour for the values 0 and 1 of metrics such as ``up``.
 UP_OR_DOWN = {"0": ("down", "red"), "1": ("up", "green")}
 
 
 def color(name: str) -> dict[str, object]:
-    """Return a field option that gives a series a fixed colour."""
+    """Return the field option for a fixed series colour."""
     return {"color": {"mode": "fixed", "fixedColor": name}}
 
 
-#: Field options of a series that shows a limit, not a measurement.
+#: Field options for a series that shows a limit rather than a measurement.
 LIMIT = color("red") | {"custom.lineStyle": {"fill": "dash", "dash": [6, 6]}, "custom.fillOpacity": 0}
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A panel, with what the lab needs to know about it.
+    """A panel, with the facts that the lab needs for checking it.
 
-    ``needs`` lists what the runtime must have (``postgres``, ``redis``, ``grafana``). ``empty_until`` is the drill that
-    makes its first data, if what it counts has never happened before.
+    ``needs`` lists the services that the runtime must have (``postgres``, ``redis``, ``grafana``). If a panel counts
+    something that has never happened before, ``empty_until`` names the drill that produces its first data.
     """
 
     builder: Any
@@ -46,9 +46,9 @@ class Panel:
 
 
 class PanelOptions(TypedDict, total=False):
-    """Options of every panel type: the size in Grafana's grid (24 columns, rows of 30 pixels), and its needs.
+    """Options for every panel type: the size in Grafana's grid (24 columns, rows of 30 pixels) and ``Panel``'s fields.
 
-    ``runbook`` is the name of a runbook without ``.md``; its path is added to the description.
+    ``runbook`` is the name of a runbook without ``.md``. The runbook's path is added to the panel description.
     """
 
     width: int
@@ -138,7 +138,8 @@ def stat(
     if mappings:
         panel = panel.mappings([_value_map(mappings)])
     if not sparkline:
-        # The last value of a range query stays on display for the whole time range, even if its exporter is down.
+        # With a range query, the last value would stay on display for the whole time range, even if the exporter is
+        # down.
         queries = tuple(replace(query, instant=True) for query in queries)
     if decimals is not None:
         panel = panel.decimals(decimals)
@@ -178,7 +179,8 @@ def heatmap(
 ) -> Panel:
     """Return a heatmap of a classic histogram: observations per second by bucket.
 
-    ``buckets`` is the selector of its ``_bucket`` series, ``unit`` the unit of their bounds, ``cells`` that of counts.
+    ``buckets`` is the selector for its ``_bucket`` series, ``unit`` the unit of the bucket bounds, and ``cells`` the
+    unit of the observations.
     """
     query = Query(f"sum by (le) (rate({buckets}[$__rate_interval]))", "{{le}}")
     panel = (
@@ -203,7 +205,7 @@ def heatmap(
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table. ``source`` is a label, or the letter of the query whose value it shows (``#A``)."""
+    """A table column. ``source`` is a label, or the letter of the query whose value the column shows (``#A``)."""
 
     source: str
     title: str
@@ -219,9 +221,9 @@ def table(
     *queries: Query,
     **options: Unpack[PanelOptions],
 ) -> Panel:
-    """Return a table of the queries' results at the end of the time range, joined by their common labels.
+    """Return a table of the query results at the end of the time range, joined by their common labels.
 
-    It has only the given columns, in this order. The values of the queries are the columns ``#A``, ``#B`` ….
+    It has only the given columns, in this order. The query values are the columns ``#A``, ``#B`` ….
     """
     names = {_field(column.source, len(queries)): column for column in columns}
     panel = (
@@ -257,7 +259,7 @@ def table(
 
 
 def _field(source: str, queries: int) -> str:
-    """Return Grafana's name of a column: a query's value is ``Value``, or ``Value #A`` if there are several queries."""
+    """Return Grafana's name for a column. A query's value is ``Value``, or ``Value #A`` if there is more than one."""
     if not source.startswith("#"):
         return source
     return f"Value {source}" if queries > 1 else "Value"

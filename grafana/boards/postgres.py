@@ -1,4 +1,4 @@
-"""PostgreSQL: connections, transactions, locks and storage."""
+"""The PostgreSQL dashboard: connections, transactions, locks and storage."""
 
 from grafana.boards.dashboard import Dashboard, Row
 from grafana.boards.panels import LIMIT, UP_OR_DOWN, Panel, stat, timeseries
@@ -32,7 +32,7 @@ BY_DATABASE = Query(
 INSERTED = Query("sum(rate(pg_stat_database_tup_inserted{$selector}[$__rate_interval]))", "inserted")
 UPDATED = Query("sum(rate(pg_stat_database_tup_updated{$selector}[$__rate_interval]))", "updated")
 
-# For a state that no connection is in, the exporter has a series of 0 without a user, so no state is ever missing.
+# If no connection is in a state, the exporter exposes a 0 for that state without a user. So no state is ever missing.
 BY_STATE = Query("sum by (state) (pg_stat_activity_count{$selector})", "{{state}}")
 CONNECTIONS_LIMIT = Query("sum(pg_settings_max_connections{$selector})", "limit")
 BY_USER = Query(f"sum by (usename) ({CONNECTIONS})", "{{usename}}")
@@ -69,7 +69,7 @@ def status() -> Panel:
     return stat(
         "PostgreSQL status",
         "short",
-        "Whether the exporter can query PostgreSQL. While it is down, the shop cannot sell anything.",
+        "Whether the exporter can query PostgreSQL. While PostgreSQL is down, the shop cannot sell anything.",
         REACHED,
         thresholds=UP,
         mappings=UP_OR_DOWN,
@@ -83,7 +83,8 @@ def connections_in_use() -> Panel:
     return stat(
         "Connections in use",
         "percentunit",
-        "Share of PostgreSQL's connection limit in use. Should be well below 70%; at 100% it refuses new connections.",
+        "Share of PostgreSQL's connection limit in use. Should be well below 70%; at 100%, PostgreSQL refuses new"
+        " connections.",
         CONNECTIONS_USED,
         thresholds=SHARE_USED,
         needs=POSTGRES,
@@ -105,8 +106,8 @@ def hit_ratio() -> Panel:
     return stat(
         "Cache hit ratio",
         "percentunit",
-        "Share of blocks found in PostgreSQL's shared buffers. Should be above 99%; a lower ratio means that they are"
-        " too small for what is read.",
+        "Share of blocks found in PostgreSQL's shared buffers. Should be above 99%; a lower ratio means that the"
+        " buffers are too small for the data being read.",
         HIT_RATIO,
         thresholds=((None, "red"), (0.9, "orange"), (0.99, "green")),
         needs=POSTGRES,
@@ -117,8 +118,8 @@ def deadlocks() -> Panel:
     return stat(
         "Deadlocks",
         "short",
-        "Deadlocks in the selected time range. Should be 0: each one aborted a transaction because two waited for"
-        " each other.",
+        "Deadlocks in the selected time range. Should be 0. In each deadlock, two transactions waited for each other,"
+        " and one was aborted.",
         DEADLOCKS,
         thresholds=NONE_IS_GOOD,
         sparkline=False,
@@ -141,8 +142,8 @@ def committed_and_rolled_back() -> Panel:
     return timeseries(
         "Commits and rollbacks",
         "suffix: tx/s",
-        "Rollbacks should be few; many mean that the shop gives up transactions, because of errors or sold-out"
-        " products.",
+        "There should be few rollbacks. Many mean that the shop is abandoning transactions because of errors or"
+        " sold-out products.",
         COMMITTED,
         ROLLED_BACK,
         needs=POSTGRES,
@@ -153,7 +154,8 @@ def by_database() -> Panel:
     return timeseries(
         "Transaction rate by database",
         "suffix: tx/s",
-        "The shop's database follows its traffic. The others only show the exporter and PostgreSQL's own work.",
+        "The rate for the shop's database follows its traffic. The other databases only show the exporter and"
+        " PostgreSQL's own work.",
         BY_DATABASE,
         needs=POSTGRES,
     )
@@ -163,8 +165,8 @@ def rows_written() -> Panel:
     return timeseries(
         "Rows written",
         "suffix: rows/s",
-        "Inserted rows are orders and cart lines, updated rows are mostly stock. A jump without more orders means"
-        " that something else writes.",
+        "Inserted rows are orders and cart lines; updated rows are mostly stock. A jump without more orders means that"
+        " something else is writing.",
         INSERTED,
         UPDATED,
         needs=POSTGRES,
@@ -175,8 +177,8 @@ def connections_by_state() -> Panel:
     return timeseries(
         "Connections by state",
         "short",
-        "Many idle connections are normal, because workers keep theirs open. Idle in transaction should be 0: such a"
-        " connection holds locks and does nothing.",
+        "Many idle connections are normal, because workers keep theirs open. Idle in transaction should be 0, because"
+        " such a connection holds locks and does nothing.",
         BY_STATE,
         CONNECTIONS_LIMIT,
         overrides={"limit": LIMIT},
@@ -199,7 +201,7 @@ def locks_by_mode() -> Panel:
     return timeseries(
         "Locks by mode",
         "short",
-        "Locks that are held or waited for. Exclusive locks that stay mean that a transaction does not finish.",
+        "Locks that are held or waited for. If exclusive locks stay, a transaction is not finishing.",
         LOCKS,
         needs=POSTGRES,
     )
@@ -231,7 +233,7 @@ def size_by_database() -> Panel:
     return timeseries(
         "Size by database",
         "bytes",
-        "Slow growth with the number of orders is normal; a jump is an import or a table that is not vacuumed.",
+        "Slow growth with the number of orders is normal; a jump is an import or a table that is not being vacuumed.",
         SIZE_BY_DATABASE,
         needs=POSTGRES,
     )
@@ -241,7 +243,7 @@ def dead_rows_by_table() -> Panel:
     return timeseries(
         "Dead rows by table",
         "suffix: rows",
-        "Rows that wait for vacuum. A sawtooth is healthy; a line that only rises is a table that vacuum never cleans.",
+        "Rows waiting for vacuum. A sawtooth is healthy; a line that only rises is a table that vacuum never cleans.",
         DEAD_ROWS,
         calcs=("lastNotNull", "max"),
         width=24,

@@ -1,4 +1,4 @@
-"""Redis or Valkey, the shop's cache: commands, hit ratio and memory."""
+"""The Redis dashboard, for the shop's cache (Redis or Valkey): commands, hit ratio and memory."""
 
 from grafana.boards.dashboard import Dashboard, Row
 from grafana.boards.panels import LIMIT, UP_OR_DOWN, Panel, stat, timeseries
@@ -50,7 +50,7 @@ def status() -> Panel:
     return stat(
         "Redis status",
         "short",
-        "Whether the exporter can reach the cache. While it is down, the shop runs without it, only slower.",
+        "Whether the exporter can reach the cache. While the cache is down, the shop still works, only more slowly.",
         REACHED,
         thresholds=UP,
         mappings=UP_OR_DOWN,
@@ -64,16 +64,14 @@ def clients() -> Panel:
     return stat(
         "Connected clients",
         "short",
-        "Open connections: at most one per worker, and the exporter's. Steady growth is a leak.",
+        "Open connections: at most one per worker, plus the exporter's. Steady growth is a leak.",
         CLIENTS,
         needs=REDIS,
     )
 
 
 def commands() -> Panel:
-    return stat(
-        "Command rate", "ops", "All commands per second, those of the exporter included.", COMMANDS, needs=REDIS
-    )
+    return stat("Command rate", "ops", "All commands per second, including the exporter's.", COMMANDS, needs=REDIS)
 
 
 def hit_ratio() -> Panel:
@@ -115,7 +113,7 @@ def by_command() -> Panel:
     return timeseries(
         "Command rate by type",
         "ops",
-        "get and set come from the shop; info, config and latency come from the exporter.",
+        "The commands get and set come from the shop; info, config and latency come from the exporter.",
         BY_COMMAND,
         stacked=True,
         width=6,
@@ -127,7 +125,7 @@ def mean_duration() -> Panel:
     return timeseries(
         "Mean command duration",
         "s",
-        "Time that the cache takes for a command, without the network. get and set should take microseconds; a slow"
+        "Time that the cache takes for a command, excluding the network. get and set should take microseconds. A slow"
         " command blocks all others.",
         TIME_BY_COMMAND,
         width=6,
@@ -139,7 +137,7 @@ def busy_time() -> Panel:
     return timeseries(
         "Busy time by command",
         "percentunit",
-        "Share of one core that the commands use; they run one after another. Near 100% the cache is saturated.",
+        "Share of one core that the commands use. They run one after another, so near 100% the cache is saturated.",
         BUSY,
         stacked=True,
         width=6,
@@ -190,7 +188,7 @@ def memory() -> Panel:
     return timeseries(
         "Memory and limit",
         "bytes",
-        "At the limit the least recently used keys are evicted. Without a red line there is no limit.",
+        "At the limit, the least recently used keys are evicted. If there is no red line, there is no limit.",
         MEMORY,
         MEMORY_LIMIT,
         overrides={"limit": LIMIT},

@@ -1,8 +1,8 @@
-"""Thresholds of panels: the value from which each colour applies."""
+"""Panel thresholds: the value from which each colour applies."""
 
 from collections.abc import Sequence
 
-#: Pairs of a value and the colour from that value on; None stands for the lowest value.
+#: Pairs of a value and the colour that applies from that value upwards. None stands for the lowest value.
 Thresholds = Sequence[tuple[float | None, str]]
 NEUTRAL: Thresholds = ((None, "blue"),)
 NONE_IS_GOOD: Thresholds = ((None, "green"), (0.000001, "red"))

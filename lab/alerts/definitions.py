@@ -15,8 +15,8 @@ ALERTS = ROOT / "prometheus" / "alerts.yaml"
 OBJECTIVES = ROOT / "prometheus" / "objectives.yaml"
 SEVERITIES = ("page", "ticket")
 
-#: How a value reads in an alert's text: as Prometheus's template has it, and a threshold as it is written. Prometheus's
-#: humanize makes 0.2 "200m" and 20001 "20k": right for bytes alone.
+#: By unit: the Prometheus template for the value in an alert text, and a function that formats the threshold. The
+#: template function humanize turns 0.2 into "200m" and 20001 into "20k", so it is only used for bytes.
 UNITS: dict[str, tuple[str, Callable[[float], str]]] = {
     "share": ("{{ $value | humanizePercentage }}", lambda value: f"{value * 100:.3g}%"),
     "seconds": ("{{ $value | humanizeDuration }}", times.in_words),
@@ -31,7 +31,7 @@ KINDS = {"target": NUMBER, "threshold": NUMBER, "within": NUMBER, "needs": (list
 
 @dataclass(frozen=True)
 class Alert:
-    """One alert. The head of the file explains the fields; ``hold`` is the field ``for``."""
+    """One alert. The comment at the top of ``alerts.yaml`` explains the fields; ``hold`` is the field ``for``."""
 
     alert: str
     severity: str
@@ -49,7 +49,7 @@ class Alert:
 
 @dataclass(frozen=True)
 class Objective:
-    """One objective. The head of the file explains the fields."""
+    """One objective. The comment at the top of ``objectives.yaml`` explains the fields."""
 
     objective: str
     promise: str
@@ -61,7 +61,7 @@ class Objective:
 
     @property
     def budget(self) -> float:
-        """The error budget: the ratio that may be bad."""
+        """The error budget: the share of events that may be bad."""
         return round(1 - self.target, 9)
 
     @property
@@ -72,12 +72,12 @@ class Objective:
 
     @property
     def name(self) -> str:
-        """The prefix of its alerts' names: ``ShoppingLatency`` for ``shopping-latency``."""
+        """The prefix of the alert names: ``ShoppingLatency`` for ``shopping-latency``."""
         return "".join(word.capitalize() for word in self.objective.split("-"))
 
 
 def alerts(path: Path = ALERTS) -> list[Alert]:
-    """Return the alerts; raises LabError, which names the row, for an invalid one."""
+    """Return the alerts. For an invalid row, raises a LabError that names it."""
     found = [
         _row(path, {("hold" if name == "for" else name): value for name, value in row.items()}, Alert, "alert")
         for row in _rows(path)
@@ -89,7 +89,7 @@ def alerts(path: Path = ALERTS) -> list[Alert]:
 
 
 def objectives(path: Path = OBJECTIVES) -> list[Objective]:
-    """Return the objectives; raises LabError, which names the row, for an invalid one."""
+    """Return the objectives. For an invalid row, raises a LabError that names it."""
     found = [_row(path, row, Objective, "objective") for row in _rows(path)]
     _refuse_twice(path, [each.objective for each in found])
     for each in found:
@@ -97,17 +97,17 @@ def objectives(path: Path = OBJECTIVES) -> list[Objective]:
             raise LabError(f"{path.name}: the target of {each.objective} is {each.target}: it must be between 0 and 1.")
         for field, expr in (("total", each.total), ("bad", each.bad)):
             if "$window" not in expr:
-                raise LabError(f"{path.name}: {field} of {each.objective} does not use $window.")
+                raise LabError(f"{path.name}: the expression {field} of {each.objective} does not use $window.")
         if (each.within is None) == ("$le" in each.bad):
             raise LabError(f"{path.name}: {each.objective} must either set within and use $le in bad, or do neither.")
     return [_filled_in(each) for each in found]
 
 
 def _filled_in(one: Objective) -> Objective:
-    """Return an objective with its own numbers in its promise and expressions, and ``$window`` as it was."""
+    """Return an objective with the numbers filled in in its promise and expressions; ``$window`` stays as it is."""
     values = {"target": f"{one.target * 100:.9g}%"}
     if one.within is not None:
-        # The label of a bucket with a whole bound is 1 or 1.0, depending on the client library.
+        # For a whole number, the bucket's label is 1 or 1.0, depending on the client library.
         whole = one.within == int(one.within)
         values |= {
             "within": f"{one.within:g}",
@@ -135,12 +135,12 @@ def _row(path: Path, row: dict, kind: type, key: str):
     needed = {each.name for each in known.values() if each.default is MISSING}
     if missing := needed - row.keys():
         written = sorted("for" if each == "hold" else each for each in missing)
-        raise LabError(f"{path.name}: {name} has no {', '.join(written)}.")
+        raise LabError(f"{path.name}: {name} is missing the field {', '.join(written)}.")
     for field, value in row.items():
         kinds, word = KINDS.get(field, (str, "text"))
         if not isinstance(value, kinds) or isinstance(value, bool):
             written = "for" if field == "hold" else field
-            raise LabError(f"{path.name}: {written} of {name} is {value!r}: it must be {word}.")
+            raise LabError(f"{path.name}: the field {written} of {name} is {value!r}: it must be {word}.")
     return kind(**{field: tuple(value) if isinstance(value, list) else value for field, value in row.items()})
 
 
@@ -157,7 +157,7 @@ def _check(path: Path, one: Alert) -> None:
         try:
             times.seconds(length or "0s")
         except ValueError as error:
-            raise LabError(f"{path.name}: {field} of {one.alert}: {error}.") from error
+            raise LabError(f"{path.name}: the field {field} of {one.alert}: {error}.") from error
     texts = one.expr + one.description
     for field, value in (("window", one.window), ("threshold", one.threshold)):
         if (value in ("", None)) == (f"${field}" in texts.replace("$value", "")):

@@ -1,4 +1,4 @@
-"""`make alerts`: what is firing in Prometheus, what Alertmanager does with it, and the notifications it has sent."""
+"""`make alerts`: the alerts in Prometheus, what Alertmanager does with them, and the notifications it has sent."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from lab.runtimes import services
 from lab.runtimes.base import Runtime
 
 TIMEOUT_SECONDS = 5
-#: How many notifications are shown, besides the latest heartbeat (there is one each minute).
+#: How many notifications are shown, in addition to the latest heartbeat (one is sent every minute).
 SHOWN = 10
 HEARTBEAT = "watchdog"
 #: Labels that have their own column, or are the same for every alert.
@@ -21,7 +21,9 @@ NOT_LISTED = ("alertname", "severity", "namespace")
 
 
 def page(runtime: Runtime) -> tuple[str, bool]:
-    """Return all three as text, and whether all three responded; the text names each one that did not.
+    """Return the three sections as text, and whether all three services responded.
+
+    A section whose service did not respond says so.
 
     Raises LabError when the lab is not running.
     """
@@ -46,7 +48,7 @@ def _section(
 
 
 def firing(runtime: Runtime) -> list[dict]:
-    """Return the pending and firing alerts in Prometheus; raises LabError when it does not respond."""
+    """Return the pending and firing alerts in Prometheus; raises LabError if Prometheus does not respond."""
     return Api(runtime.url(services.named("prometheus"), "")).get("alerts")["alerts"]
 
 
@@ -56,7 +58,7 @@ def in_alertmanager(runtime: Runtime) -> list[dict]:
 
 
 def received(runtime: Runtime) -> list[dict]:
-    """Return the notifications at the receiver, the oldest first; raises LabError like ``firing``."""
+    """Return the notifications at the receiver, oldest first; raises LabError like ``firing``."""
     return _get(runtime, "receiver", "/notifications")
 
 
@@ -93,7 +95,7 @@ def _in_alertmanager(runtime: Runtime) -> list[tuple[str, ...]]:
 
 
 def _state(status: dict, names: dict[str, str]) -> str:
-    """Return whether Alertmanager sends notifications for an alert, and why if it does not."""
+    """Return whether Alertmanager sends notifications for an alert, and if not, why."""
     causes = sorted({names.get(fingerprint, "a resolved alert") for fingerprint in status["inhibitedBy"]})
     if causes:
         return f"inhibited by {', '.join(causes)}"

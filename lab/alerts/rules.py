@@ -1,6 +1,6 @@
 """Generates Prometheus's rules from the tables of alerts and objectives.
 
-The burn-rate alerts follow the Site Reliability Workbook, chapter 5, "Multiwindow, Multi-Burn-Rate Alerts": a burn rate
+The burn rate alerts follow the Site Reliability Workbook, chapter 5, "Multiwindow, Multi-Burn-Rate Alerts". A burn rate
 of 1 uses up the error budget of a 30-day period in exactly 30 days.
 """
 
@@ -17,31 +17,31 @@ from lab.paths import ROOT
 
 RULES = ROOT / "prometheus" / "rules"
 PRODUCTION = ROOT / "prometheus" / "production"
-#: What each alert links to. Prometheus expands both base URLs from its external_labels.
+#: The links in each alert. Prometheus expands both base URLs from its external_labels.
 RUNBOOK_URL = "{{{{ $externalLabels.runbooks_url }}}}/{}"
 DASHBOARD_URL = "{{{{ $externalLabels.dashboards_url }}}}/{}"
-#: The runbook of all alerts on a budget: what to do is the same for each objective.
+#: All error budget alerts share this runbook, because the response is the same for each objective.
 BURN_RUNBOOK = "ErrorBudgetBurn"
 PERIOD = "30d"
-#: By severity: the burn rate, and the long and short windows over which it must be exceeded.
+#: By severity: the burn rate, and the long and the short window over which it must be exceeded.
 BURNS = {
     "page": ((14.4, "1h", "5m"), (6, "6h", "30m")),
     "ticket": ((3, "1d", "2h"), (1, "3d", "6h")),
 }
 SPEED = {"page": "Fast", "ticket": "Slow"}
-#: Pages fire at once. Tickets wait half an hour: in a new system a window of days only covers the time since its start,
-#: and without the wait a few failures during the start would fire them.
+#: Pages fire at once. Tickets wait half an hour. In a new system, a window of several days only covers the time since
+#: the system started. Without the wait, a few failures during startup would create a ticket.
 HOLDS = {"page": "0s", "ticket": "30m"}
 ADVERBS = {"page": "fast", "ticket": "slowly"}
 #: The shortest window, over which rates are computed.
 BASE = "5m"
 RATIO = "slo:error_ratio:rate"
-#: The metric with the time since which a source counts, by the prefix of its counters.
+#: The metric that says when an exporter started counting, by the prefix of its counters.
 STARTS = {"nginx_http_": "nginx_access_log_start_time_seconds", "django_": "pomar_counters_start_time_seconds"}
 FROM_ZERO = re.compile(
     rf"(?P<function>rate|increase)_from_zero\((?P<series>(?P<source>{'|'.join(STARTS)})\w*(?:{{[^}}]*}})?)\[(?P<window>\w+)]\)"
 )
-HEAD = "# Made from prometheus/{} by `make generate`{}.\n"
+HEAD = "# Generated from prometheus/{} by `make generate`{}.\n"
 
 
 def files() -> dict[Path, str]:
@@ -49,7 +49,7 @@ def files() -> dict[Path, str]:
     found = {}
     for folder, factor, note in (
         (RULES, times.LAB_FACTOR, f", with all times {times.LAB_FACTOR} times shorter"),
-        (PRODUCTION, 1, ", with production's times"),
+        (PRODUCTION, 1, ", with production time windows"),
     ):
         of_alerts = [{"name": "alerts", "rules": [alert_rule(each, factor) for each in alerts()]}]
         of_objectives = [objective_group(each, factor) for each in objectives()]
@@ -59,7 +59,7 @@ def files() -> dict[Path, str]:
 
 
 def alert_rule(one: Alert, factor: int) -> dict:
-    """Return an alert as a Prometheus rule with its times divided by a factor."""
+    """Return an alert as a Prometheus rule, with all of its times divided by ``factor``."""
     window = times.window(one.window, factor) if one.window else ""
     expr = from_zero(Template(one.expr).safe_substitute(window=window, threshold=_number(one.threshold)))
     value, threshold = UNITS.get(one.unit, ("", str))
@@ -85,9 +85,10 @@ def alert_rule(one: Alert, factor: int) -> dict:
 def from_zero(expr: str) -> str:
     """Return an expression with ``rate_from_zero(…)`` and ``increase_from_zero(…)`` as PromQL.
 
-    The access-log exporter and Django create a series with its first event, which ``rate`` does not see as an increase.
-    So a series that did not exist one window ago counts from 0, if its source was scraped then or started counting
-    since. Otherwise Prometheus itself was down, and the series is not new.
+    The access log exporter and Django create a series when its first event occurs. ``rate`` does not count that event.
+    So a series that did not exist one window ago counts from 0, provided that its exporter was already being scraped
+    at that time or has started counting since. If neither is true, Prometheus itself was down and the series is not
+    new.
     """
 
     def expanded(found: re.Match) -> str:
@@ -105,10 +106,10 @@ def from_zero(expr: str) -> str:
 
 
 def objective_group(one: Objective, factor: int) -> dict:
-    """Return the rules of an objective: rates of bad and total events, error ratios, error budget and alerts.
+    """Return the rules for an objective: rates of bad and total events, error ratios, error budget and alerts.
 
-    Only the shortest window reads the exporters' series. The longer ones add up its recorded series, so that a window
-    of days reads two series.
+    Only the shortest window reads the exporters' series. The longer windows add up the two series recorded for it, so
+    that even a window of several days only reads two series.
     """
     base = times.window(BASE, factor)
     longer = sorted(
@@ -144,14 +145,17 @@ def _burn(one: Objective, severity: str, factor: int) -> dict:
         for rate, long, short in BURNS[severity]
     ]
     speed = SPEED[severity]
+    value = UNITS["share"][0]
     allowed = f"{one.budget * 100:.3g}%"
+    # In a latency objective the bad events are slow requests. "Error ratio" would make people look for 5xx.
+    actual = f"The error ratio is {value}" if one.within is None else f"{value} of requests were too slow"
     return _rule(
         f"{one.name}Burn{speed}",
         " or ".join(f"({each})" for each in both),
         times.shortened(HOLDS[severity], factor),
         {"severity": severity},
         f"The error budget of {one.objective} is burning {ADVERBS[severity]}.",
-        f"{one.promise} The error ratio is {{{{ $value | humanizePercentage }}}} (error budget {allowed}).",
+        f"{one.promise} {actual} (error budget {allowed}).",
         one.dashboard,
         BURN_RUNBOOK,
     )

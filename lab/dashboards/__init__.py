@@ -1,1 +1,1 @@
-"""Grafana's dashboards without Grafana: reads their JSON, fills in variables, and queries Prometheus."""
+"""Grafana's dashboards without Grafana: read their JSON, fill in their variables, and query Prometheus."""

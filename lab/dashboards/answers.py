@@ -1,4 +1,4 @@
-"""Prometheus's results for the queries of panels and variables, over a time range."""
+"""Prometheus's results for panel and variable queries over a time range."""
 
 import math
 import re
@@ -20,7 +20,7 @@ Point = tuple[float, float | None]
 
 @dataclass(frozen=True)
 class Series:
-    """One series: its labels, its name in the panel, and its points."""
+    """One series: labels, name in the panel, and points."""
 
     labels: dict[str, str]
     name: str
@@ -33,12 +33,12 @@ class Series:
 
 
 def all_chosen(dashboard: Dashboard) -> dict[str, str]:
-    """Return the initial values of a dashboard's variables: *All* of each."""
+    """Return the initial values of a dashboard's variables: *All* for each variable."""
     return dict.fromkeys(dashboard.variables, ALL)
 
 
 def ask(api: Api, target: Target, span: Span, chosen: Mapping[str, str]) -> Answer:
-    """Run a query on Prometheus. Raises LabError as ``Span.interpolate`` and ``Api`` do."""
+    """Run a query on Prometheus; raises LabError like ``Span.interpolate`` and ``Api``."""
     expr = span.interpolate(target.expr, chosen)
     if target.instant:
         return api.query(expr, span.end)
@@ -46,9 +46,9 @@ def ask(api: Api, target: Target, span: Span, chosen: Mapping[str, str]) -> Answ
 
 
 def series(answer: Answer, target: Target, span: Span) -> list[Series]:
-    """Return the series of a result with their names in the panel, and with a point at every step of the time range.
+    """Return a result's series with their names in the panel, and with a point at every step of the time range.
 
-    Prometheus leaves out points without data; without them a line would have no gap.
+    Prometheus leaves out points without data. They are added back, so that a line has gaps where there is no data.
     """
     start, end = span.aligned
     steps = [] if target.instant else [start + span.step * place for place in range((end - start) // span.step + 1)]
@@ -62,22 +62,25 @@ def series(answer: Answer, target: Target, span: Span) -> list[Series]:
 
 
 def values_of(api: Api, query: str, span: Span, chosen: Mapping[str, str]) -> list[str]:
-    """Return the values for a variable's ``label_values(selector, label)``; raises LabError for any other query."""
+    """Return the values of a variable with the query ``label_values(selector, label)``.
+
+    Raises LabError for any other query.
+    """
     found = LABEL_VALUES.fullmatch(query)
     if not found:
-        raise LabError(f"{query!r} is not a supported query of a variable: write label_values(selector, label).")
+        raise LabError(f"{query!r} is not a supported variable query: write label_values(selector, label).")
     selector = span.interpolate(found["selector"] or "", chosen)
     return api.label_values(found["label"], selector, span.start, span.end)
 
 
 def number(value: str) -> float | None:
-    """Return a sample's value as a number; None for NaN and infinity, which cannot be drawn."""
+    """Return a sample value as a number; None for NaN and infinity, which cannot be drawn."""
     parsed = float(value)
     return parsed if math.isfinite(parsed) else None
 
 
 def points(one: dict) -> list[list]:
-    """Return the samples of one series of a range or instant query: Unix times, and values as text."""
+    """Return the samples of one series from a range or instant query: pairs of a Unix time and a value as text."""
     return one["values"] if "values" in one else [one["value"]]
 
 

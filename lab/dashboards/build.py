@@ -1,4 +1,4 @@
-"""The files that ``make generate`` writes from the dashboards' code in ``grafana/boards/``."""
+"""The files that ``make generate`` writes from the dashboard code in ``grafana/boards/``."""
 
 import json
 from functools import cache
@@ -11,7 +11,7 @@ from lab.errors import LabError
 
 
 def generate() -> dict[Path, str]:
-    """Return each file of ``grafana/dashboards/`` with its content, and what the code declares of their panels."""
+    """Return the content of each file in ``grafana/dashboards/``, and of ``grafana/declared.json``."""
     dashboards = {FOLDER / f"{each.uid.removeprefix('pomar-')}.json": each.json() for each in built()}
     declared = {
         each.uid: {
@@ -26,7 +26,7 @@ def generate() -> dict[Path, str]:
 
 @cache
 def built() -> tuple[boards.Dashboard, ...]:
-    """Return the dashboards of the code; raises LabError when an objective that they show is missing."""
+    """Return the dashboards built from the code; raises LabError if an objective that they show is missing."""
     try:
         return boards.build(objectives())
     except ValueError as error:

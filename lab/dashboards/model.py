@@ -9,13 +9,14 @@ from lab.errors import LabError
 from lab.paths import ROOT
 
 FOLDER = ROOT / "grafana" / "dashboards"
-#: What the code declares of panels, by dashboard and number: ``make generate`` writes it (lab/dashboards/build.py).
+#: The facts about panels that are not in their JSON, by dashboard and panel ID. ``make generate`` writes this file
+#: (see lab/dashboards/build.py).
 DECLARED = ROOT / "grafana" / "declared.json"
 
 
 @dataclass(frozen=True)
 class Target:
-    """One query of a panel, over the selected time range, or only at its end if ``instant``."""
+    """One query in a panel, over the selected time range, or only at the end of the range if ``instant``."""
 
     letter: str
     expr: str
@@ -25,7 +26,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel. ``json`` is all of its JSON; ``needs`` and ``empty_until`` as in ``grafana.boards.panels.Panel``."""
+    """One panel. ``json`` is its complete JSON; ``needs`` and ``empty_until`` are as in ``grafana.boards.panels``."""
 
     dashboard: str
     id: int
@@ -77,17 +78,17 @@ class Dashboard:
 
 
 def load() -> list[Dashboard]:
-    """Return the dashboards in the order of the code; raises LabError for a file that is missing or broken."""
+    """Return the dashboards in the same order as in the code; raises LabError if a file is missing or broken."""
     return [read(_file(uid)) for uid in _declared()]
 
 
 def find(uid: str) -> Dashboard | None:
-    """Return the dashboard with this uid, or None; raises LabError as ``load`` does."""
+    """Return the dashboard with this uid, or None; raises LabError like ``load``."""
     return read(_file(uid)) if uid in _declared() else None
 
 
 def read(file: Path) -> Dashboard:
-    """Read a dashboard from a file; raises LabError with the file's name if it is not a dashboard."""
+    """Read a dashboard from a file; raises LabError with the file name if it is not a dashboard."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         panels = _declared().get(content["uid"], {})
@@ -104,7 +105,9 @@ def read(file: Path) -> Dashboard:
             [each["from"] for each in content["timepicker"]["quick_ranges"]],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LabError(f"{file.name} is not a dashboard ({type(error).__name__}: {error}): `make generate`.") from error
+        raise LabError(
+            f"{file.name} is not a dashboard ({type(error).__name__}: {error}): run `make generate`."
+        ) from error
 
 
 def _file(uid: str) -> Path:

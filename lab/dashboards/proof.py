@@ -1,4 +1,4 @@
-"""``lab panels``: runs every query of every dashboard on the lab's Prometheus, over each time range on offer."""
+"""``lab panels``: runs every query in every dashboard on the lab's Prometheus, over each time range that is offered."""
 
 import math
 import time
@@ -13,9 +13,9 @@ from lab.dashboards.span import Span, last
 from lab.errors import LabError
 from lab.prometheus import Api, Refused
 
-#: The time limit of a query on a lab's data.
+#: The time limit for a query on the lab's data.
 MAX_SECONDS = 0.2
-#: How often a query is run at most, if it takes longer: a busy machine only ever makes it slower.
+#: How often a query is run at most if it takes longer. A busy machine only makes it slower, so the fastest run counts.
 ATTEMPTS = 3
 PAUSE_SECONDS = 0.2
 Result = TypeVar("Result")
@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 
 @dataclass
 class Check:
-    """The result of one query over all time ranges: the largest of each number, and the slowest time."""
+    """The result of one query over all time ranges: the maximum of each number, and the slowest time."""
 
     name: str
     panel: Panel | None = None
@@ -34,13 +34,13 @@ class Check:
     nan: int = 0
     samples: int = 0
     seconds: float = 0
-    #: The time ranges in which it had no data.
+    #: The time ranges in which the query had no data.
     empty: list[str] = field(default_factory=list)
     #: Prometheus's error, if it refused the query.
     refused: str = ""
 
     def state(self, provides: Set[str]) -> str:
-        """Return ``data``, a good reason for no data (``not available``, ``empty until …``), or the problem."""
+        """Return ``data``, a valid reason for no data (``not available``, ``empty until …``), or the problem."""
         if self.refused:
             return f"REFUSED: {self.refused}"
         if self.seconds > MAX_SECONDS:
@@ -56,10 +56,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Proof:
-    """The results of all queries; ``provides`` is what the runtime has.
+    """The results of all queries. ``provides`` lists the services that the runtime has.
 
-    ``skipped`` are the time ranges in which no step has ended since the last load run: Grafana does not show the run in
-    them yet.
+    ``skipped`` lists the time ranges that were not checked. No step has ended in them since the last load run, so
+    Grafana does not show the run yet.
     """
 
     checks: list[Check]
@@ -68,7 +68,7 @@ class Proof:
 
     @property
     def wrong(self) -> list[Check]:
-        """The queries that are refused, slow, or empty for no declared reason."""
+        """The queries that were refused, slow, or empty without a declared reason."""
         return [each for each in self.checks if each.state(self.provides).split(":")[0] in ("REFUSED", "SLOW", "EMPTY")]
 
     def with_state(self, prefix: str) -> list[Check]:
@@ -77,7 +77,7 @@ class Proof:
 
 
 def prove(api: Api, provides: Set[str], end: float | None = None) -> Proof:
-    """Run every query of every panel, variable and annotation, up to the Unix time ``end`` (default: now).
+    """Run the queries of all panels, variables and annotations, up to the Unix time ``end`` (default: now).
 
     Raises LabError if Prometheus does not respond, or if the last load run ended too recently.
     """
@@ -87,7 +87,7 @@ def prove(api: Api, provides: Set[str], end: float | None = None) -> Proof:
     offered = {start: last(start, end) for start in dict.fromkeys(each for of in dashboards for each in of.ranges)}
     spans = {start: span for start, span in offered.items() if span.aligned[1] >= since}
     if not spans:
-        raise LabError("the last load run has only just ended: try again in a few seconds.")
+        raise LabError("the last load run has only just finished: try again in a few seconds.")
     checks = [each for dashboard in dashboards for each in _checks(api, dashboard, spans)]
     return Proof(checks, provides, [start for start in offered if start not in spans])
 
@@ -107,7 +107,7 @@ def _first_sample(api: Api, end: float) -> float:
 def _checks(api: Api, dashboard: Dashboard, offered: dict[str, Span]) -> Iterator[Check]:
     spans = {start: offered[start] for start in dashboard.ranges if start in offered}
     chosen = answers.all_chosen(dashboard)
-    # If all panels of a dashboard need something, so do its variables.
+    # If all panels in a dashboard need a service, its variables need it as well.
     needs = set.intersection(*(set(panel.needs) for panel in dashboard.panels))
     for name, query in dashboard.variables.items():
         found = Check(f"{dashboard.title}: variable {name}", needs=tuple(needs))
@@ -116,7 +116,7 @@ def _checks(api: Api, dashboard: Dashboard, offered: dict[str, Span]) -> Iterato
         yield found
     for name, query in dashboard.events.items():
         event = Target("", query, "", instant=False)
-        # There may have been no event of this kind yet.
+        # Perhaps there has been no event of this kind yet.
         found = Check(f"{dashboard.title}: annotation {name}", empty_until="the first event")
         for start, span in spans.items():
             _note(found, api, event, start, span, chosen)
@@ -155,7 +155,7 @@ def _fastest(run: Callable[[], Result]) -> tuple[Result, float]:
     """Return the result and the fastest time of up to ``ATTEMPTS`` runs; stops at the first that is fast enough."""
     best = math.inf
     for attempt in range(ATTEMPTS):
-        # Give Prometheus time to finish a pause of its own.
+        # Prometheus may be busy with something else: give it time to finish.
         time.sleep(attempt * PAUSE_SECONDS)
         began = time.perf_counter()
         result = run()
@@ -178,14 +178,14 @@ def _note_variable(found: Check, api: Api, query: str, start: str, span: Span, c
 
 
 def _refuse(found: Check, error: LabError) -> None:
-    """Record Prometheus's error about one query. If Prometheus does not respond at all, give up."""
+    """Record Prometheus's error for one query. If Prometheus does not respond at all, raise the error."""
     if not isinstance(error, Refused):
         raise error
     found.refused = str(error)
 
 
 def page(proof: Proof) -> str:
-    """Return the output of ``lab panels``: one line per query, then a summary."""
+    """Return the output of ``lab panels``: one line per query, followed by a summary."""
     head = ("panel", "series", "points", "NaN", "samples read", "time", "result")
     rows = [
         (
@@ -207,12 +207,12 @@ def _summary(proof: Proof) -> Iterator[str]:
     queries = sum(each.panel is not None for each in proof.checks)
     slowest = max(proof.checks, key=lambda each: each.seconds)
     yield (
-        f"{len(panels)} panels with {queries} queries, and {len(proof.checks) - queries} queries of variables and"
+        f"{len(panels)} panels with {queries} queries, and {len(proof.checks) - queries} queries for variables and"
         f" annotations: {len(proof.with_state('data'))} with data,"
         f" {len(proof.with_state('not available'))} not available in this runtime,"
         f" {len(proof.with_state('empty until'))} empty as expected, {len(proof.wrong)} failed."
         f" The slowest took {slowest.seconds * 1000:.0f} ms ({slowest.name})."
     )
     if proof.skipped:
-        yield f"Skipped {', '.join(proof.skipped)}: in these ranges no step has ended since the last load run."
+        yield f"Skipped {', '.join(proof.skipped)}: no step in these time ranges has ended since the last load run."
     yield from (f"  {each.name}: {each.state(proof.provides)}" for each in proof.wrong)

@@ -1,8 +1,9 @@
 """Time ranges, and the values of Grafana's own variables for them.
 
 They are computed as in Grafana's Prometheus datasource (``datasource.ts``, ``getRateIntervalScopedVariable``) and in
-``rangeutil.ts``, ``roundInterval``. The step is the length of the range divided by the points that fit, rounded, and at
-least the scrape interval. ``$__rate_interval`` is the step plus a scrape interval, and at least four scrape intervals.
+``rangeutil.ts`` (``roundInterval``). The step is the length of the range divided by the number of points that fit. It
+is rounded, and is at least the scrape interval. ``$__rate_interval`` is the step plus one scrape interval, and at least
+four scrape intervals.
 """
 
 import math
@@ -15,9 +16,9 @@ from lab import times
 from lab.errors import LabError
 from lab.times import SCRAPE_SECONDS
 
-#: The maximum points of a line: what fits a panel of half a laptop's screen.
+#: The maximum number of points in a line: as many as fit in a panel that takes up half of a laptop screen.
 MAX_POINTS = 500
-#: Pairs: from this step in seconds on, round to these seconds.
+#: Pairs of seconds: steps from the first number upwards are rounded to the second.
 ROUNDED = ((0, 1), (1.5, 2), (3.5, 5), (7.5, 10), (12.5, 15), (17.5, 20), (25, 30), (45, 60), (90, 120), (210, 300))
 ROUNDED += ((450, 600), (750, 900), (1050, 1200), (1500, 1800), (2700, 3600), (5400, 7200), (9000, 10_800))
 
@@ -30,7 +31,7 @@ class Span:
 
     start: float
     end: float
-    #: The maximum points of a line.
+    #: The maximum number of points in a line.
     points: int = MAX_POINTS
 
     @property
@@ -40,14 +41,14 @@ class Span:
 
     @property
     def step(self) -> int:
-        """The seconds from one point to the next."""
+        """The number of seconds from one point to the next."""
         exact = self.seconds / self.points
         place = bisect_right([start for start, _ in ROUNDED], exact) - 1
         return max(SCRAPE_SECONDS, ROUNDED[place][1])
 
     @property
     def aligned(self) -> tuple[int, int]:
-        """Start and end rounded down to whole steps, as in Grafana, so that a redrawn panel has the same points."""
+        """Start and end, rounded down to whole steps. As in Grafana, a redrawn panel therefore has the same points."""
         return math.floor(self.start / self.step) * self.step, math.floor(self.end / self.step) * self.step
 
     @property
@@ -80,7 +81,7 @@ class Span:
 
 
 def last(start: str, end: float) -> Span:
-    """Return the time range that Grafana writes as ``now-15m`` to ``now``; raises LabError for any other form."""
+    """Return the time range for a start such as Grafana's ``now-15m``; raises LabError for any other form."""
     found = re.fullmatch(r"now-(\d+)([smhd])", start)
     if not found:
         raise LabError(f"{start!r} is not a time range: write it like now-15m.")

@@ -129,9 +129,11 @@ def test_a_runbook_has_its_alerts_name_and_says_the_severity_in_one_sentence(run
 
     assert title == f"# {runbook.name}"
     assert (blank, after) == ("", "")
-    assert re.fullmatch(r"[A-Z].*\.", sentence)
-    assert ". " not in sentence
-    assert set(re.findall(r"\w+", sentence)) & {"page", "ticket", "none"} == severities_of(runbook)
+    severity, _, says = sentence.partition(". ")
+    assert severity.startswith("Severity: ")
+    assert set(re.findall(r"\w+", severity)) & {"page", "ticket", "none"} == severities_of(runbook)
+    assert re.fullmatch(r"[A-Z].*\.", says)
+    assert ". " not in says
 
 
 @each_runbook

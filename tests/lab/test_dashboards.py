@@ -137,7 +137,7 @@ def test_a_variable_offers_the_values_of_its_series(api):
 
 
 def test_a_variable_of_another_form_is_refused(api):
-    with pytest.raises(LabError, match="is not a supported query of a variable"):
+    with pytest.raises(LabError, match="is not a supported variable query"):
         answers.values_of(api, "query_result(up)", Span(END - 60, END), {})
 
 
@@ -195,7 +195,7 @@ def test_spans_of_which_no_step_has_ended_since_the_last_load_are_left_out_by_na
 def test_when_no_span_can_be_judged_yet_that_is_said(api, monkeypatch):
     monkeypatch.setattr(proof, "_last_load", lambda *_: END + 1)
 
-    with pytest.raises(LabError, match="the last load run has only just ended: try again in a few seconds"):
+    with pytest.raises(LabError, match="the last load run has only just finished: try again in a few seconds"):
         proof.prove(api, frozenset(), END)
 
 
@@ -217,7 +217,7 @@ def test_a_file_that_holds_no_dashboard_is_named(tmp_path, content, words):
     if content is not None:
         file.write_text(content)
 
-    with pytest.raises(LabError, match=f"broken.json is not a dashboard .*{words}.*: `make generate`"):
+    with pytest.raises(LabError, match=f"broken.json is not a dashboard .*{words}.*: run `make generate`"):
         model.read(file)
 
 

@@ -127,12 +127,12 @@ GOOD = {"version": "4", "receiver": "page", "status": "firing", "alerts": [ALERT
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        (b"", "this is not JSON"),
-        (b"{", "this is not JSON"),
-        (b"\xff\xfe\x00", "this is not JSON"),
-        (b"[" * 100_000, "this is not JSON"),
-        (b"[]", "this is not a notification"),
-        (GOOD | {"version": "3"}, "this is not a notification"),
+        (b"", "the body is not JSON"),
+        (b"{", "the body is not JSON"),
+        (b"\xff\xfe\x00", "the body is not JSON"),
+        (b"[" * 100_000, "the body is not JSON"),
+        (b"[]", "the body is not an Alertmanager notification"),
+        (GOOD | {"version": "3"}, "the body is not an Alertmanager notification"),
         (GOOD | {"receiver": 1}, "needs a receiver"),
         (GOOD | {"status": "on fire"}, "needs a receiver"),
         (GOOD | {"alerts": None}, "needs alerts"),
@@ -274,7 +274,7 @@ def test_a_file_that_cannot_be_shortened_loses_nothing_and_is_shortened_later(fi
     in_the_way.rmdir()
     notifications.add(notification(name="Last"))
 
-    assert "cannot be rewritten: Is a directory." in capsys.readouterr().err
+    assert f"cannot rewrite {file}: Is a directory." in capsys.readouterr().err
     assert long == 2001
     assert [line + b"\n" for line in notifications.all()] == file.read_bytes().splitlines(keepends=True)
     assert json.loads(notifications.all()[-1])["commonLabels"]["alertname"] == "Last"
@@ -299,7 +299,7 @@ def test_a_disk_that_is_full_is_said_so_and_keeps_no_half_a_line(file):
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        (["--file=/proc/nothing/n.jsonl", "--listen-address=127.0.0.1:0"], "cannot be read or written"),
+        (["--file=/proc/nothing/n.jsonl", "--listen-address=127.0.0.1:0"], "cannot read or write /proc"),
         (["--file={file}", "--listen-address=127.0.0.1:{taken}"], "cannot listen on"),
         (["--file={file}", "--listen-address=nowhere"], "is not an address"),
     ],

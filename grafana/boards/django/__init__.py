@@ -1,4 +1,4 @@
-"""Django: requests, response times and exceptions by view, and its use of the database and the cache."""
+"""The Django dashboard: requests, response times and exceptions by view, and Django's database and cache usage."""
 
 from grafana.boards.dashboard import Dashboard, Row
 from grafana.boards.django import cache, database, exceptions, models, requests, responses, views
@@ -10,7 +10,7 @@ def build(objectives: Objectives) -> Dashboard:
     return Dashboard(
         uid="pomar-django",
         title="Django",
-        description="Requests, response times and exceptions by view, and Django's use of the database and the cache.",
+        description="Requests, response times and exceptions by view, and Django's database and cache usage.",
         of="django_http_requests_before_middlewares_total",
         rows=(
             Row(

@@ -27,8 +27,8 @@ def lookups() -> Panel:
     return timeseries(
         "Cache lookups",
         "rps",
-        "Lookups by result. Misses are normal after a restart and when entries expire. Failed means that the cache is"
-        " down: the shop runs without it, only slower.",
+        "Lookups by result. Misses are normal after a restart and when entries expire. Failed lookups mean that the"
+        " cache is down; the shop still works, only more slowly.",
         Query(HITS, "hits"),
         Query(MISSES, "misses"),
         Query(FAILED_LOOKUPS, "failed"),
@@ -40,7 +40,7 @@ def hit_ratio_over_time() -> Panel:
     return timeseries(
         "Cache hit ratio over time",
         "percentunit",
-        "Should be high and flat; a dip is a restart of the cache or many new keys.",
+        "Should be high and flat; a dip means that the cache was restarted or that there are many new keys.",
         HIT_RATIO,
         max=1,
         runbook="CacheHitRatioLow",

@@ -33,7 +33,7 @@ def queries_per_request() -> Panel:
         "Queries per request",
         "short",
         "Mean number of database queries per request. Should be flat; a step after a deploy usually means that a page"
-        " runs one query per row.",
+        " is running one query per row.",
         QUERIES_PER_REQUEST,
     )
 
@@ -42,8 +42,8 @@ def queries() -> Panel:
     return timeseries(
         "Query rate",
         "suffix: queries/s",
-        "All queries that Django sends, and those sent with executemany. They follow the requests; a rise without"
-        " more requests means that a page runs too many queries.",
+        "All queries that Django sends, and the ones among them sent with executemany. They follow the requests; a"
+        " rise without more requests means that a page is running too many queries.",
         Query(QUERIES, "all"),
         Query(EXECUTEMANY, "executemany"),
         width=8,
@@ -54,7 +54,7 @@ def queries_per_request_over_time() -> Panel:
     return timeseries(
         "Queries per request over time",
         "short",
-        "Should be flat and below ten. A step after a deploy usually means that a page runs one query per row.",
+        "Should be flat and below ten. A step after a deploy usually means that a page is running one query per row.",
         QUERIES_PER_REQUEST,
         width=8,
     )
@@ -64,7 +64,8 @@ def query_duration() -> Panel:
     return timeseries(
         "Query duration",
         "s",
-        "As Django sees it. Should be below 5 ms, the smallest bucket; below that only the mean shows a difference.",
+        "Query duration as measured by Django. Should be below 5 ms, the smallest bucket. Below that, only the mean"
+        " shows a difference.",
         QUERY_MEAN,
         *QUERY_QUANTILES,
         width=8,
@@ -76,7 +77,8 @@ def response_time_and_database_time() -> Panel:
     return timeseries(
         "Mean response time and database time",
         "s",
-        "If the lower line rises with the upper one, the database is the cause; otherwise it is Django or the cache.",
+        "If database time rises together with the response time, the database is the cause; otherwise it is Django or"
+        " the cache.",
         REQUEST_MEAN,
         REQUEST_IN_DATABASE,
         width=8,
@@ -87,8 +89,8 @@ def new_connections() -> Panel:
     return timeseries(
         "New connections",
         "cps",
-        "With PostgreSQL each worker keeps its connection, so near 0 is normal; with SQLite each request opens one."
-        " Failed means that the database is down or has no free connection.",
+        "With PostgreSQL each worker keeps its connection, so near 0 is normal. With SQLite each request opens one."
+        " Failed connections mean that the database is down or has no free connection.",
         OPENED,
         FAILED_CONNECTIONS,
         width=8,
@@ -99,8 +101,8 @@ def query_errors() -> Panel:
     return timeseries(
         "Query errors",
         "suffix: errors/s",
-        "Failed queries by class; should be none. OperationalError is a problem with a connection or a lock,"
-        " IntegrityError is a conflict between two writes.",
+        "Failed queries by error class; there should be none. OperationalError is a problem with a connection or a"
+        " lock. IntegrityError is a conflict between two writes.",
         QUERY_ERRORS,
         width=8,
         runbook="DatabaseErrors",

@@ -29,7 +29,7 @@ def by_type() -> Panel:
     return timeseries(
         "Exceptions by type",
         "suffix: exceptions/s",
-        "Exceptions raised in views. Http404 is a dead link; any other type is a bug or a dependency that failed.",
+        "Exceptions raised in views. Http404 is a dead link; any other type is a bug or a failed dependency.",
         BY_TYPE,
     )
 
@@ -38,8 +38,8 @@ def by_view() -> Panel:
     return timeseries(
         "Exceptions by view",
         "suffix: exceptions/s",
-        "The view that raised the exception. One view points to a bug in that view, all views to something that they"
-        " share.",
+        "Exceptions by the view that raised them. A single view points to a bug in that view; all views point to"
+        " something that they share.",
         BY_VIEW,
     )
 
@@ -48,8 +48,8 @@ def beside_5xx() -> Panel:
     return timeseries(
         "Exceptions and 5xx",
         "reqps",
-        "Should be 0. An exception that no view handles causes a 5xx; a 5xx without one was raised outside of the"
-        " view, in a middleware.",
+        "Should be 0. An exception that a view does not handle causes a 5xx. A 5xx without an exception was raised"
+        " outside of the view, in a middleware.",
         UNEXPECTED,
         RESPONSES_5XX,
     )

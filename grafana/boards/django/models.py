@@ -1,4 +1,4 @@
-"""Rows written by each model, and migrations."""
+"""Rows written per model, and migrations."""
 
 from grafana.boards.panels import Panel, stat, timeseries
 from grafana.boards.queries import Query
@@ -19,7 +19,8 @@ def unapplied_migrations() -> Panel:
     return stat(
         "Unapplied migrations",
         "short",
-        "Migrations of the code that the database does not have. Should be 0; otherwise a deploy is incomplete.",
+        "Migrations in the code that have not been applied to the database. Should be 0; otherwise a deploy is"
+        " incomplete.",
         UNAPPLIED,
         thresholds=NONE_IS_GOOD,
         sparkline=False,
@@ -31,7 +32,7 @@ def rows_inserted() -> Panel:
     return timeseries(
         "Rows inserted by model",
         "wps",
-        "Each order inserts order lines too. Carts without orders are visitors who left.",
+        "Each order also inserts order lines. Carts without orders come from visitors who left.",
         ROWS["inserts"],
         width=6,
     )
@@ -41,7 +42,7 @@ def rows_updated() -> Panel:
     return timeseries(
         "Rows updated by model",
         "wps",
-        "Updates by saving a model. Updates by a query, such as those of the stock, are not counted.",
+        "Rows updated with save(). Updates by a query, such as stock changes, are not counted.",
         ROWS["updates"],
         width=6,
     )
@@ -51,8 +52,8 @@ def rows_deleted() -> Panel:
     return timeseries(
         "Rows deleted by model",
         "wps",
-        "Cart lines are deleted when they are ordered or removed. If a product or an order is deleted, somebody did"
-        " it in the admin.",
+        "Cart lines are deleted when they are ordered or removed. If a product or an order is deleted, somebody has"
+        " done it in the admin.",
         ROWS["deletes"],
         width=6,
     )
@@ -62,7 +63,7 @@ def migrations() -> Panel:
     return timeseries(
         "Migrations",
         "short",
-        "Unapplied should be 0 after a deploy. Applied only falls if the database was reset to an older state.",
+        "Unapplied should be 0 after a deploy. Applied only falls if the database is reset to an older state.",
         *MIGRATIONS,
         width=6,
         runbook="UnappliedMigrations",

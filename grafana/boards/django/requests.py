@@ -1,4 +1,4 @@
-"""All requests, middleware included."""
+"""All requests, including middleware."""
 
 from grafana.boards.objectives import Objective, percent, percentile, red_line, too_many_bad, too_slow
 from grafana.boards.panels import Panel, heatmap, stat, timeseries
@@ -14,7 +14,7 @@ IN_FLIGHT = Query(
     "in flight",
 )
 
-# By view. Uses the counter of responses, because the latency histogram counts a request with an exception twice.
+# By view. Uses the response counter, because the latency histogram counts a request with an exception twice.
 RESPONSES = "rate(django_http_responses_total_by_status_view_method_total{$selector}[$__rate_interval])"
 FAILED = 'rate(django_http_responses_total_by_status_view_method_total{$selector,status=~"5.."}[$__rate_interval])'
 
@@ -25,7 +25,7 @@ def rate() -> Panel:
     return stat(
         "Request rate",
         "reqps",
-        "All requests that reach Django, health checks included. If it drops to zero while NGINX still receives"
+        "All requests that reach Django, including health checks. If the rate drops to zero while NGINX still receives"
         " requests, uWSGI is the cause.",
         Query(REACHED),
     )
@@ -36,7 +36,7 @@ def error_ratio(objective: Objective) -> Panel:
         "5xx error ratio",
         "percentunit",
         f"Share of responses with a 5xx status. Should be 0; above {percent(objective.budget)} the error budget runs"
-        " out before its period ends.",
+        " out before the end of its period.",
         SHARE_OF_5XX,
         thresholds=too_many_bad(objective),
     )
@@ -46,8 +46,8 @@ def target_percentile(objective: Objective) -> Panel:
     return stat(
         f"{percentile(objective)} response time",
         "s",
-        f"{percent(objective.target)} of requests take no longer in Django, middleware included. Should be well below"
-        f" {objective.within:g} s.",
+        f"{percent(objective.target)} of requests take no longer than this in Django, including middleware. Should be"
+        f" well below {objective.within:g} s.",
         Query(quantile(objective.target, WHOLE)),
         thresholds=too_slow(objective),
     )
@@ -57,8 +57,8 @@ def requests_and_responses() -> Panel:
     return timeseries(
         "Requests and responses",
         "reqps",
-        "Requests that reach Django and responses that leave it. The lines should coincide; a gap is requests that"
-        " are stuck or were killed.",
+        "Requests that reach Django and responses that leave it. The lines should coincide; a gap means that requests"
+        " are stuck or have been killed.",
         Query(REACHED, "requests"),
         Query(LEFT, "responses"),
         width=6,
@@ -69,8 +69,8 @@ def in_flight() -> Panel:
     return timeseries(
         "Requests in flight",
         "short",
-        "Requests that have no response yet. At most one per worker is normal. A step that stays is a killed request:"
-        " it never gets a response.",
+        "Requests that have no response yet. At most one per worker is normal. A step that stays is a killed request,"
+        " which never gets a response.",
         IN_FLIGHT,
         width=6,
     )
@@ -93,7 +93,7 @@ def response_time_heatmap() -> Panel:
         "Response time heatmap",
         "s",
         "Requests by response time. One dark band at the bottom is healthy; a second band above it means that some"
-        " requests wait for something.",
+        " requests are waiting for something.",
         WHOLE,
         width=6,
     )

@@ -47,7 +47,7 @@ def by_status() -> Panel:
     return timeseries(
         "Responses by status",
         "reqps",
-        "2xx and 3xx are normal, some 4xx are user errors, 5xx are errors of the shop.",
+        "2xx and 3xx are normal. Some 4xx are user errors. 5xx are errors in the shop.",
         BY_STATUS,
         stacked=True,
         width=6,
@@ -69,7 +69,7 @@ def by_transport() -> Panel:
     return timeseries(
         "Request rate by transport",
         "reqps",
-        "Should be https only. http means that something reaches Django without NGINX.",
+        "Should be https only. http means that something reaches Django without going through NGINX.",
         BY_TRANSPORT,
         stacked=True,
         width=6,
@@ -80,8 +80,8 @@ def unusual() -> Panel:
     return timeseries(
         "Unusual requests",
         "reqps",
-        "Should be 0: the shop uses no AJAX and no streaming. A time is unknown if a middleware responded before the"
-        " request could be measured.",
+        "Should be 0, because the shop uses no AJAX and no streaming. A time is unknown if a middleware responded"
+        " before the request could be measured.",
         *UNUSUAL,
         width=6,
     )
@@ -91,8 +91,8 @@ def by_template() -> Panel:
     return timeseries(
         "Responses by template",
         "reqps",
-        "Only responses whose template Django knows: the admin pages. A rise for the login page means that somebody"
-        " is trying passwords.",
+        "Only includes responses whose template Django knows, which are the admin pages. A rise for the login page"
+        " means that somebody is trying out passwords.",
         BY_TEMPLATE,
         width=6,
     )
@@ -113,8 +113,8 @@ def response_sizes() -> Panel:
     return timeseries(
         "Response size",
         "bytes",
-        "Size of bodies before compression. Quantiles are estimated from buckets, each twice the size of the one"
-        " before. A rise means that a page lists too much.",
+        "Body size before compression. Quantiles are estimated from buckets, each twice the size of the one before. A"
+        " rise means that a page lists too much.",
         *quantiles(RESPONSE_SIZES),
         MEAN_RESPONSE,
         width=6,
@@ -125,8 +125,8 @@ def request_sizes() -> Panel:
     return timeseries(
         "Request size",
         "bytes",
-        "Size of submitted forms; most requests have no body. The shop's forms are short, so large requests do not"
-        " come from its visitors.",
+        "Size of submitted forms. Most requests have no body. The shop's forms are short, so large requests do not"
+        " come from ordinary visitors.",
         *quantiles(REQUEST_SIZES),
         MEAN_REQUEST,
         width=6,

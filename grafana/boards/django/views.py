@@ -43,8 +43,8 @@ def responses() -> Panel:
     return timeseries(
         "Responses by view",
         "reqps",
-        "What visitors use. A view that drops to zero while others continue is broken or no longer linked; <unnamed"
-        " view> is a URL that does not exist.",
+        "The views that visitors use. A view that drops to zero while others continue is broken or no longer linked."
+        " <unnamed view> is a URL that does not exist.",
         RATE_BY_VIEW,
         stacked=True,
         width=12,
@@ -68,8 +68,8 @@ def errors() -> Panel:
     return timeseries(
         "5xx by view",
         "reqps",
-        "Should be none. One view points to a bug in that view, all views to something that they share: the database"
-        " or a deploy.",
+        "There should be none. A single view points to a bug in that view; all views point to something that they"
+        " share, such as the database or a deploy.",
         ERRORS_BY_VIEW,
         width=6,
     )
@@ -79,8 +79,8 @@ def client_errors() -> Panel:
     return timeseries(
         "4xx by view",
         "reqps",
-        "Invalid forms, dead links and sold-out products. Some are normal; a rise in one view is a broken form or"
-        " link.",
+        "Invalid forms, dead links and sold-out products. Some are normal; a rise in one view means that a form or"
+        " link is broken.",
         CLIENT_ERRORS_BY_VIEW,
         width=6,
     )
@@ -90,7 +90,7 @@ def mean_time() -> Panel:
     return timeseries(
         "Mean response time by view",
         "s",
-        "Shows changes that are too small for the p95. A step after a deploy is new code in that view.",
+        "Shows changes that are too small for the p95. A step after a deploy comes from new code in that view.",
         MEAN_BY_VIEW,
         width=6,
     )
@@ -100,8 +100,8 @@ def in_flight() -> Panel:
     return timeseries(
         "Requests in flight by view",
         "short",
-        "Requests that a view has started and not finished. Should be near 0. The view with a step is the one that"
-        " hangs until its worker is killed.",
+        "Requests that a view has started but not finished. Should be near 0. A view with a step is one that hangs"
+        " until its worker is killed.",
         IN_FLIGHT_BY_VIEW,
         width=6,
     )
@@ -110,7 +110,7 @@ def in_flight() -> Panel:
 def each_view(objective: Objective) -> Panel:
     return table(
         "Views",
-        "Totals over the selected time range. The view with the most total time is the one that is worth optimizing.",
+        "Totals over the selected time range. The view with the highest total time is the one most worth optimizing.",
         (
             Column("view", "View"),
             Column("#A", "Responses", unit="short"),

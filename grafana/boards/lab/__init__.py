@@ -1,4 +1,4 @@
-"""The monitoring itself: whether it works, and what it costs."""
+"""The Lab dashboard: whether the monitoring itself works, and how many resources it uses."""
 
 from grafana.boards.dashboard import Dashboard, Row
 from grafana.boards.lab import alerts, events, grafana, probes, prometheus, targets
@@ -9,7 +9,7 @@ def build() -> Dashboard:
     return Dashboard(
         uid="pomar-lab",
         title="Lab",
-        description="The monitoring itself: whether it works, and what it costs.",
+        description="The monitoring itself: whether it works, and how many resources it uses.",
         of="up",
         rows=(
             Row(

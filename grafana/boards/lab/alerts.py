@@ -7,7 +7,7 @@ ALERTS = Query("sum by (alertname, alertstate) (ALERTS{$selector})", "{{alertnam
 ALERTS_RECEIVED = Query("sum by (state) (alertmanager_alerts{$selector})", "{{state}}")
 SENT_TO_ALERTMANAGER = Query("sum(rate(prometheus_notifications_sent_total{$selector}[$__rate_interval]))", "sent")
 DROPPED = "sum(rate(prometheus_notifications_dropped_total{$selector}[$__rate_interval]))"
-# While no Alertmanager is known there is no error metric, and all alerts are dropped.
+# While no Alertmanager is known, there is no error metric and all alerts are dropped.
 LOST = Query(
     f"{DROPPED} + {or_zero('sum(rate(prometheus_notifications_errors_total{$selector}[$__rate_interval]))', DROPPED)}",
     "lost",
@@ -20,7 +20,7 @@ def in_prometheus() -> Panel:
     return timeseries(
         "Alerts in Prometheus",
         "short",
-        "Pending and firing alerts. The Watchdog always fires; look into any other line.",
+        "Pending and firing alerts. The Watchdog is always firing. Investigate any other line.",
         ALERTS,
         width=6,
     )
@@ -30,7 +30,8 @@ def in_alertmanager() -> Panel:
     return timeseries(
         "Alerts in Alertmanager",
         "short",
-        "Alerts that Alertmanager has received, by state. As many should be active as fire in Prometheus.",
+        "Alerts that Alertmanager has received, by state. The number of active and suppressed alerts should match the"
+        " number firing in Prometheus.",
         ALERTS_RECEIVED,
         width=6,
     )
@@ -40,7 +41,7 @@ def to_alertmanager() -> Panel:
     return timeseries(
         "Alerts sent to Alertmanager",
         "suffix: alerts/s",
-        "Sent should be above 0, because the Watchdog is sent again and again. Lost is only normal at the start,"
+        "Sent should be above 0, because the Watchdog is sent over and over. Lost alerts are only normal at startup,"
         " while no Alertmanager is known.",
         SENT_TO_ALERTMANAGER,
         LOST,
@@ -52,7 +53,7 @@ def notifications() -> Panel:
     return timeseries(
         "Notifications sent",
         "suffix: notifications/s",
-        "Notifications over all receivers. 0 is normal while no receiver is configured; failed should stay at 0.",
+        "Notifications to all receivers. 0 is normal while no receiver is configured. Failed should stay at 0.",
         NOTIFICATIONS,
         NOT_SENT,
         width=6,

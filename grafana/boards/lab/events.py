@@ -15,8 +15,8 @@ def pushgateway() -> Panel:
     return timeseries(
         "Pushgateway requests",
         "reqps",
-        "The lab pushes its events; the rest are health checks. The code should be 200; with any other code an event"
-        " is missing from the dashboards.",
+        "Pushes of the lab's events; all other requests are health checks. The code should be 200. With any other"
+        " code, an event is missing from the dashboards.",
         PUSHES,
         height=6,
         runbook="PushedJobStale",
@@ -26,7 +26,8 @@ def pushgateway() -> Panel:
 def each_event() -> Panel:
     return table(
         "Events",
-        "Last load test, deploy and drill of each name, newest first. They may explain a change in the metrics.",
+        "The latest load tests, deploys and drills, newest first, with the last occurrence of each name. They may"
+        " explain a change in the metrics.",
         (
             Column("kind", "Kind"),
             Column("name", "Name"),

@@ -14,8 +14,8 @@ VERSIONS = [
 def versions() -> Panel:
     return table(
         "Grafana",
-        "Version of this Grafana, and its number of dashboards. There should be one per file; otherwise provisioning"
-        " failed.",
+        "Version of this Grafana, and its number of dashboards. There should be one dashboard per file; otherwise"
+        " provisioning has failed.",
         (
             Column("instance", "Instance"),
             Column("version", "Version"),

@@ -15,7 +15,7 @@ PROBES = [
 def each_probe() -> Panel:
     return table(
         "Probes",
-        "Probes of the shop and of its redirect from outside. Both should succeed, with status 200 over TLS and a"
+        "Probes of the shop and of its HTTP redirect from outside. Both should succeed: status 200 with TLS, and a"
         " redirect without.",
         (
             Column("instance", "Address"),

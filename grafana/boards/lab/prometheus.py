@@ -1,4 +1,4 @@
-"""Prometheus itself: its configuration, rules, series and storage, and the cost of each job."""
+"""Prometheus itself: its configuration, rules, series and storage, and the resource usage of each job."""
 
 from grafana.boards.panels import LIMIT, Column, Panel, stat, table, timeseries
 from grafana.boards.queries import Query, or_zero
@@ -22,7 +22,7 @@ RULE_DURATION = [
     for q in (0.5, 0.99)
 ]
 BLOCKS = "sum(prometheus_tsdb_storage_blocks_bytes{$selector})"
-# An older Prometheus only reports the size of its blocks.
+# Older versions of Prometheus only report the size of their blocks.
 LOG, HEAD_CHUNKS = (
     or_zero(f"sum(prometheus_tsdb_{what}_storage_size_bytes{{$selector}})", BLOCKS) for what in ("wal", "head_chunks")
 )
@@ -36,7 +36,8 @@ def configuration() -> Panel:
     return stat(
         "Configuration reload",
         "short",
-        "Whether Prometheus loaded its configuration file. After a failed reload it keeps the previous configuration.",
+        "Whether Prometheus loaded its configuration file successfully. After a failed reload, it keeps the previous"
+        " configuration.",
         RELOADED,
         mappings=SUCCEEDED,
         sparkline=False,
@@ -60,7 +61,8 @@ def series() -> Panel:
     return stat(
         "Series in memory",
         "short",
-        "Prometheus's memory grows with this number. Should be flat; series of a target that is gone stay for hours.",
+        "Prometheus's memory usage grows with this number. Should be flat. Series stay in memory for hours after their"
+        " target has disappeared.",
         SERIES,
         thresholds=NEUTRAL,
     )
@@ -70,8 +72,8 @@ def samples() -> Panel:
     return stat(
         "Samples ingested",
         "suffix: samples/s",
-        "Samples per second: about the number of series of all targets, divided by the scrape interval in seconds."
-        " Should be flat.",
+        "Samples per second. Should be flat, at about the number of series of all targets, divided by the scrape"
+        " interval in seconds.",
         SAMPLES,
         thresholds=NEUTRAL,
     )
@@ -81,7 +83,7 @@ def samples_by_type() -> Panel:
     return timeseries(
         "Samples ingested by type",
         "suffix: samples/s",
-        "Should be flat. A dip is a target that is down or a Prometheus that cannot keep up.",
+        "Should be flat. A dip means that a target is down or that Prometheus cannot keep up.",
         SAMPLES_BY_TYPE,
         width=6,
     )
@@ -91,7 +93,7 @@ def rule_duration() -> Panel:
     return timeseries(
         "Rule evaluation duration",
         "s",
-        "Over all rules. A p99 that grows with the number of series is a rule that reads too many of them.",
+        "Evaluation time over all rules. If p99 grows with the number of series, a rule reads too many of them.",
         *RULE_DURATION,
         width=6,
     )
@@ -100,8 +102,8 @@ def rule_duration() -> Panel:
 def rule_groups() -> Panel:
     return table(
         "Rule groups",
-        "Last evaluation of each group, and failures in the selected time range. It should take far less than the"
-        " evaluation interval of 5 s and never fail: a failed rule has no result.",
+        "Duration of each group's last evaluation, and failures in the selected time range. An evaluation should take"
+        " far less than the interval of 5 s and never fail, because a failed rule has no result.",
         (
             Column("rule_group", "Group"),
             Column("#A", "Duration", unit="s"),
@@ -116,8 +118,8 @@ def storage() -> Panel:
     return timeseries(
         "Storage size",
         "bytes",
-        "Total is the blocks (none in the first two hours), the write-ahead log and the newest chunks. At the red"
-        " line the oldest blocks are deleted.",
+        "The total includes the blocks (none in the first two hours), the write-ahead log and the head chunks. At the"
+        " red line, the oldest blocks are deleted.",
         *STORED,
         STORAGE_LIMIT,
         overrides={"limit": LIMIT},
@@ -129,8 +131,8 @@ def cpu_by_job() -> Panel:
     return timeseries(
         "CPU usage by job",
         "suffix: cores",
-        "CPU used by the monitoring itself, for the services that report it. Should be a small share of what the shop"
-        " uses.",
+        "CPU used by the monitoring itself, for the services that report it. Should be small compared with the shop's"
+        " CPU usage.",
         CPU,
         stacked=True,
     )
@@ -140,8 +142,8 @@ def memory_by_job() -> Panel:
     return timeseries(
         "Memory usage by job",
         "bytes",
-        "Resident memory of the monitoring itself, for the services that report it. Should be flat; a line that rises"
-        " approaches its limit.",
+        "Resident memory of the monitoring itself, for the services that report it. Should be flat; a service whose"
+        " line keeps rising will reach its memory limit.",
         MEMORY,
         stacked=True,
     )

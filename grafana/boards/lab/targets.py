@@ -5,11 +5,11 @@ from grafana.boards.queries import Query
 from grafana.boards.thresholds import NONE_IS_GOOD
 
 TARGETS_DOWN = Query("count(up{$selector}) - sum(up{$selector})")
-#: The limit for one target, as in the alert SeriesGrowth.
+#: The limit for one target, as in the SeriesGrowth alert.
 MAX_SERIES_OF_A_TARGET = 12000
 SLOWEST = Query("max(scrape_duration_seconds{$selector})")
 
-# Summed to drop the metric's name, because a table joins rows by all labels.
+# The sum drops the metric name, because a table joins rows by all labels.
 EACH = "sum by (namespace, job, instance)"
 TARGETS = [
     Query(f"{EACH} ({metric}{{$selector}})")
@@ -27,7 +27,7 @@ def down() -> Panel:
     return stat(
         "Targets down",
         "short",
-        "Targets that Prometheus cannot scrape. Should be 0; the metrics of a target that is down are missing.",
+        "Targets that Prometheus cannot scrape. Should be 0. While a target is down, its metrics are missing.",
         TARGETS_DOWN,
         thresholds=NONE_IS_GOOD,
         runbook="TargetDown",
@@ -38,7 +38,7 @@ def slowest_scrape() -> Panel:
     return stat(
         "Slowest scrape",
         "s",
-        "Should be well below a second. At the timeout of 4 s the scrape fails and the target counts as down.",
+        "Should be well below a second. At the timeout of 4 s, the scrape fails and the target counts as down.",
         SLOWEST,
         thresholds=((None, "green"), (1, "orange"), (3, "red")),
     )
@@ -47,7 +47,7 @@ def slowest_scrape() -> Panel:
 def each_target() -> Panel:
     return table(
         "Targets",
-        "All targets at their last scrape. All should be up, with no new series once the lab is warm.",
+        "All targets, as of their last scrape. All should be up, with no new series once the lab has warmed up.",
         (
             Column("job", "Job"),
             Column("instance", "Instance"),
@@ -66,7 +66,7 @@ def scrape_duration() -> Panel:
     return timeseries(
         "Scrape duration",
         "s",
-        "Slowest target of each job. A growing duration is an exporter with too little CPU or too many series.",
+        "Slowest target of each job. If the duration grows, the exporter has too little CPU or too many series.",
         SCRAPE_DURATION,
         width=6,
     )
@@ -76,7 +76,7 @@ def series_by_job() -> Panel:
     return timeseries(
         "Series by job",
         "short",
-        "Series that Prometheus stores for each job. Should be flat; a job that keeps growing fills Prometheus's"
+        "Series that Prometheus stores for each job. Should be flat; a job that keeps growing fills up Prometheus's"
         " memory.",
         SERIES_BY_JOB,
         stacked=True,
@@ -88,7 +88,8 @@ def series_by_target() -> Panel:
     return timeseries(
         "Series by target",
         "short",
-        "Should be flat and far below the red line; a target that grows towards it has a label with unbounded values.",
+        "Should be flat and far below the red line. A target that grows towards the line has a label with unbounded"
+        " values.",
         SERIES_BY_TARGET,
         thresholds=((None, "transparent"), (MAX_SERIES_OF_A_TARGET, "red")),
         width=6,
@@ -100,7 +101,8 @@ def new_series() -> Panel:
     return timeseries(
         "New series per scrape",
         "short",
-        "High when a target starts, and near 0 soon after. If it stays high, series keep appearing and disappearing.",
+        "Normally high when a target starts, and near 0 soon afterwards. If it stays high, series keep appearing and"
+        " disappearing.",
         NEW_SERIES,
         width=6,
     )

@@ -1,4 +1,4 @@
-"""The whole request path: service level, and the traffic, errors, latency and saturation of each tier."""
+"""The Overview dashboard: service level, and the traffic, errors, latency and saturation of each tier."""
 
 from grafana.boards.dashboard import Dashboard, Row
 from grafana.boards.objectives import Objectives
@@ -10,8 +10,8 @@ def build(objectives: Objectives) -> Dashboard:
     return Dashboard(
         uid="pomar-overview",
         title="Overview",
-        description="Service level, and traffic, errors, latency and saturation of each tier. Read it from the top down"
-        " to find the tier at fault.",
+        description="Service level, and traffic, errors, latency and saturation of each tier. Read it from top to"
+        " bottom to find the tier at fault.",
         of="up",
         rows=(
             Row(

@@ -8,7 +8,7 @@ LOOKUPS = "sum(rate(django_cache_get_total{$selector}[$__rate_interval]))"
 HITS = Query(or_zero("sum(rate(django_cache_get_hits_total{$selector}[$__rate_interval]))", LOOKUPS), "hits")
 MISSES = Query(or_zero("sum(rate(django_cache_get_misses_total{$selector}[$__rate_interval]))", LOOKUPS), "misses")
 FAILED_LOOKUPS = or_zero("sum(rate(django_cache_get_fail_total{$selector}[$__rate_interval]))", LOOKUPS)
-# Commands that are only sent to connect or to monitor take no visitor's time.
+# Commands that are only sent to connect or for monitoring are excluded, because no visitor waits for them.
 SHOP_COMMANDS = '$selector,cmd!~"(acl|auth|client|config|hello|info|latency|ping|select|slowlog).*"'
 COMMAND_TIME = Query(
     f"sum(rate(redis_commands_duration_seconds_total{{{SHOP_COMMANDS}}}[$__rate_interval]))"
@@ -34,7 +34,7 @@ def errors() -> Panel:
     return timeseries(
         "Cache errors",
         "rps",
-        "Failed cache lookups; should be 0. Otherwise the cache is down, and the shop runs without it, only slower.",
+        "Failed cache lookups. Should be 0; otherwise the cache is down, and the shop still works, only more slowly.",
         Query(FAILED_LOOKUPS, "failed lookups"),
         width=6,
     )
@@ -44,7 +44,7 @@ def latency() -> Panel:
     return timeseries(
         "Cache latency",
         "s",
-        "Mean time that the cache takes for a command of the shop. Should be a few microseconds.",
+        "Mean time that the cache takes for one of the shop's commands. Should be a few microseconds.",
         COMMAND_TIME,
         needs=("redis",),
         width=6,
@@ -55,7 +55,7 @@ def saturation() -> Panel:
     return timeseries(
         "Cache saturation",
         "percentunit",
-        "Memory in use, as a share of the limit; empty if there is no limit. At 100% the least recently used keys are"
+        "Memory in use, as a share of the limit; empty if there is no limit. At 100%, the least recently used keys are"
         " evicted, which causes misses.",
         MEMORY_USED,
         max=1,

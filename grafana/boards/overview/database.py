@@ -1,4 +1,4 @@
-"""The database's traffic, errors, latency and saturation, as Django sees them."""
+"""The database's traffic, errors, latency and saturation, as measured by Django."""
 
 from grafana.boards.panels import Panel, timeseries
 from grafana.boards.queries import Query, or_zero, quantile
@@ -25,7 +25,7 @@ def traffic() -> Panel:
         "Database traffic",
         "suffix: queries/s",
         "Queries that Django sends. The rate should follow Django's requests; a rise without more requests means that"
-        " a page runs too many queries.",
+        " a page is running too many queries.",
         Query(QUERIES, "queries"),
         width=6,
     )
@@ -35,7 +35,7 @@ def errors() -> Panel:
     return timeseries(
         "Database errors",
         "suffix: errors/s",
-        "Should be 0. Failed queries are invalid, hit a lock or lost their connection; failed connections mean that"
+        "Should be 0. Queries fail if they are invalid, run into a lock or lose their connection. Connections fail if"
         " the database is down or has no free connection.",
         Query(FAILED_QUERIES, "failed queries"),
         Query(FAILED_CONNECTIONS, "failed connections"),
@@ -47,8 +47,8 @@ def latency() -> Panel:
     return timeseries(
         "Database latency",
         "s",
-        "Query duration as Django sees it. p95 should be below 5 ms, the smallest bucket. If this and the tiers above"
-        " are slow, the database is the cause.",
+        "Query duration as measured by Django. p95 should be below 5 ms, the smallest bucket. If queries are slow and"
+        " the tiers above are slow too, the database is the cause.",
         QUERY_MEAN,
         *QUERY_QUANTILES,
         width=6,
@@ -59,7 +59,7 @@ def saturation() -> Panel:
     return timeseries(
         "Database saturation",
         "percentunit",
-        "Connections in use, as a share of PostgreSQL's limit. At 100% it refuses new connections.",
+        "Connections in use, as a share of PostgreSQL's limit. At 100%, PostgreSQL refuses new connections.",
         CONNECTIONS_USED,
         max=1,
         thresholds=ALMOST_FULL,

@@ -10,7 +10,7 @@ REACHED_DJANGO = Query(REQUESTS_IN_DJANGO, "requests")
 LEFT_DJANGO = Query(
     "sum(rate(django_http_responses_before_middlewares_total{$selector}[$__rate_interval]))", "responses"
 )
-# Until a view fails there is no series, and the line "none" is shown.
+# Until a view fails, there is no series and the line "none" is shown.
 FAILING_VIEWS = Query(
     or_none(
         'sum by (view) (rate(django_http_responses_total_by_status_view_method_total{$selector,status=~"5.."}'
@@ -29,8 +29,8 @@ def traffic() -> Panel:
     return timeseries(
         "Django traffic",
         "reqps",
-        "Requests that reached Django and responses that left it. The lines should coincide; a gap is requests that"
-        " are stuck or were killed.",
+        "Requests that reached Django and responses that left it. The lines should coincide; a gap means that requests"
+        " are stuck or have been killed.",
         REACHED_DJANGO,
         LEFT_DJANGO,
         width=6,
@@ -41,8 +41,8 @@ def errors() -> Panel:
     return timeseries(
         "Django errors",
         "reqps",
-        "5xx responses by view; should be none. One view points to a bug in that view, all views to something that"
-        " they share.",
+        "5xx responses by view. There should be none. A single view points to a bug in that view; all views point to"
+        " something that they share.",
         FAILING_VIEWS,
         width=6,
     )
@@ -63,8 +63,8 @@ def saturation() -> Panel:
     return timeseries(
         "Django saturation",
         "suffix: cores",
-        "CPU cores used by all workers. A worker can use at most one core, and the container's limit may be lower. A"
-        " flat top while response times grow means too little CPU.",
+        "CPU cores used by all workers. A worker can use at most one core, and the container's limit may be lower. If"
+        " the line is flat at the top while response times grow, there is too little CPU.",
         CORES_USED,
         CORES_LIMIT,
         overrides={"one core per worker": LIMIT},

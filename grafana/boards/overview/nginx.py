@@ -19,8 +19,8 @@ def traffic() -> Panel:
     return timeseries(
         "NGINX traffic",
         "reqps",
-        "All responses, and the requests passed to uWSGI; the rest are static files, redirects and rejected requests."
-        " A drop to zero is worse than a rise.",
+        "All responses, and the requests passed to uWSGI. The difference is static files, redirects and rejected"
+        " requests. A drop to zero is worse than a rise.",
         Query(RESPONSES, "responses"),
         Query(UPSTREAM_REQUESTS, "passed to uWSGI"),
         width=6,
@@ -31,7 +31,7 @@ def errors() -> Panel:
     return timeseries(
         "NGINX errors",
         "reqps",
-        "5xx responses; should be 0. 502 and 504 mean that uWSGI did not respond, other 5xx come from Django.",
+        "5xx responses. Should be 0. 502 and 504 mean that uWSGI did not respond; other 5xx come from Django.",
         Query(OTHER_5XX, "other 5xx"),
         Query(NO_RESPONSE, "502, 504"),
         width=6,
@@ -42,7 +42,7 @@ def latency(objective: Objective) -> Panel:
     return timeseries(
         "NGINX latency",
         "s",
-        "Response time for visitors, static files included. p95 should be well below the red line. Compare it with"
+        "Response time for visitors, including static files. p95 should be well below the red line. Compare it with"
         " the tiers below to see where the time is spent.",
         *quantiles("nginx_http_request_duration_seconds_bucket{$selector}"),
         thresholds=red_line(objective),
@@ -54,7 +54,7 @@ def saturation() -> Panel:
     return timeseries(
         "NGINX saturation",
         "short",
-        "Open connections by state. Writing grows when uWSGI is slow; waiting only follows the number of visitors.",
+        "Open connections by state. Writing grows when uWSGI is slow. Waiting only follows the number of visitors.",
         *CONNECTIONS,
         stacked=True,
         width=6,

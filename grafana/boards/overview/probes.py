@@ -1,4 +1,4 @@
-"""External probes of the shop, its certificate, and the targets that are up."""
+"""External probes of the shop, the certificate, and the targets that are up."""
 
 from grafana.boards.panels import Panel, bar_gauge, stat, timeseries
 from grafana.boards.queries import Query
@@ -14,7 +14,7 @@ def duration_by_phase() -> Panel:
     return timeseries(
         "Probe duration by phase",
         "s",
-        "Where a visitor's time goes: connect and tls are the network and NGINX, processing is the shop.",
+        "Where a visitor's waiting time goes: connect and tls are the network and NGINX, processing is the shop.",
         PHASES,
         stacked=True,
         width=12,
@@ -25,7 +25,7 @@ def duration() -> Panel:
     return timeseries(
         "Probe duration",
         "s",
-        "Total duration of each probe by target. A probe that lasts as long as its timeout got no response.",
+        "Total duration of each probe, by target. A probe that takes as long as its timeout got no response.",
         PROBES,
         width=6,
     )
@@ -47,7 +47,7 @@ def certificate() -> Panel:
     return stat(
         "Certificate expires in",
         "s",
-        "Time until the first certificate of the chain expires. Renew it in time: red is less than a week.",
+        "Time until the first certificate in the chain expires. Renew it in time. Red means less than a week.",
         CERTIFICATE,
         thresholds=((None, "red"), (7 * 86400, "orange"), (14 * 86400, "green")),
         sparkline=False,

@@ -1,4 +1,4 @@
-"""The service level that visitors get, and the alerts that fire."""
+"""The service level that visitors get, and the firing alerts."""
 
 from grafana.boards.objectives import Objective, budget_remaining, enough_good, good_share, percent
 from grafana.boards.overview.django import REQUESTS_IN_DJANGO
@@ -21,8 +21,8 @@ def external_probe() -> Panel:
     return stat(
         "External probe",
         "short",
-        "Whether the blackbox probe gets the expected response from the shop over TLS, and the redirect to it. When"
-        " it is down, check the tiers from the top.",
+        "Whether the blackbox probes get the expected responses: the shop over TLS, and the HTTP redirect to it. If"
+        " this is down, check the tiers from the top.",
         PROBE_SUCCESS,
         thresholds=UP,
         mappings=UP_OR_DOWN,
@@ -35,7 +35,7 @@ def availability(objective: Objective) -> Panel:
     return stat(
         "Availability",
         "percentunit",
-        "Share of visitors' requests in the selected time range that did not end in a 5xx. The objective is"
+        "Share of visitors' requests in the selected time range without a 5xx response. The objective is"
         f" {percent(objective.target)}. Requests that never reached NGINX are not counted.",
         Query(good_share(objective), instant=True),
         thresholds=enough_good(objective),
@@ -48,8 +48,8 @@ def error_budget(objective: Objective) -> Panel:
     return stat(
         "Error budget remaining",
         "percentunit",
-        "Share of the error budget that remains in the objective's period. 100% means that nothing is spent; below 0"
-        " the objective is missed.",
+        "Share of the error budget that remains in the objective's period. 100% means that nothing has been spent;"
+        " below 0, the objective has been missed.",
         Query(budget_remaining(objective), instant=True),
         thresholds=((None, "red"), (0, "orange"), (0.25, "green")),
         sparkline=False,
@@ -84,7 +84,7 @@ def alerts_firing() -> Panel:
     return stat(
         "Alerts firing",
         "short",
-        "Number of firing alerts, without the Watchdog, which always fires. Should be 0.",
+        "Number of firing alerts, except the Watchdog, which is always firing. Should be 0.",
         FIRING,
         thresholds=NONE_IS_GOOD,
     )

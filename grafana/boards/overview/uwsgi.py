@@ -28,7 +28,7 @@ TIME_WITH_QUEUE = Query(
     " / sum(rate(nginx_http_upstream_response_duration_seconds_count{$selector}[$__rate_interval]))",
     "with listen queue",
 )
-# Busy is sampled at each scrape: it misses short requests, but shows a stuck request, which running time does not.
+# Busy is sampled at each scrape. It misses short requests but, unlike running time, shows a stuck request.
 WORKERS_BUSY = Query("avg(avg_over_time(uwsgi_worker_busy{$selector}[$__rate_interval]))", "busy workers")
 WORKER_TIME = Query(
     "sum(rate(uwsgi_worker_running_time_seconds{$selector}[$__rate_interval])) / sum(uwsgi_workers{$selector})",
@@ -43,8 +43,8 @@ def traffic() -> Panel:
     return timeseries(
         "uWSGI traffic",
         "reqps",
-        "Requests that workers finished. The rate should match what NGINX passes to uWSGI; if it is lower, requests"
-        " are queued or lost.",
+        "Requests that workers have finished. The rate should match the requests that NGINX passes to uWSGI; if it is"
+        " lower, requests are being queued or lost.",
         FINISHED,
         width=6,
     )
@@ -54,7 +54,7 @@ def errors() -> Panel:
     return timeseries(
         "uWSGI errors",
         "reqps",
-        "Should be 0. Harakiri kills workers whose request takes too long, and NGINX counts such a request as"
+        "Should be 0. Harakiri kills a worker whose request takes too long, and NGINX counts that request as"
         " unanswered. Unreached means that uWSGI is down or its listen queue is full.",
         HARAKIRI,
         UNCAUGHT,
@@ -79,8 +79,8 @@ def saturation() -> Panel:
     return timeseries(
         "uWSGI saturation",
         "percentunit",
-        "Share of worker time spent in requests, share of workers that are busy, and share of the listen queue in"
-        " use. Busy workers without worker time are stuck; a queue that stays above 0 means too few workers.",
+        "Share of worker time spent on requests, share of workers that are busy, and share of the listen queue in use."
+        " Workers that are busy without worker time are stuck. A queue that stays above 0 means too few workers.",
         WORKER_TIME,
         WORKERS_BUSY,
         QUEUE_FULL,

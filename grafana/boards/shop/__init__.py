@@ -1,4 +1,4 @@
-"""The shop's business metrics: conversion, orders, revenue, carts, stock and searches."""
+"""The Shop dashboard, with the business metrics: conversion, orders, revenue, carts, stock and searches."""
 
 from grafana.boards.dashboard import Dashboard, Row
 from grafana.boards.shop import carts, funnel, orders, searches, stock

@@ -33,8 +33,8 @@ def conversion() -> Panel:
     return stat(
         "Conversion rate",
         "percentunit",
-        "Orders placed per new cart in the selected time range. Compare it with earlier values; a drop means that"
-        " people give up at the cart or the checkout.",
+        "Orders placed per new cart in the selected time range. Compare it with earlier values. A drop means that"
+        " people are giving up at the cart or the checkout.",
         CONVERSION,
         sparkline=False,
     )
@@ -44,8 +44,8 @@ def order_size() -> Panel:
     return timeseries(
         "Order size",
         "short",
-        "Mean number of units and of different products per order. Should be steady; a drop means that carts lose"
-        " items or products are sold out.",
+        "Mean number of units and of different products per order. Should be steady; a drop means that carts are"
+        " losing items or products are sold out.",
         UNITS_PER_ORDER,
         PRODUCTS_PER_ORDER,
         width=6,
@@ -67,7 +67,8 @@ def carts_and_orders() -> Panel:
     return timeseries(
         "Carts and orders",
         "suffix: /min",
-        "New carts and placed orders. The gap is abandoned carts; a growing gap is a fault between cart and order.",
+        "New carts and placed orders. The gap is abandoned carts. If it grows, something between cart and order is"
+        " broken.",
         *CARTS,
         width=6,
     )
@@ -77,8 +78,7 @@ def rejected() -> Panel:
     return timeseries(
         "Rejected cart requests",
         "suffix: /min",
-        "Requests to the cart that were rejected, by action. Some impossible quantities are normal; a rise is a"
-        " broken form.",
+        "Rejected cart requests, by action. Some impossible quantities are normal; a rise means that a form is broken.",
         *REJECTED,
         width=6,
     )

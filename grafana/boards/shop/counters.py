@@ -4,7 +4,7 @@ from grafana.boards.queries import or_zero
 
 RESPONSES = "django_http_responses_total_by_status_view_method_total"
 PLACED = 'pomar_orders_total{$selector,outcome="placed"}'
-# Django always has requests, if only health checks, so a shop without customers shows 0.
+# Django always gets requests, even if only health checks, so a shop without customers shows 0.
 BESIDE = "sum(rate(django_http_requests_before_middlewares_total{$selector}[$__rate_interval]))"
 BESIDE_TOTAL = "sum(increase(django_http_requests_before_middlewares_total{$selector}[$__range]))"
 

@@ -32,8 +32,8 @@ def totals() -> Panel:
     return bar_gauge(
         "Conversion funnel",
         "short",
-        "How often each step was made in the selected time range. Each step is rarer than the one before, except the"
-        " cart page, which people open often. Most people leave at the largest drop.",
+        "How often each step was reached in the selected time range. Each step is rarer than the one before, except"
+        " for the cart page, which people open often. The largest drop is where most people leave.",
         *FUNNEL_TOTALS,
     )
 
@@ -42,7 +42,8 @@ def over_time() -> Panel:
     return timeseries(
         "Funnel steps over time",
         "suffix: /min",
-        "The steps of the funnel on the left. All drop together when nobody visits; a step that drops alone is broken.",
+        "The steps of the funnel on the left. All of them drop together when nobody visits the shop. A step that drops"
+        " alone is broken.",
         *FUNNEL,
     )
 
@@ -51,7 +52,7 @@ def from_step_to_step() -> Panel:
     return timeseries(
         "Conversion rate by step",
         "percentunit",
-        "How often a step leads to the next. With few visitors it jumps, even above 100%. If checkout to order is far"
-        " below 100%, people cannot or do not want to fill in the form.",
+        "How often a step leads to the next one. With few visitors the values jump, even above 100%. If checkout to"
+        " order is far below 100%, people cannot or do not want to fill in the form.",
         *RATIOS,
     )

@@ -17,7 +17,7 @@ BY_OUTCOME = [
     Query(per_minute(f'pomar_orders_total{{$selector,outcome="{outcome}"}}'), name)
     for outcome, name in (("placed", "placed"), ("out_of_stock", "out of stock"), ("repeated", "repeated"))
 ]
-# Responses of the checkout to a form that did not become an order.
+# Checkout responses to forms that did not become an order.
 REJECTED_CHECKOUTS = [
     Query(per_minute(f'{RESPONSES}{{$selector,view="checkout:checkout",method="POST",status=~"{status}"}}'), name)
     for status, name in (
@@ -39,7 +39,7 @@ def rate() -> Panel:
     return stat(
         "Orders",
         "suffix: orders/min",
-        "Orders placed per minute. A drop while pages are still viewed is a fault that no status code shows.",
+        "Orders placed per minute. A drop while pages are still being viewed is a problem that no status code shows.",
         ORDERS,
         runbook="NoOrders",
     )
@@ -49,7 +49,8 @@ def revenue() -> Panel:
     return stat(
         "Revenue",
         "suffix: €/h",
-        "Euros per hour at the current rate. It follows the orders; if only revenue falls, orders are getting smaller.",
+        "Euros per hour at the current rate. Revenue follows the orders; if only revenue falls, orders are getting"
+        " smaller.",
         REVENUE,
         decimals=0,
     )
@@ -59,7 +60,7 @@ def out_of_stock() -> Panel:
     return stat(
         "Out-of-stock checkouts",
         "short",
-        "Checkouts in the selected time range that were refused for lack of stock. Should be 0: each is a lost"
+        "Checkouts rejected for lack of stock in the selected time range. Should be 0, because each one is a lost"
         " customer.",
         OUT_OF_STOCK_TOTAL,
         thresholds=NONE_IS_GOOD,
@@ -71,8 +72,8 @@ def by_outcome() -> Panel:
     return timeseries(
         "Orders by outcome",
         "suffix: /min",
-        "Most should be placed. Out-of-stock orders were refused. Repeated forms were sent twice and create no second"
-        " order; a rise means that the checkout is slow.",
+        "Most should be placed. Out-of-stock orders were rejected. Repeated means that a form was sent twice, which"
+        " does not create a second order; a rise means that the checkout is slow.",
         *BY_OUTCOME,
         stacked=True,
     )
@@ -82,7 +83,7 @@ def rejected_checkouts() -> Panel:
     return timeseries(
         "Rejected checkouts",
         "suffix: /min",
-        "Checkout forms that did not become an order. Some invalid forms are normal, a rise means that the form is"
+        "Checkout forms that did not become an order. Some invalid forms are normal; a rise means that the form is"
         " hard to fill in. Server errors should be 0.",
         *REJECTED_CHECKOUTS,
         runbook="CheckoutFailing",
@@ -97,7 +98,8 @@ def value() -> Panel:
     return timeseries(
         "Order value",
         "currencyEUR",
-        "The mean is exact; quantiles are estimated from buckets. A jump is a wrong price or one large order.",
+        "The mean is exact; quantiles are estimated from buckets. A jump comes from a wrong price or a single large"
+        " order.",
         *quantiles(VALUES),
         MEAN_VALUE,
         width=12,
@@ -108,7 +110,7 @@ def value_heatmap() -> Panel:
     return heatmap(
         "Order value heatmap",
         "currencyEUR",
-        "Orders by value. One broad band is normal; a new band is a new kind of customer or a wrong price.",
+        "Orders by value. One broad band is normal; a new band comes from a new kind of customer or a wrong price.",
         VALUES,
         cells="suffix: orders/s",
         width=12,

@@ -21,7 +21,7 @@ def products_sold_out() -> Panel:
     return stat(
         "Products sold out",
         "short",
-        "Products with no stock left. Should be 0; otherwise restock them or stop selling them.",
+        "Products that are out of stock. Should be 0; otherwise restock them or stop selling them.",
         Query(SOLD_OUT),
         thresholds=NONE_IS_GOOD,
     )
@@ -31,8 +31,8 @@ def database() -> Panel:
     return stat(
         "Database status",
         "short",
-        "Whether the shop could read its database in the last 15 s. While it is down, nobody can order, and the stock"
-        " metrics are missing.",
+        "Whether the shop has been able to read its database in the last 15 s. While the database is down, nobody can"
+        " order and the stock metrics are missing.",
         DATABASE,
         thresholds=UP,
         mappings=UP_OR_DOWN,
@@ -56,7 +56,7 @@ def units() -> Panel:
     return timeseries(
         "Stock by category",
         "suffix: units",
-        "The stock falls with each sale; a jump is a delivery. It is missing while the database is down.",
+        "Stock falls with each sale; a jump is a delivery. The metric is missing while the database is down.",
         STOCK,
         width=6,
     )
@@ -66,8 +66,8 @@ def time_left() -> Panel:
     return bar_gauge(
         "Time until out of stock",
         "s",
-        "How long the stock of each category lasts at the rate of sales in the selected time range. Restock before a"
-        " bar is gone. Empty where nothing was sold.",
+        "How long the stock in each category will last at the sales rate of the selected time range. Restock before a"
+        " bar is gone. Categories without sales are not shown.",
         TIME_LEFT,
         thresholds=((None, "red"), (86400, "orange"), (3 * 86400, "green")),
         width=6,
@@ -78,7 +78,7 @@ def sold_out_over_time() -> Panel:
     return timeseries(
         "Products sold out over time",
         "suffix: products",
-        "Products with no stock left. Should be 0; as it rises, checkouts are refused.",
+        "Products that are out of stock. Should be 0; as the number rises, more checkouts are rejected.",
         Query(SOLD_OUT, "sold out"),
         width=6,
     )

@@ -1,4 +1,4 @@
-"""uWSGI: load of its workers, listen queue, response times, restarts and resource usage."""
+"""The uWSGI dashboard: worker load, listen queue, response times, restarts and resource usage."""
 
 from grafana.boards.dashboard import Dashboard, Row
 from grafana.boards.objectives import Objectives
@@ -10,7 +10,7 @@ def build(objectives: Objectives) -> Dashboard:
     return Dashboard(
         uid="pomar-uwsgi",
         title="uWSGI",
-        description="Load of the workers, listen queue, response times, restarts and resource usage.",
+        description="Worker load, listen queue, response times, restarts and resource usage.",
         of='{__name__=~"uwsgi_up|pomar_workers_cpu_seconds_total"}',
         rows=(
             Row(

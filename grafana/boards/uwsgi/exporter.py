@@ -1,4 +1,4 @@
-"""uWSGI's exporter: its reads of the stats server."""
+"""The uWSGI exporter, and how it reads the stats server."""
 
 from grafana.boards.panels import UP_OR_DOWN, Panel, stat, timeseries
 from grafana.boards.queries import Query
@@ -26,8 +26,8 @@ def status() -> Panel:
     return stat(
         "uWSGI status",
         "short",
-        "Whether the exporter can read uWSGI's stats server. The master process serves it, so it responds while all"
-        " workers are stuck.",
+        "Whether the exporter can read uWSGI's stats server. The stats server is part of the master process, so it"
+        " responds even while all workers are stuck.",
         REACHED,
         thresholds=UP,
         mappings=UP_OR_DOWN,
@@ -40,8 +40,8 @@ def scrapes() -> Panel:
     return timeseries(
         "Stats server reads",
         "suffix: reads/s",
-        "The exporter reads uWSGI's stats server once per scrape. Failed should be 0; otherwise uWSGI is down or its"
-        " stats server is closed.",
+        "The exporter reads uWSGI's stats server once per scrape. Failed should be 0; otherwise uWSGI or its stats"
+        " server is down.",
         SCRAPES,
         FAILED_SCRAPES,
     )
@@ -51,8 +51,8 @@ def scrape_duration() -> Panel:
     return timeseries(
         "Scrape duration",
         "s",
-        "Mean time to read the stats server. A few milliseconds are normal; a rise means that the master process gets"
-        " no CPU.",
+        "Mean time to read the stats server. A few milliseconds are normal; a rise means that the master process is"
+        " not getting enough CPU.",
         SCRAPE_DURATION,
     )
 
@@ -61,7 +61,7 @@ def signals() -> Panel:
     return timeseries(
         "Signals",
         "short",
-        "uWSGI's own signals, for timers and jobs. The shop uses none, so 0 is normal; if signals are queued, the"
+        "uWSGI's own signals, for timers and jobs. The shop uses none, so 0 is normal. If signals are queued, the"
         " workers cannot keep up.",
         *SIGNALS_QUEUED,
         SIGNALS,
@@ -73,8 +73,8 @@ def last_scrape() -> Panel:
     return stat(
         "Last scrape",
         "short",
-        "Whether the exporter's last read of the stats server succeeded. If not, everything else here is missing or"
-        " old.",
+        "Whether the exporter's last read of the stats server succeeded. If not, everything else on this dashboard is"
+        " missing or out of date.",
         LAST_SCRAPE,
         thresholds=NONE_IS_GOOD,
         mappings={"0": ("succeeded", "green"), "1": ("failed", "red")},
@@ -88,7 +88,7 @@ def since_counter_reset() -> Panel:
     return stat(
         "Time since counter reset",
         "s",
-        "How long the counters of uWSGI and Django have been counting. A restart resets them to 0.",
+        "Time since the counters of uWSGI and Django last started from 0. A restart resets them.",
         COUNTING,
         sparkline=False,
         width=12,

@@ -1,4 +1,4 @@
-"""What the workers serve: requests, response times, and bytes."""
+"""Requests, response times and bytes of the workers."""
 
 from grafana.boards.objectives import Objective, too_slow
 from grafana.boards.panels import Panel, stat, timeseries
@@ -31,8 +31,8 @@ def rate() -> Panel:
     return stat(
         "Request rate",
         "reqps",
-        "Requests that workers finished. The rate follows the number of visitors; zero while people use the shop is a"
-        " fault.",
+        "Requests that workers have finished. The rate follows the number of visitors. If it is zero although people"
+        " are using the shop, something is broken.",
         REQUESTS,
     )
 
@@ -41,8 +41,8 @@ def mean_time(objective: Objective) -> Panel:
     return stat(
         "Mean response time",
         "s",
-        f"Mean time in a worker over all requests. Should be far below the objective of {objective.within:g} s; a"
-        " mean hides the few slow requests.",
+        f"Mean time in a worker over all requests. Should be far below the objective of {objective.within:g} s,"
+        " because a mean hides the few slow requests.",
         MEAN,
         thresholds=too_slow(objective),
     )
@@ -52,9 +52,8 @@ def uwsgi_and_application() -> Panel:
     return timeseries(
         "Request rate: uWSGI and application",
         "reqps",
-        "Requests served by uWSGI, and how many of them the application handled. The application's counter starts"
-        " again with each worker, so a short gap is a restart; a gap that stays means that the application did not"
-        " load.",
+        "Requests served by uWSGI, and how many of them the application handled. The application's counter starts from"
+        " 0 with each new worker, so a short gap is a restart. If the gap stays, the application failed to load.",
         OF_ALL,
         OF_THE_APP,
     )
@@ -64,8 +63,9 @@ def mean_and_documented_average() -> Panel:
     return timeseries(
         "Mean response time: actual and documented",
         "s",
-        "Actual is the time worked, divided by the requests finished. The documented metric averages the last request"
-        " with its own previous value, so it jumps, and it does not change while a worker is idle.",
+        "The actual mean is the time spent on requests divided by the number of finished requests. The documented"
+        " metric averages the last request with its own previous value. So it jumps, and it does not change while a"
+        " worker is idle.",
         ACTUAL,
         DOCUMENTED,
     )
@@ -76,7 +76,7 @@ def mean_and_cpu_time() -> Panel:
         "Mean response time and CPU time",
         "s",
         "The gap between the lines is time spent waiting for the database, the cache or a CPU. If both rise together,"
-        " the shop's own code is slow; a spike of CPU time alone is workers starting.",
+        " the shop's own code is slow. If only CPU time spikes, workers are starting.",
         ACTUAL,
         CPU_PER_REQUEST,
     )
@@ -86,7 +86,7 @@ def bytes_sent() -> Panel:
     return timeseries(
         "Bytes sent by worker",
         "Bps",
-        "Bytes sent before NGINX compresses them, headers included. They follow the requests; a rise without more"
+        "Bytes sent before NGINX compresses them, including headers. They follow the requests; a rise without more"
         " requests means larger pages.",
         SENT,
         stacked=True,

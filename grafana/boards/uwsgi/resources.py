@@ -1,4 +1,4 @@
-"""Memory, CPU and files of the workers."""
+"""The workers' memory, CPU usage and open files."""
 
 from grafana.boards.panels import LIMIT, Panel, timeseries
 from grafana.boards.queries import Query
@@ -17,8 +17,8 @@ def memory_by_worker() -> Panel:
     return timeseries(
         "Memory by worker",
         "bytes",
-        "Resident memory, as each worker measured it after its last request. Should be flat; growth until the next"
-        " restart is a leak.",
+        "Resident memory, as measured by each worker after its last request. Should be flat. If it grows until the"
+        " next restart, there is a leak.",
         MEMORY,
         width=6,
         runbook="WorkerMemory",
@@ -29,8 +29,9 @@ def memory_of_all() -> Panel:
     return timeseries(
         "Memory of all workers",
         "bytes",
-        "Resident memory now, and as the workers measured it after their last request. Now is higher while a request"
-        " uses a lot of memory, or before a worker's first request. Virtual memory is reserved, not used.",
+        "Resident memory now, and as measured by the workers after their last request. The value for now is higher"
+        " while a request is using a lot of memory, or before a worker's first request. Virtual memory is reserved,"
+        " not used.",
         MEMORY_BY_SYSTEM,
         MEMORY_BY_UWSGI,
         MEMORY_VIRTUAL,
@@ -42,7 +43,8 @@ def cpu() -> Panel:
     return timeseries(
         "CPU usage",
         "suffix: cores",
-        "CPU cores used by all workers, loading the shop at start included. A worker can use at most one core.",
+        "CPU cores used by all workers, including the time to load the shop at startup. A worker can use at most one"
+        " core.",
         CORES,
         CORES_LIMIT,
         overrides={"one core per worker": LIMIT},
@@ -54,8 +56,8 @@ def open_files() -> Panel:
     return timeseries(
         "Open file descriptors",
         "short",
-        "File descriptors of each worker, connections included. Should be flat; steady growth is a leak that ends in"
-        " errors.",
+        "File descriptors of each worker, including connections. Should be flat; steady growth is a leak that will end"
+        " in errors.",
         FILES,
         width=6,
     )

@@ -1,4 +1,4 @@
-"""Starts and kills of workers, and exceptions outside of Django."""
+"""Worker starts and kills, and exceptions outside of Django."""
 
 from grafana.boards.panels import Panel, stat, timeseries
 from grafana.boards.queries import Query
@@ -33,8 +33,8 @@ def starts_and_kills() -> Panel:
     return timeseries(
         "Worker starts and kills",
         "suffix: /min",
-        "Workers started and killed per minute. An occasional start is planned (max-requests); a start with every"
-        " kill means that a request never finishes.",
+        "Workers started and killed per minute. An occasional start is planned (max-requests). If each start comes"
+        " with a kill, requests are taking too long.",
         STARTED,
         HARAKIRI,
         runbook="WorkerRespawnLoop",
@@ -45,8 +45,8 @@ def age() -> Panel:
     return timeseries(
         "Worker age",
         "s",
-        "Time since each worker started. It is healthy if workers reach a high age and restart at different times. A"
-        " drop of all lines at once is a deploy; if the age stays low, workers keep dying.",
+        "Time since each worker started. It is healthy if workers reach a high age and restart at different times. If"
+        " all lines drop at once, there was a deploy. If the age stays low, workers keep dying.",
         AGE,
     )
 
@@ -55,8 +55,8 @@ def exceptions() -> Panel:
     return timeseries(
         "Uncaught exceptions",
         "suffix: exceptions/s",
-        "Exceptions that left the application. Django turns exceptions in views into a 500 response, so anything"
-        " above 0 is a fault outside of Django.",
+        "Exceptions that escaped from the application. Django turns exceptions in views into a 500 response, so"
+        " anything above 0 is a problem outside of Django.",
         UNCAUGHT,
         UNCAUGHT_IN_APP,
         runbook="WorkerExceptions",

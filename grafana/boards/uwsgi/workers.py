@@ -8,7 +8,7 @@ from grafana.boards.uwsgi.requests import WORKER
 SHARE_BUSY = Query("avg(avg_over_time(uwsgi_worker_busy{$selector}[$__rate_interval]))")
 QUEUED_NOW = Query("sum(uwsgi_listen_queue_length{$selector})")
 
-# States are sampled at each scrape, hence the mean.
+# The states are sampled at each scrape, so use the mean over the rate interval.
 STATES = [
     Query(f"sum(avg_over_time(uwsgi_worker_{state}{{$selector}}[$__rate_interval]))", name)
     for state, name in (("busy", "busy"), ("idle", "idle"), ("cheap", "stopped (cheap)"))
@@ -35,7 +35,7 @@ SINCE_START = Query("max by (instance, worker_id) (uwsgi_worker_delta_requests{$
 STARTS = Query("max by (instance, worker_id) (uwsgi_worker_respawn_count_total{$selector})")
 LOADING = Query("max by (instance, worker_id) (uwsgi_worker_app_startup_time_seconds{$selector})")
 
-# A worker measures its memory after a request, so there is no value before its first one.
+# A worker measures its memory after each request, so there is no value before the first one.
 MEMORY = Query("sum by (instance, worker_id) (uwsgi_worker_rss_bytes{$selector} > 0)", WORKER)
 
 
@@ -43,7 +43,7 @@ def share_busy() -> Panel:
     return stat(
         "Busy workers",
         "percentunit",
-        "Share of workers that are handling a request. Should be below 70%; at 100% the next request has to wait.",
+        "Share of workers that are handling a request. Should be below 70%; at 100%, the next request has to wait.",
         SHARE_BUSY,
         thresholds=SHARE_USED,
         runbook="WorkersSaturated",
@@ -54,7 +54,8 @@ def queued() -> Panel:
     return stat(
         "Queued connections",
         "short",
-        "Connections in the listen queue. Should be 0; if some stay, there are too few workers or they are stuck.",
+        "Connections in the listen queue. Should be 0. If the value stays above 0, there are too few workers or they"
+        " are stuck.",
         QUEUED_NOW,
         thresholds=((None, "green"), (1, "orange"), (10, "red")),
     )
@@ -64,8 +65,8 @@ def busy_and_idle() -> Panel:
     return timeseries(
         "Busy and idle workers",
         "short",
-        "Mean number of workers that are handling a request, and of those that are idle. When busy reaches the red"
-        " line, requests are queued.",
+        "Mean number of workers that are handling a request, and mean number of idle workers. When busy reaches the"
+        " red line, requests are being queued.",
         *STATES,
         WORKERS,
         overrides={"all workers": LIMIT},
@@ -78,8 +79,8 @@ def listen_queue() -> Panel:
     return timeseries(
         "Listen queue",
         "short",
-        "Longest queue of connections that wait for a worker, by socket. Should be 0. At the limit NGINX cannot"
-        " connect, and visitors get a 504.",
+        "Maximum number of connections waiting for a worker, by socket. Should be 0. At the limit, NGINX cannot"
+        " connect and visitors get a 504.",
         QUEUED,
         QUEUE_LIMIT,
         overrides={"limit": LIMIT},
@@ -93,8 +94,8 @@ def utilization() -> Panel:
     return timeseries(
         "Worker utilization",
         "percentunit",
-        "Share of its time that each worker spent in requests. A request is counted when it finishes, so a stuck"
-        " worker shows 0 here and is busy above.",
+        "Share of time that each worker spends on requests. A request is counted when it finishes, so a stuck worker"
+        " shows 0 here but is busy in the panel above.",
         WORKED_BY_WORKER,
     )
 
@@ -103,7 +104,8 @@ def requests_by_worker() -> Panel:
     return timeseries(
         "Request rate by worker",
         "reqps",
-        "Workers take requests at random, so they share the load evenly. A worker at 0 while others work is stuck.",
+        "Workers pick up requests at random, so they share the load evenly. A worker at 0 while others are working is"
+        " stuck.",
         REQUESTS_BY_WORKER,
         stacked=True,
     )
@@ -113,7 +115,7 @@ def each_worker() -> Panel:
     return table(
         "Workers",
         "State of each worker at the end of the selected time range. A healthy worker accepts requests and has one"
-        " application. Many starts at a low age mean that the worker keeps dying.",
+        " application. Many starts and a low age mean that the worker keeps dying.",
         (
             Column("instance", "Instance"),
             Column("worker_id", "Worker"),

@@ -90,7 +90,7 @@ def _entry(row: object, path: Path) -> Entry:
 def page(entries: Iterable[Entry]) -> str:
     """Return ``docs/metrics.md``."""
     lines = [
-        "<!-- Made from prometheus/contract.yaml by `make generate`. -->",
+        "<!-- Generated from prometheus/contract.yaml by `make generate`. -->",
         "# Metrics",
         "",
         "Every metric that the lab guarantees. The live tests check that each of them exists with this type and these",

@@ -50,7 +50,7 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 def with_table(page: Path, source: str, table: str) -> str:
     """Return a page's text with the table inserted after the comment that names the table's source."""
-    mark = f"<!-- Made from {source} by `make generate`. -->\n\n"
+    mark = f"<!-- Generated from {source} by `make generate`. -->\n\n"
     before, found, after = page.read_text(encoding="utf-8").partition(mark)
     if not found:
         raise LabError(

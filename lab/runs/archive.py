@@ -29,9 +29,7 @@ def read(runtime: Runtime, file: Path) -> Run:
         result = json.loads(file.read_text(encoding="utf-8"))
         opening, closing = (Snapshot.from_json(result["books"][name]) for name in ("opening", "closing"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise LabError(
-            f"{file} is not a load run result ({type(error).__name__}): `make load` writes one."
-        ) from error
+        raise LabError(f"{file} is not a load run result ({type(error).__name__}): `make load` writes one.") from error
     ledger = books.balance(Prometheus(runtime.url(services.named("prometheus"), "")), opening, closing, result)
     return Run(file, result, ledger)
 

@@ -25,7 +25,7 @@ def order(shopper) -> Order:
     return Order.objects.get()
 
 
-def test_strangers_are_asked_to_log_in(shopper):
+def test_anonymous_users_are_asked_to_log_in(shopper):
     answer = shopper.get("/admin/")
 
     assert (answer.status_code, answer["Location"]) == (302, "/admin/login/?next=/admin/")
@@ -51,7 +51,7 @@ def test_the_stock_can_be_changed_in_the_list(keeper):
     assert Product.objects.get().stock == 42
 
 
-def test_what_was_sold_cannot_be_changed(keeper, order):
+def test_the_items_and_total_of_an_order_cannot_be_changed(keeper, order):
     address = f"/admin/checkout/order/{order.pk}/change/"
     line = order.lines.get()
     page = keeper.get(address)

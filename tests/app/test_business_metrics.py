@@ -29,7 +29,7 @@ class Regret(Exception):
     """Raised by a test to roll back a transaction."""
 
 
-def test_an_order_counts_its_value_and_its_units_by_category(shopper):
+def test_an_order_is_counted_with_its_value_and_units_by_category(shopper):
     shopper.add(make_product(price="3.30"), 2)
     shopper.add(make_product(price="1.00"), 1)
     shopper.add(make_product(price="4.20", category="jam"), 3)
@@ -41,7 +41,7 @@ def test_an_order_counts_its_value_and_its_units_by_category(shopper):
     assert euros == [pytest.approx(20.20)]
 
 
-def test_a_refused_order_counts_as_refused_and_nothing_else(shopper):
+def test_a_refused_order_is_counted_only_as_refused(shopper):
     shopper.add(make_product(stock=1), 2)
 
     with placed() as n, refused() as no, orders() as m, sold(category="fruit") as fruit:
@@ -50,7 +50,7 @@ def test_a_refused_order_counts_as_refused_and_nothing_else(shopper):
     assert (n, no, m, fruit) == ([0], [1], [0], [0])
 
 
-def test_a_repeated_order_counts_as_repeated_and_nothing_else(shopper):
+def test_a_repeated_order_is_counted_only_as_repeated(shopper):
     token = str(uuid4())
     shopper.add(make_product())
     shopper.checkout(token=token)
@@ -63,14 +63,14 @@ def test_a_repeated_order_counts_as_repeated_and_nothing_else(shopper):
 
 
 @pytest.mark.parametrize("form", [{"email": "x"}, {"token": ""}, {}], ids=["invalid", "no token", "empty cart"])
-def test_a_checkout_without_a_decision_counts_nothing(shopper, form):
+def test_an_invalid_or_empty_checkout_is_not_counted(shopper, form):
     with placed() as n, refused() as no, repeated() as again:
         shopper.checkout(**form)
 
     assert (n, no, again) == ([0], [0], [0])
 
 
-def test_carts_count_units_by_action(shopper):
+def test_cart_units_are_counted_by_action(shopper):
     product = make_product()
 
     with in_carts(action="add") as added, in_carts(action="update") as updated, in_carts(action="remove") as removed:
@@ -83,7 +83,7 @@ def test_carts_count_units_by_action(shopper):
     assert (added, updated, removed) == ([7], [10], [9])
 
 
-def test_refused_changes_of_a_cart_count_nothing(shopper):
+def test_refused_cart_changes_are_not_counted(shopper):
     product = make_product()
 
     with in_carts(action="add") as added, in_carts(action="update") as updated, in_carts(action="remove") as removed:
@@ -94,7 +94,7 @@ def test_refused_changes_of_a_cart_count_nothing(shopper):
     assert (added, updated, removed) == ([0], [0], [0])
 
 
-def test_searches_count_by_what_they_found(shopper):
+def test_searches_are_counted_by_outcome(shopper):
     make_product(name="Quinces")
 
     with searches(outcome="found") as found, searches(outcome="nothing") as nothing:
@@ -104,7 +104,7 @@ def test_searches_count_by_what_they_found(shopper):
     assert (found, nothing) == ([2], [1])
 
 
-def test_what_is_rolled_back_was_never_counted():
+def test_nothing_is_counted_when_the_transaction_is_rolled_back():
     product = make_product(name="Quinces")
     cart = cart_add(cart=None, product=product, quantity=5)
     deeds = [
@@ -132,7 +132,7 @@ def test_what_is_rolled_back_was_never_counted():
     assert cart.lines.get().quantity == 5
 
 
-def test_an_order_cannot_be_part_of_a_bigger_transaction():
+def test_an_order_cannot_be_placed_inside_another_transaction():
     cart = cart_add(cart=None, product=make_product(), quantity=1)
 
     with placed() as n, pytest.raises(RuntimeError, match="durable"), transaction.atomic():
@@ -141,7 +141,7 @@ def test_an_order_cannot_be_part_of_a_bigger_transaction():
     assert n == [0]
 
 
-def test_a_metric_that_fails_does_not_fail_the_order(shopper, monkeypatch):
+def test_a_failing_metric_does_not_fail_the_order(shopper, monkeypatch):
     def full_disk(**_) -> None:
         raise OSError("no space left on device")
 
@@ -153,7 +153,7 @@ def test_a_metric_that_fails_does_not_fail_the_order(shopper, monkeypatch):
     assert shopper.get(answer["Location"]).status_code == 200
 
 
-def test_models_and_cache_move_the_librarys_counters(shopper):
+def test_models_and_cache_increment_the_django_prometheus_counters(shopper):
     product = make_product()
 
     with (

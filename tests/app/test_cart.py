@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 WRONG_QUANTITIES = ["0", "-1", "100", "9" * 5000, "two", "1.5", "", " ", "1e3", "NaN", "\x00", "1\x00", "\ufffd"]
 
 
-def test_adding_leads_to_the_cart_with_its_total(shopper):
+def test_adding_redirects_to_the_cart_with_its_total(shopper):
     product = make_product(price="3.30")
 
     answer = shopper.add(product, 2)
@@ -32,7 +32,7 @@ def test_one_unit_is_added_when_no_quantity_is_sent(shopper):
     assert shopper.units() == 1
 
 
-def test_adding_again_adds_up_in_one_line(shopper):
+def test_adding_a_product_again_increases_the_quantity_of_its_line(shopper):
     product = make_product()
 
     shopper.add(product, 2)
@@ -42,7 +42,7 @@ def test_adding_again_adds_up_in_one_line(shopper):
 
 
 @pytest.mark.parametrize("quantity", WRONG_QUANTITIES, ids=lambda text: repr(text[:6]))
-def test_a_wrong_quantity_is_not_added(shopper, quantity):
+def test_an_invalid_quantity_is_not_added(shopper, quantity):
     product = make_product()
 
     page = shopper.add(product, quantity)
@@ -65,7 +65,7 @@ def test_a_cart_takes_at_most_99_of_one_product(shopper):
 
 
 @pytest.mark.parametrize("quantity", WRONG_QUANTITIES, ids=lambda text: repr(text[:6]))
-def test_a_wrong_quantity_does_not_change_the_cart(shopper, quantity):
+def test_an_invalid_quantity_does_not_change_the_cart(shopper, quantity):
     product = make_product()
     shopper.add(product, 4)
 
@@ -86,7 +86,7 @@ def test_updating_sets_the_quantity(shopper):
     assert mark(shopper.get("/cart/"), "data-cart-total") == "326.70"
 
 
-def test_removing_takes_the_line_out_and_leaves_the_others(shopper):
+def test_removing_a_product_leaves_the_others_in_the_cart(shopper):
     pears, plums = make_product(), make_product()
     shopper.add(pears, 2)
     shopper.add(plums, 1)
@@ -97,7 +97,7 @@ def test_removing_takes_the_line_out_and_leaves_the_others(shopper):
     assert marks(shopper.get("/cart/"), "data-product") == [plums.slug]
 
 
-def test_removing_what_is_out_already_changes_nothing(shopper):
+def test_removing_a_product_that_is_not_in_the_cart_changes_nothing(shopper):
     pears, plums = make_product(), make_product()
     shopper.add(plums, 3)
 
@@ -108,7 +108,7 @@ def test_removing_what_is_out_already_changes_nothing(shopper):
 
 
 @pytest.mark.parametrize("has_cart", [True, False], ids=["other things in it", "no cart"])
-def test_updating_what_is_not_in_the_cart_is_400_with_a_reason(shopper, has_cart):
+def test_updating_a_product_not_in_the_cart_is_400_with_a_reason(shopper, has_cart):
     pears, plums = make_product(), make_product()
     if has_cart:
         shopper.add(plums)
@@ -125,7 +125,7 @@ def test_an_unknown_product_is_404(shopper, action, slug):
     assert shopper.post(reverse(action), {"product": slug, "quantity": "1"}).status_code == 404
 
 
-def test_adding_an_unknown_product_is_404_and_makes_no_cart(shopper):
+def test_adding_an_unknown_product_is_404_and_creates_no_cart(shopper):
     answer = shopper.post(reverse("product:add-to-cart", args=["nothing"]), {"quantity": "1"})
 
     assert answer.status_code == 404
@@ -142,7 +142,7 @@ def test_two_visitors_have_two_carts(shopper, stranger):
     assert (shopper.units(), stranger.units()) == (2, 0)
 
 
-def test_looking_at_an_empty_cart_makes_no_cart_and_no_session(shopper):
+def test_viewing_an_empty_cart_creates_no_cart_and_no_session(shopper):
     page = shopper.get("/cart/")
 
     assert mark(page, "data-cart-total") == "0.00"
@@ -150,7 +150,7 @@ def test_looking_at_an_empty_cart_makes_no_cart_and_no_session(shopper):
     assert "pomar_session" not in shopper.cookies
 
 
-def test_a_cart_that_is_gone_is_replaced_by_a_new_one(shopper):
+def test_a_deleted_cart_is_replaced_by_a_new_one(shopper):
     product = make_product()
     shopper.add(product)
     Cart.objects.all().delete()
@@ -162,14 +162,14 @@ def test_a_cart_that_is_gone_is_replaced_by_a_new_one(shopper):
     assert shopper.session[SESSION_KEY] == Cart.objects.get().pk
 
 
-def test_the_cart_says_what_the_stock_does_not_cover(shopper):
+def test_the_cart_shows_when_there_is_not_enough_stock(shopper):
     product = make_product(stock=3)
     shopper.add(product, 4)
 
     assert b"Only 3 left" in shopper.get("/cart/").content
 
 
-def test_a_cart_costs_the_same_queries_with_one_line_and_with_twenty(shopper, django_assert_num_queries):
+def test_the_number_of_cart_queries_does_not_grow_with_its_lines(shopper, django_assert_num_queries):
     shopper.add(make_product())
     shopper.get("/cart/")
     for _ in range(19):
@@ -184,7 +184,7 @@ def test_a_cart_costs_the_same_queries_with_one_line_and_with_twenty(shopper, dj
 
 
 @pytest.mark.parametrize("quantity", [0, 100])
-def test_the_database_itself_refuses_an_impossible_quantity(shopper, quantity):
+def test_the_database_rejects_an_invalid_quantity(shopper, quantity):
     shopper.add(make_product())
 
     with pytest.raises(IntegrityError):

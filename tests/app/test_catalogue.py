@@ -36,7 +36,7 @@ def seed(**options) -> str:
     return said.getvalue()
 
 
-def test_the_list_shows_every_product_once_over_its_pages(shopper):
+def test_the_pages_of_the_list_show_every_product_once(shopper):
     made = {make_product(stock=n).slug: str(n) for n in range(1, 61)}
 
     pages = [shopper.get("/"), shopper.get("/", {"page": 2}), shopper.get("/", {"page": 3})]
@@ -47,13 +47,13 @@ def test_the_list_shows_every_product_once_over_its_pages(shopper):
 
 
 @pytest.mark.parametrize("page", ["0", "-1", "4", "x", "9" * 5000, "\x00", "٢٢"], ids=repr)
-def test_an_impossible_page_is_the_nearest_one(shopper, page):
+def test_an_invalid_page_number_shows_the_nearest_page(shopper, page):
     make_product()
 
     assert len(marks(shopper.get("/", {"page": page}), "data-product")) == 1
 
 
-def test_the_list_costs_three_queries_however_many_products(shopper, django_assert_num_queries):
+def test_the_list_takes_three_queries_for_any_number_of_products(shopper, django_assert_num_queries):
     for number in range(30):
         make_product(category=("fruit", "jam")[number % 2])
 
@@ -63,7 +63,7 @@ def test_the_list_costs_three_queries_however_many_products(shopper, django_asse
     assert len(marks(page, "data-product")) == 24
 
 
-def test_a_products_page_costs_two_queries(shopper, django_assert_num_queries):
+def test_a_product_page_takes_two_queries(shopper, django_assert_num_queries):
     product = make_product()
 
     with django_assert_num_queries(2):
@@ -81,7 +81,7 @@ def test_the_categories_come_from_the_cache_the_second_time(shopper, django_asse
 
 
 @override_settings(CACHES={"default": {"BACKEND": f"{__name__}.BrokenCache"}})
-def test_the_shop_works_without_its_cache(shopper):
+def test_the_shop_works_when_the_cache_is_down(shopper):
     make_product(category="jam")
 
     page = shopper.get("/")
@@ -90,7 +90,7 @@ def test_the_shop_works_without_its_cache(shopper):
     assert b'href="/category/jam/"' in page.content
 
 
-def test_a_category_shows_its_own_products_only(shopper):
+def test_a_category_shows_only_its_own_products(shopper):
     make_product()
     jam = make_product(category="jam")
 
@@ -111,7 +111,7 @@ def test_a_category_shows_its_own_products_only(shopper):
     ],
     ids=["name", "two words, any case", "description", "category", "percent", "underscore", "sql", "emoji"],
 )
-def test_a_search_finds_products_by_all_of_its_words(shopper, text, found):
+def test_a_search_finds_products_that_match_all_words(shopper, text, found):
     make_product(slug="quinces", name="Quinces")
     make_product(slug="quince-jelly", name="Quince jelly", description="Amber and clear.", category="jam")
 
@@ -122,14 +122,14 @@ def test_a_search_finds_products_by_all_of_its_words(shopper, text, found):
 
 
 @pytest.mark.parametrize("text", ["\x00", "apple\x00", "a" * 101], ids=["NUL", "NUL inside", "too long"])
-def test_what_cannot_be_searched_for_is_400_with_a_reason(shopper, text):
+def test_an_invalid_search_is_400_with_a_reason(shopper, text):
     page = shopper.get(reverse("product:search"), {"q": text})
 
     assert page.status_code == 400
     assert b'role="alert"' in page.content
 
 
-def test_a_search_for_nothing_only_asks_for_words(shopper):
+def test_a_blank_search_shows_no_products(shopper):
     make_product()
 
     page = shopper.get(reverse("product:search"), {"q": "   "})
@@ -139,7 +139,7 @@ def test_a_search_for_nothing_only_asks_for_words(shopper):
 
 
 @pytest.mark.parametrize("address", ["/product/nothing/", "/category/nothing/"])
-def test_what_does_not_exist_is_404(shopper, address):
+def test_an_unknown_product_or_category_is_404(shopper, address):
     assert shopper.get(address).status_code == 404
 
 
@@ -148,7 +148,7 @@ def test_what_does_not_exist_is_404(shopper, address):
     [(0, b"Sold out", False), (3, b"Only 3 left", True), (50, b"In stock", True)],
     ids=["none", "few", "many"],
 )
-def test_a_products_page_says_what_is_left(shopper, stock, text, can_be_bought):
+def test_a_product_page_shows_the_remaining_stock(shopper, stock, text, can_be_bought):
     page = shopper.get(make_product(stock=stock).get_absolute_url())
 
     assert mark(page, "data-stock") == str(stock)
@@ -156,7 +156,7 @@ def test_a_products_page_says_what_is_left(shopper, stock, text, can_be_bought):
     assert (b"Add to cart" in page.content) is can_be_bought
 
 
-def test_names_are_escaped(shopper):
+def test_product_names_are_escaped(shopper):
     product = make_product(name="<script>alert(1)</script>")
 
     page = shopper.get(product.get_absolute_url())
@@ -165,7 +165,7 @@ def test_names_are_escaped(shopper):
 
 
 @pytest.mark.parametrize("wrong", [{"stock": -1}, {"price": "0.00"}], ids=["stock", "price"])
-def test_the_database_itself_refuses_an_impossible_product(wrong):
+def test_the_database_rejects_an_invalid_product(wrong):
     product = make_product()
 
     with pytest.raises(IntegrityError):
@@ -184,7 +184,7 @@ def test_seeding_twice_changes_nothing():
     assert list(Category.objects.values_list("slug", flat=True)) == ["fruit", "juice", "jam", "boxes"]
 
 
-def test_seeding_mends_texts_and_prices_and_leaves_the_stock():
+def test_seeding_restores_names_and_prices_but_not_the_stock():
     seed()
     Product.objects.filter(slug="quinces").update(price="99.00", name="Q", stock=7)
 
@@ -195,7 +195,7 @@ def test_seeding_mends_texts_and_prices_and_leaves_the_stock():
     assert (updated.name, str(updated.price), updated.stock) == ("Quinces", "3.30", 7)
 
 
-def test_restocking_sets_the_catalogues_stock():
+def test_restocking_resets_the_stock_to_the_catalogue():
     seed()
     Product.objects.filter(slug__in=["quinces", "damsons"]).update(stock=0)
 
@@ -205,7 +205,7 @@ def test_restocking_sets_the_catalogues_stock():
     assert {item.slug: item.stock for item in catalogue.items()} == dict(Product.objects.values_list("slug", "stock"))
 
 
-def test_restocking_can_set_one_level_for_all():
+def test_restocking_can_set_the_same_stock_for_all_products():
     seed(restock=True, stock=5)
 
     assert set(Product.objects.values_list("stock", flat=True)) == {5}
@@ -221,7 +221,7 @@ def test_restocking_can_set_one_level_for_all():
     ],
     ids=["without restock", "negative", "text", "huge"],
 )
-def test_a_wrong_stock_is_one_clear_sentence_and_changes_nothing(arguments):
+def test_an_invalid_stock_option_is_an_error_and_changes_nothing(arguments):
     with pytest.raises(CommandError, match="--stock"):
         call_command("seed_catalogue", *arguments)
 
@@ -238,7 +238,7 @@ def test_seeding_is_all_or_nothing(monkeypatch):
     assert Product.objects.count() == 0
 
 
-def test_a_product_that_nobody_drew_shows_the_basket(tmp_path):
+def test_a_product_without_a_picture_shows_the_basket(tmp_path):
     product = make_product(slug="brand-new")
     hashed = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
 
@@ -249,7 +249,7 @@ def test_a_product_that_nobody_drew_shows_the_basket(tmp_path):
     assert picture.startswith("/static/product/pictures/basket.")
 
 
-def test_a_page_of_products_does_not_touch_sessions_or_carts_of_a_new_visitor(shopper):
+def test_a_new_visitor_can_list_products_without_a_session_or_a_cart(shopper):
     make_product()
 
     with CaptureQueriesContext(connection) as queries:
@@ -261,7 +261,7 @@ def test_a_page_of_products_does_not_touch_sessions_or_carts_of_a_new_visitor(sh
 
 
 @pytest.mark.parametrize("path", ["/", "/category/fruit/"])
-def test_the_first_page_has_one_address(shopper, path):
+def test_the_first_page_has_only_one_url(shopper, path):
     seed()
 
     answer = shopper.get(path, {"page": 1})

@@ -17,7 +17,7 @@ def stock_of(product: Product) -> int:
     return Product.objects.get(pk=product.pk).stock
 
 
-def test_an_order_takes_the_stock_empties_the_cart_and_leads_to_its_page(shopper):
+def test_an_order_reduces_the_stock_and_empties_the_cart(shopper):
     pears, plums = make_product(price="3.30", stock=10), make_product(price="1.25", stock=5)
     shopper.add(pears, 3)
     shopper.add(plums, 5)
@@ -34,7 +34,7 @@ def test_an_order_takes_the_stock_empties_the_cart_and_leads_to_its_page(shopper
     assert {field: getattr(order, field) for field in DELIVERY} == DELIVERY
 
 
-def test_an_order_keeps_name_and_price_of_the_day(shopper):
+def test_an_order_keeps_the_names_and_prices_it_was_placed_with(shopper):
     product = make_product(name="Quinces", price="3.30")
     shopper.add(product, 2)
     address = shopper.checkout()["Location"]
@@ -47,7 +47,7 @@ def test_an_order_keeps_name_and_price_of_the_day(shopper):
     assert str(OrderLine.objects.get().price) == "3.30"
 
 
-def test_the_checkout_form_brings_a_token_and_shows_the_sum(shopper):
+def test_the_checkout_form_has_a_new_token_and_shows_the_total(shopper):
     shopper.add(make_product(price="3.30"), 2)
 
     first, second = shopper.get("/checkout/"), shopper.get("/checkout/")
@@ -72,7 +72,7 @@ def test_the_checkout_form_brings_a_token_and_shows_the_sum(shopper):
     ],
     ids=lambda text: repr(text[:12]),
 )
-def test_an_invalid_form_is_400_names_the_field_and_keeps_the_rest(shopper, field, value):
+def test_an_invalid_form_is_400_and_marks_the_field_and_keeps_the_input(shopper, field, value):
     product = make_product()
     shopper.add(product, 2)
     token = str(uuid4())
@@ -89,7 +89,7 @@ def test_an_invalid_form_is_400_names_the_field_and_keeps_the_rest(shopper, fiel
 
 
 @pytest.mark.parametrize("token", ["", "x", "\x00", "0" * 5000], ids=["none", "text", "NUL", "long"])
-def test_a_form_with_a_broken_token_comes_back_with_a_good_one(shopper, token):
+def test_a_form_with_an_invalid_token_is_shown_again_with_a_valid_one(shopper, token):
     shopper.add(make_product(), 1)
 
     page = shopper.checkout(token=token)
@@ -100,7 +100,7 @@ def test_a_form_with_a_broken_token_comes_back_with_a_good_one(shopper, token):
     assert mark(shopper.get(again["Location"]), "data-order")
 
 
-def test_an_unusual_but_possible_name_is_an_order(shopper):
+def test_an_unusual_but_valid_name_is_accepted(shopper):
     shopper.add(make_product())
 
     answer = shopper.checkout(name="Žofie ‮ O'Neill 🍐 <b>")
@@ -120,7 +120,7 @@ def test_an_empty_cart_cannot_be_checked_out(shopper, method):
     assert Order.objects.count() == 0
 
 
-def test_what_is_short_is_refused_with_409_and_nothing_changes(shopper):
+def test_an_order_without_enough_stock_is_409_and_changes_nothing(shopper):
     pears, plums, figs = make_product(stock=10), make_product(stock=1), make_product(stock=0)
     for product, quantity in ((pears, 3), (plums, 2), (figs, 1)):
         shopper.add(product, quantity)
@@ -146,7 +146,7 @@ def test_after_a_refusal_the_same_form_can_be_sent_again(shopper):
     assert stock_of(product) == 0
 
 
-def test_the_same_token_is_the_same_order_whatever_is_in_the_cart_by_now(shopper):
+def test_the_same_token_returns_the_same_order_whatever_is_in_the_cart(shopper):
     product, token = make_product(stock=10), str(uuid4())
     shopper.add(product, 2)
     first = shopper.checkout(token=token)
@@ -187,7 +187,7 @@ def test_nobody_else_sees_an_order(shopper, stranger, has_cart):
 
 
 @pytest.mark.parametrize("reference", ["x", "%00", "a" * 16 + "%00", "%ED%A0%80" * 6, "A" * 16, "a" * 3000])
-def test_an_impossible_reference_is_404_without_asking_for_orders(shopper, reference):
+def test_an_invalid_reference_is_404_without_a_query_for_orders(shopper, reference):
     shopper.add(make_product())
 
     with CaptureQueriesContext(connection) as queries:
@@ -197,7 +197,7 @@ def test_an_impossible_reference_is_404_without_asking_for_orders(shopper, refer
     assert not [query for query in queries if "checkout_order" in query["sql"]]
 
 
-def test_references_cannot_be_guessed(shopper):
+def test_references_are_unique_and_have_the_full_length(shopper):
     product, references = make_product(), set()
     for _ in range(5):
         shopper.add(product)

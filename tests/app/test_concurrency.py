@@ -59,7 +59,7 @@ def kinds(results: list[object]) -> Counter:
     [(5, 1, 5, 0), (20, 3, 6, 2), (1, 1, 1, 0), (0, 1, 0, 0)],
     ids=["last five", "by threes", "the very last", "none"],
 )
-def test_more_buyers_than_stock_never_oversell(stock, each, orders, left):
+def test_concurrent_buyers_never_oversell_the_stock(stock, each, orders, left):
     product = make_product(stock=stock)
     carts = [filled_cart((product, each)) for _ in range(12)]
 
@@ -71,7 +71,7 @@ def test_more_buyers_than_stock_never_oversell(stock, each, orders, left):
     assert OrderLine.objects.count() == orders
 
 
-def test_carts_with_the_same_products_in_another_order_do_not_lock_each_other_up():
+def test_carts_with_the_same_products_in_another_order_do_not_deadlock():
     pears, plums = make_product(stock=8), make_product(stock=8)
     forward, backward = ((pears, 1), (plums, 1)), ((plums, 1), (pears, 1))
     carts = [filled_cart(*wanted) for wanted in (forward, backward) * 6]
@@ -82,7 +82,7 @@ def test_carts_with_the_same_products_in_another_order_do_not_lock_each_other_up
     assert set(Product.objects.values_list("stock", flat=True)) == {0}
 
 
-def test_one_form_sent_many_times_at_once_is_one_order():
+def test_one_form_sent_many_times_at_once_places_one_order():
     product, token = make_product(stock=50), uuid4()
     cart = filled_cart((product, 2))
 
@@ -92,7 +92,7 @@ def test_one_form_sent_many_times_at_once_is_one_order():
     assert (Order.objects.count(), Product.objects.get().stock) == (1, 48)
 
 
-def test_one_token_sent_at_once_from_different_carts_is_one_order():
+def test_one_token_sent_from_different_carts_at_once_places_one_order():
     product, token = make_product(stock=50), uuid4()
     carts = [filled_cart((product, 2)) for _ in range(8)]
 
@@ -102,7 +102,7 @@ def test_one_token_sent_at_once_from_different_carts_is_one_order():
     assert (Order.objects.count(), Product.objects.get().stock) == (1, 48)
 
 
-def test_one_cart_sent_at_once_with_different_tokens_is_ordered_once():
+def test_one_cart_sent_with_different_tokens_at_once_is_ordered_once():
     product = make_product(stock=50)
     cart = filled_cart((product, 2))
 
@@ -112,7 +112,7 @@ def test_one_cart_sent_at_once_with_different_tokens_is_ordered_once():
     assert Product.objects.get().stock == 48
 
 
-def test_one_visitor_who_adds_in_many_tabs_loses_nothing():
+def test_adding_in_many_tabs_at_once_loses_nothing():
     product = make_product()
     cart = filled_cart((product, 1))
 
@@ -122,7 +122,7 @@ def test_one_visitor_who_adds_in_many_tabs_loses_nothing():
     assert cart.lines.get().quantity == 21
 
 
-def test_whole_shoppings_at_once_sell_the_stock_exactly():
+def test_concurrent_shoppers_buy_exactly_the_stock():
     product = make_product(stock=4)
 
     def shop() -> int:

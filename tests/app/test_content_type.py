@@ -85,19 +85,19 @@ def csrf_cookie(settings) -> str:
 
 @pytest.mark.parametrize("content_type", ODD, ids=lambda text: ascii(text)[:40])
 @pytest.mark.parametrize("path", ["/", "/?x", "/?x=%FF", "/nowhere/", "/cart/"])
-def test_an_odd_content_type_of_a_get_is_ignored(path, content_type):
+def test_an_odd_content_type_on_a_get_is_ignored(path, content_type):
     assert respond("GET", path.partition("?")[0], content_type, QUERY_STRING=path.partition("?")[2]) in (200, 404)
 
 
 @pytest.mark.parametrize("content_type", ODD, ids=lambda text: ascii(text)[:40])
 @pytest.mark.parametrize("view", ["product:list", "cart:update", "checkout:checkout", "health:live", "admin:login"])
-def test_an_odd_content_type_of_a_form_is_a_4xx(view, content_type, csrf_cookie):
+def test_an_odd_content_type_on_a_post_is_a_4xx(view, content_type, csrf_cookie):
     statuses = {respond("POST", reverse(view), content_type, body, HTTP_COOKIE=csrf_cookie) for body in BODIES}
 
     assert statuses <= {400, 403, 405}
 
 
-def test_a_form_in_another_charset_is_read_as_utf_8(csrf_cookie):
+def test_a_form_in_another_charset_is_decoded_as_utf_8(csrf_cookie):
     product = make_product()
     body = f"csrfmiddlewaretoken={'a' * 32}&quantity=1".encode()
 
@@ -128,12 +128,12 @@ def test_a_form_in_another_charset_is_read_as_utf_8(csrf_cookie):
         ("", ""),
     ],
 )
-def test_the_media_type_and_a_boundary_are_passed_on(sent, passed_on):
+def test_only_the_media_type_and_the_boundary_are_passed_on(sent, passed_on):
     assert plain(sent) == passed_on
 
 
 @pytest.mark.parametrize("boundary", ["----WebKitFormBoundaryAb1", "'()+_,-./:=?", "a" * 70])
-def test_django_finds_the_boundary_that_is_passed_on(boundary):
+def test_django_parses_the_boundary_that_is_passed_on(boundary):
     content_type = plain(f'multipart/form-data; boundary="{boundary}"')
 
     parser = MultiPartParser({"CONTENT_TYPE": content_type, "CONTENT_LENGTH": "10"}, BytesIO(b""), [])
@@ -141,7 +141,7 @@ def test_django_finds_the_boundary_that_is_passed_on(boundary):
     assert parser._boundary == boundary.encode()
 
 
-def test_a_multipart_form_is_read(csrf_cookie):
+def test_a_multipart_form_is_parsed(csrf_cookie):
     product = make_product()
     fields = {"csrfmiddlewaretoken": "a" * 32, "quantity": "1"}
     body = "".join(f'--x\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n' for k, v in fields.items())

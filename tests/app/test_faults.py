@@ -29,7 +29,7 @@ def ask(client, settings, db):
     return get
 
 
-def test_a_request_sleeps_where_its_view_would_begin(ask):
+def test_the_sleep_fault_delays_the_request(ask):
     began = time.monotonic()
 
     assert ask("sleep=0.2").status_code == 200
@@ -42,7 +42,7 @@ def total(name: str) -> float:
     return sum(sample.value for family in REGISTRY.collect() for sample in family.samples if sample.name == name)
 
 
-def test_the_database_is_slow_and_its_metrics_see_it(ask):
+def test_the_db_slow_fault_appears_in_the_query_duration_metric(ask):
     before = total("django_db_query_duration_seconds_sum")
 
     assert ask("db-slow=0.2").status_code == 200
@@ -50,7 +50,7 @@ def test_the_database_is_slow_and_its_metrics_see_it(ask):
     assert total("django_db_query_duration_seconds_sum") - before >= 0.2
 
 
-def test_the_database_refuses_a_statement_and_its_metrics_see_it(ask):
+def test_the_db_error_fault_appears_in_the_database_error_metric(ask):
     before = total("django_db_errors_total")
 
     assert ask("db-error").status_code >= 500
@@ -58,7 +58,7 @@ def test_the_database_refuses_a_statement_and_its_metrics_see_it(ask):
     assert total("django_db_errors_total") == before + 1
 
 
-def test_a_connection_to_the_database_is_kept(ask):
+def test_the_db_leak_fault_keeps_a_database_connection_open(ask):
     before = len(faults._connections)
     try:
         assert ask("db-leak").status_code == 200
@@ -70,7 +70,7 @@ def test_a_connection_to_the_database_is_kept(ask):
         del faults._connections[before:]
 
 
-def test_the_cache_is_asked_for_what_it_has_not(ask):
+def test_the_cache_miss_fault_causes_cache_misses(ask):
     misses, hits = (total(f"django_cache_get_{outcome}_total") for outcome in ("misses", "hits"))
 
     assert ask("cache-miss=7").status_code == 200
@@ -79,7 +79,7 @@ def test_the_cache_is_asked_for_what_it_has_not(ask):
     assert total("django_cache_get_hits_total") - hits <= 1
 
 
-def test_the_cache_is_filled(ask):
+def test_the_cache_fill_fault_fills_the_cache(ask):
     before = len(cache._cache)
 
     assert ask("cache-fill=0.5").status_code == 200
@@ -87,7 +87,7 @@ def test_the_cache_is_filled(ask):
     assert len(cache._cache) > before
 
 
-def test_an_answer_breaks_off_behind_django(ask):
+def test_the_break_off_fault_aborts_the_response_while_it_is_streamed(ask):
     answer = ask("break-off")
 
     assert answer.status_code == 200
@@ -96,17 +96,17 @@ def test_an_answer_breaks_off_behind_django(ask):
 
 
 @pytest.mark.parametrize("status", [400, 418, 503, 599])
-def test_an_answer_of_any_bad_status_can_be_asked_for(ask, status):
+def test_the_status_fault_can_return_any_error_status(ask, status):
     answer = ask(f"status={status}")
 
     assert (answer.status_code, answer.content.decode()) == (status, f"{status}, requested by X-Lab-Fault\n")
 
 
-def test_an_error_is_one_of_the_shops_own(ask):
+def test_the_error_fault_returns_a_500(ask):
     assert ask("error").status_code == 500
 
 
-def test_memory_is_kept(ask):
+def test_the_leak_fault_keeps_memory_allocated(ask):
     before = len(faults._leaked)
     try:
         assert ask("leak=1").status_code == 200
@@ -130,18 +130,18 @@ def test_memory_is_kept(ask):
         ("leak=1e9", "X-Lab-Fault: leak needs MiB from 0 to 100, for example leak=100."),
     ],
 )
-def test_what_is_no_fault_is_refused_with_a_sentence(ask, fault, sentence):
+def test_an_invalid_fault_is_400_with_a_reason(ask, fault, sentence):
     answer = ask(fault)
 
     assert (answer.status_code, answer.content.decode()) == (400, f"{sentence}\n")
 
 
 @pytest.mark.parametrize("token", ["", "0" * 32, TOKEN[:-1], f"{TOKEN}0"])
-def test_without_the_token_a_fault_is_not_heard(ask, token):
+def test_a_fault_without_the_correct_token_is_ignored(ask, token):
     assert ask("status=500", token).status_code == 200
 
 
-def test_a_shop_with_nothing_set_has_no_faults(client, settings, db):
+def test_fault_injection_is_off_by_default(client, settings, db):
     answer = client.get("/cart/", secure=True, headers={"X-Lab-Fault": "status=500", "X-Lab-Token": ""})
 
     assert answer.status_code == 200
@@ -149,7 +149,7 @@ def test_a_shop_with_nothing_set_has_no_faults(client, settings, db):
     assert "faults.middleware.LabFaults" not in settings.MIDDLEWARE
 
 
-def test_faults_are_on_only_with_a_token_in_a_file(tmp_path):
+def test_the_lab_token_is_read_only_if_faults_are_on(tmp_path):
     file = tmp_path / "token"
     file.write_text(f"{TOKEN}\n")
 
@@ -162,7 +162,7 @@ def test_faults_are_on_only_with_a_token_in_a_file(tmp_path):
 
 
 @pytest.mark.parametrize("given", ["", "short", "please" * 10])
-def test_faults_without_a_token_that_cannot_be_guessed_end_in_one_sentence(monkeypatch, given):
+def test_a_weak_or_empty_lab_token_is_refused(monkeypatch, given):
     monkeypatch.setenv("LAB_FAULTS", "1")
     monkeypatch.setenv("LAB_TOKEN", given)
 
@@ -170,7 +170,7 @@ def test_faults_without_a_token_that_cannot_be_guessed_end_in_one_sentence(monke
         environment.lab_faults_token()
 
 
-def test_a_shop_told_to_have_faults_without_a_token_does_not_start():
+def test_the_shop_does_not_start_with_faults_on_and_no_token():
     done = manage("check", SECRET_KEY="x" * 50, LAB_FAULTS="1")
 
     assert done.returncode == 1

@@ -7,14 +7,14 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
 
-def test_live_answers_without_a_database(shopper):
+def test_live_without_a_database(shopper):
     answer = shopper.get("/health/live")
 
     assert (answer.status_code, answer.json()) == (200, {"live": True})
 
 
 @pytest.mark.django_db
-def test_ready_when_the_database_answers_and_is_migrated(shopper):
+def test_ready_when_the_database_is_reachable_and_migrated(shopper):
     answer = shopper.get("/health/ready")
 
     assert (answer.status_code, answer.json()) == (200, {"ready": True})
@@ -39,7 +39,7 @@ def test_not_ready_until_the_last_migration_is_applied(shopper):
 
 
 @pytest.mark.django_db
-def test_ready_costs_one_query_once_the_migrations_were_seen(shopper, django_assert_num_queries):
+def test_ready_takes_one_query_once_the_migrations_are_known(shopper, django_assert_num_queries):
     shopper.get("/health/ready")
 
     with django_assert_num_queries(1):
@@ -56,7 +56,7 @@ def test_not_ready_when_the_database_was_emptied(shopper):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("seen_before", [False, True], ids=["at start", "later"])
-def test_not_ready_but_live_when_the_database_is_gone(shopper, monkeypatch, seen_before):
+def test_not_ready_but_live_when_the_database_is_down(shopper, monkeypatch, seen_before):
     if seen_before:
         shopper.get("/health/ready")
     connection.close()

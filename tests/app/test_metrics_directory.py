@@ -36,7 +36,7 @@ def requests_counted(shop: Shop) -> float:
     return shop.samples().get(BEFORE, -1)
 
 
-def test_known_label_values_are_there_at_zero_before_the_first_request(shop):
+def test_known_label_values_are_zero_before_the_first_request(shop):
     seen = shop.samples()
 
     for name, (label, values) in KNOWN.items():
@@ -44,7 +44,7 @@ def test_known_label_values_are_there_at_zero_before_the_first_request(shop):
     assert seen[series("pomar_order_value_euros_count")] == 0
 
 
-def test_a_respawned_worker_goes_on_counting_where_the_one_before_it_stopped(shop):
+def test_a_respawned_worker_continues_the_counts_of_its_predecessor(shop):
     before = requests_counted(shop)
     shop.ask(count=20)
 
@@ -68,7 +68,7 @@ def kill_workers(shop: Shop) -> None:
 # The statistics port
 
 
-def test_silent_clients_of_the_statistics_take_no_worker_from_the_metrics(shop):
+def test_idle_clients_of_the_stats_port_do_not_hide_worker_metrics(shop):
     expected = [series("pomar_worker_resident_memory_bytes", worker_id=slot) for slot in ("1", "2")]
 
     with ExitStack() as held:
@@ -143,7 +143,7 @@ def time_emptied(directory: Path) -> None:
         time_emptied,
     ],
 )
-def test_a_loss_is_a_reset_that_the_start_time_names(shop, damage):
+def test_lost_metrics_are_a_reset_with_a_new_start_time(shop, damage):
     eventually(lambda: all_files(shop), because="both workers write their files")
     before = shop.samples()
     workers = shop.workers()
@@ -163,7 +163,7 @@ def test_a_loss_is_a_reset_that_the_start_time_names(shop, damage):
 
 
 @pytest.mark.parametrize("size", [0, 100])
-def test_a_truncated_file_ends_its_worker_alone_and_is_a_reset(shop, size):
+def test_a_truncated_file_is_a_reset_and_both_workers_recover(shop, size):
     eventually(lambda: all_files(shop), because="both workers write their files", timeout=20)
     before = shop.samples()
 
@@ -182,7 +182,7 @@ def test_a_truncated_file_ends_its_worker_alone_and_is_a_reset(shop, size):
     assert requests_counted(shop) > 0
 
 
-def test_new_workers_start_when_the_directory_is_lost_and_nobody_scrapes(shop):
+def test_new_workers_start_when_the_directory_is_lost_between_scrapes(shop):
     empty(shop.directory)
 
     kill_workers(shop)
@@ -200,7 +200,7 @@ def test_new_workers_start_when_their_own_files_are_corrupt(shop):
     assert shop.page().status_code == 200
 
 
-def test_the_shop_serves_where_the_directory_cannot_be_made_again(shop):
+def test_the_shop_serves_pages_if_the_directory_cannot_be_recreated(shop):
     empty(shop.directory)
     shop.directory.write_text("a file is in its place")
 

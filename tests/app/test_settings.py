@@ -26,19 +26,19 @@ def manage(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
     )
 
 
-def test_the_check_for_production_finds_nothing_with_only_a_key_set():
+def test_the_deploy_check_passes_with_only_a_secret_key_set():
     done = manage("check", "--deploy", "--fail-level", "DEBUG", SECRET_KEY="kq3-" * 5 + "Xw9_" * 5 + "pZ7+" * 5)
 
     assert (done.returncode, done.stdout) == (0, "System check identified no issues (0 silenced).\n"), done.stderr
 
 
-def test_the_models_have_their_migrations():
+def test_no_migration_is_missing():
     done = manage("makemigrations", "--check", "--dry-run", SECRET_KEY="x" * 50, DATABASE_URL="sqlite://:memory:")
 
     assert (done.returncode, done.stdout) == (0, "No changes detected\n"), done.stderr
 
 
-def test_a_missing_key_ends_in_one_sentence():
+def test_a_missing_secret_key_is_reported_in_one_sentence():
     done = manage("check")
 
     assert done.returncode == 1
@@ -47,7 +47,7 @@ def test_a_missing_key_ends_in_one_sentence():
     )
 
 
-def test_the_key_can_come_from_a_file(monkeypatch, tmp_path):
+def test_the_secret_key_can_come_from_a_file(monkeypatch, tmp_path):
     file = tmp_path / "key"
     file.write_text("from a file\n")
     monkeypatch.delenv("SECRET_KEY", raising=False)
@@ -56,7 +56,7 @@ def test_the_key_can_come_from_a_file(monkeypatch, tmp_path):
     assert environment.secret_key() == "from a file"
 
 
-def test_the_addresses_of_database_and_cache_can_come_from_files(monkeypatch, tmp_path):
+def test_the_database_and_cache_urls_can_come_from_files(monkeypatch, tmp_path):
     for name, url in {
         "DATABASE_URL": "postgres://shop:secret@db/shop",
         "CACHE_URL": "redis://shop:secret@cache",
@@ -72,7 +72,7 @@ def test_the_addresses_of_database_and_cache_can_come_from_files(monkeypatch, tm
 
 
 @pytest.mark.parametrize("content", [None, "", "\n", b"\xff\xfe"], ids=["missing", "empty", "blank", "not text"])
-def test_a_key_file_that_holds_no_key_is_named(monkeypatch, tmp_path, content):
+def test_a_key_file_without_a_key_is_named_in_the_error(monkeypatch, tmp_path, content):
     file = tmp_path / "key"
     if content is not None:
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -96,7 +96,7 @@ def test_a_key_file_that_holds_no_key_is_named(monkeypatch, tmp_path, content):
         "postgres://[::",
     ],
 )
-def test_a_broken_database_address_is_one_sentence_without_the_address(monkeypatch, tmp_path, url):
+def test_an_invalid_database_url_is_reported_without_its_password(monkeypatch, tmp_path, url):
     monkeypatch.setenv("DATABASE_URL", url)
 
     with pytest.raises(ImproperlyConfigured, match=r"^DATABASE_URL must look like [^\n]*$") as problem:
@@ -106,14 +106,14 @@ def test_a_broken_database_address_is_one_sentence_without_the_address(monkeypat
 
 
 @pytest.mark.parametrize("url", ["nonsense", "redis://", "redis://h:port", "memcached://h", "redis://[::", "://"])
-def test_a_broken_cache_address_is_one_sentence(monkeypatch, url):
+def test_an_invalid_cache_url_is_reported_in_one_sentence(monkeypatch, url):
     monkeypatch.setenv("CACHE_URL", url)
 
     with pytest.raises(ImproperlyConfigured, match=r"^CACHE_URL must look like [^\n]*$"):
         environment.cache()
 
 
-def test_databases_go_through_the_metrics_wrappers(monkeypatch, tmp_path):
+def test_databases_use_the_metrics_wrappers(monkeypatch, tmp_path):
     file = tmp_path / "data" / "shop.sqlite3"
     monkeypatch.delenv("DATABASE_URL", raising=False)
     default = environment.database(default_file=file)
@@ -132,7 +132,7 @@ def test_databases_go_through_the_metrics_wrappers(monkeypatch, tmp_path):
     assert (server["CONN_MAX_AGE"], server["CONN_HEALTH_CHECKS"]) == (60, True)
 
 
-def test_a_folder_that_cannot_be_made_is_named(monkeypatch, tmp_path):
+def test_a_folder_that_cannot_be_created_is_named_in_the_error(monkeypatch, tmp_path):
     (tmp_path / "data").write_text("a file is in the way")
     monkeypatch.delenv("DATABASE_URL", raising=False)
 
@@ -147,21 +147,21 @@ def test_a_folder_that_cannot_be_made_is_named(monkeypatch, tmp_path):
         ("redis://cache:6379/1", "django_prometheus.cache.backends.redis.RedisCache"),
     ],
 )
-def test_caches_go_through_the_metrics_wrappers(monkeypatch, url, backend):
+def test_caches_use_the_metrics_wrappers(monkeypatch, url, backend):
     monkeypatch.setenv("CACHE_URL", url)
 
     assert environment.cache()["BACKEND"] == backend
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "year", "٣"])
-def test_a_number_that_is_none_is_named(monkeypatch, text):
+def test_an_invalid_number_is_reported_with_its_setting(monkeypatch, text):
     monkeypatch.setenv("HSTS_SECONDS", text)
 
     with pytest.raises(ImproperlyConfigured, match=r"HSTS_SECONDS must be a whole number"):
         environment.whole_number("HSTS_SECONDS", default=1)
 
 
-def test_hosts_are_a_comma_list_and_never_none(monkeypatch):
+def test_hosts_are_comma_separated_and_at_least_one_is_required(monkeypatch):
     monkeypatch.setenv("SHOP_HOSTS", " shop.example , localhost,")
     named = environment.hosts("SHOP_HOSTS", default="localhost")
     monkeypatch.setenv("SHOP_HOSTS", " , ")
@@ -172,7 +172,7 @@ def test_hosts_are_a_comma_list_and_never_none(monkeypatch):
     assert named == ["shop.example", "localhost"]
 
 
-def test_a_log_record_is_one_line_even_with_a_traceback_or_a_visitors_line_breaks():
+def test_a_log_record_is_one_line_despite_tracebacks_and_line_breaks():
     try:
         raise ValueError("first\nsecond")
     except ValueError:
@@ -185,7 +185,7 @@ def test_a_log_record_is_one_line_even_with_a_traceback_or_a_visitors_line_break
     assert "ValueError: first\\nsecond" in line
 
 
-def test_the_default_database_is_in_its_folder_whatever_signs_the_path_has(monkeypatch, tmp_path):
+def test_the_default_database_path_may_have_special_characters(monkeypatch, tmp_path):
     monkeypatch.delenv("DATABASE_URL", raising=False)
     file = tmp_path / "a #;?%+&= ü" / "shop.sqlite3"
 

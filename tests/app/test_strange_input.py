@@ -25,7 +25,7 @@ GARBAGE = [
 ]
 
 
-def test_an_unknown_page_is_the_shops_own_404(shopper):
+def test_an_unknown_page_gets_the_custom_404_page(shopper):
     make_product()
 
     page = shopper.get("/nowhere/")
@@ -42,7 +42,7 @@ def test_garbage_in_a_path_is_404(shopper, prefix, garbage):
 
 
 @pytest.mark.parametrize("garbage", GARBAGE, ids=lambda text: text[:12])
-def test_garbage_in_a_query_is_no_error_of_ours(shopper, garbage):
+def test_garbage_in_a_query_is_not_a_server_error(shopper, garbage):
     make_product()
 
     addresses = [f"/?page={garbage}", f"/?{garbage}", f"/search/?q={garbage}", f"/cart/?{garbage}={garbage}"]
@@ -50,7 +50,7 @@ def test_garbage_in_a_query_is_no_error_of_ours(shopper, garbage):
     assert {shopper.get(address).status_code for address in addresses} <= {200, 400}
 
 
-def test_garbage_in_every_field_is_no_error_of_ours(shopper):
+def test_garbage_in_every_field_is_not_a_server_error(shopper):
     product = make_product()
     shopper.add(product)
     body = b"&".join(
@@ -75,7 +75,7 @@ def test_garbage_in_every_field_is_no_error_of_ours(shopper):
     ],
     ids=["too long", "too many fields", "long boundary", "no boundary", "foreign charset"],
 )
-def test_a_body_that_cannot_be_read_is_400(shopper, body, content_type):
+def test_a_body_that_cannot_be_parsed_is_400(shopper, body, content_type):
     product = make_product()
 
     answer = shopper.generic("POST", reverse("product:add-to-cart", args=[product.slug]), body, content_type)
@@ -84,7 +84,7 @@ def test_a_body_that_cannot_be_read_is_400(shopper, body, content_type):
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost:port", "a b", "[::", "%00", "localhost@evil"])
-def test_a_foreign_host_is_the_shops_own_400(shopper, host):
+def test_an_invalid_host_gets_the_custom_400_page(shopper, host):
     page = shopper.get("/", headers={"host": host})
 
     assert page.status_code == 400
@@ -107,7 +107,7 @@ def test_a_foreign_host_is_the_shops_own_400(shopper, host):
     ],
     ids=lambda text: text[:24],
 )
-def test_a_tampered_session_is_a_new_visitor(cookie):
+def test_a_visitor_with_a_tampered_session_gets_a_new_one(cookie):
     product, shopper = make_product(), Shopper()
     headers = {"cookie": cookie}
 
@@ -133,7 +133,7 @@ FOREIGN_COOKIES = {
 
 
 @pytest.mark.parametrize("cookie", FOREIGN_COOKIES.values(), ids=FOREIGN_COOKIES)
-def test_cookies_of_another_project_on_localhost_do_not_disturb_the_shop(cookie):
+def test_cookies_of_other_projects_on_localhost_do_not_break_the_shop(cookie):
     product, shopper = make_product(), Shopper(enforce_csrf_checks=True)
     ours: dict[str, str] = {}
 
@@ -154,7 +154,7 @@ def test_cookies_of_another_project_on_localhost_do_not_disturb_the_shop(cookie)
     assert ours.keys() == {"pomar_session", "pomar_csrf", "pomar_messages"}
 
 
-def test_an_impossible_session_key_is_never_asked_for_in_the_database(shopper):
+def test_an_invalid_session_key_is_never_looked_up_in_the_database(shopper):
     with CaptureQueriesContext(connection) as queries:
         shopper.get("/cart/", headers={"cookie": 'pomar_session="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\\000"'})
 
@@ -162,7 +162,7 @@ def test_an_impossible_session_key_is_never_asked_for_in_the_database(shopper):
 
 
 @pytest.mark.parametrize("address", ["/cart/update/", "/cart/remove/", "/checkout/", "/product/gala/add/"])
-def test_a_form_without_its_csrf_token_is_the_shops_own_403(address):
+def test_a_form_without_a_csrf_token_gets_the_custom_403_page(address):
     make_product(slug="gala")
 
     page = Shopper(enforce_csrf_checks=True).post(address, {"quantity": "1"})
@@ -172,7 +172,7 @@ def test_a_form_without_its_csrf_token_is_the_shops_own_403(address):
     assert Cart.objects.count() == 0
 
 
-def test_a_form_with_its_csrf_token_is_taken():
+def test_a_form_with_a_csrf_token_is_accepted():
     product, shopper = make_product(), Shopper(enforce_csrf_checks=True)
     token = shopper.get(product.get_absolute_url()).context["csrf_token"]
 
@@ -185,7 +185,7 @@ def test_a_form_with_its_csrf_token_is_taken():
     assert answer.status_code == 302
 
 
-def test_cookies_are_kept_to_tls_and_from_scripts(shopper):
+def test_the_session_cookie_is_secure_and_http_only(shopper):
     shopper.add(make_product())
 
     session = shopper.cookies["pomar_session"]
@@ -194,7 +194,7 @@ def test_cookies_are_kept_to_tls_and_from_scripts(shopper):
     assert session["httponly"]
 
 
-def test_an_error_of_ours_is_a_500_page_that_asks_no_database(monkeypatch, django_assert_num_queries):
+def test_a_server_error_gets_the_500_page_without_any_query(monkeypatch, django_assert_num_queries):
     def fall(**_) -> None:
         raise RuntimeError("a branch fell")
 
@@ -211,7 +211,7 @@ def test_an_error_of_ours_is_a_500_page_that_asks_no_database(monkeypatch, djang
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("address", ["/", "/cart/", "/checkout/", "/search/?q=apple", "/admin/", "/nowhere"])
-def test_a_database_that_is_away_is_a_503_page_that_asks_to_come_back(monkeypatch, address):
+def test_a_503_page_asks_to_try_again_when_the_database_is_down(monkeypatch, address):
     shopper = Shopper(raise_request_exception=False)
     shopper.add(make_product())
     connection.close()
@@ -227,7 +227,7 @@ def test_a_database_that_is_away_is_a_503_page_that_asks_to_come_back(monkeypatc
     assert shopper.get("/cart/").context["cart_units"]() == 1
 
 
-def test_the_500_page_also_works_when_the_static_files_were_never_collected(tmp_path):
+def test_the_500_page_works_without_collected_static_files(tmp_path):
     hashed = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
 
     with override_settings(STATIC_ROOT=tmp_path, STORAGES={"staticfiles": {"BACKEND": hashed}}):

@@ -23,7 +23,7 @@ IDS = [address for _, _, address, _ in ROUTES]
 
 
 @pytest.mark.parametrize(("name", "arguments", "address", "methods"), ROUTES, ids=IDS)
-def test_a_name_and_its_address_lead_to_each_other(name, arguments, address, methods):
+def test_url_names_and_paths_resolve_in_both_directions(name, arguments, address, methods):
     match = resolve(address)
 
     assert reverse(name, kwargs=arguments) == address
@@ -31,7 +31,7 @@ def test_a_name_and_its_address_lead_to_each_other(name, arguments, address, met
 
 
 @pytest.mark.parametrize(("name", "arguments", "address", "methods"), ROUTES, ids=IDS)
-def test_other_methods_are_refused_before_the_database_is_asked(name, arguments, address, methods):
+def test_other_methods_are_refused_before_any_query(name, arguments, address, methods):
     refused = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FOOA"} - methods
 
     answers = {method: Shopper().generic(method, address) for method in refused}
@@ -40,11 +40,11 @@ def test_other_methods_are_refused_before_the_database_is_asked(name, arguments,
     assert {frozenset(answer["Allow"].split(", ")) for answer in answers.values()} == {frozenset(methods)}
 
 
-def test_metrics_have_no_address_in_the_shop(shopper, db):
+def test_the_shop_does_not_serve_metrics(shopper, db):
     assert shopper.get("/metrics").status_code == 404
 
 
-def test_plain_http_is_sent_to_tls(client):
+def test_plain_http_is_redirected_to_https(client):
     answer = client.get("/cart/")
 
     assert (answer.status_code, answer["Location"]) == (301, "https://testserver/cart/")

@@ -85,25 +85,25 @@ def test_nginx_names_every_url_as_django_does(front):
     assert set(logged.values()) == names_of(get_resolver()) | {"other"}
 
 
-def test_the_routes_are_fresh(capsys):
+def test_the_generated_routes_are_up_to_date(capsys):
     call_command("nginx_routes")
 
     assert capsys.readouterr().out == (ROOT / "nginx" / "routes.conf").read_text()
 
 
-def test_the_routes_say_how_to_make_them_again():
+def test_the_routes_file_says_how_to_regenerate_it():
     first = (ROOT / "nginx" / "routes.conf").read_text().splitlines()[0]
 
     assert first.endswith("manage.py nginx_routes")
 
 
-def test_a_url_that_nginx_cannot_be_told_of_is_an_error_and_not_a_wrong_name(settings):
+def test_an_unanchored_url_pattern_is_an_error_and_not_a_wrong_route(settings):
     settings.ROOT_URLCONF = (re_path("anywhere/", HttpResponse, name="loose"),)
     with pytest.raises(ImproperlyConfigured, match="start it with"):
         nginx_routes()
 
 
-def test_quotes_and_backslashes_of_a_url_reach_nginx_whole(settings):
+def test_quotes_and_backslashes_in_a_url_pattern_are_escaped_for_nginx(settings):
     settings.ROOT_URLCONF = (re_path(r'^a"\d\t\\$', HttpResponse, name="odd"), path("plain/", HttpResponse))
 
     assert nginx_routes().splitlines()[1:] == [
@@ -120,7 +120,7 @@ def lonely_front(tmp_path):
         yield front
 
 
-def test_a_request_that_uwsgi_cannot_answer_keeps_its_name(lonely_front):
+def test_a_request_keeps_its_route_when_uwsgi_is_down(lonely_front):
     names = {path: lonely_front.get(path).line for path in ("/", "/cart/", "/product/apple/add/", "/none", "/metrics")}
 
     assert {path: (line.route, line.status, line.outcome) for path, line in names.items()} == {
@@ -132,7 +132,7 @@ def test_a_request_that_uwsgi_cannot_answer_keeps_its_name(lonely_front):
     }
 
 
-def test_a_request_that_the_visitor_gave_up_keeps_its_name(front):
+def test_a_request_aborted_by_the_client_keeps_its_route(front):
     with front.connection() as connection:
         connection.sendall(b"GET /checkout/?sleep=0.5 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         # If the client disconnected immediately, NGINX might not have connected to uWSGI yet.
@@ -144,7 +144,7 @@ def test_a_request_that_the_visitor_gave_up_keeps_its_name(front):
     assert (line.route, line.status, line.outcome) == ("checkout:checkout", "499", "cut")
 
 
-def test_a_request_that_the_client_gives_up_in_front_of_a_full_queue_says_nothing_about_uwsgi(lonely_front):
+def test_a_request_aborted_while_the_queue_is_full_is_logged_as_abandoned(lonely_front):
     with ExitStack() as held:
         queue = held.enter_context(socket.create_server(("127.0.0.1", lonely_front.app), backlog=0))
         held.enter_context(socket.create_connection(queue.getsockname()))
@@ -158,7 +158,7 @@ def test_a_request_that_the_client_gives_up_in_front_of_a_full_queue_says_nothin
     assert (line.route, line.status, line.outcome) == ("checkout:checkout", "499", "abandoned")
 
 
-def test_a_request_whose_body_never_comes_was_not_asked_of_django(front):
+def test_a_request_with_an_incomplete_body_does_not_reach_django(front):
     with front.connection() as connection:
         connection.sendall(b"POST /checkout/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\na=b")
 
@@ -177,7 +177,7 @@ def test_a_request_whose_body_never_comes_was_not_asked_of_django(front):
         (f"X-Lab-Token: {TOKEN}\r\nX-Lab-Run: load\r\n", "load"),
     ],
 )
-def test_only_who_has_the_labs_token_is_its_load(front, headers, run):
+def test_only_requests_with_the_lab_token_count_as_load(front, headers, run):
     response = front.get("/", headers=headers)
 
     assert (response.line.run, response.line.outcome) == (run, "answered")
@@ -192,14 +192,14 @@ def test_only_who_has_the_labs_token_is_its_load(front, headers, run):
         (f"X-Lab-Fault: abort\r\nX-Lab-Token: {TOKEN}\r\n", "abort"),
     ],
 )
-def test_django_hears_of_a_fault_only_from_who_has_the_labs_token(front, headers, fault):
+def test_a_fault_header_reaches_django_only_with_the_lab_token(front, headers, fault):
     seen = front.get("/", headers=headers).json()
 
     assert seen.get("HTTP_X_LAB_FAULT") == fault
     assert seen.get("HTTP_X_LAB_TOKEN") == (fault and TOKEN)
 
 
-def test_without_a_token_of_a_lab_nobody_is_known_by_one(tmp_path):
+def test_without_a_lab_token_file_no_token_is_accepted(tmp_path):
     front = Front(tmp_path)
     (front.prefix / "made" / "lab-token.conf").unlink()
     with front.running(), front.app_running():
@@ -247,7 +247,7 @@ REQUEST, UPSTREAM = "nginx_http_request_duration_seconds", "nginx_http_upstream_
 LIST_GET = {"route": "product:list", "method": "GET"}
 
 
-def test_a_line_is_one_response_with_its_bytes_and_durations(mtail):
+def test_a_log_line_counts_one_response_its_bytes_and_its_durations(mtail):
     seen = mtail(
         'product:list GET 200 0.240 "0.230" 5000 answered other',
         'product:list GET 200 0.010 "0.009" 1000 answered other',
@@ -268,7 +268,7 @@ def test_a_line_is_one_response_with_its_bytes_and_durations(mtail):
     assert seen[series("nginx_access_log_unparsed_lines_total")] == 0
 
 
-def test_the_buckets_are_djangos_and_one_that_holds_only_zeros(mtail):
+def test_the_buckets_are_those_of_django_plus_one_for_zero(mtail):
     seen = mtail('product:list GET 200 0.300 "0.300" 1 answered other')
 
     expected = {bound: float(bound >= 0.3) for bound in (0.0, *settings.PROMETHEUS_LATENCY_BUCKETS)}
@@ -277,7 +277,7 @@ def test_the_buckets_are_djangos_and_one_that_holds_only_zeros(mtail):
     assert buckets(seen, UPSTREAM, **LIST_GET) == expected
 
 
-def test_a_duration_of_zero_is_in_every_bucket_of_djangos(mtail):
+def test_a_zero_duration_counts_in_every_django_bucket(mtail):
     seen = mtail(
         'product:list GET 200 0.000 "0.000" 1 answered other', 'product:list GET 200 0.000 "0.000" 1 answered other'
     )
@@ -293,7 +293,7 @@ def test_a_duration_of_zero_is_in_every_bucket_of_djangos(mtail):
     ("logged", "observed"),
     [("0.100", 0.1), ("0.100, 0.300", 0.3), ("0.100 : 0.300", 0.3), ("0.100, -", 0.1), ("-", None), ("", None)],
 )
-def test_the_upstreams_duration_is_that_of_the_attempt_that_answered(mtail, logged, observed):
+def test_the_upstream_duration_is_that_of_the_attempt_that_responded(mtail, logged, observed):
     seen = mtail(f'product:list GET 200 0.400 "{logged}" 1 answered other')
 
     assert seen[series(f"{REQUEST}_sum", **LIST_GET)] == pytest.approx(0.4)
@@ -301,7 +301,7 @@ def test_the_upstreams_duration_is_that_of_the_attempt_that_answered(mtail, logg
     assert seen.get(series(f"{UPSTREAM}_count", **LIST_GET)) == (observed and 1)
 
 
-def test_a_line_of_another_form_is_counted_as_such_and_makes_no_series(mtail):
+def test_a_malformed_line_is_counted_as_unparsed_and_creates_no_series(mtail):
     broken = ("", "nonsense", "product:list GET", "a b c", "ä" * 5000)
     broken += ('x GET 200 - "-" 1 - other', 'x FOOA 200 0.1 "-" 1 - other', 'x GET 200 0.1 "-" 1 - mine')
     seen = mtail(*broken)
@@ -313,7 +313,7 @@ def test_a_line_of_another_form_is_counted_as_such_and_makes_no_series(mtail):
     }
 
 
-def test_the_loads_own_requests_and_what_became_of_those_passed_on_are_told_apart(mtail):
+def test_load_requests_and_upstream_outcomes_are_counted_separately(mtail):
     seen = mtail(
         'product:list GET 200 0.010 "0.009" 1000 answered load',
         'product:list GET 200 0.010 "0.009" 1000 answered other',
@@ -335,7 +335,7 @@ def test_the_loads_own_requests_and_what_became_of_those_passed_on_are_told_apar
     assert not [key for key in seen if ("route", "status") in key[1]]
 
 
-def test_the_figures_say_since_when_they_count(mtail):
+def test_the_start_time_of_the_counts_is_exported_and_stays_the_same(mtail):
     before = time.time()
     first = mtail('static GET 200 0.000 "-" 1 - other')[series("nginx_access_log_start_time_seconds")]
     second = mtail('static GET 200 0.000 "-" 1 - other')[series("nginx_access_log_start_time_seconds")]
@@ -344,13 +344,13 @@ def test_the_figures_say_since_when_they_count(mtail):
     assert second == first
 
 
-def test_mtail_leaves_no_file_of_its_own(mtail, tmp_path):
+def test_mtail_leaves_no_files_behind(mtail, tmp_path):
     mtail('product:list GET 200 0.100 "0.100" 1 answered other')
 
     assert list((tmp_path / "mtail").iterdir()) == []
 
 
-def test_a_requests_way_ends_in_the_right_series(tmp_path):
+def test_requests_through_nginx_are_counted_in_the_right_series(tmp_path):
     front = Front(tmp_path)
     with front.running(), front.app_running(), front.rotation_running(max_bytes=1_000_000):
         eventually((front.prefix / "logs" / "metrics.log").exists, because="metrics.log is created immediately")
@@ -414,7 +414,7 @@ def test_rotation_loses_no_line_and_keeps_the_logs_small(tmp_path):
             assert names == {"metrics.log", "metrics.writing.log", "metrics.log.1", "access.log", "access.log.1"}
 
 
-def test_rotation_waits_for_nginx_and_signals_nobody_else(tmp_path):
+def test_rotation_waits_for_nginx_and_signals_no_other_process(tmp_path):
     front = Front(tmp_path)
     logs = front.prefix / "logs"
     (logs / "metrics.writing.log").write_text('product:list GET 200 0.100 "0.100" 1 answered other\n' * 300)
@@ -433,7 +433,7 @@ def test_rotation_waits_for_nginx_and_signals_nobody_else(tmp_path):
         assert (logs / "metrics.log.1").stat().st_size == 300 * 52
 
 
-def test_a_request_that_nginx_has_no_connection_left_to_pass_on_with_keeps_its_name(tmp_path):
+def test_a_request_keeps_its_route_when_nginx_runs_out_of_connections(tmp_path):
     front = Front(tmp_path)
     conf = tmp_path / "conf" / "nginx.conf"
     text = conf.read_text().replace("worker_processes 2;", "worker_processes 1;")

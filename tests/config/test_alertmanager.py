@@ -47,11 +47,11 @@ def webhooks(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
-def test_alertmanager_accepts_it(path):
+def test_alertmanager_accepts_the_configuration(path):
     amtool("check-config", path)
 
 
-def test_on_the_host_the_receivers_are_at_this_machines_port(tmp_path):
+def test_on_the_host_alerts_are_sent_to_the_receiver_port_on_localhost(tmp_path):
     chosen = settings.load({"RECEIVER_PORT": "8096"})
     (tmp_path / "alertmanager.yml").write_text(alertmanager_yml(chosen))
 
@@ -71,12 +71,12 @@ def test_on_the_host_the_receivers_are_at_this_machines_port(tmp_path):
     ],
     ids=["page", "ticket", "watchdog", "no severity"],
 )
-def test_an_alert_goes_to_whom_it_is_for(path, labels, receiver):
+def test_an_alert_goes_to_the_right_receiver(path, labels, receiver):
     amtool("config", "routes", "test", f"--config.file={path}", f"--verify.receivers={receiver}", *labels)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_an_example_has_the_labs_receivers_and_no_secret(path):
+def test_an_example_has_the_same_receivers_and_contains_no_secrets(path):
     secrets = re.findall(r"^\s*-?\s*(\w*(?:password|key|secret|token|credentials|api_url)\w*):", path.read_text(), re.M)
 
     assert secrets
@@ -96,7 +96,7 @@ def named_by_inhibition() -> list[str]:
 
 
 @pytest.mark.parametrize("name", named_by_inhibition())
-def test_inhibition_names_only_alerts_that_there_are(name):
+def test_inhibition_rules_name_only_alerts_that_exist(name):
     assert any(re.fullmatch(name, alert) for alert in alert_names())
 
 
@@ -130,7 +130,7 @@ def inhibited(path: Path) -> Iterator[tuple[dict, dict]]:
 
 
 @pytest.mark.parametrize("path", ALERTS, ids=lambda path: path.parent.name)
-def test_a_cause_is_kept_until_the_windows_of_what_it_silences_are_clean(path):
+def test_a_cause_outlasts_the_windows_of_the_alerts_that_it_inhibits(path):
     pairs = list(inhibited(path))
 
     assert {cause["alert"] for cause, _ in pairs} == {

@@ -25,13 +25,13 @@ print(*(getattr(module, "__file__", None) for module in list(sys.modules.values(
 """
 
 
-def test_the_image_is_built_from_the_shop_and_its_packages():
+def test_the_image_contains_only_the_shop_and_its_packages():
     copied = re.findall(r"^COPY (?!--from)(?:--\S+ )*(\S+)", (APP / "Dockerfile").read_text(), re.MULTILINE)
 
     assert {name.split("/")[0] for name in copied} <= {"app", "requirements", "telemetry"}
 
 
-def test_the_shop_loads_each_module_of_its_folder(tmp_path):
+def test_the_shop_loads_every_module_in_its_folder(tmp_path):
     (tmp_path / "token").write_text(secrets.token_hex(32))
     faults = {"LAB_FAULTS": "1", "LAB_TOKEN_FILE": str(tmp_path / "token")}
     loaded = subprocess.run(

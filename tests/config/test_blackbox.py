@@ -55,7 +55,7 @@ def probe(shop, old_shop, tmp_path_factory):
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-def test_a_shop_that_is_well_passes_and_tells_its_certificates_end(shop, probe, host):
+def test_a_healthy_shop_passes_and_its_certificate_expiry_is_reported(shop, probe, host):
     seen = probe("shop", f"https://{host}:{shop.https}/health/ready")
 
     certificate = x509.load_pem_x509_certificate((shop.ca.parent / "shop.crt").read_bytes())
@@ -64,19 +64,19 @@ def test_a_shop_that_is_well_passes_and_tells_its_certificates_end(shop, probe, 
 
 
 @pytest.mark.parametrize("status", [203, 302, 404, 500, 503])
-def test_a_shop_that_answers_otherwise_fails(shop, probe, status):
+def test_a_status_other_than_200_fails(shop, probe, status):
     seen = probe("shop", f"https://127.0.0.1:{shop.https}/?status={status}")
 
     assert (seen["probe_success"], seen["probe_http_status_code"]) == (0, status)
 
 
-def test_a_page_without_tls_is_not_the_shop(shop, probe):
+def test_a_page_without_tls_fails(shop, probe):
     seen = probe("shop", f"http://127.0.0.1:{shop.status}/nginx/status")
 
     assert (seen["probe_success"], seen["probe_http_status_code"], seen["probe_http_ssl"]) == (0, 200, 0)
 
 
-def test_a_certificate_of_an_unknown_authority_fails(probe, tmp_path):
+def test_a_certificate_from_an_unknown_ca_fails(probe, tmp_path):
     stranger = Front(tmp_path)
     with stranger.running():
         seen = probe("shop", f"https://127.0.0.1:{stranger.https}/")
@@ -84,7 +84,7 @@ def test_a_certificate_of_an_unknown_authority_fails(probe, tmp_path):
     assert (seen["probe_success"], seen["probe_http_status_code"]) == (0, 0)
 
 
-def test_a_certificate_that_has_ended_fails(old_shop, probe):
+def test_an_expired_certificate_fails(old_shop, probe):
     seen = probe("shop", f"https://127.0.0.1:{old_shop.https}/")
 
     assert (seen["probe_success"], seen["probe_http_status_code"]) == (0, 0)
@@ -96,13 +96,13 @@ def test_the_redirect_passes_and_is_not_followed(shop, probe):
     assert (seen["probe_success"], seen["probe_http_status_code"], seen["probe_http_ssl"]) == (1, 308, 0)
 
 
-def test_a_page_in_place_of_the_redirect_fails(shop, probe):
+def test_a_page_instead_of_the_redirect_fails(shop, probe):
     seen = probe("redirect", f"http://127.0.0.1:{shop.status}/nginx/status")
 
     assert (seen["probe_success"], seen["probe_http_status_code"]) == (0, 200)
 
 
-def test_nobody_there_fails(probe):
+def test_a_closed_port_fails(probe):
     (port,) = free_ports(1)
 
     assert probe("shop", f"https://127.0.0.1:{port}/")["probe_success"] == 0

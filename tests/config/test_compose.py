@@ -91,19 +91,19 @@ def test_no_container_runs_as_root(service):
     assert user.partition(":")[0] not in ("", "root", "0")
 
 
-def test_every_container_is_limited(service):
+def test_every_container_has_resource_limits(service):
     assert re.fullmatch(r"\d+m|\$\{APP_MEMORY\}", service["mem_limit"])
     assert service["cpus"] == "${APP_CPUS}" or 0 < float(service["cpus"]) <= 1
     assert 0 < service["pids_limit"] <= (200 if service["name"] == "grafana" else 130)
 
 
-def test_no_container_takes_its_limits_from_the_machine(service):
+def test_no_container_inherits_its_limits_from_the_machine(service):
     """With 64 CPUs, Go programs would use too much memory; with a limit of 10⁹ open files, so would uWSGI."""
     assert service["environment"]["GOMAXPROCS"] == "1"
     assert service["ulimits"] == {"nofile": 16384}
 
 
-def test_every_container_that_stays_is_checked_and_comes_back(service):
+def test_every_long_running_container_is_checked_and_restarted(service):
     if service["name"] in ENDING:
         assert service["restart"] == "no"
         return
@@ -111,7 +111,7 @@ def test_every_container_that_stays_is_checked_and_comes_back(service):
     assert ("healthcheck" in service) != (service["name"] in WITHOUT_A_SHELL)
 
 
-def test_every_container_waits_for_what_it_needs_to_work(service):
+def test_every_container_waits_for_its_dependencies(service):
     for name, wait in service.get("depends_on", {}).items():
         if name == "shop" or name in WITHOUT_A_SHELL:
             assert wait == {"condition": "service_started", "restart": True}
@@ -121,12 +121,12 @@ def test_every_container_waits_for_what_it_needs_to_work(service):
             assert wait == {"condition": "service_healthy"}
 
 
-def test_every_published_port_is_on_this_machine_only(service):
+def test_ports_are_published_only_on_localhost(service):
     for published in service.get("ports", []):
         assert re.fullmatch(r"127\.0\.0\.1:\$\{[A-Z_]+_PORT\}:\d+", published)
 
 
-def test_a_file_of_the_checkout_is_mounted_read_only_and_no_other_path_of_the_machine_at_all(service):
+def test_host_paths_are_mounted_only_from_the_checkout_and_read_only(service):
     for volume in service.get("volumes", []):
         source, _, mode = volume.partition(":")[0], None, volume.rpartition(":")[2]
         if source.startswith((".", "/")):
@@ -152,7 +152,7 @@ def test_a_secret_is_written_by_one_service_and_read_by_one():
         assert users == {"prepare": False, reader: True}
 
 
-def test_the_authoritys_key_is_seen_by_nobody_else():
+def test_only_the_prepare_service_can_read_the_ca_key():
     users = [
         name for name, service in SERVICES.items() for mount in service.get("volumes", []) if "authority:" in mount
     ]
@@ -161,14 +161,14 @@ def test_the_authoritys_key_is_seen_by_nobody_else():
     assert SERVICES["prepare"]["network_mode"] == "none"
 
 
-def test_who_watches_and_who_visits_cannot_reach_what_keeps_the_data():
+def test_only_services_that_use_the_databases_are_on_the_data_network():
     on_data = {name for name, service in SERVICES.items() if "data" in service.get("networks", [])}
 
     assert on_data == {"shop", "postgres", "valkey", "migrate", "postgres-exporter", "redis-exporter"}
     assert COMPOSE["networks"]["data"] == {"internal": True}
 
 
-def test_both_runtimes_have_the_same_parts_but_for_those_that_say_so():
+def test_both_runtimes_have_the_same_services_except_those_with_needs():
     stay = {name for name in SERVICES if name not in ENDING}
     programs = configparser.RawConfigParser(inline_comment_prefixes=";")
     programs.read(ROOT / "host" / "supervisord.conf")
@@ -179,12 +179,12 @@ def test_both_runtimes_have_the_same_parts_but_for_those_that_say_so():
     assert stay ^ host == {service.name for service in services.SERVICES if service.needs}
 
 
-def test_the_debian_kind_has_every_service_but_the_one_that_debian_lacks():
+def test_the_debian_kind_has_every_service_except_grafana():
     assert {name for name, service in DEBIAN.items() if service is None} == {"grafana"}
     assert DEBIAN.keys() == SERVICES.keys()
 
 
-def test_the_debian_kind_changes_images_and_nothing_else():
+def test_the_debian_kind_replaces_images_and_adapts_only_two_services():
     changed = {key for service in DEBIAN.values() if service for key in service}
 
     # Prometheus gets the file without Grafana's target, and the receiver draws the dashboards itself.
@@ -196,7 +196,7 @@ def test_the_debian_kind_changes_images_and_nothing_else():
     assert [name for name, service in DEBIAN.items() if service and "command" in service] == ["receiver"]
 
 
-def test_every_debian_image_has_its_target():
+def test_every_debian_image_has_a_build_target():
     targets = set(re.findall(r"^FROM \S+ AS (\S+)$", (ROOT / "images" / "Dockerfile").read_text(), re.MULTILINE))
     builds = [service.get("build", {}) for service in DEBIAN.values() if service]
     wanted = {build["target"] for build in builds if "target" in build}
@@ -216,7 +216,7 @@ def test_every_debian_image_has_its_target():
         ("debian", "timonwong/uwsgi-exporter:v1.3.0", "own-uwsgi-exporter"),
     ],
 )
-def test_the_labs_uwsgi_exporter_is_built_unless_an_official_image_replaces_it(kind, setting, base):
+def test_only_the_official_kind_can_replace_the_uwsgi_exporter_image(kind, setting, base):
     wanted = settings.load({"IMAGE_UWSGI_EXPORTER": setting})
 
     read = json.loads(Compose(wanted, kind).must("config", "--format", "json"))["services"]["uwsgi-exporter"]
@@ -228,18 +228,18 @@ def test_the_labs_uwsgi_exporter_is_built_unless_an_official_image_replaces_it(k
     assert (ROOT / "images" / "Dockerfile").read_text().count("FROM ${UWSGI_EXPORTER} AS uwsgi-exporter\n") == 1
 
 
-def test_what_is_fixed_in_containers_is_the_hosts_default():
+def test_settings_fixed_in_containers_match_the_host_defaults():
     defaults = settings.load({})
 
     assert {name: defaults[name] for name in FIXED} == FIXED
 
 
 @pytest.mark.parametrize("script", ["nginx/start.sh", "nginx/rotate-logs.sh", "postgres/start.sh", "postgres/roles.sh"])
-def test_a_script_that_runs_in_a_container_needs_no_mode_of_its_own(script):
+def test_a_container_script_does_not_need_to_be_executable(script):
     """A checkout may lose file modes, so each script is either passed to a shell or sourced."""
     assert (ROOT / script).read_text().startswith("#!/bin/sh\n")
     assert b"\r" not in (ROOT / script).read_bytes()
 
 
-def test_line_ends_are_the_same_on_every_system():
+def test_line_endings_are_the_same_on_every_system():
     assert "* text=auto eol=lf" in Path(ROOT / ".gitattributes").read_text().splitlines()

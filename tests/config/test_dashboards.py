@@ -62,14 +62,14 @@ def rules() -> list[dict]:
     return [rule for group in groups for rule in group["rules"]]
 
 
-def test_the_files_are_as_fresh_as_the_code():
+def test_the_dashboard_files_are_up_to_date():
     files = [*model.FOLDER.glob("*.json"), model.DECLARED]
 
     assert {file: file.read_text() for file in files} == build.generate(), "run `make generate`"
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_dashboard_is_what_grafanas_own_model_says(name):
+def test_a_dashboard_matches_the_model_of_the_grafana_sdk(name):
     dashboard = json.loads(json.dumps(FILES[name]))
 
     again = json.loads(JSONEncoder().encode(Dashboard.from_json(FILES[name])))
@@ -96,14 +96,14 @@ def test_a_dashboard_has_what_provisioning_needs(name):
     assert {each["name"] for each in dashboard["annotations"]["list"]} == {"Load tests", "Deploys", "Drills"}
 
 
-def test_uids_and_titles_are_their_own():
+def test_uids_and_titles_are_unique():
     for field in ("uid", "title"):
         values = [dashboard[field] for dashboard in FILES.values()]
         assert len(set(values)) == len(values) > 0
 
 
 @pytest.mark.parametrize("panel", PANELS)
-def test_a_panel_says_what_it_shows_in_which_unit_and_what_good_looks_like(panel):
+def test_a_panel_has_a_title_a_unit_a_description_and_queries(panel):
     assert panel["title"]
     assert panel["fieldConfig"]["defaults"]["unit"]
     assert panel["description"].endswith(".")
@@ -112,7 +112,7 @@ def test_a_panel_says_what_it_shows_in_which_unit_and_what_good_looks_like(panel
 
 
 @pytest.mark.parametrize("panel", PANELS)
-def test_a_panel_asks_the_chosen_source_for_the_chosen_instances(panel):
+def test_a_panel_queries_the_selected_datasource_and_instances(panel):
     for target in panel["targets"]:
         assert target["datasource"]["uid"] == panel["datasource"]["uid"] == "${datasource}"
         assert not re.search(r'\b(job|instance|namespace)\s*(=~?|!=|!~)\s*"[^$]', target["expr"])
@@ -123,18 +123,18 @@ def test_a_panel_asks_the_chosen_source_for_the_chosen_instances(panel):
 
 
 @pytest.mark.parametrize("panel", PANELS)
-def test_no_metric_stands_bare(panel):
+def test_every_metric_is_written_with_braces(panel):
     """Every metric is written with braces, because that is how the other tests in this file find it."""
     for target in panel["targets"]:
         assert bare_words(target["expr"]) == set(), target["expr"]
 
 
-def test_a_bare_metric_is_found():
+def test_a_metric_without_braces_is_found():
     assert bare_words('sum by (job) (rate(up{job="a"}[5m])) / sum(down) > on (x) 5') == {"down"}
 
 
 @pytest.mark.parametrize("panel", PANELS)
-def test_no_rate_is_of_less_than_four_scrapes(panel):
+def test_no_rate_window_is_shorter_than_four_scrapes(panel):
     for target in panel["targets"]:
         for window in WINDOW.findall(target["expr"]):
             length = window.partition(":")[0]
@@ -143,7 +143,7 @@ def test_no_rate_is_of_less_than_four_scrapes(panel):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_no_two_panels_overlap_and_none_leaves_the_grid(name):
+def test_panels_do_not_overlap_and_stay_inside_the_grid(name):
     taken = set()
     for panel in FILES[name]["panels"]:
         place = panel["gridPos"]
@@ -157,14 +157,14 @@ def test_no_two_panels_overlap_and_none_leaves_the_grid(name):
         taken |= cells
 
 
-def test_every_metric_of_a_panel_is_promised():
+def test_every_metric_in_a_panel_is_in_the_contract():
     recorded = {rule["record"] for rule in rules() if "record" in rule}
     promised = {name for entry in contract.load() for name in (entry.name, *entry.samples)} | OWN | recorded
 
     assert {name for expression in EXPRESSIONS for name in metrics_of(expression)} - promised == set()
 
 
-def test_every_promised_metric_is_in_a_panel_or_a_rule_or_has_a_reason_not_to_be():
+def test_every_metric_in_the_contract_is_used_or_has_a_reason_not_to_be():
     """A metric that is shown must not have such a reason."""
     shown = {name for expression in EXPRESSIONS for name in metrics_of(expression)}
     in_rules = " ".join(rule["expr"] for rule in rules())
@@ -177,7 +177,7 @@ def test_every_promised_metric_is_in_a_panel_or_a_rule_or_has_a_reason_not_to_be
     assert unused == {entry.name for entry in contract.load() if entry.not_shown}
 
 
-def test_what_a_panel_needs_is_what_its_metrics_need():
+def test_a_panel_needs_exactly_what_its_metrics_need():
     needs = {name: set(entry.needs) for entry in contract.load() for name in entry.samples}
     for dashboard in build.built():
         content = {each["id"]: each for each in FILES[dashboard.uid.removeprefix("pomar-")]["panels"]}
@@ -188,7 +188,7 @@ def test_what_a_panel_needs_is_what_its_metrics_need():
             ]
 
 
-def test_every_runbook_is_named_by_the_panel_that_shows_its_alert():
+def test_every_runbook_is_named_in_a_panel_description():
     """Every runbook that a panel names also exists. The Watchdog needs no panel, because it is not about a fault."""
     folder = ROOT / "docs" / "runbooks"
     named = {
@@ -201,13 +201,13 @@ def test_every_runbook_is_named_by_the_panel_that_shows_its_alert():
     assert named == {file.stem for file in folder.glob("*.md")} - {"README", "Watchdog"}
 
 
-def test_the_red_line_of_series_is_where_the_alert_is():
+def test_the_red_line_for_series_is_at_the_alert_threshold():
     thresholds = {each.alert: each.threshold for each in alerts()}
 
     assert thresholds["SeriesGrowth"] == MAX_SERIES_OF_A_TARGET
 
 
-def test_a_panel_is_one_panel_of_one_dashboard():
+def test_no_panel_is_used_twice():
     panels: list[Panel] = [panel for dashboard in build.built() for panel in dashboard.panels.values()]
 
     assert len({id(panel) for panel in panels}) == len(panels)

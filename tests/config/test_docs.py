@@ -16,14 +16,14 @@ SETTINGS = (ROOT / "docs" / "settings.md").read_text()
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
 
 
-def test_every_setting_is_in_the_readme_and_none_that_there_is_not():
+def test_the_settings_page_lists_every_setting_and_nothing_else():
     named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)*)`", SETTINGS))
 
     # Images and their versions are listed only in .env.
     assert named == settings.CHECKS.keys() - set(settings.OFFICIAL_IMAGES)
 
 
-def test_the_defaults_in_the_readme_are_those_of_the_env_file():
+def test_the_documented_defaults_match_the_env_file():
     values = settings.load({})
 
     for row in re.findall(r"^\| (`[A-Z_`, ]+) \| ([^|]+) \|", SETTINGS, flags=re.MULTILINE):
@@ -35,11 +35,11 @@ def test_the_defaults_in_the_readme_are_those_of_the_env_file():
 
 
 @pytest.mark.parametrize("page", docs.pages(), ids=lambda page: page.name)
-def test_the_generated_table_of_a_page_is_fresh(page):
+def test_the_generated_table_on_a_page_is_up_to_date(page):
     assert page.read_text() == docs.pages()[page], "run `make generate`"
 
 
-def test_the_table_of_verbs_has_the_help_and_the_comment_of_each_target():
+def test_the_table_of_make_targets_has_their_help_and_arguments():
     rows = docs.verbs().splitlines()
 
     assert len(rows) == 2 + len(re.findall(r"^[a-z-]+:.*##", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
@@ -47,13 +47,13 @@ def test_the_table_of_verbs_has_the_help_and_the_comment_of_each_target():
     assert r"`PROFILE=smoke\|steady\|ramp\|spike\|flash-sale` `USERS=…`" in docs.verbs()
 
 
-def test_every_verb_that_the_readme_names_exists():
+def test_every_make_target_in_the_docs_exists():
     named = {verb for page in PAGES for verb in re.findall(r"`make ([a-z-]+)", page.read_text())}
 
     assert named <= set(re.findall(r"`make ([a-z-]+)`", docs.verbs()))
 
 
-def test_a_page_without_the_place_of_its_table_is_refused(tmp_path):
+def test_a_page_without_a_place_for_its_table_is_refused(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("# Page\n")
 
@@ -75,7 +75,7 @@ def anchors(page):
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_the_readme_is_short_and_links_to_every_page_of_the_docs():
+def test_the_readme_is_short_and_links_to_every_docs_page():
     assert len(README.splitlines()) <= 120
     assert {page.name for page in (ROOT / "docs").glob("*.md")} <= set(re.findall(r"\]\(docs/([\w-]+\.md)", README))
 
@@ -90,7 +90,7 @@ def messages() -> Iterator[str]:
                 yield node.value
 
 
-def test_every_message_of_the_troubleshooting_page_is_in_the_code():
+def test_every_message_on_the_troubleshooting_page_is_in_the_code():
     named = re.findall(r"^\| `([^`]+)` \|", (ROOT / "docs" / "troubleshooting.md").read_text(), re.MULTILINE)
     texts = list(messages())
 
@@ -102,7 +102,7 @@ def test_every_message_of_the_troubleshooting_page_is_in_the_code():
     ] == []
 
 
-def test_every_folder_of_the_readme_exists():
+def test_every_folder_in_the_readme_exists():
     table = README.split("## Repository layout")[1]
 
     for folder in re.findall(r"^\| ((?:`[a-z]+/`(?:, )?)+) \|", table, flags=re.MULTILINE):

@@ -69,7 +69,7 @@ def words_of_the_log() -> list[str]:
     return lines
 
 
-def test_all_words_of_the_access_log_at_once_stay_below_the_threshold_of_series(tmp_path):
+def test_all_possible_access_log_series_stay_below_the_alert_threshold(tmp_path):
     front = Front(tmp_path)
     log = front.prefix / "logs" / "metrics.log"
     log.touch()
@@ -102,14 +102,14 @@ def largest_worker(tmp_path_factory) -> dict:
     return json.loads(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
 
 
-def test_all_words_of_django_at_once_stay_below_the_threshold_of_series(largest_worker):
+def test_all_possible_django_series_stay_below_the_alert_threshold(largest_worker):
     # Each worker also has two series, for memory and for open files.
     assert 4000 < largest_worker["series"] + 2 * settings.MAX_WORKERS + 20 < ALERTS["SeriesGrowth"].threshold
     # Label values are known for every metric except the migration gauges, which no worker sets.
     assert set(largest_worker["unknown"]) == {"django_migrations_unapplied_total", "django_migrations_applied_total"}
 
 
-def test_the_most_workers_stay_below_the_threshold_of_series():
+def test_uwsgi_series_of_the_maximum_workers_stay_below_the_alert_threshold():
     stats = json.loads((ROOT / "tests" / "telemetry" / "uwsgi-2.0.31.json").read_bytes())
     stats["workers"] = [stats["workers"][0] | {"id": number + 1} for number in range(settings.MAX_WORKERS)]
 
@@ -118,7 +118,7 @@ def test_the_most_workers_stay_below_the_threshold_of_series():
     assert 1000 < series < ALERTS["SeriesGrowth"].threshold
 
 
-def test_the_drill_of_a_label_without_bounds_reaches_the_threshold():
+def test_the_unbounded_label_drill_exceeds_the_series_threshold():
     number = number_in("lab/drills/catalogue.py", r"unbounded_label\(lab, (\d+)\)")
 
     assert number > ALERTS["SeriesGrowth"].threshold
@@ -127,21 +127,21 @@ def test_the_drill_of_a_label_without_bounds_reaches_the_threshold():
 # Workers
 
 
-def test_the_metrics_of_a_worker_fit_in_what_is_asked_of_the_directory(largest_worker):
+def test_the_metrics_of_one_worker_fit_in_the_space_planned_for_it(largest_worker):
     assert WORKER_BYTES / 4 < largest_worker["bytes"] <= WORKER_BYTES
 
 
-def test_the_metrics_of_the_most_workers_fit_in_the_containers_memory_file_system():
+def test_the_metrics_of_the_maximum_workers_fit_in_shared_memory():
     assert mebibytes(SERVICES["app"]["shm_size"]) * MIB > settings.MAX_WORKERS * WORKER_BYTES
     assert prepare.METRICS_BYTES == settings.MAX_WORKERS * WORKER_BYTES
 
 
-def test_the_most_workers_stay_below_the_limit_of_processes():
+def test_the_maximum_workers_stay_below_the_process_limit():
     # In addition: the master, the init process, and the metrics process with its threads.
     assert SERVICES["app"]["pids_limit"] > settings.MAX_WORKERS + MAX_CLIENTS + 20
 
 
-def test_the_most_workers_leave_postgres_enough_connections():
+def test_the_maximum_workers_leave_postgres_enough_connections():
     limit = number_in("postgres/postgresql.conf", r"^max_connections = (\d+)$")
 
     assert (settings.MAX_WORKERS + OTHER_CONNECTIONS) / limit < ALERTS["PostgresConnectionsNearLimit"].threshold
@@ -149,14 +149,14 @@ def test_the_most_workers_leave_postgres_enough_connections():
     assert limit + 15 < SERVICES["postgres"]["pids_limit"]
 
 
-def test_the_most_workers_leave_the_cache_enough_connections():
+def test_the_maximum_workers_leave_the_cache_enough_connections():
     command = SERVICES["valkey"]["command"]
     limit = int(command[command.index("--maxclients") + 1])
 
     assert (settings.MAX_WORKERS + OTHER_CONNECTIONS) / limit < ALERTS["CacheConnectionsNearLimit"].threshold
 
 
-def test_the_fastest_recycling_is_no_loop_of_respawns():
+def test_the_fastest_worker_recycling_is_not_a_respawn_loop():
     assert ALERTS["WorkerRespawnLoop"].threshold > 1 / settings.MIN_MAX_REQUESTS
 
 
@@ -170,6 +170,6 @@ def test_the_fastest_recycling_is_no_loop_of_respawns():
         ("PROMETHEUS_RETENTION_SIZE", "1B", "must be a size of at least 256MB, such as 1GB"),
     ],
 )
-def test_a_setting_beyond_what_the_thresholds_allow_is_refused(name, value, sentence):
+def test_a_setting_out_of_range_is_refused(name, value, sentence):
     with pytest.raises(LabError, match=sentence):
         settings.load({name: value})

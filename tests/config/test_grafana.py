@@ -7,7 +7,7 @@ from lab.paths import ROOT
 GRAFANA = ROOT / "grafana"
 
 
-def test_the_only_source_is_the_labs_prometheus_and_cannot_be_edited():
+def test_the_only_datasource_is_prometheus_and_cannot_be_edited():
     (source,) = yaml.safe_load((GRAFANA / "provisioning" / "datasources" / "prometheus.yaml").read_text())[
         "datasources"
     ]
@@ -25,7 +25,7 @@ def test_dashboards_cannot_be_changed_in_the_browser():
     assert f"./grafana/dashboards:{provider['options']['path']}:ro,z" in mounts
 
 
-def test_grafana_shows_visitors_everything_and_lets_them_change_nothing():
+def test_anonymous_users_can_view_everything_and_change_nothing():
     environment = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["grafana"]["environment"]
 
     assert (environment["GF_AUTH_ANONYMOUS_ENABLED"], environment["GF_AUTH_ANONYMOUS_ORG_ROLE"]) == ("true", "Viewer")

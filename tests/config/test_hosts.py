@@ -59,7 +59,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("value", ACCEPTED.values(), ids=ACCEPTED)
-def test_an_accepted_host_is_accepted_by_each_tier(tmp_path, value):
+def test_a_valid_host_is_accepted_by_every_tier(tmp_path, value):
     names = settings.load({"SHOP_HOSTS": value})["SHOP_HOSTS"].split(",")
     front = Front(tmp_path, names)
 
@@ -86,7 +86,7 @@ def test_the_longest_host_is_served_with_the_largest_certificate(tmp_path):
 
 
 @pytest.mark.parametrize("value", REFUSED.values(), ids=REFUSED)
-def test_any_other_host_is_refused_in_one_sentence(value):
+def test_an_invalid_host_is_refused_with_a_one_line_error(value):
     with pytest.raises(LabError) as error:
         settings.load({"SHOP_HOSTS": value})
 
@@ -94,6 +94,6 @@ def test_any_other_host_is_refused_in_one_sentence(value):
     assert "\n" not in error.value.message
 
 
-def test_the_refusal_names_the_host_that_is_none():
+def test_the_error_names_the_invalid_host():
     with pytest.raises(ValueError, match=r"'a\.\.b' is neither$"):
         hosts.read("localhost,a..b,127.0.0.1")

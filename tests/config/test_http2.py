@@ -70,7 +70,7 @@ def all_lines(front: Front) -> list[str]:
     [(["h2", "http/1.1"], "h2"), (["http/1.1", "h2"], "h2"), (["http/1.1"], "http/1.1"), ([], None)],
 )
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1"])
-def test_a_client_speaks_http_2_if_it_can_and_http_1_1_otherwise(front, offered, chosen, name):
+def test_http_2_is_negotiated_if_the_client_offers_it(front, offered, chosen, name):
     context = ssl.create_default_context(cafile=front.ca)
     if offered:
         context.set_alpn_protocols(offered)
@@ -94,7 +94,7 @@ def test_curl_gets_a_page_over_either_version(front, option, version):
     assert len(lines) == 1
 
 
-def test_an_nginx_that_cannot_limit_headers_is_left_at_http_1_1(tmp_path):
+def test_http_2_stays_off_if_nginx_cannot_limit_headers(tmp_path):
     """For example, an NGINX without the `max_headers` directive, which rejects http2.conf."""
     front = Front(tmp_path)
     assert "http2" in (tmp_path / "made" / "listen.conf").read_text()
@@ -124,7 +124,7 @@ def test_one_connection_cannot_fill_uwsgis_listen_queue():
     assert int(streams[1]) < int(queue[1])
 
 
-def test_django_sees_the_request_as_over_http_1_1(front):
+def test_django_sees_the_same_request_as_over_http_1_1(front):
     headers = [("cookie", "a=1; b=2"), ("proxy", "http://evil.example"), ("x-lab-run", "load"), ("x-a", "1")]
     path = "/search/?q=red%20apple"
     with front.connection() as connection, counted(front):
@@ -176,7 +176,7 @@ REQUESTS = {
 
 
 @pytest.mark.parametrize(("request_", "status"), REQUESTS.values(), ids=REQUESTS)
-def test_a_request_is_taken_or_refused_as_over_http_1_1(front, request_, status):
+def test_a_request_is_accepted_or_refused_as_over_http_1_1(front, request_, status):
     with counted(front) as lines, connected(front) as client:
         with suppress(OSError):
             client.request(**request_)
@@ -194,7 +194,7 @@ def test_a_request_is_taken_or_refused_as_over_http_1_1(front, request_, status)
     assert front.visitors()[-1]["status"] == (status or 400)
 
 
-def test_every_request_of_a_busy_connection_is_counted_and_after_1000_it_is_closed(front):
+def test_a_connection_is_closed_after_1000_requests_and_all_are_counted(front):
     with counted(front) as lines, connected(front) as client:
         for _ in range(40):
             for _ in range(25):
@@ -219,7 +219,7 @@ def ask_at_once(client: Http2) -> None:
 
 
 @pytest.mark.parametrize("attack", [reset_at_once, ask_at_once])
-def test_a_flood_of_streams_is_cut_off_and_counted_and_others_are_served(front, attack):
+def test_a_flood_of_streams_is_stopped_while_other_clients_are_served(front, attack):
     with counted(front) as lines, connected(front) as client:
         with suppress(OSError):
             attack(client)
@@ -266,7 +266,7 @@ ODD = {
 }
 
 
-def test_odd_frames_are_logged_as_often_as_nginx_counts_requests(front):
+def test_the_log_matches_the_request_count_after_odd_frames(front):
     def send(data: bytes) -> None:
         # NGINX may keep a connection after frames that contain no request.
         with connected(front, timeout=2) as client, suppress(OSError):
@@ -297,7 +297,7 @@ SLOW = {
 
 
 @pytest.mark.parametrize(("sent", "status"), SLOW.values(), ids=SLOW)
-def test_a_slow_client_is_not_waited_for(front, sent, status):
+def test_a_slow_client_times_out(front, sent, status):
     with counted(front) as lines, connected(front) as client:
         client.send(sent)
         assert RST_STREAM in {each.kind for each in client.frames_of(1)}

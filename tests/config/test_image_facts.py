@@ -29,19 +29,19 @@ each_image = pytest.mark.parametrize("name", FACTS)
 each_service = pytest.mark.parametrize("name", OFFICIAL)
 
 
-def test_every_official_image_has_its_facts():
+def test_every_official_image_has_facts():
     assert FACTS.keys() == set(settings.OFFICIAL_IMAGES)
     assert len(OFFICIAL) > 10
 
 
 @each_image
-def test_the_facts_are_of_the_version_in_env(name):
+def test_the_facts_match_the_version_in_the_env_file(name):
     # An optional image may be empty in .env. Its facts are about the recommended image.
     assert ENV[name] in ("", FACTS[name]["image"]), f"check the sources for {ENV[name]} and update images/facts.yaml"
 
 
 @each_image
-def test_the_facts_of_an_image_are_complete(name):
+def test_the_facts_about_an_image_are_complete(name):
     facts = FACTS[name]
 
     assert facts.keys() == FIELDS
@@ -71,7 +71,7 @@ def ids(service: str) -> tuple[int, int]:
 
 
 @each_service
-def test_a_service_runs_as_a_user_of_its_image(name):
+def test_a_service_runs_as_a_user_that_its_image_defines(name):
     """Images built from scratch are an exception: no file in them has an owner, so any user works."""
     user, facts = SERVICES[name].get("user", ""), OFFICIAL[name]
 
@@ -82,7 +82,7 @@ def test_a_service_runs_as_a_user_of_its_image(name):
 
 
 @each_service
-def test_a_health_check_runs_a_program_that_the_image_has(name):
+def test_a_health_check_runs_a_program_in_the_image(name):
     if OFFICIAL[name]["shell"] == "none":
         assert "healthcheck" not in SERVICES[name]
     else:
@@ -92,7 +92,7 @@ def test_a_health_check_runs_a_program_that_the_image_has(name):
 
 
 @each_service
-def test_an_entrypoint_that_is_replaced_runs_a_program_that_the_image_has(name):
+def test_an_overridden_entrypoint_runs_a_program_in_the_image(name):
     """A service may replace the image's command only if the image has an entrypoint that takes it as arguments."""
     service, facts = SERVICES[name], OFFICIAL[name]
 
@@ -123,7 +123,7 @@ def tmpfs(service: str) -> list[tuple[str, dict[str, str]]]:
 
 
 @each_service
-def test_a_tmpfs_can_be_written_by_the_services_user(name):
+def test_a_tmpfs_is_writable_by_the_service_user(name):
     for path, options in tmpfs(name):
         mode = int(options["mode"], 8) if "mode" in options else folder(name, path)[1]
         # If the image has no such folder, the kernel's default mode applies.
@@ -133,7 +133,7 @@ def test_a_tmpfs_can_be_written_by_the_services_user(name):
 
 
 @each_service
-def test_a_tmpfs_over_a_folder_of_the_images_own_user_belongs_to_that_user(name):
+def test_a_tmpfs_over_a_non_root_folder_belongs_to_the_service_user(name):
     """Otherwise the tmpfs belongs to root and has the folder's mode. runc 1.1.5 ignores the mode in compose.yaml."""
     for path, options in tmpfs(name):
         if folder(name, path)[0] != "0:0":
@@ -141,7 +141,7 @@ def test_a_tmpfs_over_a_folder_of_the_images_own_user_belongs_to_that_user(name)
 
 
 @each_service
-def test_a_volume_that_is_written_belongs_to_the_services_user(name):
+def test_a_volume_mounted_for_writing_is_writable_by_the_service_user(name):
     """Either `prepare` has created the volume, or an empty volume gets the owner and mode of the image's folder."""
     prepared = {mount.partition(":")[0] for mount in SERVICES["prepare"]["volumes"]}
     for mount in SERVICES[name].get("volumes", []):
@@ -152,7 +152,7 @@ def test_a_volume_that_is_written_belongs_to_the_services_user(name):
 
 
 @each_service
-def test_no_volume_of_an_image_stays_anonymous(name):
+def test_no_volume_declared_by_an_image_stays_anonymous(name):
     mounted = {mount.split(":")[1] for mount in SERVICES[name].get("volumes", [])} | {path for path, _ in tmpfs(name)}
 
     assert mounted >= set(OFFICIAL[name]["volumes"])
@@ -164,7 +164,7 @@ def test_an_image_is_still_supported(name):
         warnings.warn(sentence, stacklevel=1)
 
 
-def test_an_image_past_its_support_is_named():
+def test_an_image_past_its_end_of_support_is_reported():
     facts = {
         "IMAGE_A": {"image": "a:1", "end_of_support": date(2026, 6, 25), "support_source": "a.example"},
         "IMAGE_B": {"image": "b:1", "end_of_support": "unknown", "support_source": "nobody"},

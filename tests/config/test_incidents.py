@@ -14,19 +14,19 @@ from lab.drills.incidents import FALLS, INCIDENTS, RISES, SAME, SIGNALS, SYMPTOM
 HOST, COMPOSE = (SimpleNamespace(provides=frozenset(names)) for names in ((), ("postgres", "redis")))
 
 
-def test_what_visitors_say_fits_more_than_one_tier_on_every_runtime():
+def test_every_symptom_has_causes_in_several_tiers_on_every_runtime():
     for symptom in SYMPTOMS:
         found = {each.tier for each in INCIDENTS if each.symptom == symptom and not each.needs}
         assert len(found) >= 2, symptom
     assert {each.tier for each in INCIDENTS if not each.needs} == set(TIERS)
 
 
-def test_names_and_causes_are_told_apart():
+def test_names_and_causes_are_unique():
     assert len({each.name for each in INCIDENTS}) == len({each.cause for each in INCIDENTS}) == len(INCIDENTS)
 
 
 @pytest.mark.parametrize("incident", INCIDENTS, ids=lambda incident: incident.name)
-def test_the_evidence_names_signals_and_tells_the_incident_from_others_of_its_symptom(incident):
+def test_the_evidence_distinguishes_incidents_with_the_same_symptom(incident):
     changes = dict(incident.evidence)
     others = [each for each in INCIDENTS if each.symptom == incident.symptom and each is not incident]
 
@@ -39,7 +39,7 @@ def test_the_evidence_names_signals_and_tells_the_incident_from_others_of_its_sy
 
 
 @pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.name)
-def test_a_signal_has_a_panel_and_metrics_that_there_are(signal):
+def test_a_signal_has_an_existing_panel_and_existing_metrics(signal):
     panels = {panel.name for dashboard in model.load() for panel in dashboard.panels}
     promised = {sample for entry in contract.load() for sample in entry.samples}
     metrics = set(re.findall(r"\b(?:nginx|uwsgi|django|pomar)_[a-z_]+", signal.expr))
@@ -67,18 +67,18 @@ def test_a_signal_has_a_panel_and_metrics_that_there_are(signal):
         ("s", math.nan, math.nan, SAME),
     ],
 )
-def test_a_signal_rises_or_falls_by_more_than_noise_or_stays(unit, before, now, what):
+def test_a_signal_rises_or_falls_only_by_more_than_noise(unit, before, now, what):
     assert game.changed(Signal("x", "nginx", unit, "", ""), before, now) == what
 
 
-def test_what_never_happens_has_less_noise():
+def test_an_event_that_normally_never_happens_has_less_noise():
     killed = next(each for each in SIGNALS if each.name == "workers killed by harakiri")
 
     assert game.changed(killed, 0, 1 / 20) == RISES
     assert game.changed(killed, 0, 0) == SAME
 
 
-def test_a_seed_stands_for_one_incident_and_all_of_them_come_up():
+def test_a_seed_always_chooses_the_same_incident_and_all_are_chosen():
     first = [game.choose(HOST, seed) for seed in range(200)]
 
     assert first == [game.choose(HOST, seed) for seed in range(200)]
@@ -114,7 +114,7 @@ def test_the_debrief_waits_for_evidence_that_has_not_appeared_yet(round_with, ca
     assert "Not visible" not in said
 
 
-def test_the_debrief_says_which_evidence_has_not_appeared_in_time(round_with, monkeypatch):
+def test_the_debrief_lists_evidence_that_did_not_appear_in_time(round_with, monkeypatch):
     this = round_with(0.0)
     clock = iter(range(0, 10_000, 20))
     monkeypatch.setattr(game.time, "monotonic", lambda: this.began + next(clock))
@@ -122,13 +122,13 @@ def test_the_debrief_says_which_evidence_has_not_appeared_in_time(round_with, mo
     assert game._debrief(HOST, this, wait=True).endswith("\nNot visible in Prometheus yet: Django 5xx responses.")
 
 
-def test_the_debrief_of_a_round_that_was_given_up_does_not_wait(round_with, capsys):
+def test_the_debrief_of_an_abandoned_round_does_not_wait(round_with, capsys):
     said = game._debrief(HOST, round_with(0.0, 2.5), wait=False)
 
     assert said.endswith("\nNot visible in Prometheus yet: Django 5xx responses.")
     assert capsys.readouterr().out == ""
 
 
-def test_the_debrief_of_evidence_that_is_there_does_not_wait(round_with, capsys):
+def test_the_debrief_does_not_wait_if_the_evidence_is_visible(round_with, capsys):
     assert "Not visible" not in game._debrief(HOST, round_with(2.5), wait=True)
     assert capsys.readouterr().out == ""

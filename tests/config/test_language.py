@@ -76,7 +76,7 @@ def texts() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("pattern", "instead", "sentence"), PHRASES, ids=[instead for _, instead, _ in PHRASES])
-def test_each_phrase_is_found_in_its_example(pattern, instead, sentence):
+def test_every_phrase_is_found_in_its_example(pattern, instead, sentence):
     assert instead in [replacement for *_, replacement in found(sentence)]
 
 
@@ -85,11 +85,11 @@ def test_a_phrase_is_found_across_a_line_break():
     assert [line for line, *_ in found('"For a table that "\n    f"there is not."')] == [1]
 
 
-def test_words_that_only_contain_a_phrase_are_right():
+def test_words_that_only_contain_a_phrase_are_allowed():
     assert list(found("I recommend an amendment. Take a look: it is no more than 5. It is held, back home.")) == []
 
 
-def test_no_text_has_a_phrase_that_is_never_right():
+def test_no_text_contains_a_rejected_phrase():
     wrong = [
         f"{name}:{line}: {words!r}: write {instead!r}" for name, text in texts() for line, words, instead in found(text)
     ]

@@ -31,7 +31,7 @@ def test_nginx_accepts_the_configuration_of_every_runtime_without_a_warning(tmp_
     assert [line for line in done.stderr.splitlines() if not re.search(r"syntax is ok|is successful", line)] == []
 
 
-def test_the_configuration_needs_no_root_and_no_newer_nginx_than_debian_12():
+def test_no_directive_requires_root_or_an_nginx_newer_than_in_debian_12():
     directives = [
         line.split()[0].rstrip(";")
         for path in (ROOT / "nginx").glob("*.conf*")
@@ -43,7 +43,7 @@ def test_the_configuration_needs_no_root_and_no_newer_nginx_than_debian_12():
     assert set(directives) & {"user", "http2", "daemon", "worker_priority"} == set()
 
 
-def test_a_worker_may_open_two_files_a_connection_and_no_runtime_allows_fewer():
+def test_every_runtime_allows_a_worker_two_open_files_per_connection():
     text = (ROOT / "nginx" / "nginx.conf").read_text()
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["nginx"]
     limits = dict(re.findall(r"^\s*(worker_rlimit_nofile|worker_connections) (\d+);", text, re.MULTILINE))
@@ -54,7 +54,7 @@ def test_a_worker_may_open_two_files_a_connection_and_no_runtime_allows_fewer():
     assert files <= compose["ulimits"]["nofile"]
 
 
-def test_a_worker_gets_its_open_files_on_a_machine_that_allows_just_enough(tmp_path):
+def test_workers_get_enough_open_files_when_the_hard_limit_is_the_minimum(tmp_path):
     front = Front(tmp_path)
     command = ["prlimit", f"--nofile=1024:{MIN_FILES}", *front.command()]
     with (
@@ -75,7 +75,7 @@ def test_a_worker_gets_its_open_files_on_a_machine_that_allows_just_enough(tmp_p
     assert (tmp_path / "logs" / "error.log").read_text() == ""
 
 
-def test_only_the_rendered_part_knows_an_address_or_a_port():
+def test_only_the_rendered_file_contains_addresses_and_ports():
     fixed = list((ROOT / "nginx").glob("*.conf"))
 
     found = {path.name: re.findall(r"\d+\.\d+\.\d+\.\d+|:\d{2,5}\b|^\s*listen\b", path.read_text()) for path in fixed}
@@ -84,7 +84,7 @@ def test_only_the_rendered_part_knows_an_address_or_a_port():
     assert {name: addresses for name, addresses in found.items() if addresses} == {}
 
 
-def test_the_template_names_exactly_the_values_that_a_runtime_must_give():
+def test_the_template_has_exactly_the_variables_that_a_runtime_must_set():
     template = Template((ROOT / "nginx" / "listen.conf.template").read_text())
 
     assert set(template.get_identifiers()) == {
@@ -94,7 +94,7 @@ def test_the_template_names_exactly_the_values_that_a_runtime_must_give():
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-def test_the_shops_methods_reach_django(front, method):
+def test_get_head_and_post_reach_django(front, method):
     response = front.get("/", method=method)
 
     assert (response.status, response.line.route, response.line.method) == (200, "product:list", method)
@@ -102,7 +102,7 @@ def test_the_shops_methods_reach_django(front, method):
 
 @pytest.mark.parametrize("port", ["https", "http"])
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "FOOA", "PROPFIND", "A" * 64])
-def test_another_method_is_refused(front, method, port):
+def test_any_other_method_is_rejected(front, method, port):
     response = front.get("/", method=method, port=getattr(front, port), tls=port == "https")
 
     assert (response.status, response.line.route, response.line.method) == (405, "refused", "other")
@@ -111,17 +111,17 @@ def test_another_method_is_refused(front, method, port):
 
 @pytest.mark.parametrize("path", ["/", "/static/apple.svg"])
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
-def test_another_method_is_refused_everywhere(front, method, path):
+def test_put_and_delete_are_rejected_for_pages_and_static_files(front, method, path):
     assert front.get(path, method=method).status == 405
 
 
-def test_a_static_file_cannot_be_posted_to(front):
+def test_a_post_to_a_static_file_is_rejected(front):
     response = front.get("/static/apple.svg", method="POST", headers="Content-Length: 0\r\n")
 
     assert (response.status, response.all("Allow")) == (405, ["GET, HEAD"])
 
 
-def test_djangos_own_refusal_of_a_method_says_which_it_allows_itself(front):
+def test_nginx_adds_no_allow_header_to_a_405_from_django(front):
     assert front.get("/?status=405").all("Allow") == []
 
 
@@ -155,7 +155,7 @@ WRITTEN = {
 
 @pytest.mark.parametrize("path", ["metrics", "nginx/status", "nginx", "nginx_status"])
 @pytest.mark.parametrize("written", WRITTEN.values(), ids=WRITTEN)
-def test_figures_are_not_at_the_shops_address_however_they_are_spelled(front, written, path):
+def test_the_shop_does_not_serve_metrics_however_the_path_is_spelled(front, written, path):
     responses = {name: front.get(spelling.format(written(path))) for name, spelling in SPELLINGS.items()}
 
     # The route `refused` is for requests that did not reach Django.
@@ -164,19 +164,19 @@ def test_figures_are_not_at_the_shops_address_however_they_are_spelled(front, wr
 
 
 @pytest.mark.parametrize("path", ["/metrics%00", "/nginx/status%00", "/../metrics", "/%2e%2e/nginx/status"])
-def test_figures_cannot_be_reached_by_a_broken_path(front, path):
+def test_a_malformed_path_does_not_reach_the_metrics(front, path):
     response = front.get(path)
 
     assert (response.status, response.line.route) == (400, "refused")
 
 
-def test_the_redirecting_port_has_no_figures(front):
+def test_the_http_redirect_port_does_not_serve_metrics(front):
     response = front.get("/nginx/status", port=front.http, tls=False)
 
     assert (response.status, response.all("Location")) == (308, [f"https://localhost:{front.https}/nginx/status"])
 
 
-def test_the_status_port_tells_nginx_own_figures_and_nothing_else(front):
+def test_the_status_port_serves_only_nginxs_status_page(front):
     paths = ("/nginx/status", "/", "/metrics", "/admin/")
 
     responses = [front.get(path, port=front.status, tls=False) for path in paths]
@@ -185,7 +185,7 @@ def test_the_status_port_tells_nginx_own_figures_and_nothing_else(front):
     assert responses[0].body.startswith(b"Active connections: ")
 
 
-def test_a_page_of_the_status_port_is_in_no_log(front):
+def test_requests_to_the_status_port_are_not_in_the_access_log(front):
     before = (front.prefix / "logs" / "access.log").read_bytes().count(b"\n")
 
     front.get("/nginx/status", port=front.status, tls=False)
@@ -196,7 +196,7 @@ def test_a_page_of_the_status_port_is_in_no_log(front):
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_each_host_of_the_shop_is_redirected_to_itself_over_tls(front, host):
+def test_http_is_redirected_to_the_same_host_over_https(front, host):
     headers = f"Host: {host}:{front.http}\r\n"
     response = front.get("/search/?q=red%20apple&page=2", headers=headers, port=front.http, tls=False)
 
@@ -206,7 +206,7 @@ def test_each_host_of_the_shop_is_redirected_to_itself_over_tls(front, host):
 
 @pytest.mark.parametrize("port", ["https", "http"])
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "10.0.0.1", "-", "xn--80ak6aa92e.example"])
-def test_an_unknown_host_reaches_nothing_and_is_not_repeated(front, host, port):
+def test_an_unknown_host_is_rejected_and_not_echoed(front, host, port):
     response = front.get("/", headers=f"Host: {host}\r\n", port=getattr(front, port), tls=port == "https")
 
     assert (response.status, response.line.route) == (421, "refused")
@@ -216,7 +216,7 @@ def test_an_unknown_host_reaches_nothing_and_is_not_repeated(front, host, port):
 
 @pytest.mark.parametrize("path", ["/not-understood", "/too-many-logins.html", "/unavailable.html"])
 @pytest.mark.parametrize(("host", "status"), [("localhost", 404), ("evil.example", 421)])
-def test_the_pages_of_nginx_are_no_addresses(front, path, host, status):
+def test_the_error_pages_of_nginx_cannot_be_requested_directly(front, path, host, status):
     response = front.get(path, headers=f"Host: {host}\r\n")
 
     assert (response.line.route, response.line.outcome) == ("refused", "-")
@@ -268,13 +268,13 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("request_bytes", "status"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_request_is_refused(front, request_bytes, status):
+def test_a_malformed_request_is_rejected(front, request_bytes, status):
     response = front.send(request_bytes)
 
     assert (response.status, response.line.route, response.line.upstream) == (status, "refused", "-")
 
 
-def test_a_tunnel_is_refused(front):
+def test_a_connect_request_is_rejected(front):
     response = front.send(b"CONNECT evil.example:443 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 
     # NGINX 1.29.3 and later support CONNECT, and reject it like every other method that the shop does not use.
@@ -284,7 +284,7 @@ def test_a_tunnel_is_refused(front):
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 @pytest.mark.parametrize("host", HOSTS)
-def test_plain_http_at_the_tls_port_is_redirected(front, host, method):
+def test_plain_http_on_the_tls_port_is_redirected_to_https(front, host, method):
     headers = f"Host: {host}:{front.https}\r\nContent-Length: 0\r\n"
     response = front.get("/search/?q=red%20apple&page=2", method=method, headers=headers, tls=False)
 
@@ -294,7 +294,7 @@ def test_plain_http_at_the_tls_port_is_redirected(front, host, method):
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/nginx/status", "/static/apple.svg", "/admin/login/"])
-def test_plain_http_at_the_tls_port_reaches_nothing(front, path):
+def test_plain_http_on_the_tls_port_serves_no_content(front, path):
     response = front.get(path, tls=False)
 
     assert (response.status, response.all("Location")) == (308, [f"https://localhost:{front.https}{path}"])
@@ -321,7 +321,7 @@ PLAIN_AND_REFUSED = {
 
 @pytest.mark.parametrize(("sent", "status"), PLAIN_AND_REFUSED.values(), ids=PLAIN_AND_REFUSED)
 @pytest.mark.parametrize("port", ["https", "http"])
-def test_what_is_refused_in_plain_http_is_refused_at_both_ports(front, port, sent, status):
+def test_invalid_plain_http_is_rejected_on_both_ports(front, port, sent, status):
     response = front.send(sent, port=getattr(front, port), tls=False)
 
     assert (response.status, response.line.route, response.all("Location")) == (status, "refused", [])
@@ -345,7 +345,7 @@ GARBAGE = {
 }
 
 
-def test_garbage_at_any_port_is_logged_as_often_as_nginx_counts_it(tmp_path):
+def test_nginx_logs_every_garbage_request_that_it_counts(tmp_path):
     front = Front(tmp_path)
     with front.running(), front.app_running():
         before = status_requests(front)
@@ -391,14 +391,14 @@ BODIES = {
 
 
 @pytest.mark.parametrize(("header", "body"), BODIES.values(), ids=BODIES)
-def test_a_body_that_no_form_of_the_shop_has_is_refused(front, header, body):
+def test_a_body_larger_than_any_form_of_the_shop_is_rejected(front, header, body):
     head = f"POST /cart/update/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{header}\r\n\r\n".encode()
     response = front.send(head + body)
 
     assert (response.status, response.line.route, response.line.upstream) == (413, "refused", "-")
 
 
-def test_strangers_cannot_fill_the_error_log_with_warnings(tmp_path):
+def test_clients_cannot_fill_the_error_log_with_warnings(tmp_path):
     front = Front(tmp_path)
     with front.running():
         for path, headers in [("/metrics", ""), ("/", "Host: evil.example\r\n"), ("/static/apple.svg", "")]:

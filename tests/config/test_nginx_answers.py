@@ -17,7 +17,7 @@ from tests.config.front import ROOT
     [("Content-Length: 262144\r\n", b"a" * 262_144), ("Transfer-Encoding: chunked\r\n", b"3\r\na=b\r\n0\r\n\r\n")],
     ids=["as large as allowed", "in chunks"],
 )
-def test_a_body_reaches_django_whole(front, header, body):
+def test_django_receives_the_complete_request_body(front, header, body):
     head = f"POST /cart/update/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{header}\r\n".encode()
     seen = front.send(head + body).json()
 
@@ -31,7 +31,7 @@ FORGED = (
 )
 
 
-def test_what_nginx_says_of_a_request_cannot_be_forged(front):
+def test_a_client_cannot_forge_the_headers_that_nginx_sets(front):
     response = front.get("/", headers=FORGED)
     seen = response.json()
 
@@ -50,7 +50,7 @@ MEANINGFUL = (
 )
 
 
-def test_no_header_becomes_a_variable_of_uwsgi(front):
+def test_no_client_header_becomes_a_uwsgi_variable(front):
     # Send each header exactly once: NGINX 1.23 and later join the values of a header that is sent twice.
     names = {spelling for name in MEANINGFUL for spelling in (name, name.replace("_", "-"))}
     plain = front.get("/").json()
@@ -74,7 +74,7 @@ RANGES = {
 
 
 @pytest.mark.parametrize(("ranges", "statuses"), RANGES.values(), ids=RANGES)
-def test_ranges_of_a_static_file_cost_no_more_than_the_file(front, ranges, statuses):
+def test_range_requests_do_not_multiply_the_size_of_a_response(front, ranges, statuses):
     response = front.get("/static/css/shop.0123456789ab.css", headers=f"Range: {ranges}\r\n")
 
     assert response.line.route == "static"
@@ -82,7 +82,7 @@ def test_ranges_of_a_static_file_cost_no_more_than_the_file(front, ranges, statu
     assert len(response.body) < 200_000
 
 
-def test_each_request_has_an_id_that_the_visitor_the_app_and_the_log_know(front):
+def test_the_client_the_app_and_the_log_see_the_same_request_id(front):
     responses = [front.get("/") for _ in range(2)]
     ids = [response.all("X-Request-ID") for response in responses]
     logged = front.visitors()
@@ -93,7 +93,7 @@ def test_each_request_has_an_id_that_the_visitor_the_app_and_the_log_know(front)
     assert all(re.fullmatch("[0-9a-f]{32}", one) for (one,) in ids)
 
 
-def test_the_visitors_log_is_json_whatever_is_sent(front):
+def test_the_access_log_is_valid_json_whatever_a_client_sends(front):
     front.get('/"\\%22%0a', headers='User-Agent: "\\\x7f\xff{}\r\n')
     last = front.visitors()[-1]
 
@@ -101,7 +101,7 @@ def test_the_visitors_log_is_json_whatever_is_sent(front):
     assert (last["client"], last["route"], last["status"]) == ("127.0.0.1", "other", 200)
 
 
-def test_the_app_is_told_the_path_decoded_and_as_it_was_sent(front):
+def test_the_app_gets_the_path_both_decoded_and_as_sent(front):
     seen = front.get("/search//../search/?q=%C3%A4").json()
 
     assert (seen["PATH_INFO"], seen["QUERY_STRING"]) == ("/search/", "q=%C3%A4")
@@ -121,7 +121,7 @@ EVERY_KIND = {
 
 
 @pytest.mark.parametrize(("path", "headers"), EVERY_KIND.values(), ids=EVERY_KIND)
-def test_every_answer_has_each_security_header_once_and_no_version(front, path, headers):
+def test_every_response_has_the_security_headers_once_and_no_version(front, path, headers):
     response = front.get(path, headers=headers)
 
     assert response.all("X-Content-Type-Options") == ["nosniff"]
@@ -134,7 +134,7 @@ def test_every_answer_has_each_security_header_once_and_no_version(front, path, 
     assert response.all("Server") == ["nginx"]
 
 
-def test_the_content_policy_lets_in_nothing_inline_and_nothing_foreign(front):
+def test_the_content_security_policy_allows_only_the_shops_own_content(front):
     (policy,) = front.get("/").all("Content-Security-Policy")
     pages = [page.read_text() for page in (ROOT / "nginx" / "pages").iterdir()]
     (style,) = {re.search("<style>(.*?)</style>", page, re.DOTALL).group(1) for page in pages}
@@ -152,7 +152,7 @@ def test_the_content_policy_lets_in_nothing_inline_and_nothing_foreign(front):
     }
 
 
-def test_a_static_file_with_a_hash_in_its_name_may_be_kept_for_ever(front):
+def test_only_static_files_with_a_hashed_name_are_cached_for_a_year(front):
     hashed, plain = front.get("/static/css/shop.0123456789ab.css"), front.get("/static/css/shop.css")
 
     assert hashed.all("Cache-Control") == ["public, max-age=31536000, immutable"]
@@ -165,20 +165,20 @@ def test_a_static_file_with_a_hash_in_its_name_may_be_kept_for_ever(front):
 @pytest.mark.parametrize(
     "path", ["/static/", "/static/css/", "/static/css", "/static/none.css", "/static/none.0123456789ab.css"]
 )
-def test_what_is_no_static_file_is_not_found_without_asking_django(front, path):
+def test_a_missing_static_file_is_a_404_without_asking_django(front, path):
     response = front.get(path)
 
     assert (response.status, response.line.route, response.line.upstream) == (404, "static", "-")
     assert response.all("Cache-Control") == []
 
 
-def test_static_files_cannot_be_left(front):
+def test_a_path_cannot_escape_the_static_folder(front):
     responses = [front.get(path) for path in ("/static/../made/shop.key", "/static/%2e%2e/logs/access.log")]
 
     assert [response.line.route for response in responses] == ["other", "other"]
 
 
-def test_long_text_is_compressed_for_who_can_read_that(front):
+def test_text_is_compressed_for_clients_that_accept_gzip(front):
     path = "/static/css/shop.0123456789ab.css"
     plain, small = front.get(path), front.get(path, headers="Accept-Encoding: gzip\r\n")
 
@@ -188,7 +188,7 @@ def test_long_text_is_compressed_for_who_can_read_that(front):
     assert gzip.decompress(small.body) == plain.body
 
 
-def test_a_connection_is_kept_for_the_next_request(front):
+def test_a_connection_is_kept_alive_for_the_next_request(front):
     with front.connection() as connection:
         for _ in range(2):
             connection.sendall(b"GET /static/apple.svg HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -200,7 +200,7 @@ def test_a_connection_is_kept_for_the_next_request(front):
 @pytest.mark.parametrize(
     ("newest", "accepted"), [("TLSv1", False), ("TLSv1_1", False), ("TLSv1_2", True), ("TLSv1_3", True)]
 )
-def test_only_todays_tls_is_spoken(front, newest, accepted):
+def test_only_tls_1_2_and_newer_are_accepted(front, newest, accepted):
     context = ssl.create_default_context(cafile=front.ca)
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
@@ -225,7 +225,7 @@ def test_djangos_own_errors_are_passed_on(front, status):
 @pytest.mark.parametrize(
     ("method", "path", "route"), [("GET", "/cart/", "cart:cart-summary"), ("POST", "/cart/update/", "cart:update")]
 )
-def test_a_worker_that_dies_shows_a_friendly_page(front, method, path, route):
+def test_a_friendly_page_is_shown_when_a_worker_dies(front, method, path, route):
     response = front.get(f"{path}?die", method=method)
 
     assert (response.status, response.line.route, response.line.method) == (502, route, method)
@@ -233,13 +233,13 @@ def test_a_worker_that_dies_shows_a_friendly_page(front, method, path, route):
     assert response.all("Content-Type") == ["text/html; charset=utf-8"]
 
 
-def test_the_friendly_page_is_no_address_of_the_shop(front):
+def test_the_friendly_page_cannot_be_requested_directly(front):
     response = front.get("/unavailable.html")
 
     assert (response.status, response.line.route) == (404, "refused")
 
 
-def test_harakiri_comes_before_nginx_loses_patience():
+def test_harakiri_kills_a_worker_before_nginx_times_out():
     read_timeout = re.search(r"uwsgi_read_timeout (\d+)s;", (ROOT / "nginx" / "shop.conf").read_text()).group(1)
     harakiri = re.search(r"harakiri = (\d+)", (ROOT / "app" / "uwsgi.ini").read_text()).group(1)
 

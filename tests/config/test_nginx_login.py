@@ -35,7 +35,7 @@ def first_limited(front: Front, path: str = LOGIN) -> Response:
     pytest.fail(f"NGINX did not limit {MANY} logins at {path}")
 
 
-def test_a_login_beyond_the_limit_gets_429_and_a_page(front):
+def test_a_login_beyond_the_limit_gets_a_429_page(front):
     response = first_limited(front)
 
     assert response.body == (ROOT / "nginx" / "pages" / "too-many-logins.html").read_bytes()
@@ -43,7 +43,7 @@ def test_a_login_beyond_the_limit_gets_429_and_a_page(front):
     assert response.all("Retry-After") == ["5"]
 
 
-def test_a_limited_login_counts_as_refused_by_nginx(front):
+def test_a_limited_login_is_logged_as_refused_by_nginx(front):
     line = first_limited(front).line
 
     assert (line.route, line.method, line.status, line.outcome) == ("refused", "POST", "429", "-")
@@ -62,14 +62,14 @@ SPELLINGS = (
 )
 
 
-def test_every_spelling_of_the_login_that_reaches_django_is_limited(front):
+def test_every_spelling_of_the_login_url_is_limited(front):
     assert {front.get(path).json()["PATH_INFO"] for path in SPELLINGS} == {LOGIN}
 
     for path in SPELLINGS:
         first_limited(front, path)
 
 
-def test_once_limited_one_login_passes_each_second(front):
+def test_one_login_per_second_passes_once_the_limit_is_reached(front):
     first_limited(front)
     began = time.monotonic()
 
@@ -83,13 +83,13 @@ def test_once_limited_one_login_passes_each_second(front):
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", LOGIN), ("HEAD", LOGIN), ("POST", "/cart/update/"), ("POST", "/admin/")]
 )
-def test_nothing_but_a_login_is_limited(front, method, path):
+def test_only_logins_are_limited(front, method, path):
     headers = EMPTY if method == "POST" else ""
 
     assert {front.get(path, method=method, headers=headers).status for _ in range(MANY)} == {200}
 
 
-def test_a_429_of_the_shops_own_is_passed_on(front):
+def test_the_shops_own_429_is_passed_on(front):
     response = front.get("/?status=429")
 
     assert (response.json()["QUERY_STRING"], response.all("Retry-After")) == ("status=429", [])

@@ -76,7 +76,7 @@ def test_a_changed_objective_changes_its_rules_and_the_panels_that_show_it(tmp_p
         assert not numbers_of(panels_after[key]) & gone, panels_after[key]["name"]
 
 
-def test_panels_and_alerts_say_the_same_numbers(tmp_path):
+def test_panels_and_alerts_show_the_same_numbers(tmp_path):
     path = copied(tmp_path, "shopping-availability", "target: 0.999", "target: 0.9995")
     (availability, *_) = rules_of(path).values()
     panels = {each["name"]: each for each in panels_of(path).values()}
@@ -91,7 +91,7 @@ def test_panels_and_alerts_say_the_same_numbers(tmp_path):
     assert thresholds(panels["NGINX: 5xx error ratio"]) == [None, 0.0005, 0.005]
 
 
-def test_a_time_that_is_a_whole_number_is_the_same_bucket_however_it_is_written(tmp_path):
+def test_a_latency_target_of_1_0_matches_its_bucket_in_both_spellings(tmp_path):
     path = copied(tmp_path, "shopping-latency", "within: 0.5", "within: 1.0")
 
     latency = next(each for each in objectives(path) if each.objective == "shopping-latency")
@@ -101,7 +101,7 @@ def test_a_time_that_is_a_whole_number_is_the_same_bucket_however_it_is_written(
     assert "Overview: Pages within 1 s" in {each["name"] for each in panels_of(path).values()}
 
 
-def test_the_error_budget_of_a_panel_is_the_recorded_one():
+def test_the_error_budget_panel_uses_the_recorded_series():
     panels = {each["name"]: each for each in panels_of(OBJECTIVES).values()}
     recorded = {
         rule["record"] for group in rules_of(OBJECTIVES).values() for rule in group["rules"] if "record" in rule
@@ -113,7 +113,7 @@ def test_the_error_budget_of_a_panel_is_the_recorded_one():
 
 
 @pytest.mark.parametrize("factor", [1, 15], ids=["production", "lab"])
-def test_the_names_that_panels_match_are_those_of_one_recorded_series_each(factor):
+def test_every_name_pattern_in_a_panel_matches_exactly_one_recorded_series(factor):
     panels = panels_of(OBJECTIVES).values()
     asked = {
         match
@@ -130,7 +130,7 @@ def test_the_names_that_panels_match_are_those_of_one_recorded_series_each(facto
         assert len([rule for rule in groups[objective] if re.fullmatch(name, rule.get("record", ""))]) == 1
 
 
-def test_no_number_of_an_objective_stands_in_the_code_of_the_dashboards():
+def test_dashboard_code_does_not_repeat_the_numbers_of_an_objective():
     """Checks only numbers that must come from an objective. A quantile or ratio may have the same value by chance."""
     availability = next(each for each in objectives() if each.objective == "shopping-availability")
     numbers = {availability.target, availability.budget}
@@ -167,18 +167,18 @@ def test_no_number_of_an_objective_stands_in_the_code_of_the_dashboards():
         ),
     ],
 )
-def test_an_objective_has_a_time_and_uses_it_or_neither(tmp_path, objective, old, new, sentence):
+def test_an_unused_missing_or_invalid_within_of_an_objective_is_rejected(tmp_path, objective, old, new, sentence):
     with pytest.raises(LabError, match=sentence):
         objectives(copied(tmp_path, objective, old, new))
 
 
 @pytest.mark.parametrize("name", ["shopping-availability", "shopping-latency"])
-def test_an_objective_that_the_dashboards_show_and_that_is_missing_is_named(name):
+def test_the_error_names_a_missing_objective_that_the_dashboards_show(name):
     with pytest.raises(ValueError, match=f"the dashboards show the objective {name}, which is missing"):
         boards.build([each for each in objectives() if each.objective != name])
 
 
-def test_the_time_of_an_objective_is_the_end_of_a_bucket():
+def test_every_latency_objective_uses_the_upper_bound_of_a_bucket():
     program = (ROOT / "nginx" / "access_log.mtail").read_text()
     (ends,) = re.findall(r"^histogram nginx_http_request_duration_seconds .*buckets (.+)$", program, re.MULTILINE)
 

@@ -90,7 +90,7 @@ def running(kind, folder: Path) -> Iterator[Running]:
         yield Running(port, process.pid, path, log)
 
 
-def test_head_is_answered_as_get_without_a_body(server):
+def test_head_returns_the_headers_of_get_without_a_body(server):
     got = requests.get(server.url, timeout=5)
 
     with server.connect() as connection:
@@ -123,7 +123,7 @@ def test_head_is_answered_as_get_without_a_body(server):
     ],
     ids=lambda each: repr(each[:24]),
 )
-def test_an_odd_request_disturbs_nobody_and_leaves_no_traceback(server, request_bytes):
+def test_the_server_survives_an_odd_request_without_a_traceback(server, request_bytes):
     before = server.log.read_text()
 
     with server.connect() as connection:
@@ -133,7 +133,7 @@ def test_an_odd_request_disturbs_nobody_and_leaves_no_traceback(server, request_
     assert "Traceback" not in server.log.read_text().removeprefix(before)
 
 
-def test_silent_and_slow_clients_hold_up_nobody(server):
+def test_silent_and_slow_clients_do_not_delay_others(server):
     with ExitStack() as held:
         for number in range(10):
             connection = held.enter_context(server.connect())
@@ -145,7 +145,7 @@ def test_silent_and_slow_clients_hold_up_nobody(server):
         assert time.monotonic() - began < 1
 
 
-def test_a_client_that_goes_away_before_its_answer_leaves_no_traceback(server):
+def test_a_client_that_disconnects_early_leaves_no_traceback(server):
     before = server.log.read_text()
 
     for _ in range(5):
@@ -159,7 +159,7 @@ def test_a_client_that_goes_away_before_its_answer_leaves_no_traceback(server):
 
 
 @pytest.mark.parametrize("kind", [exporter, metrics_process], ids=lambda each: each.__name__)
-def test_many_silent_clients_cost_few_threads(kind, tmp_path):
+def test_many_silent_clients_use_few_threads(kind, tmp_path):
     with running(kind, tmp_path) as server, ExitStack() as held:
         for _ in range(MAX_CLIENTS + 20):
             held.enter_context(server.connect())

@@ -59,7 +59,7 @@ def test_prometheus_accepts_the_configuration_for_production():
 
 
 @pytest.mark.parametrize("folder", ["", "production"], ids=["lab", "production"])
-def test_alerts_link_to_base_urls_that_are_set_in_one_place_and_dropped_from_their_labels(folder):
+def test_the_base_urls_in_alerts_are_set_once_and_dropped_from_the_labels(folder):
     content = yaml.safe_load((ROOT / "prometheus" / folder / "prometheus.yml").read_text())
     labels = content["global"]["external_labels"]
     rules = ROOT / "prometheus" / (folder or "rules")
@@ -76,7 +76,7 @@ def test_prometheus_accepts_the_rules(rules):
 
 
 @pytest.mark.parametrize("tests", RULE_TESTS, ids=lambda path: path.name)
-def test_the_rules_give_what_their_tests_say(tests):
+def test_the_rules_pass_their_promtool_tests(tests):
     promtool("test", "rules", tests)
 
 
@@ -92,11 +92,11 @@ def cases(kind: str) -> list[dict]:
     return [case for test in tests for case in test.get(kind, [])]
 
 
-def test_every_file_of_rules_has_its_tests():
+def test_every_rules_file_has_a_tests_file():
     assert [path.name for path in RULES] == [path.name for path in RULE_TESTS]
 
 
-def test_every_recorded_name_is_tested():
+def test_every_recording_rule_is_tested():
     assert named_in_rules("record") == {case["expr"] for case in cases("promql_expr_test")}
 
 
@@ -107,7 +107,7 @@ def test_every_alert_is_tested():
 @pytest.mark.parametrize(
     ("runtime", "jobs"), [("host", JOBS), ("compose", JOBS | NEEDING.keys())], ids=["host", "compose"]
 )
-def test_every_target_has_its_job_and_readable_labels(runtime, jobs):
+def test_targets_cover_every_job_and_have_unique_instances(runtime, jobs):
     targets = [target for file in targets_of(runtime).values() for target in file]
 
     assert {target["labels"]["job"] for target in targets} == jobs
@@ -116,7 +116,7 @@ def test_every_target_has_its_job_and_readable_labels(runtime, jobs):
     assert len(set(identities)) == len(identities)
 
 
-def test_both_runtimes_give_the_targets_of_a_job_the_same_labels():
+def test_targets_of_a_job_have_the_same_labels_in_both_runtimes():
     def labels(runtime: str) -> dict[str, list[set[str]]]:
         found: dict[str, list[set[str]]] = {}
         for target in (target for file in targets_of(runtime).values() for target in file):
@@ -132,21 +132,21 @@ def test_the_contract_and_the_targets_name_the_same_jobs():
     assert {entry.job for entry in contract.load()} == JOBS | NEEDING.keys() | PUSHED
 
 
-def test_what_a_metric_needs_is_what_its_job_needs():
+def test_a_metric_needs_the_same_services_as_its_job():
     assert {entry.needs for entry in contract.load() if entry.job in JOBS | PUSHED} == {()}
     for entry in contract.load():
         if entry.job in NEEDING:
             assert entry.needs == (NEEDING[entry.job],), entry.name
 
 
-def test_every_documented_name_is_recorded_or_still_the_name_of_today():
+def test_every_documented_name_is_a_recorded_series_or_the_metric_itself():
     recorded = named_in_rules("record")
     for entry in contract.load():
         name = entry.documented.partition("{")[0]
         assert name in {"", entry.name} | recorded, f"{name} is documented for {entry.name}, but no rule records it"
 
 
-def test_each_part_has_ports_of_its_own_and_each_port_a_part():
+def test_every_port_belongs_to_exactly_one_service():
     used = [port for service in SERVICES for port in service.ports]
 
     assert len(set(used)) == len(used)
@@ -179,7 +179,7 @@ def half_selected(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("folder", WITH_QUERIES)
-def test_a_bound_that_is_a_whole_number_is_selected_in_both_spellings(folder):
+def test_queries_match_whole_number_bounds_in_both_spellings(folder):
     files = [path for pattern in WITH_QUERIES[folder] for path in (ROOT / folder).glob(pattern)]
 
     assert files
@@ -199,5 +199,5 @@ def test_a_bound_that_is_a_whole_number_is_selected_in_both_spellings(folder):
         ('Panel(title="1")', []),
     ],
 )
-def test_a_bound_in_one_spelling_is_found(text, missed):
+def test_a_matcher_with_only_one_spelling_is_detected(text, missed):
     assert half_selected(text) == missed

@@ -143,7 +143,7 @@ def test_prometheus_accepts_the_rules(release, rules):
 
 
 @pytest.mark.parametrize("tests", RULE_TESTS, ids=lambda path: path.name)
-def test_the_rules_give_what_their_tests_say(release, tmp_path, tests):
+def test_the_rules_pass_their_promtool_tests(release, tmp_path, tests):
     accepts("promtool", "test", "rules", *of_single_alerts(tests, tmp_path))
 
 
@@ -234,7 +234,7 @@ def start(running: ExitStack, name: str, lab: Path, chosen: dict[str, str]) -> N
 
 
 @pytest.mark.parametrize("name", ONLY_IN_CONTAINERS)
-def test_an_exporter_that_runs_in_containers_alone_takes_its_flags(release, tmp_path, name):
+def test_a_container_only_exporter_accepts_its_flags(release, tmp_path, name):
     service = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"][name]
     address, metric = ONLY_IN_CONTAINERS[name]
     (port,) = free_ports(1)
@@ -250,7 +250,7 @@ def test_an_exporter_that_runs_in_containers_alone_takes_its_flags(release, tmp_
         eventually(lambda: total(port, metric) == 0.0, because=f"{name} reports that it cannot connect")
 
 
-def test_prometheus_scrapes_every_service_and_none_has_warned(services):
+def test_prometheus_scrapes_every_service_and_no_service_logs_a_warning(services):
     api = f"http://127.0.0.1:{services.settings['PROMETHEUS_PORT']}/api/v1/targets"
     eventually(
         lambda: {

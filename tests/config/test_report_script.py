@@ -28,7 +28,7 @@ def lint(folder):
     return done.stdout, done.returncode
 
 
-def test_the_page_has_every_module_after_those_that_it_imports():
+def test_the_page_loads_every_module_after_its_imports():
     before = set()
     for name in (*resources.SCRIPTS, LIVE):
         assert set(re.findall(r' from "./(\w+)\.js";$', (MODULES / f"{name}.js").read_text(), re.MULTILINE)) <= before
@@ -47,7 +47,7 @@ def test_the_page_has_every_module_after_those_that_it_imports():
     ],
     ids=["undefined variable", "unused variable", "missing import", "cycle of imports"],
 )
-def test_a_planted_fault_fails_the_linter(tmp_path, fault, rule):
+def test_the_linter_detects_a_planted_mistake(tmp_path, fault, rule):
     folder = modules_in(tmp_path)
     assert lint(folder)[1] == 0
     file = folder / "panels.js"

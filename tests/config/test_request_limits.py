@@ -35,7 +35,7 @@ def logged(front: Front, uri: str, headers: str) -> Line:
 @pytest.mark.parametrize(
     "header", ["a:\n", "a:\r\n", "a: 1\r\n", "a{}: 1\r\n", "{}:\r\n", "x-{}-abcdefgh: ijklmnop\r\n"]
 )
-def test_any_number_of_headers_is_taken_or_refused_by_nginx(front, header):
+def test_any_number_of_headers_is_accepted_or_rejected_by_nginx(front, header):
     """The test goes up to one header above the limit; NGINX does not read any further."""
     most = 2 * 8 * 1024 // len(header.format("")) + 2
     counts = sorted({*range(100, 140, 3), *range(most // 8, most, most // 24), most})
@@ -51,7 +51,7 @@ def test_any_number_of_headers_is_taken_or_refused_by_nginx(front, header):
 @pytest.mark.parametrize("uri", [1, 4000, URI - 100, URI - 14, URI - 13, URI])
 @pytest.mark.parametrize("value", [1, 4000, URI - 100, URI - 6, URI - 5, URI])
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
-def test_any_length_of_a_uri_with_long_headers_is_taken_or_refused_by_nginx(front, uri, value, number):
+def test_any_length_of_uri_and_headers_is_accepted_or_rejected_by_nginx(front, uri, value, number):
     headers = "".join(f"a{n}: {'v' * value}\r\n" for n in range(number))
 
     line = logged(front, query(max(uri, 2)), headers)
@@ -60,7 +60,7 @@ def test_any_length_of_a_uri_with_long_headers_is_taken_or_refused_by_nginx(fron
     assert line.outcome in ("answered", "-")
 
 
-def test_uwsgi_has_room_for_all_that_nginx_accepts():
+def test_uwsgis_buffer_holds_the_largest_request_that_nginx_accepts():
     """Computes the largest packet: a client fills all of NGINX's buffers, and NGINX sends the URI twice.
 
     Each variable needs 4 bytes in addition to its name and value, and a header's name gets the prefix ``HTTP_``.

@@ -111,7 +111,7 @@ def needs_of(text: str) -> set[str]:
     return {need for name in metrics_of(text) if name in PROMISED for need in PROMISED[name].needs}
 
 
-def test_the_names_of_metrics_are_found_in_a_query():
+def test_metric_names_are_extracted_from_a_query():
     query = (
         'topk(3, sum by (le, a) (rate(x_bucket{b="c(d)"}[5m]))) / on (e) (1 - slo:y:z) or 0 * count by(f)({g="h"}) > 3'
     )
@@ -119,12 +119,12 @@ def test_the_names_of_metrics_are_found_in_a_query():
     assert metrics_of(query) == {"x_bucket", "slo:y:z"}
 
 
-def test_every_alert_has_its_runbook_and_every_runbook_an_alert():
+def test_every_alert_has_a_runbook_and_every_runbook_an_alert():
     assert {runbook_of(alert) for alert in all_rules("alert")} == {runbook.name for runbook in RUNBOOKS}
 
 
 @each_runbook
-def test_a_runbook_has_its_alerts_name_and_says_the_severity_in_one_sentence(runbook):
+def test_a_runbook_starts_with_its_alerts_name_and_severity(runbook):
     title, blank, sentence, after = runbook.text.splitlines()[:4]
 
     assert title == f"# {runbook.name}"
@@ -152,7 +152,7 @@ def test_a_runbook_is_short_enough_to_be_read_at_night(runbook):
 
 
 @each_runbook
-def test_what_changes_something_is_under_mitigation_alone(runbook):
+def test_only_the_mitigation_has_commands_that_change_something(runbook):
     kinds = {heading: {kind for kind, _ in FENCE.findall(runbook.section(heading))} for heading in HEADINGS}
 
     assert kinds["Meaning"] == kinds["Impact"] == set()
@@ -168,14 +168,14 @@ def test_a_diagnosis_has_queries_a_panel_and_a_command(runbook):
 
 
 @each_runbook
-def test_after_each_query_stands_what_its_answer_means(runbook):
+def test_every_query_is_followed_by_what_its_result_means(runbook):
     _, *after = re.split(r"^```promql\n.*?^```\n", runbook.section("Diagnosis"), flags=re.MULTILINE | re.DOTALL)
 
     assert all(re.match(r"[A-Z0-9`]", each) for each in after)
 
 
 @each_runbook
-def test_every_metric_and_label_of_a_query_exists(runbook):
+def test_every_metric_and_label_in_a_query_exists(runbook):
     recorded = {rule["record"] for rule in all_rules("record")}
 
     for query in runbook.queries:
@@ -187,11 +187,11 @@ def test_every_metric_and_label_of_a_query_exists(runbook):
 
 
 @each_runbook
-def test_a_query_looks_one_or_five_minutes_back(runbook):
+def test_every_query_window_is_one_or_five_minutes(runbook):
     assert {window for query in runbook.queries for window in re.findall(r"\[([^]]*)\]", query)} <= {"1m", "5m"}
 
 
-def test_prometheus_can_read_every_query(tmp_path):
+def test_prometheus_can_parse_every_query(tmp_path):
     queries = dict.fromkeys(query for runbook in RUNBOOKS for query in runbook.queries)
     rules = [{"record": f"runbook:query:{number}", "expr": query} for number, query in enumerate(queries)]
     file = tmp_path / "rules.yaml"
@@ -211,7 +211,7 @@ def test_every_panel_that_a_runbook_names_exists(runbook):
     assert set(runbook.panels) - there == set()
 
 
-def test_the_commands_of_diagnoses_only_look_and_are_few():
+def test_diagnosis_commands_are_few_and_read_only():
     lines = [line for book in RUNBOOKS for block in book.blocks("console") for line in block.splitlines()]
     harmless = {"make status"} | {f"make logs S={each.name}" for each in SERVICES}
 
@@ -221,7 +221,7 @@ def test_the_commands_of_diagnoses_only_look_and_are_few():
 
 
 @each_runbook
-def test_every_verb_and_part_of_a_mitigation_exists(runbook):
+def test_every_make_target_and_service_in_a_runbook_exists(runbook):
     verbs = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     used = "\n".join([*runbook.blocks("sh", "Mitigation"), *re.findall(r"`([^`]*)`", runbook.prose)])
 

@@ -54,7 +54,7 @@ def test_the_linters_find_nothing(workflow, check):
         ("contents: read", "contents: write", zizmor, "excessive-permissions"),
     ],
 )
-def test_a_broken_workflow_is_found(tmp_path, text, broken, check, finding):
+def test_the_linters_detect_a_broken_workflow(tmp_path, text, broken, check, finding):
     weekly = (ROOT / ".github" / "workflows" / "weekly.yml").read_text()
     assert text in weekly
     copy = tmp_path / "weekly.yml"
@@ -64,7 +64,7 @@ def test_a_broken_workflow_is_found(tmp_path, text, broken, check, finding):
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda workflow: workflow.stem)
-def test_each_action_is_pinned_to_a_commit_and_says_its_version(workflow):
+def test_every_action_is_pinned_to_a_commit_with_its_version_in_a_comment(workflow):
     used = re.findall(r"uses: (.*)", workflow.read_text())
 
     assert used
@@ -72,7 +72,7 @@ def test_each_action_is_pinned_to_a_commit_and_says_its_version(workflow):
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda workflow: workflow.stem)
-def test_each_job_can_only_read_and_has_a_time_limit(workflow):
+def test_every_job_is_read_only_and_has_a_timeout(workflow):
     content = yaml.safe_load(workflow.read_text())
 
     assert content["permissions"] == {"contents": "read"}
@@ -80,7 +80,7 @@ def test_each_job_can_only_read_and_has_a_time_limit(workflow):
     assert [name for name, job in content["jobs"].items() if not 0 < job["timeout-minutes"] <= 300] == []
 
 
-def test_each_make_target_and_script_that_a_workflow_runs_exists():
+def test_every_make_target_and_script_in_a_workflow_exists():
     targets = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     jobs = [job for workflow in WORKFLOWS for job in yaml.safe_load(workflow.read_text())["jobs"].values()]
     commands = [step["run"] for job in jobs for step in job["steps"] if "run" in step]

@@ -54,12 +54,12 @@ def rules_of(path: Path) -> list[dict]:
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("0s", 0), ("30s", 30), ("5m", 300), ("6h", 21_600), ("30d", 2_592_000)])
-def test_a_length_of_time_is_read(text, seconds):
+def test_a_duration_is_parsed(text, seconds):
     assert times.seconds(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "5", "m", "5 m", "-5m", "1.5h", "1h30m", "5w", "5M", "5m\n"])
-def test_another_form_of_a_length_of_time_is_refused(text):
+def test_an_invalid_duration_is_rejected(text):
     with pytest.raises(ValueError, match="is not a duration such as 30s, 5m, 6h or 3d"):
         times.seconds(text)
 
@@ -67,7 +67,7 @@ def test_another_form_of_a_length_of_time_is_refused(text):
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0s"), (5, "5s"), (60, "1m"), (90, "90s"), (3600, "1h"), (5760, "96m"), (172_800, "2d")]
 )
-def test_a_length_of_time_is_written_in_its_largest_whole_unit(seconds, text):
+def test_a_duration_is_written_in_its_largest_whole_unit(seconds, text):
     assert times.text(seconds) == text
     assert times.seconds(text) == seconds
 
@@ -87,11 +87,11 @@ def test_a_length_of_time_is_written_in_its_largest_whole_unit(seconds, text):
         ("0s", 1, "0s"),
     ],
 )
-def test_a_length_of_time_is_shortened_to_whole_scrapes(length, factor, shorter):
+def test_a_duration_is_shortened_to_whole_scrapes(length, factor, shorter):
     assert times.shortened(length, factor) == shorter
 
 
-def test_a_window_is_four_scrapes_at_least():
+def test_a_window_is_at_least_four_scrapes():
     assert times.window("1m", 15) == "20s"
     assert times.window("15m", 15) == "1m"
     assert times.window("5m", 1) == "5m"
@@ -132,7 +132,7 @@ def test_a_window_is_four_scrapes_at_least():
         (ALERT + "  keep: 360\n", "keep of Broken is 360: it must be text"),
     ],
 )
-def test_a_broken_table_of_alerts_ends_in_a_sentence_that_names_the_row(tmp_path, text, sentence):
+def test_an_error_in_the_alerts_table_names_the_row(tmp_path, text, sentence):
     path = tmp_path / "alerts.yaml"
     path.write_text(text)
 
@@ -160,7 +160,7 @@ def test_a_broken_table_of_alerts_ends_in_a_sentence_that_names_the_row(tmp_path
         (OBJECTIVE.replace("answers_total[$window]", "answers_total[5m]"), "total of all-good does not use $window"),
     ],
 )
-def test_a_broken_table_of_objectives_ends_in_a_sentence_that_names_the_row(tmp_path, text, sentence):
+def test_an_error_in_the_objectives_table_names_the_row(tmp_path, text, sentence):
     path = tmp_path / "objectives.yaml"
     path.write_text(text)
 
@@ -173,12 +173,12 @@ def test_a_broken_table_of_objectives_ends_in_a_sentence_that_names_the_row(tmp_
 
 
 @pytest.mark.parametrize("read", [definitions.alerts, definitions.objectives])
-def test_a_missing_table_is_said_so(tmp_path, read):
+def test_a_missing_table_is_reported(tmp_path, read):
     with pytest.raises(LabError, match="cannot be read"):
         read(tmp_path / "none.yaml")
 
 
-def test_a_good_row_is_read(tmp_path):
+def test_a_valid_row_is_parsed(tmp_path):
     path = tmp_path / "alerts.yaml"
     path.write_text(ALERT)
 
@@ -202,20 +202,20 @@ def test_a_good_row_is_read(tmp_path):
         ("count", 20_000, "20,000"),
     ],
 )
-def test_a_threshold_reads_well(unit, value, text):
+def test_a_threshold_is_formatted_with_its_unit(unit, value, text):
     assert definitions.UNITS[unit][1](value) == text
 
 
 # The rules
 
 
-def test_the_rules_are_as_fresh_as_the_tables():
+def test_the_rules_files_are_up_to_date_with_the_tables():
     for path, content in rules.files().items():
         assert path.read_text() == content, f"{path.relative_to(ROOT)} is out of date: run `make generate`"
 
 
 @pytest.mark.parametrize(("factor", "kept"), [(1, "6m"), (15, "25s")])
-def test_an_alert_that_is_kept_is_so_for_its_time_in_whole_scrapes(tmp_path, factor, kept):
+def test_keep_firing_for_is_scaled_to_whole_scrapes(tmp_path, factor, kept):
     path = tmp_path / "alerts.yaml"
     path.write_text(ALERT + "  keep: 6m\n")
 
@@ -225,7 +225,7 @@ def test_an_alert_that_is_kept_is_so_for_its_time_in_whole_scrapes(tmp_path, fac
 
 
 @pytest.mark.parametrize("factor", [1, 15])
-def test_an_alert_with_no_keep_ends_with_its_cause(tmp_path, factor):
+def test_an_alert_without_keep_has_no_keep_firing_for(tmp_path, factor):
     path = tmp_path / "alerts.yaml"
     path.write_text(ALERT)
 
@@ -244,14 +244,14 @@ def without_times(text: str) -> str:
 
 
 @pytest.mark.parametrize("name", LAB)
-def test_the_labs_rules_and_productions_differ_in_times_alone(name):
+def test_lab_and_production_rules_differ_only_in_durations(name):
     lab, production = (yaml.safe_load(files[name].read_text()) for files in (LAB, PRODUCTION))
 
     assert json.loads(without_times(json.dumps(lab))) == json.loads(without_times(json.dumps(production)))
     assert lab != production
 
 
-def test_production_has_the_times_of_the_table():
+def test_the_production_rules_have_the_durations_of_the_table():
     made = {rule["alert"]: rule for rule in rules_of(PRODUCTION["alerts"])}
 
     assert list(made) == [alert.alert for alert in definitions.alerts()]
@@ -262,7 +262,7 @@ def test_production_has_the_times_of_the_table():
         assert {times.seconds(each) for each in windows} <= {times.seconds(alert.window or "0s")}, alert.alert
 
 
-def test_the_lab_is_fifteen_times_faster_in_whole_scrapes():
+def test_the_lab_rules_are_fifteen_times_faster_in_whole_scrapes():
     made = {rule["alert"]: rule for rule in rules_of(LAB["alerts"])}
 
     for alert in definitions.alerts():
@@ -272,7 +272,7 @@ def test_the_lab_is_fifteen_times_faster_in_whole_scrapes():
             assert 0 <= shorter - times.seconds(length) / 15 < 5, alert.alert
 
 
-def test_every_window_of_the_lab_has_four_scrapes_at_least():
+def test_every_window_in_the_lab_rules_is_at_least_four_scrapes():
     windows = [
         each for path in LAB.values() for rule in rules_of(path) for each in re.findall(r"\[(\w+)\]", rule["expr"])
     ]
@@ -284,7 +284,7 @@ def test_every_window_of_the_lab_has_four_scrapes_at_least():
 @pytest.mark.parametrize(
     "path", [*LAB.values(), *PRODUCTION.values()], ids=lambda path: f"{path.parent.name}-{path.stem}"
 )
-def test_every_alert_says_what_it_is_and_where_to_look(path):
+def test_every_alert_has_a_severity_a_description_and_links(path):
     dashboards = {json.loads(file.read_text())["uid"] for file in (ROOT / "grafana" / "dashboards").glob("*.json")}
 
     for rule in (rule for rule in rules_of(path) if "alert" in rule):
@@ -299,7 +299,7 @@ def test_every_alert_says_what_it_is_and_where_to_look(path):
         assert texts["dashboard_url"].removeprefix("{{ $externalLabels.dashboards_url }}/") in dashboards, rule["alert"]
 
 
-def test_the_burn_alerts_are_those_of_the_workbook():
+def test_the_burn_rate_alerts_match_the_sre_workbook():
     """The burn rates, windows and pending periods, repeated here. In the lab, all times are 15 times shorter."""
     budgets = {each.objective: f"{1 - each.target:.6g}" for each in definitions.objectives()}
     pairs = {
@@ -360,7 +360,7 @@ def names_in(expr: str) -> set[str]:
     return {expr[start:end] for start, end in spans_of_names(expr)}
 
 
-def test_every_metric_of_a_rule_is_promised_recorded_or_prometheuss_own():
+def test_every_metric_in_a_rule_has_a_known_source():
     promised = {sample for entry in contract.load() for sample in entry.samples}
     recorded = {rule["record"] for path in LAB.values() for rule in rules_of(path) if "record" in rule}
     #: Prometheus adds the first two, and the Pushgateway adds the time of a push. A batch job pushes its maximum age.
@@ -372,7 +372,7 @@ def test_every_metric_of_a_rule_is_promised_recorded_or_prometheuss_own():
     assert asked - promised - recorded - own == set()
 
 
-def test_an_alert_needs_what_its_metrics_need():
+def test_an_alert_needs_the_same_services_as_its_metrics():
     needs = {name: set(entry.needs) for entry in contract.load() for name in (entry.name, *entry.samples)}
     for alert in definitions.alerts():
         asked = set().union(*(needs.get(name, set()) for name in names_in(alert.expr)))
@@ -482,7 +482,7 @@ def trials() -> Iterator[tuple[str, Trial]]:
             for kind, expr in mistakes_from_zero(rule["expr"]):
                 yield kind, of_alert(rule | {"expr": expr}, f"{alert.alert}: {expr}")
     for one in definitions.objectives():
-        # test_the_burn_alerts_are_those_of_the_workbook checks the alerts.
+        # test_the_burn_rate_alerts_match_the_sre_workbook checks the alerts.
         recorded = [each for each in rules.objective_group(one, times.LAB_FACTOR)["rules"] if "record" in each]
         tests = objective_tests(one.objective)
         yield "none", Trial(one.objective, {"groups": [{"name": one.objective, "rules": recorded}]}, tests)
@@ -535,7 +535,7 @@ def seen_by_promtool(paths: list[Path]) -> list[bool]:
     return [result == "FAILED:" for result in results]
 
 
-def test_promtools_tests_see_each_mistake_in_a_rule(tmp_path):
+def test_the_promtool_tests_detect_every_mistake_in_a_rule(tmp_path):
     """Change a metric, label, value or matcher, a threshold by +25% or -20%, or a duration by one scrape."""
     tried = [(kind, trial) for kind, trial in trials() if trial.name not in HARMLESS]
     paths = [trial.written_to(tmp_path / str(number)) for number, (_, trial) in enumerate(tried)]

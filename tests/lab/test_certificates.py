@@ -41,7 +41,7 @@ def load(path: Path) -> x509.Certificate:
     return x509.load_pem_x509_certificate(path.read_bytes())
 
 
-def test_the_first_time_all_files_are_made_in_a_folder_that_need_not_exist(tmp_path):
+def test_the_first_start_creates_the_folder_and_all_files(tmp_path):
     folder = tmp_path / "state" / "tls"
     made = certificates.ensure(folder, HOSTS, NOW)
 
@@ -53,28 +53,28 @@ def test_the_first_time_all_files_are_made_in_a_folder_that_need_not_exist(tmp_p
     ]
 
 
-def test_private_keys_are_for_their_owner_alone(made):
+def test_private_keys_are_readable_only_by_their_owner(made):
     modes = {name: (made / name).stat().st_mode & 0o777 for name in FILES}
 
     assert modes == {"ca.crt": 0o644, "ca.key": 0o600, "shop.crt": 0o644, "shop.key": 0o600}
 
 
 @pytest.mark.parametrize("days", [0, 1, 59])
-def test_what_is_good_is_kept(made, days):
+def test_valid_certificates_are_kept(made, days):
     before = content(made)
     again = certificates.ensure(made, HOSTS, NOW + timedelta(days=days))
 
     assert (changed(before, made), again.done) == (set(), ())
 
 
-def test_the_order_of_the_hosts_and_their_repetition_do_not_matter(made):
+def test_order_and_duplicates_of_the_hosts_do_not_matter(made):
     before = content(made)
     certificates.ensure(made, ["localhost", *reversed(HOSTS), *HOSTS], NOW)
 
     assert changed(before, made) == set()
 
 
-def test_the_authority_signs_certificates_and_nothing_else(made):
+def test_the_authority_may_only_sign_certificates(made):
     authority = load(made / "ca.crt")
     usage = authority.extensions.get_extension_for_class(x509.KeyUsage)
     constraints = authority.extensions.get_extension_for_class(x509.BasicConstraints)
@@ -100,7 +100,7 @@ def test_the_shops_certificate_is_for_its_hosts_and_for_servers_only(made):
 @pytest.mark.parametrize(
     ("days", "why"), [(61, "the old one expires in 29 days"), (90.5, "the old one has expired"), (400, "has expired")]
 )
-def test_the_shops_certificate_is_renewed_close_to_its_end(made, days, why):
+def test_an_expiring_or_expired_shop_certificate_is_renewed(made, days, why):
     before = content(made)
     (sentence,) = certificates.ensure(made, HOSTS, NOW + timedelta(days=days)).done
 
@@ -109,7 +109,7 @@ def test_the_shops_certificate_is_renewed_close_to_its_end(made, days, why):
     assert load(made / "shop.crt").not_valid_after_utc == NOW + timedelta(days=days + 90)
 
 
-def test_a_certificate_for_a_drill_ends_soon_and_is_renewed_by_the_next_start(made):
+def test_a_drills_short_lived_certificate_is_renewed_by_the_next_start(made):
     before = content(made)
 
     certificates.issue(made, HOSTS, timedelta(days=7), NOW)
@@ -124,7 +124,7 @@ def test_a_certificate_for_a_drill_ends_soon_and_is_renewed_by_the_next_start(ma
 
 
 @pytest.mark.parametrize("hosts", [[*HOSTS, "new.example"], ["127.0.0.1"], ["shop.example", "10.0.0.1"]])
-def test_other_hosts_mean_another_certificate_of_the_same_authority(made, hosts):
+def test_changed_hosts_get_a_new_certificate_from_the_same_authority(made, hosts):
     before = content(made)
     (sentence,) = certificates.ensure(made, hosts, NOW).done
 
@@ -133,7 +133,7 @@ def test_other_hosts_mean_another_certificate_of_the_same_authority(made, hosts)
 
 
 @pytest.mark.parametrize("days", [3650 - 364, 3651, -1])
-def test_the_authority_is_renewed_close_to_its_end_and_the_shops_certificate_with_it(made, days):
+def test_renewing_the_authority_also_renews_the_shops_certificate(made, days):
     before = content(made)
     done = certificates.ensure(made, HOSTS, NOW + timedelta(days=days)).done
 
@@ -144,7 +144,7 @@ def test_the_authority_is_renewed_close_to_its_end_and_the_shops_certificate_wit
 
 @pytest.mark.parametrize("damage", ["removed", "emptied", "garbage", "another's"])
 @pytest.mark.parametrize("name", FILES)
-def test_a_damaged_file_is_made_anew_with_all_that_hangs_on_it(made, tmp_path_factory, name, damage):
+def test_a_damaged_file_is_recreated_with_everything_that_depends_on_it(made, tmp_path_factory, name, damage):
     before = content(made)
     other = tmp_path_factory.mktemp("other")
     certificates.ensure(other, HOSTS, NOW)
@@ -159,7 +159,7 @@ def test_a_damaged_file_is_made_anew_with_all_that_hangs_on_it(made, tmp_path_fa
     assert certificates.ensure(made, HOSTS, NOW).done == ()
 
 
-def test_a_pair_of_another_authority_is_replaced(made, tmp_path_factory):
+def test_a_certificate_from_another_authority_is_replaced(made, tmp_path_factory):
     other = tmp_path_factory.mktemp("other")
     certificates.ensure(other, HOSTS, NOW)
     for name in ("shop.crt", "shop.key"):
@@ -170,7 +170,7 @@ def test_a_pair_of_another_authority_is_replaced(made, tmp_path_factory):
     )
 
 
-def test_a_key_of_another_kind_is_replaced(made):
+def test_a_key_of_another_type_is_replaced(made):
     key = ed25519.Ed25519PrivateKey.generate()
     (made / "shop.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
@@ -179,7 +179,7 @@ def test_a_key_of_another_kind_is_replaced(made):
     )
 
 
-def test_a_write_that_fails_leaves_the_old_files(made, monkeypatch):
+def test_a_failed_write_leaves_the_old_files(made, monkeypatch):
     before = content(made)
 
     def full(*arguments):
@@ -193,13 +193,13 @@ def test_a_write_that_fails_leaves_the_old_files(made, monkeypatch):
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1", "shop.example"])
-def test_a_client_that_trusts_the_authority_accepts_each_host(tmp_path, host):
+def test_a_client_that_trusts_the_authority_accepts_every_host(tmp_path, host):
     made = certificates.ensure(tmp_path, HOSTS)
 
     assert handshake(made, host) == "TLSv1.3"
 
 
-def test_a_client_refuses_a_host_that_was_not_named(tmp_path):
+def test_a_client_rejects_a_host_that_is_not_in_the_certificate(tmp_path):
     made = certificates.ensure(tmp_path, HOSTS)
 
     with pytest.raises(ssl.SSLCertVerificationError, match=r"other\.example"):

@@ -21,7 +21,7 @@ REFUSED = {
 }
 
 
-def test_each_printable_character_is_either_accepted_or_refused():
+def test_every_printable_character_is_either_accepted_or_rejected():
     letters = set(string.ascii_letters + string.digits + "/")
 
     for character in set(string.printable) - letters:
@@ -30,7 +30,7 @@ def test_each_printable_character_is_either_accepted_or_refused():
 
 
 @pytest.mark.parametrize(("character", "name"), REFUSED.items(), ids=REFUSED.values())
-def test_a_path_with_another_character_is_refused_before_anything_is_made(tmp_path, character, name):
+def test_a_path_with_a_rejected_character_fails_before_anything_is_created(tmp_path, character, name):
     checkout = tmp_path / f"a{character}b"
     (checkout / "lab" / "runtimes").mkdir(parents=True)
     for module in ("__init__.py", "bootstrap.py", "network.py", "runtimes/__init__.py", "runtimes/environment.py"):

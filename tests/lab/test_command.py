@@ -23,7 +23,7 @@ def sentence(done: subprocess.CompletedProcess) -> str:
     return lines[0]
 
 
-def test_a_taken_port_is_refused_by_name_and_nothing_is_started(lab, checkout):
+def test_up_names_a_taken_port_and_starts_nothing(lab, checkout):
     with socket.create_server(("127.0.0.1", 0)) as server:
         taken = str(server.getsockname()[1])
 
@@ -35,19 +35,19 @@ def test_a_taken_port_is_refused_by_name_and_nothing_is_started(lab, checkout):
     assert processes_of(checkout) == []
 
 
-def test_a_wrong_setting_is_refused_by_name(lab, checkout):
+def test_up_names_an_invalid_setting_and_starts_nothing(lab, checkout):
     assert "UWSGI_WORKERS is 'many'" in sentence(lab("up", UWSGI_WORKERS="many"))
     assert processes_of(checkout) == []
 
 
-def test_a_wrong_database_is_refused_and_nothing_stays_running(lab, checkout):
+def test_up_rejects_an_invalid_database_and_leaves_nothing_running(lab, checkout):
     refusal = sentence(lab("up", LAB_DATABASE_URL="mysql://shop@localhost/shop"))
 
     assert "LAB_DATABASE_URL" in refusal
     assert processes_of(checkout) == []
 
 
-def test_missing_programs_are_named_where_there_is_no_apt(lab, checkout, tmp_path):
+def test_up_names_missing_programs_where_there_is_no_apt(lab, checkout, tmp_path):
     (checkout / ".lab" / "debian").unlink(missing_ok=True)
 
     refusal = sentence(lab("up", PATH=str(tmp_path)))
@@ -58,7 +58,7 @@ def test_missing_programs_are_named_where_there_is_no_apt(lab, checkout, tmp_pat
 
 
 @pytest.mark.skipif(not shutil.which("apt-get"), reason="this machine has no apt-get")
-def test_a_network_that_is_away_is_said_to_be(lab, checkout):
+def test_up_suggests_checking_the_network_when_it_is_down(lab, checkout):
     (checkout / ".lab" / "debian").unlink(missing_ok=True)
     nowhere = "http://127.0.0.1:1"
 
@@ -70,7 +70,7 @@ def test_a_network_that_is_away_is_said_to_be(lab, checkout):
     assert processes_of(checkout) == []
 
 
-def test_python_packages_that_cannot_be_had_are_said_so(checkout):
+def test_up_reports_python_packages_that_cannot_be_installed(checkout):
     shutil.rmtree(checkout / ".lab")
     nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:1/simple", "PIP_RETRIES": "0", "PIP_CONFIG_FILE": os.devnull}
     offline = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")} | nowhere
@@ -91,7 +91,7 @@ def test_python_packages_that_cannot_be_had_are_said_so(checkout):
 
 
 @pytest.mark.parametrize("command", [["lab/bootstrap.py", "up"], ["-m", "lab", "up"]], ids=["bootstrap", "lab"])
-def test_a_state_folder_that_cannot_be_written_is_said_so(checkout, command):
+def test_up_reports_a_state_folder_that_cannot_be_written(checkout, command):
     shutil.rmtree(checkout / ".lab")
     (checkout / ".lab").write_text("in the way")
 
@@ -103,7 +103,7 @@ def test_a_state_folder_that_cannot_be_written_is_said_so(checkout, command):
     assert "the lab cannot write to" in sentence(done)
 
 
-def test_a_full_disk_is_said_so_and_nothing_stays_running(checkout, ports, tmp_path):
+def test_up_reports_a_full_disk_and_leaves_nothing_running(checkout, ports, tmp_path):
     shutil.rmtree(checkout / ".lab" / "data", ignore_errors=True)
     state = tmp_path / "state"
     shutil.move(checkout / ".lab", state)
@@ -144,11 +144,11 @@ def test_a_full_disk_is_said_so_and_nothing_stays_running(checkout, ports, tmp_p
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_command_that_cannot_be_done_says_why(lab, command, words):
+def test_a_command_that_cannot_run_says_why(lab, command, words):
     assert words in sentence(lab(*command))
 
 
-def test_a_runtime_that_there_is_not_is_refused_by_name(lab):
+def test_up_names_an_unknown_runtime(lab):
     assert "RUNTIME is 'kubernetes'" in sentence(lab("up", RUNTIME="kubernetes"))
 
 
@@ -159,14 +159,14 @@ def test_a_second_start_at_the_same_time_is_refused(lab, checkout):
         assert "another `make` is starting or stopping this lab" in sentence(lab("up"))
 
 
-def test_a_second_load_at_the_same_time_is_refused(lab, checkout):
+def test_a_second_load_run_at_the_same_time_is_refused(lab, checkout):
     with (checkout / ".lab" / "load.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
         assert "another load run is in progress in this lab: wait for it to finish, or stop it" in sentence(lab("load"))
 
 
-def test_a_load_whose_command_was_killed_is_ended_by_down(lab, checkout):
+def test_down_stops_a_load_run_whose_command_was_killed(lab, checkout):
     locustfile = str(checkout / "loadtest" / "locustfile.py")
     command = [sys.executable, "-c", "import time; time.sleep(600)", locustfile]
     with subprocess.Popen(command, env={**os.environ, "LAB": str(checkout / ".lab")}) as load:
@@ -178,25 +178,25 @@ def test_a_load_whose_command_was_killed_is_ended_by_down(lab, checkout):
             load.kill()
 
 
-def test_a_broken_contract_ends_generate_with_the_name_of_the_entry(lab, checkout):
+def test_generate_names_a_broken_contract_entry(lab, checkout):
     contract = checkout / "prometheus" / "contract.yaml"
     contract.write_text(contract.read_text().replace("  type: counter\n", "", 1))
 
     assert "contract.yaml: django_http_requests_before_middlewares_total lacks type" in sentence(lab("generate"))
 
 
-def test_status_of_a_lab_that_is_down_says_so_with_its_exit_code(lab):
+def test_status_of_a_stopped_lab_says_so_and_exits_with_1(lab):
     done = lab("status")
 
     assert done.returncode == 1
     assert "stopped" in done.stdout
 
 
-def test_down_of_a_lab_that_is_down_is_no_error(lab):
+def test_down_of_a_stopped_lab_succeeds(lab):
     assert lab("down").returncode == 0
 
 
-def test_clean_asks_before_it_removes(lab, checkout):
+def test_clean_asks_before_it_deletes_data(lab, checkout):
     data = checkout / ".lab" / "data" / "shop.sqlite3"
     data.parent.mkdir()
     data.write_text("orders")
@@ -207,7 +207,7 @@ def test_clean_asks_before_it_removes(lab, checkout):
     assert not data.exists()
 
 
-def test_make_alone_prints_each_verb(checkout):
+def test_make_without_a_target_lists_every_target(checkout):
     of_no_make = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     done = subprocess.run(["make"], cwd=checkout, env=of_no_make, capture_output=True, text=True, timeout=30)
 

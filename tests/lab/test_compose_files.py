@@ -33,7 +33,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_what_containers_mount_becomes_readable_and_nothing_else(nginx):
+def test_only_files_that_containers_mount_are_made_readable(nginx):
     files.make_readable([nginx])
 
     assert mode(nginx) == mode(nginx / "pages") == 0o755
@@ -43,7 +43,7 @@ def test_what_containers_mount_becomes_readable_and_nothing_else(nginx):
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can act as another user")
-def test_a_file_of_another_user_that_containers_cannot_read_is_named():
+def test_the_error_names_another_users_file_that_containers_cannot_read():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -70,7 +70,7 @@ def last_change(folder: Path) -> float:
     return seen
 
 
-def test_a_file_that_an_older_one_replaced_has_changed(nginx):
+def test_a_file_replaced_by_an_older_one_counts_as_changed(nginx):
     page, older = nginx / "pages" / "unavailable.html", nginx.parent / "older"
     older.write_text("sooner")
     os.utime(older, (0, 0))
@@ -82,7 +82,7 @@ def test_a_file_that_an_older_one_replaced_has_changed(nginx):
     assert files.changed_at([page]) > before
 
 
-def test_a_folder_that_lost_a_file_has_changed(nginx):
+def test_a_folder_that_lost_a_file_counts_as_changed(nginx):
     before = last_change(nginx)
 
     (nginx / "pages" / "unavailable.html").unlink()
@@ -90,11 +90,11 @@ def test_a_folder_that_lost_a_file_has_changed(nginx):
     assert files.changed_at([nginx]) > before
 
 
-def test_without_a_file_nothing_has_changed():
+def test_without_files_nothing_has_changed():
     assert files.changed_at([]) == 0
 
 
-def test_every_copy_into_an_image_can_be_read_by_every_user():
+def test_every_file_copied_into_an_image_is_readable_by_every_user():
     """COPY keeps the checkout's file modes. Files that are only read during the build, as root, need no change."""
     for dockerfile in ("app/Dockerfile", "images/Dockerfile", "loadtest/Dockerfile"):
         for line in (ROOT / dockerfile).read_text().splitlines():

@@ -61,14 +61,14 @@ def plugins(binary, tmp_path, monkeypatch) -> Path:
 
 
 @pytest.mark.parametrize("kind", OVERRIDES)
-def test_it_reads_the_files_of_every_kind_of_images(plugins, kind):
+def test_compose_accepts_the_files_of_every_kind_of_image(plugins, kind):
     compose = Compose(settings.load({}), kind)
 
     assert compose.must("version", "--short").strip() == VERSION
     assert compose.must("--profile", "*", "config", "--quiet") == ""
 
 
-def test_without_buildx_it_is_refused_in_one_sentence(plugins):
+def test_compose_without_buildx_is_rejected_with_advice(plugins):
     # This takes precedence over any plugin on this machine.
     (plugins / "docker-buildx").write_text("#!/bin/sh\nexit 1\n")
     (plugins / "docker-buildx").chmod(0o755)

@@ -48,7 +48,7 @@ def test_a_second_start_keeps_every_secret_and_certificate(volumes):
     assert len(first) > 15
 
 
-def test_each_lab_has_secrets_of_its_own(volumes):
+def test_every_lab_has_its_own_secrets(volumes):
     prepare.main()
     first = contents(volumes)
     for path in (volumes / "authority").glob("*-*"):
@@ -64,7 +64,7 @@ def test_each_lab_has_secrets_of_its_own(volumes):
     }
 
 
-def test_what_only_prepare_may_read_is_private(volumes):
+def test_files_that_only_prepare_may_read_are_private(volumes):
     prepare.main()
 
     for path in (volumes / "authority").rglob("*"):
@@ -72,7 +72,7 @@ def test_what_only_prepare_may_read_is_private(volumes):
             assert stat.S_IMODE(path.stat().st_mode) == 0o600, path.name
 
 
-def test_the_shop_and_its_database_know_the_same_passwords(volumes):
+def test_the_shop_and_its_database_have_the_same_passwords(volumes):
     prepare.main()
 
     for role, folder in (("shop", "app-secrets"), ("owner", "migrate-secrets")):
@@ -83,7 +83,7 @@ def test_the_shop_and_its_database_know_the_same_passwords(volumes):
     assert exporter == (volumes / "postgres-secrets" / "exporter-password").read_text()
 
 
-def test_the_cache_knows_its_users_by_digest_only(volumes):
+def test_the_cache_stores_only_digests_of_its_passwords(volumes):
     prepare.main()
 
     users = (volumes / "valkey-secrets" / "users.acl").read_text()
@@ -94,7 +94,7 @@ def test_the_cache_knows_its_users_by_digest_only(volumes):
         assert password not in users
 
 
-def test_the_schemas_owner_and_the_administrator_are_known_to_no_worker(volumes):
+def test_workers_do_not_know_the_passwords_of_the_owner_and_the_admin(volumes):
     prepare.main()
 
     secrets = {(volumes / "postgres-secrets" / f"{role}-password").read_text() for role in ("admin", "owner")}
@@ -102,7 +102,7 @@ def test_the_schemas_owner_and_the_administrator_are_known_to_no_worker(volumes)
     assert not any(secret in seen for secret in secrets)
 
 
-def test_a_drill_gives_nginx_a_certificate_that_ends_soon_and_the_next_start_takes_it_back(volumes):
+def test_the_next_start_replaces_a_drills_short_lived_certificate(volumes):
     def days() -> int:
         certificate = x509.load_pem_x509_certificate((volumes / "nginx-made" / "shop.crt").read_bytes())
         return (certificate.not_valid_after_utc - datetime.now(UTC)).days
@@ -134,7 +134,7 @@ def test_a_drill_runs_the_same_program_as_a_start(monkeypatch):
     assert command[command.index("prepare") + 1 :] == [*started, "7"]
 
 
-def test_nginx_listens_inside_and_redirects_to_the_published_port(volumes):
+def test_nginx_uses_container_ports_and_redirects_to_the_published_port(volumes):
     prepare.main()
 
     text = (volumes / "nginx-made" / "listen.conf").read_text()
@@ -145,7 +145,7 @@ def test_nginx_listens_inside_and_redirects_to_the_published_port(volumes):
     assert "server_name localhost shop.example 127.0.0.1 shop;" in text
 
 
-def test_a_host_that_is_none_stops_the_start_before_anything_is_written(volumes, monkeypatch):
+def test_an_invalid_host_fails_the_start_before_anything_is_written(volumes, monkeypatch):
     monkeypatch.setenv("SHOP_HOSTS", "localhost,a..b")
 
     with pytest.raises(SystemExit, match=r"SHOP_HOSTS is 'localhost,a\.\.b', but must be"):
@@ -154,7 +154,7 @@ def test_a_host_that_is_none_stops_the_start_before_anything_is_written(volumes,
     assert contents(volumes) == {}
 
 
-def test_an_engine_that_does_not_see_the_checkout_is_said_so(volumes, monkeypatch, tmp_path):
+def test_an_engine_that_cannot_see_the_checkout_is_reported(volumes, monkeypatch, tmp_path):
     """An engine creates a folder for each mount source that does not exist on its machine."""
     monkeypatch.setattr(prepare, "TEMPLATE", tmp_path)
 

@@ -29,7 +29,7 @@ GOOD = "- {name: up_total, type: counter, help: Ups., unit: ups, job: django, mo
         (GOOD.replace("moves: load", "moves: load, optional_labels: [a]"), "optional_labels that are not in labels: a"),
     ],
 )
-def test_a_broken_contract_ends_in_a_sentence_that_names_the_entry(tmp_path, text, sentence):
+def test_an_error_in_the_contract_names_the_entry(tmp_path, text, sentence):
     path = tmp_path / "contract.yaml"
     path.write_text(text)
 
@@ -40,16 +40,16 @@ def test_a_broken_contract_ends_in_a_sentence_that_names_the_entry(tmp_path, tex
     assert "\n" not in error.value.message
 
 
-def test_a_missing_contract_is_said_so(tmp_path):
+def test_a_missing_contract_is_reported(tmp_path):
     with pytest.raises(LabError, match="cannot be read"):
         contract.load(tmp_path / "contract.yaml")
 
 
-def test_the_page_of_metrics_is_as_fresh_as_the_contract():
+def test_the_metrics_page_is_up_to_date_with_the_contract():
     assert contract.PAGE.read_text() == contract.page(contract.load()), "run `make generate`"
 
 
-def test_a_histogram_stands_for_its_three_kinds_of_sample(tmp_path):
+def test_a_histogram_has_bucket_sum_and_count_samples(tmp_path):
     path = tmp_path / "contract.yaml"
     path.write_text(GOOD.replace("counter", "histogram").replace("up_total", "ups"))
 
@@ -58,7 +58,7 @@ def test_a_histogram_stands_for_its_three_kinds_of_sample(tmp_path):
     assert entry.samples == ("ups_bucket", "ups_sum", "ups_count")
 
 
-def test_an_optional_label_is_named_as_such_on_the_page(tmp_path):
+def test_the_page_marks_an_optional_label(tmp_path):
     path = tmp_path / "contract.yaml"
     path.write_text(GOOD.replace("moves: load", "moves: load, labels: [code, zone], optional_labels: [zone]"))
 
@@ -91,7 +91,7 @@ def uses(query: str, label: str) -> bool:
     "query",
     ['a{b="c", zone="d"}', "sum by (b, zone) (a)", "a / on(zone) b", "a * on (b) group_left (zone) c", "a {{zone}}"],
 )
-def test_a_label_that_a_query_uses_is_found(query):
+def test_a_label_used_in_a_query_is_detected(query):
     assert uses(query, "zone")
     assert not uses(query.replace("zone", "zones"), "zone")
 

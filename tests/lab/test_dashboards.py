@@ -43,13 +43,13 @@ def target(expr: str, legend: str = "", *, instant: bool = False) -> Target:
     ("seconds", "step", "rate"),
     [(60, 5, 20), (900, 5, 20), (3_600, 5, 20), (21_600, 30, 35), (86_400, 120, 125), (30 * 86_400, 3_600, 3_605)],
 )
-def test_the_step_and_the_window_of_a_rate_are_those_of_grafana(seconds, step, rate):
+def test_the_step_and_the_rate_interval_match_grafanas(seconds, step, rate):
     span = Span(END - seconds, END)
 
     assert (span.step, span.rate_interval) == (step, rate)
 
 
-def test_variables_are_filled_in_and_none_is_left():
+def test_all_variables_in_a_query_are_replaced():
     span = Span(END - 900, END)
 
     filled = span.interpolate(
@@ -59,18 +59,18 @@ def test_variables_are_filled_in_and_none_is_left():
     assert filled == 'a{job=~".*",x=~".*"}[20s] b[900s] 900 5s'
 
 
-def test_a_variable_that_a_dashboard_does_not_have_is_named():
+def test_the_error_names_a_variable_that_the_dashboard_does_not_have():
     with pytest.raises(LabError, match=r"uses the variable \$cluster, which its dashboard does not have: up"):
         Span(END - 900, END).interpolate('up{cluster="$cluster"}', {"job": ".*"})
 
 
 @pytest.mark.parametrize("text", ["15m", "now", "now-15", "now-15w", ""])
-def test_a_span_in_another_form_is_refused(text):
+def test_an_invalid_time_range_is_rejected(text):
     with pytest.raises(LabError, match="is not a time range: write it like now-15m"):
         last(text, END)
 
 
-def test_a_query_has_a_line_a_series_named_by_its_legend(api):
+def test_a_query_has_one_line_per_series_named_by_its_legend(api):
     span = Span(END - 60, END)
     asked = target("sum by (instance) (rate(requests[$__rate_interval]))", "{{instance}} of {{ nobody }}")
 
@@ -81,7 +81,7 @@ def test_a_query_has_a_line_a_series_named_by_its_legend(api):
     assert [at for at, _ in lines[0].points] == [END - 60 + 5 * place for place in range(13)]
 
 
-def test_an_instant_query_is_answered_at_the_end_of_the_span(api):
+def test_an_instant_query_is_evaluated_at_the_end_of_the_time_range(api):
     asked = target("requests", instant=True)
 
     span = Span(END - 60, END - 5)
@@ -92,7 +92,7 @@ def test_an_instant_query_is_answered_at_the_end_of_the_span(api):
     assert first.name == '{instance="<b>two", job="web", namespace="b"}'
 
 
-def test_a_time_in_which_there_was_nothing_is_a_gap(api):
+def test_a_period_without_samples_is_a_gap(api):
     asked = target("paused")
     span = Span(END - 600, END)
 
@@ -103,7 +103,7 @@ def test_a_time_in_which_there_was_nothing_is_a_gap(api):
     assert gaps == set(range(-600, -395, 5)) | set(range(-90, -45, 5))
 
 
-def test_a_prometheus_that_hangs_is_asked_once(monkeypatch):
+def test_a_prometheus_that_hangs_is_queried_only_once(monkeypatch):
     monkeypatch.setattr("lab.prometheus.TIMEOUT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         api = Api(f"http://127.0.0.1:{silent.getsockname()[1]}")
@@ -115,7 +115,7 @@ def test_a_prometheus_that_hangs_is_asked_once(monkeypatch):
     assert time.monotonic() - began < 2
 
 
-def test_what_is_no_number_is_none(api):
+def test_nan_becomes_none(api):
     asked = target("share")
 
     span = Span(END - 60, END)
@@ -136,17 +136,17 @@ def test_a_variable_offers_the_values_of_its_series(api):
     assert values == ["one"]
 
 
-def test_a_variable_of_another_form_is_refused(api):
+def test_an_unsupported_variable_query_is_rejected(api):
     with pytest.raises(LabError, match="is not a supported variable query"):
         answers.values_of(api, "query_result(up)", Span(END - 60, END), {})
 
 
-def test_a_query_that_prometheus_refuses_is_told_with_its_words(api):
+def test_a_rejected_query_shows_prometheuss_error_message(api):
     with pytest.raises(Refused, match=r"Prometheus rejected a query: .*unclosed left parenthesis"):
         answers.ask(api, target("sum("), Span(END - 60, END), {})
 
 
-def test_a_prometheus_that_is_away_ends_the_proof_in_one_sentence():
+def test_the_proof_reports_that_prometheus_is_down():
     (port,) = free_ports(1)
 
     with pytest.raises(LabError, match=r"Prometheus is not responding at .* \(ConnectionError\): see `make status`"):
@@ -160,7 +160,7 @@ def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_hurry")
-def test_every_query_is_asked_over_every_span_and_the_empty_ones_are_named(api):
+def test_the_proof_runs_every_query_over_every_range_and_names_empty_ones(api):
     """This Prometheus has only one of the metrics that the dashboards use."""
     found = proof.prove(api, frozenset(), END)
     state = {each.name: each.state(found.provides) for each in found.checks}
@@ -181,7 +181,7 @@ def test_every_query_is_asked_over_every_span_and_the_empty_ones_are_named(api):
 
 
 @pytest.mark.usefixtures("no_hurry")
-def test_spans_of_which_no_step_has_ended_since_the_last_load_are_left_out_by_name(api, monkeypatch):
+def test_a_range_without_a_complete_step_since_the_last_load_run_is_skipped(api, monkeypatch):
     # This time is in the middle of a two-minute step of the range now-24h.
     end = END - END % 120 + 60
     monkeypatch.setattr(proof, "_last_load", lambda *_: end - 20)
@@ -192,14 +192,14 @@ def test_spans_of_which_no_step_has_ended_since_the_last_load_are_left_out_by_na
     assert "Skipped now-24h" in proof.page(found)
 
 
-def test_when_no_span_can_be_judged_yet_that_is_said(api, monkeypatch):
+def test_the_proof_asks_to_try_again_when_no_range_can_be_checked_yet(api, monkeypatch):
     monkeypatch.setattr(proof, "_last_load", lambda *_: END + 1)
 
     with pytest.raises(LabError, match="the last load run has only just finished: try again in a few seconds"):
         proof.prove(api, frozenset(), END)
 
 
-def test_a_slow_query_is_wrong(api, monkeypatch):
+def test_a_slow_query_is_reported_as_slow(api, monkeypatch):
     monkeypatch.setattr(proof, "MAX_SECONDS", 0)
     monkeypatch.setattr(proof, "ATTEMPTS", 1)
 
@@ -212,7 +212,7 @@ def test_a_slow_query_is_wrong(api, monkeypatch):
     ("content", "words"),
     [("{", "JSONDecodeError"), ("{}", "KeyError: 'uid'"), ("[]", "TypeError"), (None, "FileNotFoundError")],
 )
-def test_a_file_that_holds_no_dashboard_is_named(tmp_path, content, words):
+def test_the_error_names_a_file_that_is_not_a_dashboard(tmp_path, content, words):
     file = tmp_path / "broken.json"
     if content is not None:
         file.write_text(content)
@@ -221,7 +221,7 @@ def test_a_file_that_holds_no_dashboard_is_named(tmp_path, content, words):
         model.read(file)
 
 
-def test_panels_below_a_folded_heading_are_found(tmp_path):
+def test_panels_in_a_collapsed_row_are_found(tmp_path):
     file = model.FOLDER / "nginx.json"
     content = json.loads(file.read_text())
     heading, *panels = content["panels"]

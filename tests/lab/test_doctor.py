@@ -50,7 +50,7 @@ def idle(request, monkeypatch, tmp_path):
     return found
 
 
-def test_up_runs_each_check_of_the_list_in_its_order(idle, monkeypatch):
+def test_up_runs_every_check_of_the_list_in_order(idle, monkeypatch):
     ran = []
     checks = [Check(each.name, lambda name=each.name: ran.append(name) or name, each.fresh) for each in idle.checks()]
 
@@ -66,7 +66,7 @@ def test_up_runs_each_check_of_the_list_in_its_order(idle, monkeypatch):
 
 
 @pytest.mark.parametrize("name", RUNTIMES)
-def test_up_refuses_nothing_but_by_the_list(name):
+def test_up_rejects_nothing_outside_its_list_of_checks(name):
     source = inspect.getsource(RUNTIMES[name].up)
 
     assert "raise LabError" not in source
@@ -74,13 +74,13 @@ def test_up_refuses_nothing_but_by_the_list(name):
     assert set(re.findall(r"\w*(?:refuse|require)\w*", source)) <= {"_refuse_taken_ports"}
 
 
-def test_the_command_up_refuses_nothing_that_doctor_does_not():
+def test_the_up_command_checks_nothing_that_doctor_does_not():
     up, examined = inspect.getsource(cli.up.callback), inspect.getsource(doctor._checks)
 
     assert set(re.findall(r"choose\.\w+", up)) == set(re.findall(r"choose\.\w+", examined))
 
 
-def test_the_list_has_each_check_of_the_runtime_and_what_is_not_checked(monkeypatch):
+def test_doctor_lists_every_check_and_the_facts_that_are_not_checked(monkeypatch):
     monkeypatch.setattr(HostRuntime, "is_running", lambda self: False)
 
     names = [name for _, name, _ in doctor.examine({"RUNTIME": "host"})]
@@ -89,7 +89,7 @@ def test_the_list_has_each_check_of_the_runtime_and_what_is_not_checked(monkeypa
     assert names == ["state folder", "settings", "runtime", "other runtime", *checks, *FACTS]
 
 
-def test_a_machine_that_is_ready_passes_and_nothing_is_started(lab, checkout):
+def test_a_ready_machine_passes_and_nothing_is_started(lab, checkout):
     done = lab("doctor")
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -98,7 +98,7 @@ def test_a_machine_that_is_ready_passes_and_nothing_is_started(lab, checkout):
     assert processes_of(checkout) == []
 
 
-def test_a_taken_port_is_a_failed_check_and_the_others_are_run_all_the_same(lab):
+def test_a_taken_port_fails_its_check_and_the_other_checks_still_run(lab):
     with socket.create_server(("127.0.0.1", 0)) as server:
         taken = str(server.getsockname()[1])
 
@@ -123,7 +123,7 @@ def test_a_taken_port_is_a_failed_check_and_the_others_are_run_all_the_same(lab)
     ],
     ids=["files", "processes", "settings", "runtime", "docker"],
 )
-def test_what_is_wrong_is_a_failed_check_with_what_to_do(lab, variables, before, name, words):
+def test_a_failed_check_says_what_to_do(lab, variables, before, name, words):
     done = lab("doctor", before=before, **variables)
 
     assert done.returncode == 1
@@ -131,7 +131,7 @@ def test_what_is_wrong_is_a_failed_check_with_what_to_do(lab, variables, before,
     assert words in failed(done.stdout)[name]
 
 
-def test_missing_programs_are_a_failed_check_where_there_is_no_apt(lab, checkout, tmp_path):
+def test_missing_programs_fail_their_check_where_there_is_no_apt(lab, checkout, tmp_path):
     (checkout / ".lab" / "debian").unlink(missing_ok=True)
 
     done = lab("doctor", PATH=str(tmp_path))
@@ -139,7 +139,7 @@ def test_missing_programs_are_a_failed_check_where_there_is_no_apt(lab, checkout
     assert "Install them, or start a Docker engine" in failed(done.stdout)["programs"]
 
 
-def test_a_running_lab_is_not_checked_for_what_it_holds_itself(monkeypatch):
+def test_the_ports_of_a_running_lab_are_not_checked(monkeypatch):
     monkeypatch.setattr(HostRuntime, "is_running", lambda self: True)
     monkeypatch.setattr(HostRuntime, "_of_running_lab", lambda self: dict(self._wanted))
 
@@ -150,7 +150,7 @@ def test_a_running_lab_is_not_checked_for_what_it_holds_itself(monkeypatch):
 
 
 @pytest.mark.parametrize("engine_is", ["there", "missing"])
-def test_an_engine_that_is_missing_is_no_problem_unless_it_is_asked_for(monkeypatch, tmp_path, engine_is):
+def test_a_missing_engine_is_no_problem_if_no_runtime_is_requested(monkeypatch, tmp_path, engine_is):
     if engine_is == "missing":
         monkeypatch.setenv("PATH", str(tmp_path))
     elif engine.why_not() != ("", ""):
@@ -175,7 +175,7 @@ def bootstrap_alone(folder) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=20)
 
 
-def test_checks_before_the_python_environment_are_printed_without_it(tmp_path):
+def test_checks_before_the_python_environment_run_without_it(tmp_path):
     done = bootstrap_alone(tmp_path / "100%")
 
     assert done.returncode == 1
@@ -187,7 +187,7 @@ def test_checks_before_the_python_environment_are_printed_without_it(tmp_path):
     )
 
 
-def test_a_state_folder_that_cannot_be_written_is_a_failed_check(tmp_path):
+def test_a_state_folder_that_cannot_be_written_fails_its_check(tmp_path):
     folder = tmp_path / "checkout"
     folder.mkdir()
     (folder / ".lab").write_text("in the way")
@@ -198,7 +198,7 @@ def test_a_state_folder_that_cannot_be_written_is_a_failed_check(tmp_path):
     assert "the lab cannot write to" in failed(done.stdout)["folder .lab"]
 
 
-def test_an_old_python_and_one_without_venv_are_refused(monkeypatch):
+def test_an_old_python_and_a_python_without_venv_are_rejected(monkeypatch):
     monkeypatch.setattr(bootstrap, "is_current", lambda: False)
     monkeypatch.setattr(sys, "version_info", (3, 10, 4))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
@@ -207,7 +207,7 @@ def test_an_old_python_and_one_without_venv_are_refused(monkeypatch):
     assert bootstrap.check_venv()[1].startswith("this Python has no venv module: install it")
 
 
-def test_a_lab_of_another_environment_is_refused_but_by_down(monkeypatch):
+def test_only_down_is_allowed_for_a_lab_from_another_environment(monkeypatch):
     monkeypatch.setattr(bootstrap, "is_current", lambda: False)
     monkeypatch.setattr(bootstrap, "lab_runs", lambda: True)
 
@@ -231,7 +231,7 @@ def test_a_lab_of_another_environment_is_refused_but_by_down(monkeypatch):
         ("Collecting a==1\nInstalling collected packages: a\n", 5, "4 of 4 packages installed, byte-compiling them"),
     ],
 )
-def test_progress_of_the_python_packages(said, installed, words):
+def test_pips_progress_is_shown_as_a_number_of_packages(said, installed, words):
     assert bootstrap.progress(said, 4, installed) == words
 
 
@@ -254,11 +254,11 @@ def test_progress_of_the_python_packages(said, installed, words):
     ],
     ids=["hashes", "disk", "network", "nothing"],
 )
-def test_only_a_pip_that_could_not_connect_asks_for_the_network(said, reason):
+def test_only_a_pip_connection_error_suggests_checking_the_network(said, reason):
     assert bootstrap.why_pip_failed(said, {}) == reason
 
 
-def test_an_index_without_the_package_is_told_from_one_that_cannot_be_read(tmp_path):
+def test_a_missing_package_and_an_unreachable_index_have_different_errors(tmp_path):
     said = "ERROR: Could not find a version that satisfies the requirement pomar-x==1 (from versions: none)"
     own = {"PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull, "no_proxy": "*"}
 

@@ -50,7 +50,7 @@ def signalled():
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def test_a_fault_is_there_in_the_block_and_mended_after_it(sent):
+def test_a_fault_is_active_in_the_block_and_reverted_after_it(sent):
     fault = Fault()
 
     with injected(LAB, fault, "x", "it breaks.", lambda: sent.append("reverted")):
@@ -64,7 +64,7 @@ def test_a_fault_is_there_in_the_block_and_mended_after_it(sent):
     ("happens", "error"), [(fails, LabError), (signalled, KeyboardInterrupt)], ids=["error", "signal"]
 )
 @pytest.mark.parametrize("when", ["begins", "inside"])
-def test_it_is_mended_when_something_fails_or_a_signal_comes(sent, happens, error, when):
+def test_a_fault_is_reverted_after_an_error_or_a_signal(sent, happens, error, when):
     fault = Fault(happens) if when == "begins" else Fault()
 
     with pytest.raises(error), signals.handled_once(), injected(LAB, fault, "x", "it breaks."):
@@ -74,7 +74,7 @@ def test_it_is_mended_when_something_fails_or_a_signal_comes(sent, happens, erro
     assert sent[-1] == ("x failed to start" if when == "begins" else "x was reverted")
 
 
-def test_a_signal_while_it_is_mended_is_not_heeded(sent):
+def test_a_signal_during_the_revert_is_ignored(sent):
     fault = Fault(revert=signalled)
 
     with signals.handled_once(), injected(LAB, fault, "x", "it breaks."):
@@ -83,7 +83,7 @@ def test_a_signal_while_it_is_mended_is_not_heeded(sent):
     assert not fault.active
 
 
-def test_a_fault_that_could_not_be_mended_is_not_said_to_be(sent):
+def test_a_fault_that_could_not_be_reverted_is_reported_as_such(sent):
     with pytest.raises(LabError, match="it failed"), injected(
         LAB, Fault(revert=fails), "x", "it breaks.", lambda: sent.append("reverted")
     ):  # fmt: skip

@@ -44,7 +44,7 @@ def passed_by_make(python: Path, *arguments: str, **shell: str) -> list[str]:
 @pytest.mark.parametrize(
     "verb", ["logs", "restart", "clean", "load", "load-ui", "ledger", "report", "drill", "incident"]
 )
-def test_variables_of_the_shell_are_no_arguments_of_a_verb(python, verb):
+def test_shell_variables_do_not_become_arguments_of_a_make_target(python, verb):
     assert passed_by_make(python, verb, **hostile.SHELL) == [verb]
 
 
@@ -69,7 +69,7 @@ def test_make_passes_its_arguments_on(python, command, given):
     assert passed_by_make(python, *shlex.split(command)) == shlex.split(given)
 
 
-def test_force_in_the_shell_does_not_keep_clean_from_asking(lab, checkout):
+def test_clean_still_asks_when_force_is_set_in_the_shell(lab, checkout):
     data = checkout / ".lab" / "data" / "shop.sqlite3"
     data.parent.mkdir()
     data.write_text("orders")
@@ -88,7 +88,7 @@ def test_the_database_of_another_project_is_left_alone(lab, checkout, tmp_path):
     assert (checkout / ".lab" / "data" / "shop.sqlite3").exists()
 
 
-def test_the_database_of_the_lab_is_chosen_by_its_own_name(lab, checkout, tmp_path):
+def test_lab_database_url_selects_the_labs_database(lab, checkout, tmp_path):
     (checkout / ".lab" / "data").mkdir()
 
     done = lab("manage", "migrate", LAB_DATABASE_URL=f"sqlite:///{tmp_path}/chosen.sqlite3")
@@ -98,7 +98,7 @@ def test_the_database_of_the_lab_is_chosen_by_its_own_name(lab, checkout, tmp_pa
     assert not (checkout / ".lab" / "data" / "shop.sqlite3").exists()
 
 
-def test_up_names_the_database_that_it_will_change_without_its_password(lab):
+def test_up_prints_the_database_url_without_its_password(lab):
     done = lab("up", LAB_DATABASE_URL="postgres://shop:se/cr@et@127.0.0.1:1/shop?sslmode=disable")
 
     assert "Using the database postgres://127.0.0.1:1/shop from LAB_DATABASE_URL:" in done.stdout
@@ -106,7 +106,7 @@ def test_up_names_the_database_that_it_will_change_without_its_password(lab):
     assert "cr@et" not in done.stdout + done.stderr
 
 
-def test_docker_gets_what_reaches_an_engine_and_nothing_that_changes_the_lab(shell, monkeypatch):
+def test_docker_gets_only_shell_variables_that_it_needs_to_reach_an_engine(shell, monkeypatch):
     reaching = {"DOCKER_HOST": "ssh://there", "DOCKER_CONFIG": "/c", "SSH_AUTH_SOCK": "/s", "https_proxy": "http://p"}
     for name, value in {**shell, **reaching}.items():
         monkeypatch.setenv(name, value)
@@ -118,14 +118,14 @@ def test_docker_gets_what_reaches_an_engine_and_nothing_that_changes_the_lab(she
     assert not given.keys() & (hostile.SHELL.keys() - {"TERM", "TZ", "LC_ALL"})
 
 
-def test_services_get_no_proxy(monkeypatch):
+def test_services_get_no_proxy_settings(monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
 
     assert "http_proxy" in environment.for_tools()
     assert "http_proxy" not in environment.for_services()
 
 
-def test_tests_run_in_a_hostile_shell_on_a_database_of_their_own(shell):
+def test_the_tests_pass_in_a_hostile_shell_with_their_own_database(shell):
     tests = ["tests/app/test_health.py", "tests/app/test_checkout.py", "tests/lab/test_settings.py"]
     command = [sys.executable, *FLAGS, "-m", "lab", "test", *tests]
 
@@ -135,7 +135,7 @@ def test_tests_run_in_a_hostile_shell_on_a_database_of_their_own(shell):
     assert " passed" in done.stdout
 
 
-def test_status_is_the_same_in_a_hostile_shell(shell):
+def test_status_works_in_a_hostile_shell(shell):
     done = subprocess.run(
         ["make", f"PYTHON={sys.executable}", "status"], cwd=ROOT, env=shell, capture_output=True, text=True
     )
@@ -144,7 +144,7 @@ def test_status_is_the_same_in_a_hostile_shell(shell):
     assert done.stdout.splitlines()[0].split()[:2] == ["service", "state"]
 
 
-def test_pip_gets_the_users_index_and_nothing_else_of_the_users_configuration(shell, monkeypatch):
+def test_pip_gets_the_users_index_and_timeout_and_no_other_settings(shell, monkeypatch):
     Path(shell["HOME"], ".config/pip/pip.conf").write_text(
         "[global]\nuser = true\ntarget = /nowhere\nindex-url = https://first.example/\ntimeout = 7\n"
         "extra-index-url =\n    https://one.example/\n    https://two.example/\n"

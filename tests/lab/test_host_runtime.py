@@ -85,13 +85,13 @@ def is_supervisord(process: psutil.Process, checkout: Path) -> bool:
         return False
 
 
-def test_a_start_that_is_interrupted_leaves_nothing_running(interrupted, checkout):
+def test_an_interrupted_start_leaves_nothing_running(interrupted, checkout):
     assert interrupted(signal.SIGTERM) == 1
 
     assert processes_of(checkout) == []
 
 
-def test_a_lab_starts_on_other_ports_heals_itself_and_ends_without_a_trace(running, checkout, ports):
+def test_a_lab_runs_on_other_ports_restarts_services_and_stops_cleanly(running, checkout, ports):
     ca_file = str(checkout / ".lab" / "tls" / "ca.crt")
     shop = f"https://127.0.0.1:{ports['SHOP_HTTPS_PORT']}"
 

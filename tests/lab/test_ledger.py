@@ -69,7 +69,7 @@ def lines(account: Account) -> dict[str, int]:
     return {line.what: line.count for line in account.lines}
 
 
-def test_a_run_in_which_all_agree_has_no_difference_and_a_row_for_each_route_and_class():
+def test_a_run_in_which_all_tiers_agree_has_no_differences():
     account = settle(a_run())
 
     assert (account.differences, account.fault) == ([], "")
@@ -181,34 +181,34 @@ def a_load_that_does_not_tell_all(counts: Counts) -> Counts:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_the_tier_that_alone_disagrees_is_named(broken, fault, sentence):
+def test_the_only_tier_that_disagrees_is_named(broken, fault, sentence):
     account = settle(broken(a_run()))
 
     assert account.fault == fault
     assert sentence in [each.sentence for each in account.differences]
 
 
-def test_prometheus_that_stored_another_number_is_named():
+def test_prometheus_is_named_if_it_stored_a_different_number():
     account = settle(a_run(), [Difference((PROMETHEUS, LOG), "Prometheus's samples go from 1 to 2")])
 
     assert account.fault == PROMETHEUS
 
 
-def test_two_tiers_that_are_wrong_apart_are_blamed_on_nobody():
+def test_two_independent_errors_are_blamed_on_no_tier():
     account = settle(a_status_page_that_invents(a_worker_that_forgets(a_run())))
 
     assert len(account.differences) == 3
     assert account.fault == ""
 
 
-def test_a_remainder_stands_in_its_row():
+def test_remainders_are_in_their_own_rows_and_do_not_cancel_out():
     remainders = {(row.route, row.kind): row.remainder for row in settle(lines_dropped(a_run())).rows if row.remainder}
 
     # The log is missing ten requests (-10), so Django has ten too many (+10). The two do not cancel each other out.
     assert remainders == {("product:list", "2xx"): -10, ("static", "2xx"): -10}
 
 
-def test_a_worker_that_dies_takes_one_request_with_it():
+def test_requests_lost_with_a_dead_worker_are_accounted_for():
     counts = a_run()
     logged(counts, CART._replace(status="502"), 2, "unanswered")
     counts.sent[CART._replace(status="502")] += 2
@@ -226,7 +226,7 @@ def test_a_worker_that_dies_takes_one_request_with_it():
     assert lines(account)["lost in Django with their worker"] == 1
 
 
-def test_a_request_that_vanishes_without_a_death_is_a_difference():
+def test_a_request_lost_without_a_dead_worker_is_a_difference():
     counts = a_run()
     logged(counts, CART._replace(status="502"), 1, "unanswered")
     counts.sent[CART._replace(status="502")] += 1
@@ -235,7 +235,7 @@ def test_a_request_that_vanishes_without_a_death_is_a_difference():
     assert settle(counts).fault == UWSGI
 
 
-def test_a_request_that_uwsgi_drops_is_a_term_of_its_own():
+def test_requests_dropped_by_uwsgi_are_accounted_for():
     """uWSGI counts a request that is larger than its buffer, but Django never receives it. NGINX responds with 502."""
     counts = a_run()
     logged(counts, CART._replace(status="502"), 3, "unanswered", load=False)
@@ -251,7 +251,7 @@ def test_a_request_that_uwsgi_drops_is_a_term_of_its_own():
     assert lines(account)["lost in Django with their worker"] == 0
 
 
-def test_a_request_that_uwsgi_invents_is_no_request_that_it_drops():
+def test_an_extra_request_in_uwsgi_does_not_count_as_dropped():
     counts = a_run()
     logged(counts, CART._replace(status="502"), 3, "unanswered", load=False)
     counts = dataclasses.replace(
@@ -261,7 +261,7 @@ def test_a_request_that_uwsgi_invents_is_no_request_that_it_drops():
     assert settle(counts).fault == UWSGI
 
 
-def test_a_request_that_is_aborted_before_it_reaches_a_worker_was_not_begun_by_django():
+def test_requests_aborted_before_they_reach_a_worker_are_accounted_for():
     counts = a_run()
     logged(counts, CART._replace(status="499"), 3, "abandoned")
     counts.sent[CART._replace(status="0")] += 3
@@ -273,7 +273,7 @@ def test_a_request_that_is_aborted_before_it_reaches_a_worker_was_not_begun_by_d
     assert lines(account)["aborted by the client before they reached a worker"] == 3
 
 
-def test_a_visitor_who_hangs_up_is_cut_at_nginx_and_answered_by_django():
+def test_requests_aborted_by_the_client_still_have_a_response_from_django():
     counts = a_run()
     logged(counts, CART._replace(status="499"), 3, "cut")
     counts.sent[CART._replace(status="0")] += 3
@@ -293,7 +293,7 @@ def test_a_visitor_who_hangs_up_is_cut_at_nginx_and_answered_by_django():
     assert ("cart:cart-summary", "no response", 3) in [(row.route, row.kind, row.sent) for row in account.rows]
 
 
-def test_a_request_without_an_answer_that_is_not_logged_never_came_if_nginx_itself_counts_none():
+def test_a_request_that_nginx_neither_logs_nor_counts_never_arrived():
     counts = a_run()
     counts.sent[CART._replace(status="0")] += 2
 
@@ -303,7 +303,7 @@ def test_a_request_without_an_answer_that_is_not_logged_never_came_if_nginx_itse
     assert lines(account)["without a response and not in NGINX's access log"] == 2
 
 
-def test_a_request_without_an_answer_that_is_not_logged_is_a_difference_if_nginx_counts_it():
+def test_a_request_that_nginx_counts_but_does_not_log_is_a_difference():
     counts = dataclasses.replace(a_run(), status=462 + 12 + 9 + 2)
     counts.sent[CART._replace(status="0")] += 2
 
@@ -312,7 +312,7 @@ def test_a_request_without_an_answer_that_is_not_logged_is_a_difference_if_nginx
     ]
 
 
-def test_whether_a_request_without_an_answer_came_is_not_known_without_nginxs_own_count():
+def test_an_unlogged_request_is_in_doubt_without_nginxs_own_count():
     counts = dataclasses.replace(a_run(), status=None)
     counts.sent[CART._replace(status="0")] += 2
 
@@ -323,13 +323,13 @@ def test_whether_a_request_without_an_answer_came_is_not_known_without_nginxs_ow
     assert page(counts).splitlines()[-1] == "LEDGER: NOT KNOWN; all counts that can be compared agree."
 
 
-def test_workers_that_were_renewed_are_no_excuse_for_a_count_that_is_missing():
+def test_respawned_workers_do_not_excuse_a_missing_count():
     counts = dataclasses.replace(a_run(), workers=Workers(PASSED_ON - 3, harakiri=0, respawns=4))
 
     assert settle(counts).fault == UWSGI
 
 
-def test_answers_that_a_view_invents_are_not_those_of_visitors_who_hung_up():
+def test_extra_responses_of_a_view_are_not_taken_for_aborted_requests():
     counts = a_run()
     logged(counts, CART._replace(status="502"), 5, "unanswered")
     counts.sent[CART._replace(status="502")] += 5
@@ -344,7 +344,7 @@ def test_answers_that_a_view_invents_are_not_those_of_visitors_who_hung_up():
     assert settle(counts).fault == DJANGO
 
 
-def test_when_others_never_rest_the_loads_own_are_compared_and_nothing_else():
+def test_only_the_load_runs_requests_are_compared_if_others_never_stop():
     counts = a_run()
     counts = Counts(sent=counts.sent, load=counts.load)
 
@@ -360,7 +360,7 @@ def test_when_others_never_rest_the_loads_own_are_compared_and_nothing_else():
     ]
 
 
-def test_a_host_that_django_does_not_know_is_answered_before_any_view():
+def test_responses_without_a_view_are_accounted_for():
     counts = a_run()
     bad = LIST._replace(status="400")
     logged(counts, bad, 2, "answered", load=False)
@@ -377,7 +377,7 @@ def test_a_host_that_django_does_not_know_is_answered_before_any_view():
     assert lines(account)["responses from a middleware, without a view"] == 2
 
 
-def test_a_404_that_became_a_redirect_on_its_way_out_is_a_term():
+def test_404s_that_became_redirects_are_accounted_for():
     counts = a_run()
     moved = Key("other", "GET", "301")
     counts.sent[moved] += 4
@@ -396,7 +396,7 @@ def test_a_404_that_became_a_redirect_on_its_way_out_is_a_term():
     assert lines(account)["404s that CommonMiddleware turned into redirects to the URL with a slash"] == 4
 
 
-def test_a_request_that_reached_no_worker_is_a_term():
+def test_requests_that_reached_no_worker_are_accounted_for():
     counts = a_run()
     counts.sent[CART._replace(status="502")] += 5
     logged(counts, CART._replace(status="502"), 5, "unreached")
@@ -408,7 +408,7 @@ def test_a_request_that_reached_no_worker_is_a_term():
     assert lines(account)["that did not reach a worker"] == 5
 
 
-def test_without_an_access_log_django_must_have_at_least_what_was_sent():
+def test_without_an_access_log_django_must_count_all_requests_sent():
     counts = dataclasses.replace(a_run(), load=None, log=None)
     assert settle(counts).differences == []
 
@@ -420,14 +420,14 @@ def test_without_an_access_log_django_must_have_at_least_what_was_sent():
     ]
 
 
-def test_only_the_tiers_with_figures_are_compared():
+def test_only_tiers_with_counts_are_compared():
     account = settle(Counts(sent=SENT))
 
     assert account.differences == []
     assert {(row.others, row.logged, row.answered) for row in account.rows} == {(None, None, None)}
 
 
-def test_methods_that_nginx_calls_other_and_views_without_a_name_are_brought_together():
+def test_counts_of_other_methods_and_unnamed_views_use_nginxs_labels():
     result = {"counts": {"refused": {"PUT": {"405": 2}}, "other": {"GET": {"404": 3}}}}
     django = {
         (
@@ -460,13 +460,13 @@ def test_the_page_says_that_the_books_balance():
     assert max(map(len, said.splitlines())) <= 100
 
 
-def test_the_page_names_the_tier_at_fault():
+def test_the_page_names_the_wrong_tier():
     said = page(lines_dropped(a_run())).splitlines()
 
     assert said[-1] == "LEDGER: WRONG, 6 differences; NGINX's access log is at fault: all other tiers agree."
 
 
-def test_the_page_says_what_cannot_be_known_and_no_number_of_it():
+def test_the_page_says_what_is_unknown_and_shows_no_numbers_for_it():
     said = page(dataclasses.replace(a_run(), load=None, log=None), reasons=("the access log exporter was restarted",))
 
     assert "not exact: the access log exporter was restarted." in said

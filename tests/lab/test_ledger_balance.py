@@ -126,11 +126,11 @@ def ledger_of(prometheus: Prometheus, starts: dict[str, float]):
     return balance
 
 
-def test_every_job_of_the_ledger_has_samples_here():
+def test_the_samples_cover_every_job_of_the_ledger():
     assert SERIES.keys() == FAMILIES.keys()
 
 
-def test_a_prometheus_that_stored_what_the_exporters_said_is_exact(ledger_of):
+def test_a_prometheus_that_stored_the_exporters_values_is_exact(ledger_of):
     ledger = ledger_of("right")
 
     assert (ledger.verdict, ledger.account.differences, ledger.reasons, ledger.notes) == ("exact", [], [], [])
@@ -151,7 +151,7 @@ def test_a_prometheus_that_stored_what_the_exporters_said_is_exact(ledger_of):
         ),
     ],
 )
-def test_a_prometheus_that_stored_another_number_is_at_fault(ledger_of, run, sentence):
+def test_a_prometheus_that_stored_a_different_number_is_blamed(ledger_of, run, sentence):
     ledger = ledger_of(run)
 
     assert (ledger.verdict, ledger.account.fault) == ("different", "Prometheus")
@@ -165,14 +165,14 @@ def test_a_prometheus_that_stored_another_number_is_at_fault(ledger_of, run, sen
         ("nothing_after", "Prometheus has no samples of uwsgi from after the run"),
     ],
 )
-def test_a_tier_that_prometheus_has_no_figures_of_is_named_and_the_rest_is_compared(ledger_of, run, reason):
+def test_a_tier_without_samples_is_named_and_the_others_are_compared(ledger_of, run, reason):
     ledger = ledger_of(run)
 
     assert (ledger.verdict, ledger.reasons) == ("unknown", [reason])
     assert {row.remainder for row in ledger.account.rows} == {0}
 
 
-def test_scrapes_that_were_missed_amid_the_run_are_a_note(ledger_of):
+def test_missed_scrapes_during_the_run_are_noted(ledger_of):
     ledger = ledger_of("a_gap")
 
     assert ledger.verdict == "exact"
@@ -180,7 +180,7 @@ def test_scrapes_that_were_missed_amid_the_run_are_a_note(ledger_of):
     assert ledger.notes[0].startswith("Prometheus did not scrape django for 25 s from")
 
 
-def test_a_counter_that_went_back_and_passed_where_it_was_is_seen_in_the_samples(ledger_of):
+def test_a_counter_reset_between_the_snapshots_is_found_in_the_samples(ledger_of):
     ledger = ledger_of("nginx_restarted")
 
     assert ledger.verdict == "unknown"
@@ -188,7 +188,7 @@ def test_a_counter_that_went_back_and_passed_where_it_was_is_seen_in_the_samples
     assert ledger.reasons[0].startswith("NGINX was restarted, which reset its counters, at")
 
 
-def test_uwsgi_began_anew_when_django_did(prometheus, starts):
+def test_a_restart_of_django_is_also_a_restart_of_uwsgi(prometheus, starts):
     opening, closing = snapshot(starts["right"], 0), snapshot(starts["right"], LENGTH)
     closing.values["django"]["pomar_counters_start_time_seconds", ()] += 30
 
@@ -198,7 +198,7 @@ def test_uwsgi_began_anew_when_django_did(prometheus, starts):
     assert [reason[:19] for reason in ledger.reasons] == ["uWSGI was restarted"] * 2
 
 
-def test_a_prometheus_that_does_not_answer_leaves_the_tiers_compared_by_their_pages(starts, monkeypatch):
+def test_without_prometheus_the_tiers_are_compared_by_their_exporters(starts, monkeypatch):
     monkeypatch.setattr("lab.runs.ledger.stored.PATIENCE_SECONDS", 1)
     nobody = Prometheus(f"http://127.0.0.1:{free_ports(1)[0]}")
     began = starts["right"]
@@ -212,7 +212,7 @@ def test_a_prometheus_that_does_not_answer_leaves_the_tiers_compared_by_their_pa
     ]
 
 
-def test_a_shop_that_did_not_come_to_rest_leaves_the_loads_own_rows(prometheus, starts):
+def test_only_the_load_runs_rows_remain_if_the_shop_did_not_settle(prometheus, starts):
     began = starts["right"]
     opening = Snapshot(began, snapshot(began, 0).values, moving="a request arrived")
 
@@ -225,7 +225,7 @@ def test_a_shop_that_did_not_come_to_rest_leaves_the_loads_own_rows(prometheus, 
     ]
 
 
-def test_samples_of_a_counter_that_began_anew_shortly_before_the_run_are_not_of_the_run():
+def test_samples_from_before_a_counter_reset_are_not_part_of_the_run():
     series = ("django_http_responses_total_by_status_total", (("status", "404"),))
     opening, closing = (Snapshot(moment, {"django": {series: n}}) for moment, n in ((100.0, 2), (101.0, 20)))
     stored = {series: [(88.0, 157), (102.0, 20)]}

@@ -21,16 +21,16 @@ CUMULATIVE = {-1.0: 0, 0.0: 10, 0.005: 60, 0.01: 90, 0.025: 99, math.inf: 100}
         (1, Interval(0.025, math.inf)),
     ],
 )
-def test_a_histograms_quantile_is_the_bucket_that_holds_it(q, interval):
+def test_a_quantile_of_a_histogram_is_the_bucket_that_contains_it(q, interval):
     assert bucket_of_quantile(CUMULATIVE, q) == interval
 
 
-def test_a_histogram_without_a_request_has_no_quantile():
+def test_an_empty_histogram_has_no_quantile():
     assert bucket_of_quantile({}, 0.5) is None
     assert bucket_of_quantile({0.1: 0, math.inf: 0}, 0.5) is None
 
 
-def test_a_tier_that_took_longer_than_the_one_in_front_of_it_is_not_credible():
+def test_a_tier_slower_than_the_one_in_front_of_it_is_not_credible():
     def of(locust: float, nginx: Interval, django: Interval, alone: bool = True) -> bool:
         return Quantiles("a", 0.5, locust, nginx, django, alone).credible
 
@@ -40,7 +40,7 @@ def test_a_tier_that_took_longer_than_the_one_in_front_of_it_is_not_credible():
     assert of(0.004, Interval(0.01, 0.025), Interval(0.005, 0.01), alone=False)
 
 
-def test_quantiles_are_by_route_and_those_that_others_share_are_known():
+def test_quantiles_are_by_route_and_marked_if_others_share_the_route():
     histograms = {"nginx-log": {"a": CUMULATIVE}, "django": {}}
 
     found = compare({"a": {"0.5": 0.004, "0.95": 0.02, "0.99": 0.02}}, histograms, alone=set())

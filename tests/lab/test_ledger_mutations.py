@@ -38,7 +38,7 @@ def load(lab: Command) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_a_lab_that_counts_right_is_exact_in_a_hostile_shell(lab, checkout):
+def test_a_lab_that_counts_correctly_is_exact_even_in_a_hostile_shell(lab, checkout):
     code, said = load(lab)
 
     assert "LEDGER: remainder 0 in every row" in said, said
@@ -62,7 +62,7 @@ def mtail_program(checkout: Path, lab: Command) -> Iterator[Path]:
     assert lab("restart", "access-log-exporter").returncode == 0
 
 
-def test_lines_of_the_log_that_are_dropped_are_missed_from_nginxs_access_log(lab, mtail_program):
+def test_log_lines_dropped_by_the_exporter_are_blamed_on_the_access_log(lab, mtail_program):
     drop = "\n/[37] [a-z-]+ load$/ {\n  stop\n}\n\n/^(?P<route>"
     mtail_program.write_text(mtail_program.read_text().replace("\n/^(?P<route>", drop))
     assert lab("restart", "access-log-exporter").returncode == 0
@@ -74,7 +74,7 @@ def test_lines_of_the_log_that_are_dropped_are_missed_from_nginxs_access_log(lab
     assert code == 1
 
 
-def test_a_route_that_is_counted_twice_is_too_much_in_nginxs_access_log(lab, mtail_program):
+def test_a_route_counted_twice_is_blamed_on_the_access_log(lab, mtail_program):
     twice = """  $route == "product:list" {
     nginx_http_responses_total[$route][$method][$status]++
     nginx_http_load_responses_total[$route][$method][$status]++
@@ -90,7 +90,7 @@ def test_a_route_that_is_counted_twice_is_too_much_in_nginxs_access_log(lab, mta
     assert code == 1
 
 
-def test_without_the_multi_process_mode_django_is_found_to_contradict_itself(lab, checkout):
+def test_without_multiprocess_mode_django_contradicts_itself(lab, checkout):
     for path in (ROOT / "lessons" / "naive").iterdir():
         if path.is_file():
             shutil.copy2(path, checkout / "app")

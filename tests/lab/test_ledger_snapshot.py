@@ -13,7 +13,7 @@ nginx_up 1
 """
 
 
-def test_only_the_wanted_metrics_of_a_page_are_read():
+def test_only_the_requested_metrics_are_read_from_a_page():
     wanted = ("nginx_http_requests_total", "nginx_connections_writing")
 
     assert dict(series_on(PAGE, wanted)) == {(wanted[0], ()): 12.0, (wanted[1], ()): 1.0}
@@ -42,7 +42,7 @@ def snapshot_of(status: int, *, page: int, served: int = 50, busy: int = 1, busy
     ],
     ids=["unchanged", "log not read yet", "request", "logged request", "in flight", "aborted by the client"],
 )
-def test_a_cut_is_exact_only_when_nothing_but_its_own_reading_moved(second, said):
+def test_a_snapshot_is_exact_only_if_nothing_but_its_own_reads_changed(second, said):
     assert _moving(snapshot_of(100, page=30), second, {}) == said
 
 
@@ -60,7 +60,7 @@ def since(start: float, count: float, requests: float = 0) -> Snapshot:
     )
 
 
-def test_a_counter_that_goes_back_is_a_restart_only_if_somebody_says_so():
+def test_a_decreased_counter_is_a_restart_only_if_its_start_time_changed():
     assert _fallen(since(5, 900), since(5, 901)) == {}
     assert _fallen(since(5, 900, 70), since(7, 240, 3)) == {}
     assert _fallen(since(5, 900, 70), since(5, 240, 3)) == {
@@ -79,11 +79,11 @@ def test_a_counter_that_goes_back_is_a_restart_only_if_somebody_says_so():
         ("admin:django.views.generic.base.RedirectView", "other"),
     ],
 )
-def test_a_view_without_a_url_name_is_nginxs_other(view, route):
+def test_a_view_without_a_url_name_has_the_route_other(view, route):
     assert route_of(view) == route
 
 
-def test_a_cut_can_be_kept_as_json():
+def test_a_snapshot_can_be_saved_as_json():
     snapshot = Snapshot(
         12.5,
         {"uwsgi": {("uwsgi_worker_requests_total", (("stats_uri", "x"), ("worker_id", "1"))): 3.0}},

@@ -70,12 +70,12 @@ def folders_of(pid: int) -> list[Path]:
     return [path for place in places for path in place.glob(f"pomar-lesson-{pid}-*")]
 
 
-def test_the_right_counter_is_all_that_was_sent_at_each_scrape(lesson):
+def test_the_correct_counter_equals_the_requests_sent_at_every_scrape(lesson):
     assert [scrape.correct for scrape in lesson.scrapes] == [40 * number for number in range(13)]
     assert [scrape.sent for scrape in lesson.scrapes] == [40 * number for number in range(13)]
 
 
-def test_the_naive_counter_never_shows_what_a_killed_worker_had_counted(lesson):
+def test_the_naive_counter_loses_what_a_killed_worker_had_counted(lesson):
     killed = lesson.scrapes[lesson.killed_at]
 
     # With 200 requests and 6 scrapes, the busiest of four workers handles at least 52, up to 6 of which are scrapes.
@@ -84,14 +84,14 @@ def test_the_naive_counter_never_shows_what_a_killed_worker_had_counted(lesson):
     assert all(scrape.naive <= scrape.sent - killed.lost for scrape in lesson.scrapes[lesson.killed_at + 1 :])
 
 
-def test_each_naive_worker_alone_counts_up_as_long_as_it_lives(lesson):
+def test_the_counter_of_a_single_naive_worker_never_decreases(lesson):
     for life in (lesson.scrapes[: lesson.killed_at + 1], lesson.scrapes[lesson.killed_at + 1 :]):
         for slot in {scrape.worker for scrape in life}:
             counted = [scrape.naive for scrape in life if scrape.worker == slot]
             assert all(before <= after for before, after in pairwise(counted)), f"worker {slot}: {counted}"
 
 
-def test_the_text_of_the_real_lesson_fits_and_names_the_files_that_do_it_right(lesson):
+def test_the_text_fits_in_80_columns_and_names_the_files_of_the_correct_shop(lesson):
     printed = text(lesson.scrapes)
 
     assert max(map(len, printed.splitlines())) <= 80
@@ -108,7 +108,7 @@ def test_the_lesson_leaves_no_process_and_no_folder(lesson):
     assert folders_of(os.getpid()) == []
 
 
-def test_a_lab_that_is_stopped_meanwhile_lets_the_lesson_go_on(lesson):
+def test_stopping_the_lab_does_not_stop_the_lesson(lesson):
     assert len(lesson.processes) >= PROCESSES
     assert lesson.of_the_lab == set()
 
@@ -151,7 +151,7 @@ def test_an_interrupted_lesson_leaves_no_process_and_no_folder(number, processes
     assert folders_of(running.pid) == []
 
 
-def test_a_missing_uwsgi_is_said_in_one_sentence(monkeypatch, tmp_path):
+def test_a_missing_uwsgi_is_reported(monkeypatch, tmp_path):
     monkeypatch.setattr(multiprocess, "VENV", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
 
@@ -161,7 +161,7 @@ def test_a_missing_uwsgi_is_said_in_one_sentence(monkeypatch, tmp_path):
     assert folders_of(os.getpid()) == []
 
 
-def test_a_shop_that_does_not_start_says_why(tmp_path):
+def test_a_shop_that_fails_to_start_says_why(tmp_path):
     ini = tmp_path / "uwsgi.ini"
     ini.write_text(
         "[uwsgi]\nmaster = true\nneed-app = true\nlazy-apps = true\nlog-date = true\nmodule = no_such_shop\n"
@@ -188,7 +188,7 @@ def test_a_shop_that_does_not_start_says_why(tmp_path):
     ],
     ids=["one sample", "no restart", "no growth", "one step back", "a saw-tooth", "down to zero"],
 )
-def test_increase_takes_each_step_back_for_a_restart(values, grown):
+def test_increase_treats_every_decrease_as_a_counter_reset(values, grown):
     assert increase(values) == grown
 
 
@@ -202,7 +202,7 @@ SCRAPES = [
 ]
 
 
-def test_the_table_has_a_row_for_each_scrape_and_says_when_the_naive_counter_went_back():
+def test_the_table_has_a_row_per_scrape_and_marks_decreases():
     table = text(SCRAPES).split("\n\n")[1]
 
     assert table.splitlines() == [
@@ -215,7 +215,7 @@ def test_the_table_has_a_row_for_each_scrape_and_says_when_the_naive_counter_wen
     ]
 
 
-def test_the_chart_has_both_counters_side_by_side_each_in_a_scale_that_it_names():
+def test_the_chart_shows_both_counters_side_by_side_and_names_their_scales():
     chart = text(SCRAPES).split("\n\n")[2]
 
     assert chart.splitlines() == [
@@ -250,7 +250,7 @@ def test_the_conclusion_has_the_numbers_of_the_run():
     ],
     ids=["never back", "once back", "too many", "exact by luck", "not exact"],
 )
-def test_the_conclusion_says_whatever_was_seen(naive, correct, words):
+def test_the_conclusion_matches_what_was_observed(naive, correct, words):
     scrapes = [Scrape(*counts, worker=1) for counts in zip((0, 50, 100), naive, correct, strict=True)]
 
     seen = text(scrapes).split("\n\n")[3].replace("\n", " ")

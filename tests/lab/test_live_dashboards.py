@@ -60,7 +60,7 @@ def data(receiver: str, **parameters: str) -> dict:
         ("var-instance=https://x.y:1/?%22%5C", "now-15m", {"instance": r"https://x\\.y:1/\\?\"\\\\"}),
     ],
 )
-def test_an_address_chooses_a_range_and_values(query, start, chosen):
+def test_a_url_selects_a_time_range_and_variable_values(query, start, chosen):
     view = View.of(LAB, query)
 
     assert view.range == start
@@ -68,7 +68,7 @@ def test_an_address_chooses_a_range_and_values(query, start, chosen):
 
 
 @pytest.mark.parametrize("uid", [each.uid for each in model.load()])
-def test_each_dashboard_has_a_page(receiver, uid):
+def test_every_dashboard_has_a_page(receiver, uid):
     page = requests.get(f"{receiver}/dashboards/{uid}?var-instance={HOSTILE}", timeout=10)
 
     assert page.status_code == 200
@@ -76,14 +76,14 @@ def test_each_dashboard_has_a_page(receiver, uid):
     assert HOSTILE not in page.text
 
 
-def test_the_first_dashboard_is_the_page_of_all(receiver):
+def test_the_index_redirects_to_the_first_dashboard(receiver):
     assert requests.get(f"{receiver}/dashboards/", timeout=10).url == f"{receiver}/dashboards/{model.load()[0].uid}"
 
 
 @pytest.mark.parametrize(
     "path", ["nothing", "nothing/data", "assets/../page.py", "assets/page.html.j2", "assets/js", "a/b"]
 )
-def test_there_is_nothing_else(receiver, path):
+def test_any_other_path_is_not_found(receiver, path):
     request = requests.Request("GET", receiver).prepare()
     request.url = f"{receiver}/dashboards/{path}"
 
@@ -91,7 +91,7 @@ def test_there_is_nothing_else(receiver, path):
         assert session.send(request, timeout=10).status_code == 404
 
 
-def test_a_panel_has_the_results_of_the_values_that_are_chosen(receiver):
+def test_a_panel_shows_the_results_for_the_selected_values(receiver):
     everything = data(receiver, panels=TARGETS)["panels"]
     chosen = data(receiver, panels=TARGETS, **{"var-instance": HOSTILE, "from": "now-5m"})["panels"]
     other = data(receiver, panels=TARGETS, **{"var-instance": "</script>.*"})["panels"]
@@ -102,7 +102,7 @@ def test_a_panel_has_the_results_of_the_values_that_are_chosen(receiver):
     assert other[TARGETS]["state"] == "empty"
 
 
-def test_without_a_prometheus_it_has_one_sentence(tmp_path):
+def test_the_page_reports_that_prometheus_does_not_respond(tmp_path):
     with running_receiver(tmp_path / "kept.jsonl", "--prometheus=http://127.0.0.1:1") as receiver:
         found = data(receiver, panels=TARGETS)
         page = requests.get(f"{receiver}/dashboards/{LAB.uid}", timeout=10)
@@ -114,7 +114,7 @@ def test_without_a_prometheus_it_has_one_sentence(tmp_path):
     assert found["problem"] in page.text.replace("&#39;", "'")
 
 
-def test_grafana_is_where_a_dashboard_is_if_there_is_one(tmp_path):
+def test_dashboards_redirect_to_grafana_if_there_is_one(tmp_path):
     with running_receiver(tmp_path / "kept.jsonl", "--grafana=http://localhost:3000") as receiver:
         found = [
             requests.get(f"{receiver}/dashboards/{path}", allow_redirects=False, timeout=5)
@@ -140,7 +140,7 @@ def shown(browser: WebDriver, key: str) -> str:
     return browser.find_element(By.CSS_SELECTOR, f"[data-key='{key}'] .body").text
 
 
-def test_a_browser_draws_it_chooses_values_and_fits_the_screen(receiver, browser):
+def test_a_browser_can_render_the_page_and_select_values_without_scrolling(receiver, browser):
     browser.get(f"{receiver}/dashboards/{LAB.uid}")
     eventually(lambda: shown(browser, TARGETS) == "1", because="one of two targets is down")
     browser.find_element(By.CSS_SELECTOR, "select[name='var-job'] option[value='django']").click()
@@ -151,7 +151,7 @@ def test_a_browser_draws_it_chooses_values_and_fits_the_screen(receiver, browser
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 
-def test_a_browser_says_that_prometheus_is_away(stopping, tmp_path_factory):
+def test_an_open_page_says_when_prometheus_goes_down(stopping, tmp_path_factory):
     """This must be the last test with this Prometheus, because it stops it."""
     receiver, prometheus = stopping
     with chromium_of(1280, 900) as browser:

@@ -32,7 +32,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]
     return prepare.multiprocess_directories()
 
 
-def test_metric_files_of_an_ordinary_user_are_not_where_logind_removes_them_at_logout(places):
+def test_metric_files_of_a_regular_user_are_on_disk_if_there_is_logind(places):
     assert prepare.multiprocess_directory() == places[1]
 
 
@@ -43,7 +43,7 @@ def test_metric_files_of_root_and_system_users_are_in_memory(places, monkeypatch
     assert prepare.multiprocess_directory() == places[0]
 
 
-def test_metric_files_are_in_memory_where_there_is_no_logind(places, monkeypatch, tmp_path):
+def test_metric_files_are_in_memory_without_logind(places, monkeypatch, tmp_path):
     monkeypatch.setattr(prepare, "LOGIND", tmp_path / "nothing")
 
     assert prepare.multiprocess_directory() == places[0]
@@ -51,7 +51,7 @@ def test_metric_files_are_in_memory_where_there_is_no_logind(places, monkeypatch
 
 @pytest.mark.parametrize("made", [0, 1], ids=["in memory", "on disk"])
 @pytest.mark.parametrize("uid", [0, 1000])
-def test_metric_files_stay_where_they_are(places, monkeypatch, made, uid):
+def test_an_existing_metrics_directory_is_reused(places, monkeypatch, made, uid):
     monkeypatch.setattr(os, "getuid", lambda: uid)
     places[made].mkdir(parents=True)
 
@@ -61,7 +61,7 @@ def test_metric_files_stay_where_they_are(places, monkeypatch, made, uid):
 @pytest.mark.parametrize(
     ("options", "where"), [("size=200k", ".lab/run/metrics"), ("size=200m", "/dev/shm")], ids=["200 KiB", "200 MiB"]
 )
-def test_a_small_memory_file_system_is_not_used(options, where):
+def test_a_memory_file_system_that_is_too_small_is_not_used(options, where):
     script = f'mount -t tmpfs -o {options} tmpfs /dev/shm && mount -t tmpfs tmpfs /run && exec "$@"'
     command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]
 
@@ -71,7 +71,7 @@ def test_a_small_memory_file_system_is_not_used(options, where):
     assert where in done.stdout
 
 
-def test_prometheus_says_that_there_is_no_inotify_instance_left(tmp_path, monkeypatch):
+def test_prometheus_running_out_of_inotify_instances_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(supervisor, "LOGS", tmp_path)
     (tmp_path / "targets.yaml").write_text("[]")
     (tmp_path / "prometheus.yml").write_text(
@@ -109,12 +109,12 @@ LINES = {
 
 
 @pytest.mark.parametrize(("line", "is_error"), LINES.items(), ids=LINES)
-def test_a_line_that_reports_an_error_is_told_from_others(line, is_error):
+def test_log_lines_that_report_an_error_are_recognized(line, is_error):
     assert bool(re.search(supervisor.ERROR, line, re.IGNORECASE)) == is_error
 
 
 @pytest.mark.parametrize("most", [64, 256])
-def test_too_few_files_are_refused_in_one_sentence(lab, most):
+def test_an_open_file_limit_that_is_too_low_is_refused(lab, most):
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     limited = ["sh", "-c", f'ulimit -n {most} && exec "$@"', "sh"]
 
@@ -139,13 +139,13 @@ def test_too_few_files_are_refused_in_one_sentence(lab, most):
         ),
     ],
 )
-def test_another_limit_that_is_too_low_is_refused_in_one_sentence(lab, option, words):
+def test_any_other_limit_that_is_too_low_is_refused(lab, option, words):
     done = lab("up", before=["prlimit", option])
 
     assert (done.returncode, done.stderr) == (1, f"lab: {words}\n")
 
 
-def test_processes_of_the_lab_may_open_as_many_files_as_are_useful():
+def test_the_open_file_limit_is_the_hard_limit_up_to_65536():
     script = (
         "import resource; from lab.runtimes.host import runtime; runtime._set_limits(); "
         "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"

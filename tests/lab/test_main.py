@@ -18,7 +18,7 @@ MAKE = [sys.executable, "-IS", "lab/bootstrap.py"]
 
 @pytest.mark.parametrize("command", [LAB, MAKE], ids=["lab", "bootstrap"])
 @pytest.mark.parametrize("seconds", [0.05, 0.15, 0.3])
-def test_ctrl_c_during_the_imports_is_answered_with_a_sentence(command, seconds):
+def test_ctrl_c_during_the_imports_prints_no_traceback(command, seconds):
     # bootstrap.py also does this. A signal that arrives while Python itself is starting stays pending.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -35,7 +35,7 @@ def test_ctrl_c_during_the_imports_is_answered_with_a_sentence(command, seconds)
     assert starting.returncode in (1, -signal.SIGINT)
 
 
-def test_a_reader_that_leaves_early_is_no_error():
+def test_an_output_pipe_that_closes_early_is_not_an_error():
     done = subprocess.run(
         ["sh", "-c", '"$@" status | head -n 1', "sh", *LAB], cwd=ROOT, capture_output=True, text=True, timeout=30
     )
@@ -44,7 +44,7 @@ def test_a_reader_that_leaves_early_is_no_error():
     assert done.stderr == ""
 
 
-def test_a_full_disk_under_the_output_is_said_in_a_sentence():
+def test_a_full_disk_behind_stdout_is_a_one_line_error():
     with open("/dev/full", "w") as full:
         done = subprocess.run([*LAB, "status"], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
 
@@ -61,7 +61,7 @@ def run_as_command(body: str, **variables: str) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, timeout=30)
 
 
-def test_a_full_disk_under_a_file_is_said_in_a_sentence():
+def test_a_full_disk_while_writing_a_file_is_a_one_line_error():
     done = run_as_command("open('/dev/full', 'wb').write(b'x' * 9000)")
 
     assert done.returncode == 1
@@ -71,14 +71,14 @@ def test_a_full_disk_under_a_file_is_said_in_a_sentence():
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
-def test_what_the_terminal_cannot_show_is_replaced(encoding):
+def test_characters_that_the_terminal_cannot_show_are_replaced(encoding):
     done = run_as_command("console.done('…', 1)", PYTHONIOENCODING=encoding)
 
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.startswith(b"  ? ?")
 
 
-def test_the_version_is_the_one_of_the_project():
+def test_the_version_is_that_of_the_project():
     done = subprocess.run([*LAB, "--version"], cwd=ROOT, capture_output=True, text=True, timeout=30)
 
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]

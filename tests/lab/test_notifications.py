@@ -121,7 +121,7 @@ def rows(text: str, title: str) -> list[str]:
     return [" ".join(line.split()) for line in section.splitlines()[3:]]
 
 
-def test_all_three_are_printed_in_columns(addresses):
+def test_alerts_in_prometheus_and_alertmanager_are_printed_in_columns(addresses):
     text, complete = notifications.page(Lab(addresses))
 
     assert complete
@@ -137,7 +137,7 @@ def test_all_three_are_printed_in_columns(addresses):
     ]
 
 
-def test_the_last_ten_notifications_are_printed_and_one_heartbeat(addresses):
+def test_the_last_ten_notifications_and_one_heartbeat_are_printed(addresses):
     text, _ = notifications.page(Lab(addresses))
 
     sent = [line.split(" UTC ")[1] for line in rows(text, "Notifications")]
@@ -148,7 +148,7 @@ def test_the_last_ten_notifications_are_printed_and_one_heartbeat(addresses):
     ]
 
 
-def test_nothing_is_said_to_be_nothing(tmp_path):
+def test_empty_lists_are_printed_as_none(tmp_path):
     empty = {"/api/v1/alerts": {"status": "success", "data": {"alerts": []}}, "/api/v2/alerts": []}
 
     with answering(empty) as url, running_receiver(tmp_path / "notifications.jsonl") as receiver:
@@ -160,7 +160,7 @@ def test_nothing_is_said_to_be_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["prometheus", "alertmanager", "receiver"])
-def test_one_that_is_away_is_named_in_a_sentence_and_the_others_are_printed(addresses, name):
+def test_a_service_that_is_down_is_named_and_the_others_are_printed(addresses, name):
     (port,) = free_ports(1)
 
     text, complete = notifications.page(Lab(addresses | {name: f"http://127.0.0.1:{port}"}))
@@ -171,13 +171,13 @@ def test_one_that_is_away_is_named_in_a_sentence_and_the_others_are_printed(addr
     assert text.count("UwsgiDown") >= 2
 
 
-def test_one_that_answers_nonsense_is_away_as_well(addresses):
+def test_a_service_with_an_invalid_response_counts_as_down(addresses):
     text, complete = notifications.page(Lab(addresses | {"alertmanager": addresses["prometheus"]}))
 
     assert not complete
     assert "Alertmanager is not responding at " in text
 
 
-def test_a_lab_that_does_not_run_is_one_sentence(addresses):
+def test_without_a_running_lab_the_error_says_how_to_start_it(addresses):
     with pytest.raises(LabError, match=r"the lab is not running: start it with `make up`\."):
         notifications.page(Lab(addresses, running=False))

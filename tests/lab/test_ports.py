@@ -21,7 +21,7 @@ def has_ipv6() -> bool:
     return True
 
 
-def test_a_taken_port_is_refused_with_its_holder_and_its_variable():
+def test_the_error_for_a_taken_port_names_its_process_and_its_setting():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
 
@@ -33,7 +33,7 @@ def test_a_taken_port_is_refused_with_its_holder_and_its_variable():
     assert "set SHOP_HTTPS_PORT to another port in .env" in error.value.message
 
 
-def test_a_port_held_on_every_address_is_refused_as_well():
+def test_a_port_taken_on_all_addresses_is_refused():
     with socket.create_server(("0.0.0.0", 0)) as server:
         port = server.getsockname()[1]
 
@@ -41,7 +41,7 @@ def test_a_port_held_on_every_address_is_refused_as_well():
             ports.refuse_taken({"PROMETHEUS_PORT": str(port)}, ["PROMETHEUS_PORT"])
 
 
-def test_a_port_held_by_a_connection_is_told_from_one_of_a_program():
+def test_a_port_taken_by_an_outgoing_connection_is_reported_as_such():
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
         port = client.getsockname()[1]
 
@@ -53,7 +53,7 @@ def test_a_port_held_by_a_connection_is_told_from_one_of_a_program():
 
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 @pytest.mark.parametrize("address", ["::1", "::"])
-def test_a_port_held_on_ipv6_alone_is_refused_as_well(address):
+def test_a_port_taken_only_on_ipv6_is_refused(address):
     with socket.socket(socket.AF_INET6) as server:
         server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         server.bind((address, 0))
@@ -64,7 +64,7 @@ def test_a_port_held_on_ipv6_alone_is_refused_as_well(address):
             ports.refuse_taken({"PROMETHEUS_PORT": str(port)}, ["PROMETHEUS_PORT"])
 
 
-def test_a_machine_without_ipv6_is_no_obstacle():
+def test_ports_can_be_checked_on_a_machine_without_ipv6():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     # A separate network namespace with a loopback interface but no IPv6.
@@ -77,14 +77,14 @@ def test_a_machine_without_ipv6_is_no_obstacle():
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_free_port_is_let_pass():
+def test_a_free_port_is_accepted():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
 
     ports.refuse_taken({"PROMETHEUS_PORT": str(port)}, ["PROMETHEUS_PORT"])
 
 
-def test_a_free_port_is_given_to_nobody_else_before_its_service_binds_it():
+def test_a_free_port_stays_reserved_until_its_service_binds_it():
     # A separate network namespace has so few ephemeral ports that other programs soon get each of them.
     script = 'echo 40000 40019 > /proc/sys/net/ipv4/ip_local_port_range; ip link set lo up; exec "$@"'
     check = """

@@ -62,14 +62,14 @@ def unpacked() -> Path:
     return programs.UNPACKED / "usr" / "bin" / "pomar-test"
 
 
-def test_a_package_is_unpacked_though_no_source_has_the_libraries_of_the_pages(sources, capsys):
+def test_a_package_is_unpacked_even_if_no_source_has_the_page_libraries(sources, capsys):
     programs._unpack(["pomar-test"])
 
     assert unpacked().read_text() == "it is there"
     assert "could not read" not in capsys.readouterr().out
 
 
-def test_a_dead_source_is_named_and_does_not_keep_a_package_from_being_unpacked(sources, capsys):
+def test_an_unreachable_source_is_named_but_the_package_is_unpacked(sources, capsys):
     (sources / "dead.list").write_text(f"deb [trusted=yes] {DEAD} stable main\n")
 
     programs._unpack(["pomar-test"])
@@ -78,7 +78,7 @@ def test_a_dead_source_is_named_and_does_not_keep_a_package_from_being_unpacked(
     assert f"apt could not read {DEAD}, but the lab did not need it" in capsys.readouterr().out
 
 
-def test_a_source_without_an_index_is_named_and_is_no_obstacle(sources, tmp_path, capsys):
+def test_a_source_without_an_index_is_named_but_the_package_is_unpacked(sources, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     (sources / "empty.list").write_text(f"deb file:{tmp_path}/empty stable main\n")
 
@@ -89,13 +89,13 @@ def test_a_source_without_an_index_is_named_and_is_no_obstacle(sources, tmp_path
 
 
 @pytest.mark.parametrize("package", ["pomar-test | pomar-missing", "pomar-missing | pomar-test"])
-def test_a_program_is_found_in_the_package_that_this_release_has(sources, package):
+def test_a_program_comes_from_whichever_package_this_release_has(sources, package):
     programs._unpack([package])
 
     assert unpacked().read_text() == "it is there"
 
 
-def test_a_package_that_is_missing_is_named_with_the_dead_source(sources):
+def test_the_error_for_a_missing_package_names_the_unreachable_source(sources):
     (sources / "dead.list").write_text(f"deb [trusted=yes] {DEAD} stable main\n")
 
     with pytest.raises(LabError) as error:
@@ -107,7 +107,7 @@ def test_a_package_that_is_missing_is_named_with_the_dead_source(sources):
     assert not programs.UNPACKED.exists()
 
 
-def test_a_source_that_cannot_be_understood_is_named(sources):
+def test_a_malformed_source_is_named(sources):
     (sources / "odd.list").write_text("deb nonsense\n")
 
     with pytest.raises(LabError, match=r"Malformed entry 1 in list file .*odd\.list") as error:
@@ -116,7 +116,7 @@ def test_a_source_that_cannot_be_understood_is_named(sources):
     assert "network" not in error.value.message
 
 
-def test_another_release_of_debian_is_looked_for_only_in_debians_archive(sources):
+def test_another_debian_release_is_only_taken_from_the_debian_archive(sources):
     with pytest.raises(LabError, match="apt has no Debian archive configured"):
         programs.of_release("forky")
 

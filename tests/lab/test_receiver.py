@@ -40,11 +40,11 @@ def kept(url: str) -> list[dict]:
     return requests.get(f"{url}/notifications", timeout=5).json()
 
 
-def test_it_says_that_it_is_ready(receiver):
+def test_it_reports_that_it_is_ready(receiver):
     assert requests.get(f"{receiver}/-/ready", timeout=5).status_code == 200
 
 
-def test_a_notification_is_kept_whole_with_the_time_at_which_it_came(receiver):
+def test_a_notification_is_stored_complete_and_with_its_arrival_time(receiver):
     sent = notification(summary="NGINX does not run.")
 
     assert send(receiver, sent).status_code == 200
@@ -55,7 +55,7 @@ def test_a_notification_is_kept_whole_with_the_time_at_which_it_came(receiver):
     assert timedelta() <= datetime.now(UTC) - came < timedelta(seconds=5)
 
 
-def test_the_page_shows_the_newest_first_and_runs_nothing_of_what_was_sent(receiver):
+def test_the_page_shows_the_newest_first_and_escapes_html(receiver):
     send(receiver, notification(name="First", status="resolved"))
     send(receiver, notification(receiver="ticket", name="Second", summary="<script>alert(1)</script> & \ud800"))
 
@@ -71,7 +71,7 @@ def test_the_page_shows_the_newest_first_and_runs_nothing_of_what_was_sent(recei
     assert "<script" not in answer.text
 
 
-def test_the_page_links_to_an_alerts_runbook_and_dashboard_and_to_no_script(receiver):
+def test_the_page_links_to_an_alerts_runbook_but_never_to_a_script(receiver):
     sent = notification()
     sent["alerts"][0]["annotations"] = {
         "runbook_url": "http://localhost:8095/runbooks/NginxDown",
@@ -86,7 +86,7 @@ def test_the_page_links_to_an_alerts_runbook_and_dashboard_and_to_no_script(rece
 
 
 @pytest.mark.parametrize("name", [each.stem for each in sorted(FOLDER.glob("*.md"))])
-def test_every_runbook_is_a_page_and_its_links_to_others_lead_to_pages(receiver, name):
+def test_every_runbook_is_a_page_and_has_no_broken_links(receiver, name):
     page = requests.get(f"{receiver}/runbooks/{name}", timeout=5)
 
     assert page.status_code == 200
@@ -100,7 +100,7 @@ def test_every_runbook_is_a_page_and_its_links_to_others_lead_to_pages(receiver,
     } == set()
 
 
-def test_the_index_of_the_runbooks_links_to_each(receiver):
+def test_the_runbook_index_links_to_every_runbook(receiver):
     page = requests.get(f"{receiver}/runbooks/", timeout=5).text
 
     names = {each.stem for each in FOLDER.glob("*.md")} - {"README"}
@@ -108,7 +108,7 @@ def test_the_index_of_the_runbooks_links_to_each(receiver):
 
 
 @pytest.mark.parametrize("path", ["Nothing", "../alerts", "..%2falerts", "README.md", "NginxDown/", "%00"])
-def test_there_is_no_other_page_beside_the_runbooks(receiver, path):
+def test_only_runbooks_are_served_below_their_path(receiver, path):
     request = requests.Request("GET", receiver).prepare()
     request.url = f"{receiver}/runbooks/{path}"
 
@@ -116,7 +116,7 @@ def test_there_is_no_other_page_beside_the_runbooks(receiver, path):
         assert session.send(request, timeout=5).status_code == 404
 
 
-def test_the_page_says_when_there_is_nothing_yet(receiver):
+def test_the_page_says_when_there_are_no_notifications_yet(receiver):
     assert "None yet." in requests.get(f"{receiver}/", timeout=5).text
 
 
@@ -142,7 +142,7 @@ GOOD = {"version": "4", "receiver": "page", "status": "firing", "alerts": [ALERT
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_what_is_no_notification_is_refused_in_a_sentence(receiver, body, sentence):
+def test_an_invalid_notification_is_refused_with_a_one_line_error(receiver, body, sentence):
     answer = send(receiver, body)
 
     assert answer.status_code == 400
@@ -152,7 +152,7 @@ def test_what_is_no_notification_is_refused_in_a_sentence(receiver, body, senten
 
 
 @pytest.mark.parametrize(("spare", "status"), [(0, 200), (1, 413)], ids=["1 MiB", "a byte more"])
-def test_a_body_has_a_mebibyte_at_most(receiver, spare, status):
+def test_a_body_may_be_at_most_one_mebibyte(receiver, spare, status):
     body = json.dumps(notification()).encode()
 
     answer = send(receiver, body + b" " * (1024 * 1024 - len(body) + spare))
@@ -161,7 +161,7 @@ def test_a_body_has_a_mebibyte_at_most(receiver, spare, status):
     assert len(kept(receiver)) == (status == 200)
 
 
-def test_a_body_far_too_large_still_gets_its_answer(receiver):
+def test_a_body_that_is_far_too_large_still_gets_a_response(receiver):
     assert send(receiver, b" " * 4 * 1024 * 1024).status_code == 413
 
 
@@ -177,7 +177,7 @@ def test_a_body_far_too_large_still_gets_its_answer(receiver):
     ],
     ids=["no length", "a length below 0", "cut off", "another path", "no page", "another method"],
 )
-def test_a_strange_request_is_refused_and_nothing_is_kept(receiver, request_line, headers, status):
+def test_an_invalid_request_is_refused_and_nothing_is_stored(receiver, request_line, headers, status):
     port = int(receiver.rpartition(":")[2])
 
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
@@ -189,7 +189,7 @@ def test_a_strange_request_is_refused_and_nothing_is_kept(receiver, request_line
     assert kept(receiver) == []
 
 
-def test_what_is_kept_outlives_a_restart_and_a_line_that_was_half_written(file):
+def test_notifications_survive_a_restart_and_a_half_written_line(file):
     with running_receiver(file) as url:
         send(url, notification(name="First"))
         send(url, notification(name="Second"))
@@ -206,7 +206,7 @@ def test_what_is_kept_outlives_a_restart_and_a_line_that_was_half_written(file):
     assert [json.loads(line) for line in file.read_text().splitlines()] == after
 
 
-def test_nothing_that_was_answered_is_lost_when_it_is_killed_while_many_send(file):
+def test_no_accepted_notification_is_lost_when_it_is_killed_under_load(file):
     answered = set()
     command = [*RECEIVER, f"--file={file}", "--listen-address=127.0.0.1:0"]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
@@ -234,7 +234,7 @@ def test_nothing_that_was_answered_is_lost_when_it_is_killed_while_many_send(fil
     assert len(names - answered) <= 4
 
 
-def test_a_thousand_are_kept_in_a_file_of_bounded_size_and_a_heartbeat_pushes_out_no_page(file):
+def test_a_thousand_are_stored_and_heartbeats_do_not_push_out_pages(file):
     notifications = stored.Notifications(file)
     page = notification(name="Page")
     notifications.add(page)
@@ -251,7 +251,7 @@ def test_a_thousand_are_kept_in_a_file_of_bounded_size_and_a_heartbeat_pushes_ou
     assert stored.Notifications(file).all() == notifications.all()
 
 
-def test_large_ones_are_bounded_by_their_bytes(file):
+def test_large_notifications_are_limited_by_their_total_size(file):
     notifications = stored.Notifications(file)
 
     for number in range(40):
@@ -263,7 +263,7 @@ def test_large_ones_are_bounded_by_their_bytes(file):
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_a_file_that_cannot_be_shortened_loses_nothing_and_is_shortened_later(file, capsys):
+def test_a_failed_rewrite_of_the_file_loses_nothing_and_is_retried(file, capsys):
     notifications = stored.Notifications(file)
     in_the_way = file.with_name(f"{file.name}.new")
     in_the_way.mkdir()
@@ -280,7 +280,7 @@ def test_a_file_that_cannot_be_shortened_loses_nothing_and_is_shortened_later(fi
     assert json.loads(notifications.all()[-1])["commonLabels"]["alertname"] == "Last"
 
 
-def test_a_disk_that_is_full_is_said_so_and_keeps_no_half_a_line(file):
+def test_a_full_disk_is_a_503_and_leaves_no_partial_line(file):
     with running_receiver(file) as url:
         send(url, notification(name="First"))
         before = file.read_bytes()
@@ -305,7 +305,7 @@ def test_a_disk_that_is_full_is_said_so_and_keeps_no_half_a_line(file):
     ],
     ids=["file", "port", "address"],
 )
-def test_what_it_cannot_have_ends_it_in_a_sentence(file, flags, sentence):
+def test_it_exits_with_a_clear_error_if_its_file_or_address_is_unusable(file, flags, sentence):
     with socket.create_server(("127.0.0.1", 0)) as server:
         given = [flag.format(file=file, taken=server.getsockname()[1]) for flag in flags]
         done = subprocess.run([*RECEIVER, *given], cwd=ROOT, capture_output=True, text=True, timeout=10)

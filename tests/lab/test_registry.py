@@ -116,7 +116,7 @@ def test_images_for_both_architectures_are_found(registry_host):
         ("9.9", "was not found (manifest unknown)"),
     ],
 )
-def test_an_image_that_cannot_be_pulled_everywhere_has_a_sentence(registry_host, tag, problem):
+def test_an_image_that_cannot_be_pulled_everywhere_is_reported(registry_host, tag, problem):
     image = f"{registry_host}/lab/image:{tag}"
 
     found = dict(registry.check(all_but(IMAGE_NGINX=image)))
@@ -124,7 +124,7 @@ def test_an_image_that_cannot_be_pulled_everywhere_has_a_sentence(registry_host,
     assert found[image] == f"IMAGE_NGINX: {image} {problem}; set IMAGE_NGINX in .env to a tag that exists."
 
 
-def test_every_official_image_is_asked_for(monkeypatch, tmp_path):
+def test_every_official_image_is_checked(monkeypatch, tmp_path):
     script_in(tmp_path / "docker", "echo no such manifest >&2; exit 1")
     monkeypatch.setenv("PATH", str(tmp_path))
     wanted = settings.load({})
@@ -135,7 +135,7 @@ def test_every_official_image_is_asked_for(monkeypatch, tmp_path):
 
 
 @needs_docker
-def test_the_command_lists_the_images_and_fails_with_the_missing_ones(registry_host, monkeypatch):
+def test_the_command_lists_the_images_and_fails_if_one_is_missing(registry_host, monkeypatch):
     images = {"IMAGE_PYTHON": f"{registry_host}/lab/image:both", "IMAGE_NGINX": f"{registry_host}/lab/image:9"}
     for name, image in all_but(**images).items():
         if name in settings.OFFICIAL_IMAGES:

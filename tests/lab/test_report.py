@@ -90,7 +90,7 @@ def result(api: Api, of: Panel, provides: frozenset[str] = frozenset()) -> dict:
     return drawing.result(api, of, SPAN, {}, provides)
 
 
-def test_lines_have_a_point_a_step(api):
+def test_a_time_series_has_one_point_per_step(api):
     drawn = result(api, panel("timeseries", "sum(up)"))
 
     (line,) = drawn["series"]
@@ -102,13 +102,13 @@ def test_lines_have_a_point_a_step(api):
     ("calc", "value"),
     [("lastNotNull", 48), ("last", 48), ("firstNotNull", 24), ("max", 48), ("min", 24), ("mean", 36), ("sum", 468)],
 )
-def test_a_figure_is_its_series_reduced(api, calc, value):
+def test_a_stat_panel_reduces_its_series(api, calc, value):
     drawn = result(api, panel("stat", 'seconds_bucket{le="0.5"}', options={"reduceOptions": {"calcs": [calc]}}))
 
     assert [each["value"] for each in drawn["values"]] == [value]
 
 
-def test_a_heatmap_has_what_is_in_each_bucket_alone(api):
+def test_heatmap_buckets_are_not_cumulative(api):
     drawn = result(api, panel("heatmap", "sum by (le) (rate(seconds_bucket[20s]))"))["heatmap"]
 
     assert drawn["buckets"] == ["0.5", "+Inf"]
@@ -116,7 +116,7 @@ def test_a_heatmap_has_what_is_in_each_bucket_alone(api):
     assert {(bucket, round(value, 6)) for _, bucket, value in drawn["cells"]} == {(0, 0.4), (1, 0.2)}
 
 
-def test_a_table_is_joined_chosen_ordered_and_renamed(api):
+def test_table_columns_are_joined_filtered_ordered_and_renamed(api):
     transformations = [
         {"id": "merge", "options": {}},
         {"id": "filterFieldsByName", "options": {"include": {"names": ["instance", "Value #A", "Value #B"]}}},
@@ -157,7 +157,7 @@ def test_a_table_is_joined_chosen_ordered_and_renamed(api):
         ),
     ],
 )
-def test_what_the_report_cannot_draw_is_named(api, of, words):
+def test_what_the_report_does_not_support_is_named(api, of, words):
     assert result(api, of) == {"state": "unknown", "message": words}
 
 
@@ -178,7 +178,7 @@ def test_what_the_report_cannot_draw_is_named(api, of, words):
         ),
     ],
 )
-def test_a_form_that_the_report_cannot_draw_is_named_in_its_panel_alone(api, field_config, words):
+def test_an_unsupported_field_option_affects_only_its_own_panel(api, field_config, words):
     (shown,) = dashboards(panel("stat", "up", fieldConfig=field_config), panel("stat", "sum($strange)"))
 
     first, second = drawing.dashboard(api, shown, [SPAN], frozenset())["rows"][0]["panels"]
@@ -203,7 +203,7 @@ def test_a_form_that_the_report_cannot_draw_is_named_in_its_panel_alone(api, fie
     ],
     ids=["exact", "different", "unknown"],
 )
-def test_a_run_has_passed_when_its_books_are_exact_as_well(no_api, books, sentence):
+def test_a_run_passes_only_if_its_ledger_is_exact(no_api, books, sentence):
     assert sentence in html.unescape(page.page([run(**books)], no_api, frozenset()))
 
 
@@ -211,17 +211,17 @@ def test_a_panel_with_no_data_says_so(api):
     assert result(api, panel("timeseries", "nothing")) == {"state": "empty", "message": "No data in this time range."}
 
 
-def test_a_panel_of_what_is_not_here_says_so(api):
+def test_a_panel_says_which_service_the_runtime_lacks(api):
     drawn = result(api, panel("stat", "up", needs=("postgres",)))
 
     assert drawn == {"state": "absent", "message": "This runtime has no postgres."}
 
 
-def test_a_query_that_is_refused_is_told_in_the_panels_place(api):
+def test_a_rejected_query_is_reported_in_its_panel(api):
     assert result(api, panel("stat", "sum("))["state"] == "failed"
 
 
-def test_the_alerts_of_a_run_are_periods_with_a_beginning_and_an_end(api):
+def test_alerts_during_a_run_are_shown_with_their_start_and_end(api):
     found = timeline.timeline(api, SPAN)
 
     assert [(each.name, each.state, each.start - END, each.end - END) for each in found.spans] == [
@@ -232,7 +232,7 @@ def test_the_alerts_of_a_run_are_periods_with_a_beginning_and_an_end(api):
     assert found.message == "Down fired. (The Watchdog always fires.)"
 
 
-def test_a_time_in_which_not_even_the_watchdog_fired_is_told(api):
+def test_a_time_range_without_even_the_watchdog_is_reported(api):
     assert "Not even the Watchdog" in timeline.timeline(api, Span(END - 7200, END - 3600)).message
 
 
@@ -251,7 +251,7 @@ def test_a_time_in_which_not_even_the_watchdog_fired_is_told(api):
         ("count", None, "?"),
     ],
 )
-def test_a_figure_reads_as_a_person_would_write_it(unit, value, text):
+def test_a_value_is_formatted_for_reading(unit, value, text):
     assert figures.Figure("it", value, unit).text == text
 
 
@@ -268,7 +268,7 @@ def test_a_figure_reads_as_a_person_would_write_it(unit, value, text):
         (None, 5, True, "", None),
     ],
 )
-def test_a_change_is_for_the_better_or_not(before, after, lower_is_better, change, better):
+def test_a_change_is_marked_as_better_or_worse(before, after, lower_is_better, change, better):
     (found,) = figures.changes(
         [figures.Figure("it", before, "count", "", lower_is_better)],
         [figures.Figure("it", after, "count", "", lower_is_better)],
@@ -344,7 +344,7 @@ def opened(browser, tmp_path: Path, runs: list[Run], api: Api) -> Path:
     return file
 
 
-def test_a_report_opens_with_no_network_and_every_panel_is_drawn(browser, tmp_path, api, every_kind):
+def test_a_report_draws_every_panel_without_a_network(browser, tmp_path, api, every_kind):
     opened(browser, tmp_path, [run()], api)
 
     assert states(browser) == [*STATES.values(), "empty", "failed", "absent"]
@@ -357,7 +357,7 @@ def test_a_report_opens_with_no_network_and_every_panel_is_drawn(browser, tmp_pa
         assert chart.find_elements("css selector", "path")
 
 
-def test_labels_with_html_in_them_are_text(browser, tmp_path, api, every_kind):
+def test_html_in_labels_is_shown_as_text(browser, tmp_path, api, every_kind):
     file = opened(browser, tmp_path, [run(notes=[HOSTILE])], api)
     browser.execute_script("window.drawAll()")
 
@@ -366,7 +366,7 @@ def test_labels_with_html_in_them_are_text(browser, tmp_path, api, every_kind):
     assert HOSTILE not in re.sub(r"(?s)<script>.*?</script>", "", file.read_text())
 
 
-def test_two_runs_lie_side_by_side(browser, tmp_path, api, every_kind):
+def test_two_runs_are_shown_side_by_side(browser, tmp_path, api, every_kind):
     other = {**RESULT, "requests": 500, "start": END - 50, "end": END}
     opened(browser, tmp_path, [run(), run(other)], api)
 
@@ -375,7 +375,7 @@ def test_two_runs_lie_side_by_side(browser, tmp_path, api, every_kind):
     assert "-16.7%" in browser.find_element("tag name", "body").text
 
 
-def test_a_phone_scrolls_up_and_down_only(browser, tmp_path, api, every_kind):
+def test_a_report_does_not_scroll_sideways_on_a_phone(browser, tmp_path, api, every_kind):
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
     )
@@ -385,7 +385,7 @@ def test_a_phone_scrolls_up_and_down_only(browser, tmp_path, api, every_kind):
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
 
 
-def test_without_prometheus_the_report_has_what_the_run_itself_knows(tmp_path, no_api):
+def test_without_prometheus_the_report_still_shows_the_result_of_the_run(tmp_path, no_api):
     file = tmp_path / "report.html"
 
     page.write(file, [run()], no_api, frozenset())
@@ -401,13 +401,13 @@ def test_without_prometheus_the_report_has_what_the_run_itself_knows(tmp_path, n
     assert "PASSED: 600 requests" in file.read_text()
 
 
-def test_a_run_that_prometheus_has_forgotten_has_empty_panels(tmp_path, api):
+def test_a_run_older_than_the_data_in_prometheus_has_empty_panels(tmp_path, api):
     long_ago = {**RESULT, "start": END - 86_400, "end": END - 86_340}
 
     assert "No data in this time range." in page.page([run(long_ago)], api, frozenset())
 
 
-def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path, api, monkeypatch):
+def test_a_report_that_cannot_be_written_does_not_replace_the_old_one(tmp_path, api, monkeypatch):
     file = tmp_path / "report.html"
     file.write_text("the old one")
     monkeypatch.setattr(page, "page", lambda *_: "\ud800")

@@ -18,7 +18,7 @@ def reports(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_last_run_is_the_one_that_started_last_whatever_its_file_is_called(reports):
+def test_the_last_run_is_found_by_its_start_time_not_its_file_name(reports):
     # Earlier versions used local time in file names: here 9 hours ahead of UTC and 8 hours behind it.
     (reports / "load-20261125-060000-smoke.json").write_text(json.dumps({"start": 1_795_640_400.0}))
     (reports / "load-20261124-132000-steady.json").write_text(json.dumps({"start": 1_795_642_800.0}))
@@ -27,12 +27,12 @@ def test_the_last_run_is_the_one_that_started_last_whatever_its_file_is_called(r
     assert archive.last().name == "load-20261124-132000-steady.json"
 
 
-def test_without_a_run_it_is_said_how_to_make_one(reports):
+def test_without_a_run_the_error_says_how_to_make_one(reports):
     with pytest.raises(LabError, match="`make load` starts one"):
         archive.last()
 
 
-def test_a_drill_is_timed_by_a_clock_that_nobody_sets(monkeypatch, capsys):
+def test_a_drill_is_timed_by_a_monotonic_clock(monkeypatch, capsys):
     timeline = drill.Timeline()
     monkeypatch.setattr(drill.time, "time", lambda: timeline.began + 3600)
 
@@ -41,13 +41,13 @@ def test_a_drill_is_timed_by_a_clock_that_nobody_sets(monkeypatch, capsys):
     assert timeline.steps[0][0] < 60
 
 
-def test_no_duration_is_a_difference_of_the_wall_clock():
+def test_no_duration_is_computed_from_the_wall_clock():
     sources = [path for folder in ("lab", "loadtest") for path in (ROOT / folder).rglob("*.py")]
 
     assert not [path for path in sources if re.search(r"time\.time\(\) - |- time\.time\(\)", path.read_text())]
 
 
-def test_a_run_has_the_version_of_the_lab_also_when_no_program_tells_its_own():
+def test_the_lab_version_is_recorded_even_if_no_service_reports_its_own():
     class Silent:
         def url(self, service, path="/"):
             return "http://127.0.0.1:1"

@@ -63,7 +63,7 @@ def test_without_docker_the_lab_runs_on_the_host_and_says_why(no_docker):
     assert why == "there is no docker command; to use containers, install Docker with its Compose plugin"
 
 
-def test_compose_that_is_asked_for_and_cannot_be_had_is_refused(no_docker):
+def test_compose_is_refused_if_it_is_requested_but_not_available(no_docker):
     with pytest.raises(LabError, match="RUNTIME is compose, but there is no docker command: install Docker"):
         choose.choose({"RUNTIME": "compose"})
 
@@ -76,7 +76,7 @@ def test_with_an_engine_the_lab_runs_in_containers():
 
 
 @needs_docker
-def test_an_engine_that_does_not_answer_is_said_so(monkeypatch, compose_plugin):
+def test_an_engine_that_does_not_respond_is_reported(monkeypatch, compose_plugin):
     monkeypatch.setenv("DOCKER_HOST", NOWHERE)
 
     problem, fix = engine.why_not()
@@ -109,7 +109,7 @@ def test_an_engine_on_another_machine_is_refused(monkeypatch, compose_plugin, ad
 
 @needs_docker
 @pytest.mark.parametrize("socket", ["/run/user/1000/docker.sock", "/home/someone/.docker/desktop/docker.sock"])
-def test_a_socket_anywhere_on_this_machine_is_an_engine_of_this_machine(monkeypatch, compose_plugin, socket):
+def test_a_unix_socket_at_any_path_is_a_local_engine(monkeypatch, compose_plugin, socket):
     monkeypatch.setenv("DOCKER_HOST", f"unix://{socket}")
 
     assert engine.why_not()[0].startswith("no Docker engine is responding (")
@@ -119,7 +119,7 @@ def test_a_socket_anywhere_on_this_machine_is_an_engine_of_this_machine(monkeypa
 @pytest.mark.parametrize(
     ("version", "accepted"), [("2.17.3", False), ("v2.18.0", True), ("2.40.3-3", True), ("dev", True)]
 )
-def test_a_compose_plugin_that_is_too_old_is_said_so(monkeypatch, compose_plugin, version, accepted):
+def test_a_compose_plugin_that_is_too_old_is_reported(monkeypatch, compose_plugin, version, accepted):
     monkeypatch.setenv("DOCKER_HOST", NOWHERE)
     compose_plugin(version)
 
@@ -151,7 +151,7 @@ def test_compose_5_needs_the_buildx_plugin(monkeypatch, compose_plugin, tmp_path
 
 @needs_docker
 @pytest.mark.parametrize(("version", "accepted"), [("19.03.15", False), ("20.10.24+dfsg1", True), ("dev", True)])
-def test_an_engine_that_is_too_old_is_said_so(monkeypatch, compose_plugin, tmp_path, version, accepted):
+def test_an_engine_that_is_too_old_is_reported(monkeypatch, compose_plugin, tmp_path, version, accepted):
     server = json.dumps({"Version": version, "Components": []})
     real = shutil.which("docker")
     (tmp_path / "bin").mkdir()
@@ -164,7 +164,7 @@ def test_an_engine_that_is_too_old_is_said_so(monkeypatch, compose_plugin, tmp_p
 
 @needs_docker
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can act as another user")
-def test_a_user_who_may_not_use_the_engine_is_told_the_group(monkeypatch, compose_plugin):
+def test_a_user_without_access_to_the_engine_is_pointed_to_its_group(monkeypatch, compose_plugin):
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     with socket.socket(socket.AF_UNIX) as server:
@@ -198,7 +198,7 @@ def test_a_user_who_may_not_use_the_engine_is_told_the_group(monkeypatch, compos
     ],
     ids=["hangs", "podman", "wsl"],
 )
-def test_a_docker_command_that_is_none_is_said_so(monkeypatch, tmp_path, script, problem):
+def test_a_docker_command_that_cannot_be_used_is_reported(monkeypatch, tmp_path, script, problem):
     script_in(tmp_path / "docker", script)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setattr(engine, "RESPONSE_SECONDS", 1)
@@ -206,7 +206,7 @@ def test_a_docker_command_that_is_none_is_said_so(monkeypatch, tmp_path, script,
     assert engine.why_not()[0] == problem
 
 
-def test_the_host_is_taken_when_it_is_asked_for():
+def test_the_host_runtime_is_used_when_it_is_requested():
     assert choose.choose({"RUNTIME": "host"})[0].name == "host"
 
 
@@ -225,7 +225,7 @@ def test_the_host_is_taken_when_it_is_asked_for():
         ({"APP_MEMORY": "4096m", "UWSGI_WORKERS": "64"}, {}, ""),
     ],
 )
-def test_a_limit_that_the_engine_cannot_keep_is_said_before_anything_starts(changed, engine_says, sentence):
+def test_a_resource_limit_that_cannot_work_is_refused(changed, engine_says, sentence):
     wanted = settings.load({}) | changed
     says = {"NCPU": 2, "CpuCfsQuota": True, "MemTotal": 4096 * 1024**2} | engine_says
 
@@ -234,7 +234,7 @@ def test_a_limit_that_the_engine_cannot_keep_is_said_before_anything_starts(chan
 
 
 @pytest.mark.parametrize("setting", ["", "timonwong/uwsgi-exporter:v1.3.0"])
-def test_every_official_image_that_is_set_is_pulled_and_no_other(monkeypatch, tmp_path, setting):
+def test_exactly_the_configured_official_images_are_pulled(monkeypatch, tmp_path, setting):
     script_in(tmp_path / "docker", f"""echo "$@" >>{tmp_path}/asked; [ "$1" = pull ]""")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     wanted = settings.load({"IMAGES": "auto", "IMAGE_UWSGI_EXPORTER": setting})
@@ -265,7 +265,7 @@ def test_every_official_image_that_is_set_is_pulled_and_no_other(monkeypatch, tm
     ],
     ids=["apt", "pip", "base image", "last line", "nothing"],
 )
-def test_the_reason_of_a_failed_build_is_the_line_that_says_most(log, reason):
+def test_a_failed_build_is_explained_by_its_most_informative_log_line(log, reason):
     assert images.reason(log) == reason
 
 
@@ -288,12 +288,12 @@ def test_the_reason_of_a_failed_build_is_the_line_that_says_most(log, reason):
     ],
     ids=["engine", "apt", "network", "registry", "no such image", "no such package"],
 )
-def test_a_build_that_fails_for_want_of_space_does_not_ask_for_the_network(log, advice):
+def test_the_advice_after_a_failed_build_matches_its_cause(log, advice):
     assert images.advice(log).startswith(advice)
     assert ("network" in images.advice(log)) == ("network" in advice)
 
 
-def test_each_image_is_named_when_it_is_built():
+def test_built_images_are_recognized_in_the_build_log():
     log = (
         "#12 [app 3/9] RUN pip install\n#12 DONE 9.1s\n#15 [app] exporting to image\n"
         "#15 naming to localhost/pomar/app:trixie done\n#15 naming to docker.io/pomar/nginx:trixie 0.1s done\n"
@@ -303,7 +303,7 @@ def test_each_image_is_named_when_it_is_built():
     assert images.built(log) == ["localhost/pomar/app:trixie", "pomar/nginx:trixie", "localhost/pomar/valkey:trixie"]
 
 
-def test_images_are_shown_while_others_are_still_being_built(monkeypatch, tmp_path, capsys):
+def test_finished_images_are_shown_while_others_are_still_building(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(images, "LOGS", tmp_path)
     monkeypatch.setattr(images, "QUICK_SECONDS", 0)
     log = tmp_path / images.BUILD_LOG
@@ -328,7 +328,7 @@ def test_images_are_shown_while_others_are_still_being_built(monkeypatch, tmp_pa
     ],
     ids=["network", "package"],
 )
-def test_a_build_that_fails_names_its_cause_first_and_the_network_only_if_it_was_that(monkeypatch, tmp_path, log, end):
+def test_a_failed_build_mentions_the_network_only_if_that_was_the_cause(monkeypatch, tmp_path, log, end):
     monkeypatch.setattr(images, "LOGS", tmp_path)
     (tmp_path / images.BUILD_LOG).write_text(log)
 
@@ -339,7 +339,7 @@ def test_a_build_that_fails_names_its_cause_first_and_the_network_only_if_it_was
     assert seen.value.message.endswith(end)
 
 
-def test_the_later_of_two_times_of_the_engine_is_greater():
+def test_start_times_from_the_engine_sort_chronologically():
     def started(time: str) -> str:
         state = {"Status": "running", "ExitCode": 0, "StartedAt": time}
         config = {"Labels": {"com.docker.compose.service": "app"}, "Image": "pomar/app"}

@@ -16,7 +16,7 @@ def env_with(tmp_path: Path, line: str) -> Path:
     return path
 
 
-def test_the_committed_env_file_sets_what_it_must_and_nothing_unknown():
+def test_the_committed_env_file_is_complete_and_valid():
     assert settings.load({})["SHOP_HTTPS_PORT"] == "8443"
 
 
@@ -27,7 +27,7 @@ def test_the_environment_overrides_the_file(tmp_path):
     assert settings.load({"SHOP_HTTPS_PORT": "9444"}, path)["SHOP_HTTPS_PORT"] == "9444"
 
 
-def test_an_empty_variable_of_the_environment_overrides_nothing():
+def test_an_empty_environment_variable_overrides_nothing():
     assert settings.load({"UWSGI_WORKERS": ""})["UWSGI_WORKERS"] == "4"
 
 
@@ -66,7 +66,7 @@ def test_an_empty_variable_of_the_environment_overrides_nothing():
         ("just words", "is 'just words': write NAME=value"),
     ],
 )
-def test_a_wrong_line_ends_in_a_sentence_that_names_it(tmp_path, line, sentence):
+def test_an_invalid_line_is_refused_with_a_one_line_error_that_names_it(tmp_path, line, sentence):
     with pytest.raises(LabError) as error:
         settings.load({}, env_with(tmp_path, line))
 
@@ -75,7 +75,7 @@ def test_a_wrong_line_ends_in_a_sentence_that_names_it(tmp_path, line, sentence)
     assert "secret" not in error.value.message
 
 
-def test_a_bad_value_is_named_with_the_line_or_the_variable_that_sets_it(tmp_path):
+def test_the_error_for_an_invalid_value_says_where_it_was_set(tmp_path):
     lines = (ROOT / ".env").read_text().splitlines()
     number = next(place for place, line in enumerate(lines, start=1) if line.startswith("PROMETHEUS_PORT="))
     path = tmp_path / ".env"
@@ -97,11 +97,11 @@ def test_a_bad_value_is_named_with_the_line_or_the_variable_that_sets_it(tmp_pat
     assert "change line 4 of .env or the environment variable PROMETHEUS_PORT" in twice.value.message
 
 
-def test_the_shop_always_answers_at_127_0_0_1_where_the_lab_asks_for_it(tmp_path):
+def test_shop_hosts_always_includes_localhost_and_127_0_0_1(tmp_path):
     assert settings.load({"SHOP_HOSTS": "shop.example"})["SHOP_HOSTS"] == "shop.example,localhost,127.0.0.1"
 
 
-def test_a_line_that_is_gone_is_missed_by_name(tmp_path):
+def test_a_missing_setting_is_named(tmp_path):
     path = tmp_path / ".env"
     path.write_text((ROOT / ".env").read_text().replace("UWSGI_WORKERS=4\n", ""))
 
@@ -109,6 +109,6 @@ def test_a_line_that_is_gone_is_missed_by_name(tmp_path):
         settings.load({}, path)
 
 
-def test_a_missing_file_says_how_to_restore_it(tmp_path):
+def test_the_error_for_a_missing_file_says_how_to_restore_it(tmp_path):
     with pytest.raises(LabError, match=r"git checkout \.env"):
         settings.load({}, tmp_path / ".env")

@@ -48,7 +48,7 @@ def begin(*ignored: signal.Signals) -> subprocess.Popen:
 
 @pytest.mark.parametrize("number", signals.ENDING, ids=lambda number: number.name)
 @pytest.mark.parametrize("later", signals.ENDING, ids=lambda number: number.name)
-def test_the_first_signal_ends_a_program_and_a_later_one_does_not_keep_it_from_mending(number, later):
+def test_the_first_signal_stops_a_program_and_cleanup_ignores_later_ones(number, later):
     program = begin()
     program.send_signal(number)
     assert program.stdout.readline() == "cleaning up\n"
@@ -60,7 +60,7 @@ def test_the_first_signal_ends_a_program_and_a_later_one_does_not_keep_it_from_m
     assert program.returncode != 0
 
 
-def test_what_nohup_has_decided_upon_stays():
+def test_a_signal_ignored_by_nohup_stays_ignored():
     program = begin(signal.SIGHUP)
     program.send_signal(signal.SIGHUP)
     program.stdin.write("with it\n")
@@ -74,7 +74,7 @@ def test_what_nohup_has_decided_upon_stays():
     assert program.communicate("all\n", timeout=10)[0] == "cleaned up all\n"
 
 
-def test_handlers_are_as_they_were_afterwards():
+def test_signal_handlers_are_restored_afterwards():
     before = [signal.getsignal(each) for each in signals.ENDING]
 
     with pytest.raises(KeyboardInterrupt), signals.handled_once():
@@ -85,7 +85,7 @@ def test_handlers_are_as_they_were_afterwards():
     assert [signal.getsignal(each) for each in signals.ENDING] == before
 
 
-def test_neither_a_block_nor_what_it_starts_is_ended():
+def test_ignored_signals_stop_neither_the_block_nor_its_child_process():
     with signals.ignored():
         child = subprocess.Popen(["sh", "-c", "kill -INT $$; kill -TERM $$; echo lives"], stdout=subprocess.PIPE)
         os.kill(os.getpid(), signal.SIGINT)

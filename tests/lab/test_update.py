@@ -61,7 +61,7 @@ def test_update_locks_the_newest_packages_with_hashes_and_says_what_changed(lab,
         assert "//" not in made[name]
 
 
-def test_update_refuses_without_a_network_and_changes_nothing(lab, checkout):
+def test_update_fails_without_a_network_and_changes_nothing(lab, checkout):
     before = locks(checkout)
 
     refusal = sentence(lab("update", PIP_INDEX_URL="http://127.0.0.1:9/simple", PIP_RETRIES="0"))
@@ -71,7 +71,7 @@ def test_update_refuses_without_a_network_and_changes_nothing(lab, checkout):
     assert locks(checkout) == before
 
 
-def test_one_list_that_cannot_be_locked_changes_no_lock(lab, small):
+def test_no_lock_is_changed_if_one_list_cannot_be_locked(lab, small):
     (small / "requirements" / "lab.in").write_text("-r app.in\nidna==999\n")
     before = locks(small)
 
@@ -83,14 +83,14 @@ def test_one_list_that_cannot_be_locked_changes_no_lock(lab, small):
     assert locks(small) == before
 
 
-def test_what_changed_between_two_locks_is_named():
+def test_changes_between_two_locks_are_listed():
     old = "a==1 \\\n    --hash=x\nb==1 ; sys_platform == 'win32'\nb==2 ; sys_platform != 'win32'\nc[x]==1\n"
     new = "a==1\nb==2\nd==1!2.0\n"
 
     assert list(update.changes(old, new)) == ["b 1, 2 → 2", "c 1 → (removed)", "d (new) → 1!2.0"]
 
 
-def test_every_lock_says_how_it_is_made_and_no_address():
+def test_every_lock_says_how_to_make_it_and_contains_no_url():
     for file in (ROOT / "requirements").glob("*.in"):
         lock = file.with_suffix(".txt").read_text()
         assert lock.splitlines()[1] == "#    make update"

@@ -29,14 +29,14 @@ def status(runtime, url: str) -> int:
         return client.get(url, timeout=10).status_code
 
 
-def test_every_address_that_make_up_prints_is_a_page(runtime):
+def test_every_address_that_make_up_prints_can_be_opened(runtime):
     printed = {each.name: runtime.shown_url(each) for each in runtime.services if each.page}
 
     assert {name: status(runtime, url) for name, url in printed.items()} == dict.fromkeys(printed, 200)
 
 
 @pytest.mark.parametrize(("port", "path"), documented(), ids="".join)
-def test_every_documented_address_is_a_page(runtime, port, path):
+def test_every_documented_address_can_be_opened(runtime, port, path):
     service = next((each for each in services.SERVICES if port in each.ports), None)
     if port == "LOCUST_PORT":
         pytest.skip("Locust's page is only available during `make load-ui`")

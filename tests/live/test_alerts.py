@@ -98,7 +98,7 @@ def told(alerts: Pushed, *wanted: tuple[str, str, str]) -> None:
     )
 
 
-def test_a_healthy_lab_fires_nothing_but_the_watchdog(observer, shopped):
+def test_only_the_watchdog_fires_in_a_healthy_lab(observer, shopped):
     began, ended = int(shopped["start"]), int(shopped["end"])
     firing = observer.query(
         f'count by (alertname) (count_over_time(ALERTS{{alertstate="firing"}}[{ended - began}s]))', at=shopped["end"]
@@ -125,7 +125,7 @@ def test_the_heartbeat_arrives_within_90_s_and_is_printed(runtime, lab_alerts):
     assert lines[-1][2:7] == ["UTC", "watchdog", "firing", "Watchdog", "none"]
 
 
-def test_an_alert_is_told_once_to_whom_it_is_for_and_so_is_its_end(pushed):
+def test_firing_and_resolved_alerts_are_sent_once_to_the_right_receiver(pushed):
     severities = ("page", "ticket")
     for severity in severities:
         pushed.fire(severity.title(), severity)
@@ -137,7 +137,7 @@ def test_an_alert_is_told_once_to_whom_it_is_for_and_so_is_its_end(pushed):
     told(pushed, *firing, *((severity, "resolved", severity.title()) for severity in severities))
 
 
-def test_what_follows_from_a_known_cause_is_not_told(pushed, lab_alerts):
+def test_an_alert_with_a_known_cause_is_inhibited(pushed, lab_alerts):
     pushed.fire("UwsgiDown", "page")
     pushed.fire("UpstreamFailing", "page")
 
@@ -154,7 +154,7 @@ def test_what_follows_from_a_known_cause_is_not_told(pushed, lab_alerts):
     told(pushed, ("page", "firing", "UwsgiDown"), ("page", "resolved", "UwsgiDown"))
 
 
-def test_what_is_told_while_the_receiver_is_away_arrives_when_it_is_back(runtime, pushed, lab_alerts):
+def test_an_alert_that_fires_while_the_receiver_is_down_arrives_later(runtime, pushed, lab_alerts):
     runtime.stop(services.named("receiver"))
     try:
         pushed.fire("Pushed", "page")

@@ -89,7 +89,7 @@ def firing_or_pending(observer: Observer) -> set[str]:
 
 
 @pytest.mark.one_runtime("compose")
-def test_a_load_with_the_fuzzer_beside_it_is_exact_and_raises_no_alert(runtime, observer, client):
+def test_a_load_run_alongside_the_fuzzer_is_exact_and_raises_no_alert(runtime, observer, client):
     before = firing_or_pending(observer)
     statuses: Counter[int | None] = Counter()
     errors: list[bytes] = []

@@ -18,7 +18,7 @@ def browser(request: pytest.FixtureRequest) -> Iterator[WebDriver]:
         yield browser
 
 
-def test_a_person_buys_apples(observer, runtime, browser):
+def test_a_user_buys_apples(observer, runtime, browser):
     def placed() -> float:
         return observer.on_page("django", "pomar_orders_total", outcome="placed")
 

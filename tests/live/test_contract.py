@@ -44,7 +44,7 @@ def selector(entry: contract.Entry, name: str) -> str:
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
-def test_a_promised_metric_is_there_with_its_labels(observer, runtime, shopped, entry):
+def test_a_promised_metric_exists_with_its_labels(observer, runtime, shopped, entry):
     skip_what_is_not_here(runtime, entry)
     for name in entry.samples:
         series = observer.query(selector(entry, name), at=shopped["after"])
@@ -59,7 +59,7 @@ def test_a_promised_metric_is_there_with_its_labels(observer, runtime, shopped, 
 @pytest.mark.parametrize(
     "entry", [entry for entry in ENTRIES if entry.moves in ("load", "time")], ids=lambda entry: entry.name
 )
-def test_a_metric_that_moves_under_load_does(observer, runtime, shopped, entry):
+def test_a_metric_changes_under_load_if_the_contract_says_so(observer, runtime, shopped, entry):
     skip_what_is_not_here(runtime, entry)
     series = selector(entry, entry.samples[-1])
     before, after = (observer.total(series, at=shopped[moment]) for moment in ("before", "after"))
@@ -92,7 +92,7 @@ def test_the_metrics_of_a_job_have_the_promised_types(observer, runtime, shopped
 
 
 @pytest.mark.parametrize("job", WHOLE)
-def test_nothing_is_exposed_that_the_contract_does_not_name(observer, shopped, job):
+def test_every_exposed_metric_is_in_the_contract(observer, shopped, job):
     promised = {name for entry in ENTRIES if entry.job == job for name in entry.samples}
     rules = {entry.documented.partition("{")[0] for entry in ENTRIES} | {
         f"http_request_duration_microseconds{suffix}" for suffix in ("", "_sum", "_count")

@@ -103,7 +103,7 @@ def kill_worker(observer: Observer, runtime: Runtime, slot: int) -> int:
     return eventually(attempt, because=f"worker {slot} is running")
 
 
-def test_two_thousand_requests_are_two_thousand_over_four_workers(counters, send, observer, runtime):
+def test_two_thousand_requests_to_four_workers_are_counted_exactly(counters, send, observer, runtime):
     requests_before = {slot: worker["requests"] for slot, worker in observer.workers().items()}
 
     send(2_000)
@@ -115,7 +115,7 @@ def test_two_thousand_requests_are_two_thousand_over_four_workers(counters, send
 
 
 @pytest.mark.one_runtime("host")
-def test_two_thousand_requests_are_two_thousand_when_each_worker_is_killed_once(counters, send, observer, runtime):
+def test_two_thousand_requests_are_counted_exactly_as_workers_are_killed(counters, send, observer, runtime):
     for slot in sorted(observer.workers()):
         send(400)
         victim = kill_worker(observer, runtime, slot)
@@ -145,7 +145,7 @@ def test_no_request_is_lost_when_workers_are_recycled_at_max_requests(counters, 
     counters.assert_grew_by(sent)
 
 
-def test_uwsgi_counts_what_django_counts(observer, send):
+def test_uwsgi_and_django_count_the_same_requests(observer, send):
     def both() -> tuple[float, float]:
         served = sum(worker["requests"] for worker in observer.workers().values())
         return served, observer.on_page("django", "django_http_requests_before_middlewares_total")
@@ -179,7 +179,7 @@ def counts_of(result: dict) -> Iterator[tuple[str, str, str, int]]:
                 yield route, method, status, count
 
 
-def test_nginx_counted_what_the_load_sent_by_route_method_and_status(shopped, grown):
+def test_nginx_counts_match_the_load_by_route_method_and_status(shopped, grown):
     # The redirect is left out, because the blackbox probe requests it too. NGINX counts a refused method as `other`.
     known = [(r, "other" if r == "refused" else m, s, n) for r, m, s, n in counts_of(shopped) if r != "redirect"]
 
@@ -194,7 +194,7 @@ def test_nginx_counted_what_the_load_sent_by_route_method_and_status(shopped, gr
     assert counted == {(route, method, status): count for route, method, status, count in known}
 
 
-def test_django_counted_what_the_load_sent_by_view_method_and_status(shopped, grown):
+def test_django_counts_match_the_load_by_view_method_and_status(shopped, grown):
     known = [row for row in counts_of(shopped) if ":" in row[0]]
 
     counted = {
@@ -209,7 +209,7 @@ def test_django_counted_what_the_load_sent_by_view_method_and_status(shopped, gr
     assert counted == {(view, method, status): count for view, method, status, count in known}
 
 
-def test_the_shop_counted_the_orders_that_the_load_placed(shopped, grown):
+def test_the_shops_order_counts_match_the_load(shopped, grown):
     counted = {
         "placed": grown('pomar_orders_total{outcome="placed"}'),
         "refused": grown('pomar_orders_total{outcome="out_of_stock"}'),

@@ -42,12 +42,12 @@ def proven(api, runtime, shopped) -> Proof:
 
 
 @pytest.mark.parametrize("expression", QUERIES)
-def test_prometheus_can_read_it(api, expression):
+def test_prometheus_can_parse_the_query(api, expression):
     assert api.get("format_query", {"query": expression})
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_after_a_load_it_shows_something_and_soon(proven, runtime, name):
+def test_after_a_load_it_has_data_and_is_fast(proven, runtime, name):
     states = {
         each.state(proven.provides) for each in proven.checks if name == (each.panel.name if each.panel else each.name)
     }
@@ -58,11 +58,11 @@ def test_after_a_load_it_shows_something_and_soon(proven, runtime, name):
     assert {state for state in states if state != "data" and not state.startswith("empty until")} == set()
 
 
-def test_after_a_load_the_shorter_spans_can_be_judged(proven):
+def test_after_a_load_the_shorter_time_ranges_are_not_skipped(proven):
     assert {"now-5m", "now-15m", "now-1h"} & set(proven.skipped) == set()
 
 
-def test_a_browser_draws_every_panel_of_the_report_with_no_network(runtime, shopped):
+def test_a_browser_draws_every_panel_of_the_report_without_a_network(runtime, shopped):
     report = archive.report(runtime, [archive.read(runtime, shopped["file"])])
     needy = {f"{each.uid}-{panel.id}" for each in model.load() for panel in each.panels if panel.needs}
 
@@ -83,7 +83,7 @@ def test_a_browser_draws_every_panel_of_the_report_with_no_network(runtime, shop
     assert not_drawn == set()
 
 
-def test_the_last_load_is_an_event_of_every_dashboard(api, shopped):
+def test_the_last_load_is_an_event_on_every_dashboard(api, shopped):
     ends = api.query('lab_event{kind="load",phase="end"}', shopped["after"]).series
 
     (event,) = ends

@@ -41,7 +41,7 @@ DOCUMENTED = [
 @pytest.mark.parametrize(
     ("name", "labels"), DOCUMENTED, ids=lambda value: ",".join(value.values()) if isinstance(value, dict) else value
 )
-def test_a_documented_metric_answers_with_its_labels(observer, shopped, name, labels):
+def test_a_documented_metric_exists_with_its_labels(observer, shopped, name, labels):
     wanted = {key: value.replace("STATS_URI", observer.stats) for key, value in labels.items()}
     selector = ",".join(f'{key}="{value}"' for key, value in wanted.items())
 

@@ -16,7 +16,7 @@ from lab.runtimes import services
 QUICK = {"host": "exporter-stopped", "compose": "database-down"}
 
 
-def test_a_drill_makes_its_alerts_fire_and_ends_with_all_resolved(runtime):
+def test_a_drill_makes_its_alerts_fire_and_resolve(runtime):
     drill = named(QUICK[runtime.name])
 
     rows = list(run_drill(runtime, drill).rows(drill))
@@ -24,7 +24,7 @@ def test_a_drill_makes_its_alerts_fire_and_ends_with_all_resolved(runtime):
     assert [row[0] for row in rows] == list(drill.alerts)
 
 
-def test_a_drill_that_is_killed_mends_the_lab(runtime, monkeypatch):
+def test_a_terminated_drill_reverts_its_fault(runtime, monkeypatch):
     monkeypatch.setattr("lab.drills.drill.CALM_SECONDS", 0)
 
     @contextmanager
@@ -39,7 +39,7 @@ def test_a_drill_that_is_killed_mends_the_lab(runtime, monkeypatch):
     assert runtime.answers(services.named("pushgateway")) == ""
 
 
-def test_a_drill_whose_alert_does_not_come_fails_and_mends_the_lab(runtime, monkeypatch):
+def test_a_drill_whose_alert_does_not_fire_fails_and_reverts_its_fault(runtime, monkeypatch):
     monkeypatch.setattr("lab.drills.drill.running_load", lambda *_: nullcontext())
     never = Drill(
         "never", "No alert is about it.", ("Nobody",), "Lab: Targets",
@@ -52,7 +52,7 @@ def test_a_drill_whose_alert_does_not_come_fails_and_mends_the_lab(runtime, monk
     assert runtime.answers(services.named("pushgateway")) == ""
 
 
-def test_a_drill_of_what_the_runtime_lacks_is_refused(runtime):
+def test_a_drill_that_needs_a_missing_service_is_refused(runtime):
     drill = Drill("x", "x", (), "", lambda _: pytest.fail("it began"), needs=("kafka",))
 
     with pytest.raises(LabError, match=rf"the drill x cannot run on {runtime.name}, which has no kafka"):

@@ -142,7 +142,7 @@ def references(content: object) -> Iterator[object]:
             yield from references(value)
 
 
-def test_its_version_is_the_one_of_its_image(grafana, runtime):
+def test_its_version_matches_its_image_tag(grafana, runtime):
     health = grafana.get("/api/health").json()
 
     tag = re.search(r":([^:@/]+)(?:@|$)", runtime.settings["IMAGE_GRAFANA"])[1]
@@ -151,7 +151,7 @@ def test_its_version_is_the_one_of_its_image(grafana, runtime):
     assert health["database"] == "ok"
 
 
-def test_it_has_every_plugin_that_a_dashboard_or_datasource_names(grafana):
+def test_it_has_every_plugin_that_a_dashboard_or_datasource_uses(grafana):
     plugins = {(plugin["type"], plugin["id"]) for plugin in grafana.all_of("/api/plugins")}
 
     named = {("panel", panel["type"]) for file in FILES.values() for panel in panels_of(file)}
@@ -159,7 +159,7 @@ def test_it_has_every_plugin_that_a_dashboard_or_datasource_names(grafana):
     assert named - plugins == set()
 
 
-def test_the_provisioned_datasources_are_all_it_has_and_cannot_be_edited(grafana):
+def test_it_has_only_the_provisioned_datasources_and_they_are_read_only(grafana):
     found = {source["uid"]: source for source in grafana.all_of("/api/datasources")}
 
     names = ("name", "type", "url", "access")
@@ -177,7 +177,7 @@ def test_a_datasource_is_healthy(grafana, uid):
 
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS)
-def test_a_dashboard_is_provisioned_as_its_file_says(served, dashboard):
+def test_a_provisioned_dashboard_matches_its_file(served, dashboard):
     content, meta = (served[dashboard.uid][name] for name in ("dashboard", "meta"))
 
     assert essence(content) == essence(FILES[dashboard.uid])
@@ -185,7 +185,7 @@ def test_a_dashboard_is_provisioned_as_its_file_says(served, dashboard):
 
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS)
-def test_a_dashboard_names_only_datasources_that_exist(grafana, served, dashboard):
+def test_a_dashboard_uses_only_datasources_that_exist(grafana, served, dashboard):
     content = served[dashboard.uid]["dashboard"]
 
     known = {source["uid"] for source in grafana.all_of("/api/datasources")} | BUILT_IN
@@ -214,7 +214,7 @@ def test_every_query_of_a_dashboard_has_data_after_a_load(grafana, runtime, shop
 
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS)
-def test_the_last_load_is_an_event_of_a_dashboard(grafana, served, shopped, dashboard):
+def test_the_last_load_is_an_event_on_a_dashboard(grafana, served, shopped, dashboard):
     """Query as the Prometheus datasource does: it takes the value of an event's series as the time in ms."""
     events = served[dashboard.uid]["dashboard"]["annotations"]["list"]
     (event,) = (each for each in events if each["name"] == "Load tests")

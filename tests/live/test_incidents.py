@@ -52,7 +52,7 @@ def errors(runtime) -> float:
 
 
 @pytest.mark.one_runtime("host")
-def test_a_round_is_won_by_the_right_tier_and_cause_and_shows_what_told_them(runtime):
+def test_a_round_is_won_with_the_right_tier_and_cause_and_shows_evidence(runtime):
     causes = [each.name for each in game.available(runtime) if each.tier == "database"]
     right = causes.index("statement-refused") + 1
 
@@ -80,7 +80,7 @@ def test_a_round_is_won_by_the_right_tier_and_cause_and_shows_what_told_them(run
 
 
 @pytest.mark.one_runtime("compose")
-def test_whoever_gives_up_is_told_and_the_lab_is_mended(runtime):
+def test_giving_up_reveals_the_cause_and_reverts_the_fault(runtime):
     with playing(runtime, "exception") as player:
         eventually(lambda: errors(runtime), because="the fault is visible", timeout=40, wanted=lambda seen: seen > 1)
         player.send_signal(signal.SIGINT)

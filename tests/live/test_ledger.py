@@ -54,7 +54,7 @@ def test_a_steady_run_has_no_remainder(runtime, shopped):
 
 
 @pytest.mark.one_runtime("host")
-def test_fifty_visitors_and_a_worker_killed_for_taking_too_long(runtime, observer, visitors):
+def test_a_run_with_fifty_visitors_and_a_harakiri_is_exact(runtime, observer, visitors):
     """The stuck request comes from another client. Django starts it but never responds, and uWSGI never finishes it."""
     harakiri = int(runtime.settings["UWSGI_HARAKIRI"])
     statuses = []
@@ -75,7 +75,7 @@ def test_fifty_visitors_and_a_worker_killed_for_taking_too_long(runtime, observe
 
 
 @pytest.mark.one_runtime("host")
-def test_a_flash_sale_is_counted_with_its_refusals(runtime, observer):
+def test_a_flash_sale_is_counted_with_its_refused_orders(runtime, observer):
     """The number of units sold matches the decrease in stock, and the refused orders match the shop's counter."""
 
     def counted() -> dict[str, float]:
@@ -104,7 +104,7 @@ def test_a_flash_sale_is_counted_with_its_refusals(runtime, observer):
 
 
 @pytest.mark.one_runtime("compose")
-def test_another_load_beside_it_that_wears_out_the_workers_is_a_term_of_its_own(runtime, observer):
+def test_another_load_that_recycles_every_worker_is_counted_separately(runtime, observer):
     """Another client sends enough requests to recycle every worker; they count as requests from other clients."""
     ab = shutil.which("ab")
     if not ab:
@@ -130,7 +130,7 @@ def test_another_load_beside_it_that_wears_out_the_workers_is_a_term_of_its_own(
 
 
 @pytest.mark.one_runtime("compose")
-def test_workers_that_die_take_with_them_what_they_were_at_and_nothing_else(runtime, observer, visitors):
+def test_killed_workers_lose_only_their_requests_in_flight(runtime, observer, visitors):
     with visitors.books() as kept:
         with visitors.walking():
             for slot in observer.workers():
@@ -148,7 +148,7 @@ def test_workers_that_die_take_with_them_what_they_were_at_and_nothing_else(runt
 
 
 @pytest.mark.one_runtime("host")
-def test_a_chain_reload_of_the_workers_costs_no_request_and_no_count(runtime, observer, visitors):
+def test_a_chain_reload_of_the_workers_loses_no_request_and_no_count(runtime, observer, visitors):
     before = {slot: worker["pid"] for slot, worker in observer.workers().items()}
 
     def renewed() -> list[int]:
@@ -163,7 +163,7 @@ def test_a_chain_reload_of_the_workers_costs_no_request_and_no_count(runtime, ob
 
 
 @pytest.mark.one_runtime("compose")
-def test_a_reload_by_sighup_is_named_as_what_set_the_counters_to_zero(runtime, observer, visitors):
+def test_a_reload_by_sighup_is_named_as_the_cause_of_the_counter_reset(runtime, observer, visitors):
     master = observer.master()
     before = observer.on_page("django", "pomar_counters_start_time_seconds")
 
@@ -183,7 +183,7 @@ def test_a_reload_by_sighup_is_named_as_what_set_the_counters_to_zero(runtime, o
     assert {row.remainder for row in ledger.account.rows} == {0}
 
 
-def test_a_restarted_access_log_exporter_is_named_as_a_gap(runtime, visitors):
+def test_a_restart_of_the_access_log_exporter_is_reported_as_a_gap(runtime, visitors):
     with visitors.books() as kept, visitors.walking():
         runtime.restart(services.named("access-log-exporter"))
 
@@ -195,7 +195,7 @@ def test_a_restarted_access_log_exporter_is_named_as_a_gap(runtime, visitors):
 
 
 @pytest.mark.one_runtime("host")
-def test_strangers_who_never_rest_leave_the_loads_own_rows_exact(runtime, observer, visitors):
+def test_constant_traffic_from_other_clients_leaves_the_loads_rows_exact(runtime, observer, visitors):
     strangers = Visitors(runtime, observer, number=2)
     strangers.mark = {}
 
@@ -211,7 +211,7 @@ def test_strangers_who_never_rest_leave_the_loads_own_rows_exact(runtime, observ
 
 
 @pytest.mark.one_runtime("compose")
-def test_what_watches_may_be_away_and_the_rest_is_compared(runtime, visitors):
+def test_the_other_tiers_are_compared_while_an_exporter_is_down(runtime, visitors):
     """If an exporter is stopped, its tier is left out. A restarted Prometheus misses scrapes but loses no counts."""
     try:
         with visitors.books() as kept, visitors.walking():
@@ -228,7 +228,7 @@ def test_what_watches_may_be_away_and_the_rest_is_compared(runtime, visitors):
     assert sum(row.answered or 0 for row in ledger.account.rows) > 100
 
 
-def test_a_reload_of_nginx_and_a_rotation_of_its_logs_lose_no_line(runtime, visitors):
+def test_an_nginx_reload_and_log_rotation_lose_no_line(runtime, visitors):
     def in_nginx(command: str) -> str:
         nginx = services.named("nginx")
         done = runtime.run(["sh", "-c", command], nginx, stdin=subprocess.DEVNULL, capture_output=True, text=True)
@@ -260,7 +260,7 @@ def test_a_reload_of_nginx_and_a_rotation_of_its_logs_lose_no_line(runtime, visi
 
 
 @pytest.mark.one_runtime("host")
-def test_visitors_who_hang_up_are_cut_at_nginx_and_answered_to_nobody_by_django(visitors):
+def test_requests_aborted_by_the_client_are_reported_for_nginx_and_django(visitors):
     with visitors.books() as kept:
         for _ in range(6):
             visitors.hang_up("/cart/", "cart:cart-summary", **{"X-Lab-Fault": "sleep=0.5"})
@@ -272,7 +272,7 @@ def test_visitors_who_hang_up_are_cut_at_nginx_and_answered_to_nobody_by_django(
 
 
 @pytest.mark.one_runtime("compose")
-def test_a_flood_of_wrong_addresses_with_and_without_keep_alive(visitors):
+def test_a_flood_of_404s_with_and_without_keep_alive_is_counted_exactly(visitors):
     nowhere = [(f"/{word}.php", "other") for word in ("wp-login", "index", "admin", "phpinfo")]
     with visitors.books() as kept:
         visitors.send(1500, nowhere)
@@ -284,7 +284,7 @@ def test_a_flood_of_wrong_addresses_with_and_without_keep_alive(visitors):
 
 
 @pytest.mark.one_runtime("host")
-def test_a_known_delay_lies_in_what_each_tier_says(runtime, observer):
+def test_a_known_delay_shows_in_the_quantiles_of_every_tier(runtime, observer):
     # Fewer visitors than workers, so that no request is queued.
     visitors = Visitors(runtime, observer, number=2)
     with visitors.books() as kept:
@@ -301,7 +301,7 @@ def test_a_known_delay_lies_in_what_each_tier_says(runtime, observer):
 
 
 @pytest.mark.one_runtime("compose")
-def test_a_ledger_of_somebody_elses_requests_names_locust(visitors):
+def test_a_mismatch_in_locusts_own_count_is_attributed_to_locust(visitors):
     """The load generator did not count some of its own requests. The other tiers agree, so Locust is at fault."""
     with visitors.books() as kept:
         visitors.send(40)

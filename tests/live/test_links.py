@@ -24,14 +24,14 @@ def bases(runtime, observer) -> dict[str, str]:
     return {name: found[0]["annotations"][name].rpartition("/")[0] for name in LINKS}
 
 
-def test_the_links_are_absolute_and_at_the_receivers_port(bases, runtime):
+def test_the_links_are_absolute_and_use_the_receivers_port(bases, runtime):
     receiver = runtime.shown_url(services.named("receiver"), "")
 
     assert bases == {"runbook_url": f"{receiver}/runbooks", "dashboard_url": f"{receiver}/dashboards"}
 
 
 @pytest.mark.parametrize("link", LINKS)
-def test_every_alerts_link_leads_to_a_page(bases, link):
+def test_every_alert_link_leads_to_a_page(bases, link):
     ends = {rule["annotations"][link].rpartition("/")[2] for rule in all_rules("alert")}
 
     opened = {end: http.get(f"{bases[link]}/{end}", timeout=10) for end in ends}
@@ -41,7 +41,7 @@ def test_every_alerts_link_leads_to_a_page(bases, link):
     assert {end for end, page in opened.items() if end not in urlsplit(page.url).path} == set()
 
 
-def test_a_notification_has_the_links_and_no_label_with_their_base(runtime):
+def test_a_notification_has_the_links_but_no_label_with_their_base_url(runtime):
     def beat() -> dict | None:
         kept = notifications.received(runtime)
         return next((each for each in reversed(kept) if each["groupLabels"]["alertname"] == "Watchdog"), None)

@@ -34,7 +34,7 @@ def rate(browser: WebDriver) -> float:
     return float(digits) if digits else -1
 
 
-def test_a_panel_moves_under_load(address, runtime):
+def test_a_panel_updates_under_load(address, runtime):
     with chromium_of(1280, 900) as browser:
         browser.get(f"{address}/pomar-nginx?from=now-5m")
         before = eventually(lambda: rate(browser), because="the page is drawn", wanted=lambda seen: seen >= 0)

@@ -25,14 +25,14 @@ def skip_unless_here(text, runtime) -> None:
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_prometheus_answers_a_query_of_a_runbook(observer, runtime, query):
+def test_prometheus_accepts_a_query_from_a_runbook(observer, runtime, query):
     skip_unless_here(query, runtime)
 
     observer.query(query)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_of_a_runbook_ends_well(runtime, command):
+def test_a_command_from_a_runbook_succeeds(runtime, command):
     skip_unless_here(command, runtime)
     make, *given = command.split()
 

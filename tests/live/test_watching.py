@@ -55,7 +55,7 @@ def test_django_is_scraped_within_250_ms_while_every_worker_is_stuck(observer, s
     assert slowest <= 0.25
 
 
-def test_a_scrape_is_no_request_of_the_shop(observer):
+def test_a_scrape_is_not_counted_as_a_shop_request(observer):
     def requests_counted() -> float:
         return observer.on_page("django", "django_http_requests_before_middlewares_total")
 
@@ -68,7 +68,7 @@ def test_a_scrape_is_no_request_of_the_shop(observer):
     assert requests_counted() - before < 20
 
 
-def test_pages_can_be_read_by_several_at_once(observer):
+def test_metrics_pages_can_be_read_concurrently(observer):
     jobs = ("django", "uwsgi", "nginx-log") * 20
 
     with ThreadPoolExecutor(6) as pool:
@@ -81,7 +81,7 @@ def test_pages_can_be_read_by_several_at_once(observer):
 EXPORTERS = {"uwsgi-exporter": "uwsgi", "nginx-exporter": "nginx", "access-log-exporter": "nginx-log"}
 
 
-def test_exporters_that_are_away_are_told_from_a_shop_that_is_away(observer, runtime):
+def test_stopped_exporters_are_not_mistaken_for_a_shop_that_is_down(observer, runtime):
     def up() -> dict[str, float]:
         return {job: observer.value(f'up{{job="{job}"}}') for job in EXPORTERS.values()}
 
@@ -98,7 +98,7 @@ def test_exporters_that_are_away_are_told_from_a_shop_that_is_away(observer, run
     eventually(up, because="they are running again", timeout=15, wanted=lambda seen: set(seen.values()) == {1})
 
 
-def test_uwsgi_that_is_away_is_told_from_its_exporter_that_is_away(observer, runtime):
+def test_a_stopped_uwsgi_is_not_mistaken_for_an_exporter_that_is_down(observer, runtime):
     runtime.stop(services.named("app"))
     try:
         eventually(

@@ -6,7 +6,7 @@ from loadtest.options import BadOption, read_options
 from loadtest.shapes import PROFILES
 
 
-def test_with_nothing_set_the_load_is_steady_and_the_same_each_time():
+def test_the_defaults_are_the_steady_profile_and_a_fixed_seed():
     options = read_options({})
 
     assert options.profile == PROFILES["steady"]
@@ -15,11 +15,11 @@ def test_with_nothing_set_the_load_is_steady_and_the_same_each_time():
     assert (options.ca_file, options.http_url, options.result_file) == (None, None, None)
 
 
-def test_a_variable_that_is_empty_is_not_set():
+def test_an_empty_variable_counts_as_not_set():
     assert read_options({"PROFILE": "", "USERS": " ", "SEED": "", "LAB_CA_FILE": ""}) == read_options({})
 
 
-def test_everything_can_be_set(tmp_path):
+def test_every_option_can_be_set(tmp_path):
     ca_file = tmp_path / "ca.crt"
     ca_file.touch()
 
@@ -44,7 +44,7 @@ def test_everything_can_be_set(tmp_path):
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("5", 5), ("90s", 90), ("5m", 300), ("24h", 86400)])
-def test_a_duration_has_a_unit_or_is_in_seconds(text, seconds):
+def test_a_duration_without_a_unit_is_in_seconds(text, seconds):
     assert read_options({"DURATION": text}).profile.seconds == pytest.approx(seconds)
 
 
@@ -63,7 +63,7 @@ def test_a_duration_has_a_unit_or_is_in_seconds(text, seconds):
         *[("LAB_LOAD_RESULT", value) for value in ("/", "/does/not/exist/result.json")],
     ],
 )
-def test_a_bad_value_is_refused_in_one_sentence_that_names_it(name, value):
+def test_an_invalid_value_is_refused_with_a_one_line_error_that_names_it(name, value):
     with pytest.raises(BadOption) as refusal:
         read_options({name: value})
 

@@ -28,7 +28,7 @@ def _page(visitor: Shopper, url: str) -> Page:
     return Page(visitor.get(url).content.decode())
 
 
-def test_a_list_shows_products_with_stock_shelves_and_pages(visitor):
+def test_a_product_list_shows_stock_category_links_and_the_last_page(visitor):
     stocks = {make_product(category=slug, stock=stock).slug: stock for stock in range(15) for slug in ("fruit", "jam")}
 
     first, second = _page(visitor, "/"), _page(visitor, "/?page=2")
@@ -41,7 +41,7 @@ def test_a_list_shows_products_with_stock_shelves_and_pages(visitor):
     assert first.has_products
 
 
-def test_a_page_names_its_stylesheet_its_icon_and_its_pictures_once(visitor):
+def test_the_static_files_of_a_page_are_listed_once(visitor):
     make_product(slug="quinces")
 
     files = _page(visitor, "/").static_files
@@ -50,7 +50,7 @@ def test_a_page_names_its_stylesheet_its_icon_and_its_pictures_once(visitor):
     assert len(files) == len(set(files)) == 3
 
 
-def test_a_search_for_nothing_shows_no_products(visitor):
+def test_a_search_without_results_shows_no_products(visitor):
     make_product()
 
     page = _page(visitor, "/search/?q=zebra")
@@ -59,7 +59,7 @@ def test_a_search_for_nothing_shows_no_products(visitor):
     assert not page.has_products
 
 
-def test_a_product_can_be_bought_only_while_there_is_some(visitor):
+def test_a_product_can_only_be_bought_while_it_is_in_stock(visitor):
     available, sold_out = make_product(stock=7), make_product(stock=0)
 
     page, empty_page = (_page(visitor, product.get_absolute_url()) for product in (available, sold_out))
@@ -71,7 +71,7 @@ def test_a_product_can_be_bought_only_while_there_is_some(visitor):
     assert empty_page.field("quantity") is None
 
 
-def test_a_cart_shows_its_lines_its_units_and_its_total(visitor):
+def test_a_cart_shows_its_lines_units_and_total(visitor):
     pears, plums = make_product(price="3.30"), make_product(price="1.25")
     visitor.add(pears, 3)
     visitor.add(plums, 2)
@@ -95,7 +95,7 @@ def test_checkout_and_order_show_the_same_receipt(visitor):
     assert order_page.cart_units == 0
 
 
-def test_a_refusal_names_its_reason_and_what_is_left(visitor):
+def test_a_refused_order_shows_the_reason_and_the_remaining_stock(visitor):
     product = make_product(stock=2)
     visitor.add(product, 5)
 
@@ -106,7 +106,7 @@ def test_a_refusal_names_its_reason_and_what_is_left(visitor):
     assert page.products == {product.slug: 2}
 
 
-def test_marks_that_are_not_there_are_none():
+def test_missing_marks_are_none_or_empty():
     page = Page("<html></html>")
 
     marks = (page.cart_units, page.cart_total, page.order_total, page.refusal, page.field("token"))

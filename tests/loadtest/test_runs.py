@@ -117,7 +117,7 @@ def _run(host: str, tmp_path: Path, **variables: str) -> Run:
     return Run(process.returncode, output, json.loads(result_file.read_text()) if result_file.exists() else {})
 
 
-def test_a_run_visits_everything_and_the_shop_counts_what_it_counts(shop, tmp_path):
+def test_a_run_visits_every_view_and_its_request_count_matches_the_shops(shop, tmp_path):
     shop.restock(1000)
     before = shop.requests_answered()
 
@@ -137,7 +137,7 @@ def test_a_run_visits_everything_and_the_shop_counts_what_it_counts(shop, tmp_pa
     assert run.output.splitlines()[-1].startswith("PASSED: ")
 
 
-def test_a_flash_sale_sells_all_there_is_and_refuses_the_rest(shop, tmp_path):
+def test_a_flash_sale_sells_the_whole_stock_and_refuses_further_orders(shop, tmp_path):
     # So little stock that it sells out in time, even while other tests keep the machine busy.
     shop.restock(2)
 
@@ -149,7 +149,7 @@ def test_a_flash_sale_sells_all_there_is_and_refuses_the_rest(shop, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_a_run_that_is_stopped_has_counted_every_request(shop, tmp_path, number):
+def test_a_stopped_run_has_counted_every_request(shop, tmp_path, number):
     """Stop several runs at once, because a signal that can interrupt a user's request would not do so in every run."""
     shop.restock(1000)
     before = shop.requests_answered()
@@ -168,7 +168,7 @@ def test_a_run_that_is_stopped_has_counted_every_request(shop, tmp_path, number)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
-def test_a_signal_to_the_lab_alone_ends_its_locust_gracefully(shop, tmp_path, number):
+def test_a_signal_to_the_lab_alone_stops_locust_gracefully(shop, tmp_path, number):
     shop.restock(1000)
     before = shop.requests_answered()
     locust = [program("locust"), "-f", ROOT / "loadtest" / "locustfile.py", "--headless"]
@@ -190,7 +190,7 @@ def test_a_signal_to_the_lab_alone_ends_its_locust_gracefully(shop, tmp_path, nu
     assert result["requests"] == shop.requests_answered() - before
 
 
-def test_one_seed_is_one_walk_through_the_shop(shop, tmp_path):
+def test_runs_with_the_same_seed_send_the_same_requests(shop, tmp_path):
     shop.restock(1000)
     logged_before = len(shop.request_log.read_text())
     hosts = [f"127.0.0.1:{shop.port}", f"127.0.0.2:{shop.port}"]
@@ -225,7 +225,7 @@ def test_one_seed_is_one_walk_through_the_shop(shop, tmp_path):
     ],
     ids=["nobody there", "no CA", "a CA that is none", "no address", "bad option"],
 )
-def test_a_run_that_cannot_be_judged_does_not_begin(tmp_path, host, variables, reason):
+def test_a_run_with_an_invalid_setup_does_not_start(tmp_path, host, variables, reason):
     run = _run(host, tmp_path, **variables)
 
     assert run.code == 1

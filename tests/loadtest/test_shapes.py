@@ -5,7 +5,7 @@ import pytest
 from loadtest.shapes import DEFAULT_PROFILE, MAX_SPAWN_RATE, PROFILES, Stage
 
 
-def test_the_profiles_are_those_that_the_lab_promises():
+def test_the_profiles_have_the_promised_names_and_durations():
     lengths = {name: profile.seconds for name, profile in PROFILES.items()}
 
     assert lengths == {"smoke": 20, "steady": 60, "ramp": 75, "spike": 60, "flash-sale": 40}
@@ -17,7 +17,7 @@ def test_only_the_flash_sale_sells_out():
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
-def test_every_stage_is_reached_before_it_ends(profile):
+def test_every_stage_reaches_its_number_of_users_before_it_ends(profile):
     users = 0
     for stage in profile.stages:
         seconds_to_reach = abs(stage.users - users) / stage.spawn_rate
@@ -27,7 +27,7 @@ def test_every_stage_is_reached_before_it_ends(profile):
         assert seconds_to_reach <= stage.seconds / 2
 
 
-def test_stages_follow_each_other_and_then_the_profile_is_over():
+def test_stages_run_in_order_until_the_profile_ends():
     spike = PROFILES["spike"]
 
     users = [stage and stage.users for stage in map(spike.stage_at, (0, 19.9, 20, 39.9, 40, 59.9, 60, 1000))]
@@ -35,7 +35,7 @@ def test_stages_follow_each_other_and_then_the_profile_is_over():
     assert users == [8, 8, 50, 50, 8, 8, None, None]
 
 
-def test_users_set_the_highest_stage_and_the_others_keep_their_share():
+def test_the_users_option_sets_the_highest_stage_and_scales_the_others():
     ramp = PROFILES["ramp"].scaled(users=80)
 
     assert [stage.users for stage in ramp.stages] == [10, 20, 40, 60, 80]
@@ -50,7 +50,7 @@ def test_a_duration_stretches_every_stage():
 
 
 @pytest.mark.parametrize("users", [1, 1000])
-def test_no_stage_is_empty_or_started_faster_than_locust_can(users):
+def test_no_stage_is_empty_or_spawns_faster_than_locust_can(users):
     for profile in PROFILES.values():
         scaled = profile.scaled(users=users)
 

@@ -43,7 +43,7 @@ def test_requests_are_counted_by_name_method_and_status(tally):
     }
 
 
-def test_a_good_run_passes_with_its_sales_and_its_rate(tally):
+def test_a_successful_run_passes_with_its_sales_and_request_rate(tally):
     text = summary.verdict(tally, seconds=1.5)
 
     assert text == (
@@ -60,17 +60,17 @@ def test_a_failed_request_fails_the_run(tally):
     assert summary.failures(tally).strip() == "1 x GET product:detail: status 502 instead of 200"
 
 
-def test_a_run_without_a_request_fails():
+def test_a_run_without_requests_fails():
     assert Tally().problems() == ["no request was sent"]
 
 
-def test_a_fault_of_the_load_itself_fails_the_run(tally):
+def test_an_exception_in_the_load_test_itself_fails_the_run(tally):
     tally.errors["KeyError('quinces')"] += 2
 
     assert tally.problems() == ["the load test's code failed 2 times (KeyError('quinces'))"]
 
 
-def test_a_run_that_was_stopped_fails(tally):
+def test_a_run_that_was_stopped_early_fails(tally):
     tally.stopped_early = True
 
     assert tally.problems() == ["the run was stopped early"]
@@ -81,7 +81,7 @@ def test_a_run_that_was_stopped_fails(tally):
     [([3, 0], []), ([1, 3, 2], []), ([2, 1], ["quinces was oversold: 3 units sold, 2 in stock"])],
     ids=["all", "the most counts", "more than all"],
 )
-def test_more_sold_than_there_ever_was_fails_the_run(tally, stock_seen, problems):
+def test_overselling_a_product_fails_the_run(tally, stock_seen, problems):
     for stock in stock_seen:
         tally.stock_seen({"quinces": stock})
 
@@ -100,7 +100,7 @@ def test_only_the_most_frequent_failures_are_listed(tally):
     assert lines[-1].strip() == "and 5 other kinds of failure"
 
 
-def test_the_table_is_sorted_and_ends_with_all():
+def test_the_table_is_sorted_and_ends_with_the_total():
     rows = [
         summary.Row("static", "GET", 12345, 0, 1, 4, 10),
         summary.Row("checkout:checkout", "POST", 7, 1, 14, 79, 1200),
@@ -119,7 +119,7 @@ def test_the_table_is_sorted_and_ends_with_all():
     assert len({len(line) for line in lines}) == 1
 
 
-def test_the_progress_line_says_how_far_it_is_and_how_it_goes(tally):
+def test_the_progress_line_shows_the_elapsed_time_and_the_counts_so_far(tally):
     line = summary.progress(tally, title="smoke", seconds=1.6, of_seconds=20, users=1)
     by_hand = summary.progress(Tally(), title="by hand", seconds=0.2, of_seconds=None, users=2)
 

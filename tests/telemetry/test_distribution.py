@@ -127,7 +127,7 @@ def words(project: Path) -> str:
     return (project / "log").read_text()
 
 
-def test_the_wheel_serves_the_metrics_of_the_readmes_project(project, venv):
+def test_the_wheel_serves_metrics_in_the_project_from_the_readme(project, venv):
     with serving(project, venv, "--ini=uwsgi.ini") as (url, metrics):
         eventually(lambda: can_connect(metrics), because="the metrics process starts", timeout=20)
         for _ in range(20):
@@ -143,7 +143,7 @@ def test_the_wheel_serves_the_metrics_of_the_readmes_project(project, venv):
     assert [seen[series("pomar_worker_open_fds", worker_id=slot)] > 0 for slot in ("1", "2")] == [True, True]
 
 
-def test_without_a_directory_it_serves_and_says_so_in_one_sentence(project, venv):
+def test_without_a_metrics_directory_it_still_serves_and_logs_the_reason(project, venv):
     with serving(project, venv, "--master", "--workers=2", "--lazy-apps") as (url, _):
         assert requests.get(url, timeout=5).text == "a crate"
 
@@ -156,7 +156,7 @@ def test_without_a_directory_it_serves_and_says_so_in_one_sentence(project, venv
     assert "Traceback" not in words(project)
 
 
-def test_a_collector_that_cannot_be_imported_is_one_sentence(project, venv):
+def test_a_collector_that_cannot_be_imported_is_a_one_line_error(project, venv):
     (project / "settings.py").write_text(SETTINGS + 'TELEMETRY_COLLECTORS = ["warehouse.metrics.Nothing"]\n')
 
     done = subprocess.run(
@@ -175,7 +175,7 @@ def test_a_collector_that_cannot_be_imported_is_one_sentence(project, venv):
     )
 
 
-def test_the_wheel_has_the_exporter_as_a_program(venv):
+def test_the_wheel_installs_the_exporter_as_a_command(venv):
     done = subprocess.run(
         [venv / "bin/uwsgi-exporter", "--stats.uri=x:y:z"], capture_output=True, text=True, timeout=20
     )
@@ -184,7 +184,7 @@ def test_the_wheel_has_the_exporter_as_a_program(venv):
     assert done.stderr.startswith("uwsgi_exporter: argument --stats.uri: ")
 
 
-def test_the_wheel_has_the_command_of_nginxs_routes(project, venv):
+def test_the_wheel_includes_the_nginx_routes_command(project, venv):
     done = subprocess.run(
         [venv / "bin/python", "-m", "django", "nginx_routes"],
         cwd=project,
@@ -197,7 +197,7 @@ def test_the_wheel_has_the_command_of_nginxs_routes(project, venv):
     assert done.stdout.splitlines()[1:] == [r'"~^/crates/(?:[0-9]+)/\z" crate;'], done.stderr
 
 
-def test_what_it_imports_is_declared():
+def test_its_declared_dependencies_are_exactly_what_it_imports():
     project = tomllib.loads((TELEMETRY / "pyproject.toml").read_text())["project"]
     modules = [path.read_text() for path in TELEMETRY.rglob("*.py")]
 

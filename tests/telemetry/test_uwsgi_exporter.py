@@ -38,7 +38,7 @@ def _names(text):
     return {series.partition("{")[0] for series in _series(text)}
 
 
-def test_a_worker_counter_has_the_originals_name_whatever_format_is_asked_for(recorded, serve, start_exporter):
+def test_a_worker_counter_keeps_its_original_name_in_every_format(recorded, serve, start_exporter):
     uri = f"tcp://{serve(recorded)}"
     exporter = start_exporter(uri)
 
@@ -52,7 +52,7 @@ def test_a_worker_counter_has_the_originals_name_whatever_format_is_asked_for(re
         assert "_created" not in answer.text
 
 
-def test_a_counter_of_a_cache_has_the_originals_name_without_total(recorded, serve, start_exporter):
+def test_a_cache_counter_keeps_its_original_name_without_total(recorded, serve, start_exporter):
     cache = {"name": "\n# TYPE uwsgi_cache_hits_total ", "hits": 5, "miss": 2, "full": 1}
     shown = "\\n# TYPE uwsgi_cache_hits_total "
     uri = f"tcp://{serve(json.dumps(json.loads(recorded) | {'caches': [cache]}).encode())}"
@@ -65,7 +65,7 @@ def test_a_counter_of_a_cache_has_the_originals_name_without_total(recorded, ser
         assert _series(text)[f'uwsgi_cache_{name}{{name="{shown}",stats_uri="{uri}"}}'] == value
 
 
-def test_statistics_over_http_carry_the_word_of_the_flag(recorded, serve, start_exporter):
+def test_the_stats_uri_label_is_the_flag_as_given(recorded, serve, start_exporter):
     uri = f"http://{serve(HTTP_OK + recorded)}".replace("127.0.0.1", "localhost")
     exporter = start_exporter(uri)
 
@@ -76,7 +76,7 @@ def test_statistics_over_http_carry_the_word_of_the_flag(recorded, serve, start_
 
 
 @pytest.mark.parametrize("hosts", [BOTH, "127.0.0.1 other\n"], ids=["both addresses", "no address"])
-def test_localhost_is_127_0_0_1_whatever_the_hosts_file_says(recorded, serve, tmp_path, hosts):
+def test_localhost_is_127_0_0_1_regardless_of_the_hosts_file(recorded, serve, tmp_path, hosts):
     port = int(serve(HTTP_OK + recorded).rpartition(":")[2])
     script = f"""
 from pomar_telemetry.uwsgi_exporter.source import StatsSource
@@ -119,7 +119,7 @@ def test_an_address_without_a_scheme_is_http(recorded, serve, start_exporter):
         ("tcp", b'{"workers": [{"id": 1, "requests": "many"}]}', "not a whole number"),
     ],
 )
-def test_a_bad_answer_is_a_failed_scrape_and_one_sentence(serve, start_exporter, scheme, answer, reason):
+def test_an_invalid_response_is_a_failed_scrape_and_is_logged_once(serve, start_exporter, scheme, answer, reason):
     exporter = start_exporter(f"{scheme}://{serve(answer)}")
 
     texts = [_scrape(exporter).text for _ in range(2)]
@@ -135,7 +135,7 @@ def test_a_bad_answer_is_a_failed_scrape_and_one_sentence(serve, start_exporter,
     assert reason in complaints[0]
 
 
-def test_no_figure_outlives_the_uwsgi_it_came_from(recorded, serve, start_exporter):
+def test_a_failed_scrape_exposes_no_stale_metrics(recorded, serve, start_exporter):
     answers = iter([recorded, recorded[:300], recorded])
     exporter = start_exporter(f"tcp://{serve(lambda connection: send_all(connection, next(answers)))}")
 
@@ -182,7 +182,7 @@ def _stay_silent(connection):
     [(_drip, "0.4s", "60"), (_stay_silent, "400ms", "nonsense"), (_drip, "1m", "0.65")],
     ids=["drips", "silent", "granted by Prometheus"],
 )
-def test_the_whole_fetch_has_one_timeout(serve, start_exporter, answer, flag, granted):
+def test_one_timeout_covers_the_whole_fetch(serve, start_exporter, answer, flag, granted):
     exporter = start_exporter(f"http://{serve(answer)}", f"--stats.timeout={flag}")
     started = time.monotonic()
 
@@ -193,7 +193,7 @@ def test_the_whole_fetch_has_one_timeout(serve, start_exporter, answer, flag, gr
     assert "within 0.4 s" in exporter.stop()
 
 
-def test_health_and_landing_page_answer_while_a_scrape_waits(serve, start_exporter):
+def test_health_and_landing_pages_respond_while_a_scrape_waits(serve, start_exporter):
     exporter = start_exporter(f"http://{serve(_stay_silent)}", "--web.telemetry-path=/figures")
     with socket.create_connection(("127.0.0.1", int(exporter.url.rpartition(":")[2]))) as scrape:
         scrape.sendall(b"GET /figures HTTP/1.0\r\n\r\n")
@@ -207,7 +207,7 @@ def test_health_and_landing_page_answer_while_a_scrape_waits(serve, start_export
     assert elsewhere.status_code == 404
 
 
-def test_sigterm_ends_it_at_once_even_during_a_scrape(serve, start_exporter):
+def test_sigterm_stops_it_at_once_even_during_a_scrape(serve, start_exporter):
     exporter = start_exporter(f"http://{serve(_stay_silent)}", "--stats.timeout=1m")
     with socket.create_connection(("127.0.0.1", int(exporter.url.rpartition(":")[2]))) as scrape:
         scrape.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
@@ -255,13 +255,13 @@ def _refusal(*flags):
         (["--stats.uri=localhost:1", "--nonsense"], "unrecognized arguments: --nonsense"),
     ],
 )
-def test_a_bad_flag_is_refused_in_one_sentence(flags, reason):
+def test_an_invalid_flag_is_refused_with_a_one_line_error(flags, reason):
     sentence = _refusal(*flags)
 
     assert reason in sentence
 
 
-def test_a_taken_address_is_refused_in_one_sentence(start_exporter):
+def test_an_address_in_use_is_refused_with_a_one_line_error(start_exporter):
     taken = start_exporter("http://127.0.0.1:1").url.removeprefix("http://")
 
     sentence = _refusal("--stats.uri=http://127.0.0.1:1", f"--web.listen-address={taken}")

@@ -72,7 +72,7 @@ def _sum(samples, name):
     return sum(sample.value for sample in samples if sample.name == name)
 
 
-def test_as_many_requests_as_were_sent_are_counted(uwsgi, start_exporter):
+def test_requests_are_counted_exactly(uwsgi, start_exporter):
     application, stats, process = uwsgi
     exporter = start_exporter(stats)
     before = _scrape(exporter)
@@ -94,7 +94,7 @@ def test_as_many_requests_as_were_sent_are_counted(uwsgi, start_exporter):
     assert not [sample for sample in gone if "stats_uri" in sample.labels]
 
 
-def test_as_many_hits_and_misses_of_a_cache_as_were_made_are_counted(uwsgi, start_exporter):
+def test_cache_hits_and_misses_are_counted_exactly(uwsgi, start_exporter):
     application, stats, _ = uwsgi
     exporter = start_exporter(stats)
 
@@ -121,7 +121,7 @@ def test_as_many_hits_and_misses_of_a_cache_as_were_made_are_counted(uwsgi, star
     }
 
 
-def test_as_many_requests_of_a_core_as_were_sent_are_counted(uwsgi, start_exporter):
+def test_requests_per_core_are_counted_exactly(uwsgi, start_exporter):
     application, stats, _ = uwsgi
     with_cores, without = start_exporter(stats, "--collect.cores"), start_exporter(stats)
 

@@ -89,7 +89,7 @@ def _samples(stats: dict[str, Any], **options) -> dict[tuple, float]:
     return samples
 
 
-def test_every_metric_has_the_name_type_and_help_of_the_original(full):
+def test_every_metric_keeps_its_original_name_type_and_help(full):
     families = stats_families(full, URI, cores=True)
 
     gauges = {family.samples[0].name: family.documentation for family in families if family.type == "gauge"}
@@ -99,7 +99,7 @@ def test_every_metric_has_the_name_type_and_help_of_the_original(full):
     assert len(families) == len(GAUGES) + len(COUNTERS)
 
 
-def test_recorded_statistics_become_their_figures_in_base_units(recorded):
+def test_recorded_statistics_become_metrics_in_base_units(recorded):
     samples = _samples(parse_stats(recorded))
 
     assert samples[("uwsgi_workers",)] == 2
@@ -117,7 +117,7 @@ def test_recorded_statistics_become_their_figures_in_base_units(recorded):
     assert samples[("uwsgi_worker_app_requests_total", "2", "0", "", "")] == 6
 
 
-def test_each_cache_has_its_counters_and_its_size(full):
+def test_every_cache_has_its_counters_and_its_size(full):
     samples = _samples(full)
 
     assert samples[("uwsgi_cache_hits", "fruit")] == 5
@@ -128,7 +128,7 @@ def test_each_cache_has_its_counters_and_its_size(full):
     assert samples[("uwsgi_cache_hits", "")] == 6
 
 
-def test_cores_are_left_out_unless_they_are_asked_for(full):
+def test_cores_are_left_out_unless_they_are_requested(full):
     without, samples = _samples(full), _samples(full, cores=True)
 
     assert {key: value for key, value in samples.items() if not key[0].startswith("uwsgi_worker_core_")} == without
@@ -152,7 +152,7 @@ def test_a_worker_is_busy_idle_cheap_or_none_of_them(recorded, status, busy_idle
     assert tuple(samples[(f"uwsgi_worker_{name}", "1")] for name in ("busy", "idle", "cheap")) == busy_idle_cheap
 
 
-def test_a_place_kept_free_for_a_worker_is_no_worker(recorded):
+def test_an_unused_worker_slot_is_not_counted_as_a_worker(recorded):
     stats = parse_stats(recorded)
     stats["workers"].append({"id": 0, "status": "cheap"})
 
@@ -162,7 +162,7 @@ def test_a_place_kept_free_for_a_worker_is_no_worker(recorded):
     assert not [key for key in samples if key[1:] == ("0",)]
 
 
-def test_of_two_sockets_with_one_name_the_first_is_shown(recorded):
+def test_only_the_first_of_two_sockets_with_the_same_name_is_shown(recorded):
     stats = parse_stats(recorded)
     stats["sockets"].append(stats["sockets"][0] | {"max_queue": 7})
 
@@ -171,13 +171,13 @@ def test_of_two_sockets_with_one_name_the_first_is_shown(recorded):
     assert samples[("uwsgi_socket_max_queue_length", "127.0.0.1:18901", "http")] == 100
 
 
-def test_no_workers_are_counted_as_none():
+def test_no_workers_are_counted_as_zero():
     samples = _samples(parse_stats(b'{"workers": [], "listen_queue": 3}'))
 
     assert samples == {("uwsgi_workers",): 0, ("uwsgi_listen_queue_length",): 3}
 
 
-def test_a_figure_that_uwsgi_leaves_out_is_left_out(recorded):
+def test_a_value_that_uwsgi_leaves_out_is_left_out(recorded):
     stats = parse_stats(recorded)
     del stats["workers"][0]["rss"], stats["listen_queue"]
 
@@ -218,12 +218,12 @@ def test_a_figure_that_uwsgi_leaves_out_is_left_out(recorded):
         (b'{"workers": [{"id": 1, "cores": [{"id": 0, "in_request": []}]}]}', "'in_request' .* not a whole number"),
     ],
 )
-def test_a_broken_document_is_refused_as_a_whole(text, reason):
+def test_an_invalid_document_is_rejected_as_a_whole(text, reason):
     with pytest.raises(StatsError, match=reason):
         stats_families(parse_stats(text), URI, cores=True)
 
 
-def test_a_path_that_is_not_utf_8_does_not_hide_the_figures(recorded):
+def test_a_path_that_is_not_utf_8_does_not_hide_the_metrics(recorded):
     text = recorded.replace(b"/srv", b"/srv/\xff\x01")
 
     stats = parse_stats(text)
@@ -243,6 +243,6 @@ def test_a_path_that_is_not_utf_8_does_not_hide_the_figures(recorded):
         ("unix://a/b", "unix:///path/to/socket"),
     ],
 )
-def test_an_address_that_cannot_be_read_is_refused(uri, reason):
+def test_an_invalid_address_is_refused(uri, reason):
     with pytest.raises(ValueError, match=reason):
         StatsSource(uri)

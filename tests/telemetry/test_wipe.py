@@ -44,7 +44,7 @@ def test_only_the_client_librarys_own_files_are_deleted(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {*foreign, "began"}
 
 
-def test_a_file_in_the_place_of_the_directory_is_refused(tmp_path):
+def test_a_file_in_place_of_the_directory_is_refused(tmp_path):
     (tmp_path / "metrics").write_text("precious")
 
     assert "cannot be used for the metrics" in refused(wipe(tmp_path / "metrics", tmp_path))
@@ -52,7 +52,7 @@ def test_a_file_in_the_place_of_the_directory_is_refused(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
-def test_a_directory_of_another_user_is_refused(tmp_path):
+def test_a_directory_owned_by_another_user_is_refused(tmp_path):
     (tmp_path / "counter_1.db").write_text("precious")
     os.chown(tmp_path, 65534, 65534)
 
@@ -60,7 +60,7 @@ def test_a_directory_of_another_user_is_refused(tmp_path):
     assert (tmp_path / "counter_1.db").read_text() == "precious"
 
 
-def test_a_symlink_to_a_directory_of_ones_own_is_followed_and_one_in_it_is_not(tmp_path):
+def test_a_symlink_to_the_directory_is_followed_but_not_those_inside_it(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "precious").write_text("x")
     (tmp_path / "real" / "counter_1.db").symlink_to(tmp_path / "precious")

@@ -26,7 +26,7 @@ CATALOGUE = json.loads((ROOT / "app" / "product" / "catalogue.json").read_text()
     ],
     ids=["smoke", "flash sale"],
 )
-def test_what_was_shopped_adds_up_in_sql(runtime, profile, seconds, stock_before, sells_out):
+def test_orders_units_and_revenue_add_up_in_sql(runtime, profile, seconds, stock_before, sells_out):
     def totals() -> tuple[int, int, Decimal]:
         ((orders, units, euros),) = sql(
             "SELECT count(DISTINCT o.id), coalesce(sum(l.quantity), 0), coalesce(sum(l.quantity * l.price), 0)"
@@ -63,7 +63,7 @@ def test_what_was_shopped_adds_up_in_sql(runtime, profile, seconds, stock_before
         ("exporter", "CREATE TABLE public.mine (number int)", False),
     ],
 )
-def test_a_role_may_do_what_it_is_for_and_no_more(runtime, role, statement, allowed):
+def test_a_role_has_only_the_permissions_that_it_needs(runtime, role, statement, allowed):
     whole = f"BEGIN; SET LOCAL ROLE {role}; {statement}; ROLLBACK"
     psql = ["psql", "--username=admin", "--dbname=shop", "--set=ON_ERROR_STOP=1", "--command", whole]
 
@@ -74,7 +74,7 @@ def test_a_role_may_do_what_it_is_for_and_no_more(runtime, role, statement, allo
         assert "permission denied" in done.stderr or "must be owner" in done.stderr
 
 
-def test_nobody_is_a_superuser_but_the_administrator(runtime):
+def test_only_the_administrator_is_a_superuser(runtime):
     assert sql("SELECT rolname FROM pg_roles WHERE rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls") == [
         ["admin"]
     ]
@@ -82,11 +82,11 @@ def test_nobody_is_a_superuser_but_the_administrator(runtime):
 
 @pytest.mark.parametrize("database", ["postgres", "template1"])
 @pytest.mark.parametrize("role", ["shop", "owner", "exporter"])
-def test_a_role_reaches_no_other_database(runtime, role, database):
+def test_a_role_cannot_connect_to_another_database(runtime, role, database):
     assert sql(f"SELECT has_database_privilege('{role}', '{database}', 'CONNECT')") == [["f"]]
 
 
-def test_the_exporter_cannot_hold_up_the_cache(runtime):
+def test_the_exporter_cannot_disrupt_the_cache(runtime):
     """Check only the exporter's ACL rules, because nothing but the exporter has its password."""
     users = (in_container("valkey", "cat", "/run/secrets/valkey/users.acl").stdout).splitlines()
     (rules,) = (line.split() for line in users if line.startswith("user exporter "))
@@ -99,19 +99,19 @@ def test_the_exporter_cannot_hold_up_the_cache(runtime):
 @pytest.mark.parametrize(
     ("role", "refusal"), [("shop", "no password supplied"), ("admin", "no pg_hba.conf entry")], ids=["shop", "admin"]
 )
-def test_nobody_comes_over_the_network_without_a_password_and_the_administrator_not_at_all(runtime, role, refusal):
+def test_network_logins_need_a_password_and_exclude_the_administrator(runtime, role, refusal):
     done = in_container("postgres", "psql", "--no-password", "--host=postgres", f"--username={role}", "--dbname=shop")
 
     assert done.returncode != 0
     assert refusal in done.stderr
 
 
-def test_blocks_carry_checksums_and_slow_statements_are_logged(runtime):
+def test_data_checksums_and_the_log_of_slow_statements_are_enabled(runtime):
     assert sql("SHOW data_checksums") == [["on"]]
     assert sql("SHOW log_min_duration_statement") == [["200ms"]]
 
 
-def test_workers_keep_their_connections(observer, runtime, shopped):
+def test_workers_reuse_their_database_connections(observer, runtime, shopped):
     def opened() -> float:
         return observer.on_page("django", "django_db_new_connections_total")
 
@@ -123,13 +123,13 @@ def test_workers_keep_their_connections(observer, runtime, shopped):
     assert opened() - before <= int(runtime.settings["UWSGI_WORKERS"])
 
 
-def test_the_cache_takes_orders_from_nobody_without_a_password(runtime):
+def test_the_cache_rejects_commands_without_a_password(runtime):
     said = in_container("valkey", "valkey-cli", "GET", "product:categories").stdout
 
     assert "NOPERM" in said
 
 
-def test_a_database_that_is_away_is_a_friendly_503_and_mends_itself(observer, runtime):
+def test_a_stopped_database_causes_a_503_page_and_the_shop_recovers(observer, runtime):
     visitor = Visitor(observer)
     visitor.add_an_apple()
     app = engine.containers()["app"]
@@ -162,7 +162,7 @@ def test_a_database_that_is_away_is_a_friendly_503_and_mends_itself(observer, ru
     eventually(lambda: observer.value("pg_up") == 1, because="the exporter is back", timeout=20)
 
 
-def test_a_cart_is_kept_and_ordered_while_the_cache_is_away(observer, runtime):
+def test_a_cart_is_kept_and_can_be_ordered_while_the_cache_is_down(observer, runtime):
     visitor = Visitor(observer)
     visitor.add_an_apple()
     runtime.stop(services.named("valkey"))

@@ -43,7 +43,7 @@ def small_prometheus(inspected, runtime) -> Iterator[Callable[[str], float]]:
     engine.docker("rm", "--force", NAME)
 
 
-def test_prometheus_outlives_a_full_disk(small_prometheus, observer):
+def test_prometheus_survives_a_full_disk(small_prometheus, observer):
     targets = observer.value("count(up)")
 
     eventually(
@@ -72,7 +72,7 @@ def test_prometheus_outlives_a_full_disk(small_prometheus, observer):
     )
 
 
-def test_the_labs_own_prometheus_is_bounded(runtime, inspected):
+def test_the_labs_prometheus_has_retention_limits(runtime, inspected):
     arguments = inspected["prometheus"]["Args"]
 
     assert f"--storage.tsdb.retention.size={runtime.settings['PROMETHEUS_RETENTION_SIZE']}" in arguments

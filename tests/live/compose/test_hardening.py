@@ -21,11 +21,11 @@ def container(request: pytest.FixtureRequest, inspected, runtime) -> dict:
     return inspected[request.param]
 
 
-def test_every_container_of_the_lab_is_looked_at(inspected):
+def test_every_container_of_the_lab_is_checked(inspected):
     assert inspected.keys() <= set(CONTAINERS)
 
 
-def test_it_is_not_root_and_can_become_nothing_else(container):
+def test_it_is_not_root_and_cannot_gain_privileges(container):
     assert container["Config"]["User"].partition(":")[0] not in ("", "0", "root")
     assert container["HostConfig"]["SecurityOpt"] == ["no-new-privileges:true"]
     assert container["HostConfig"]["Privileged"] is False
@@ -36,7 +36,7 @@ def test_it_has_no_capabilities(container):
     assert not container["HostConfig"]["CapAdd"]
 
 
-def test_it_can_write_to_its_volumes_and_nowhere_else(container):
+def test_it_can_only_write_to_its_volumes(container):
     assert container["HostConfig"]["ReadonlyRootfs"] is True
     for mount in container["Mounts"]:
         if mount["Type"] == "bind":
@@ -44,7 +44,7 @@ def test_it_can_write_to_its_volumes_and_nowhere_else(container):
             assert mount["Source"].startswith(f"{ROOT}/")
 
 
-def test_it_is_bounded_in_memory_cpu_processes_and_logs(container):
+def test_it_has_limits_for_memory_cpu_processes_and_logs(container):
     host = container["HostConfig"]
 
     assert 0 < host["Memory"] <= 512 * 1024**2
@@ -53,7 +53,7 @@ def test_it_is_bounded_in_memory_cpu_processes_and_logs(container):
     assert host["LogConfig"]["Config"] == {"max-size": "2m", "max-file": "2"}
 
 
-def test_its_memory_holds_its_whole_program(container):
+def test_its_memory_limit_exceeds_the_size_of_its_program(container):
     if not container["State"]["Running"]:
         pytest.skip("a one-shot container: it has exited")
     program = Path(f"/proc/{container['State']['Pid']}/exe")
@@ -64,7 +64,7 @@ def test_its_memory_holds_its_whole_program(container):
     assert container["HostConfig"]["Memory"] >= program.stat().st_size + 15 * 1024**2
 
 
-def test_it_may_open_as_many_files_as_it_needs_and_no_more(container):
+def test_its_open_file_limit_is_16384(container):
     if not container["State"]["Running"]:
         pytest.skip("a one-shot container: it has exited")
     # Read from the process, because the image may have no shell.
@@ -75,12 +75,12 @@ def test_it_may_open_as_many_files_as_it_needs_and_no_more(container):
     assert line.split()[3:5] == ["16384", "16384"]
 
 
-def test_what_it_publishes_is_on_this_machine_only(container):
+def test_its_ports_are_published_on_localhost_only(container):
     for bindings in container["HostConfig"]["PortBindings"].values():
         assert {binding["HostIp"] for binding in bindings} == {"127.0.0.1"}
 
 
-def test_the_workers_have_no_capability_and_cannot_gain_one(runtime):
+def test_the_workers_have_no_capabilities_and_cannot_gain_any(runtime):
     status = engine.docker("exec", engine.containers()["app"].id, "cat", "/proc/self/status").stdout
     said = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
 

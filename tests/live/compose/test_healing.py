@@ -43,14 +43,12 @@ def working(runtime) -> dict[str, str]:
     return {service.name: trouble for service, _, trouble in runtime.states() if trouble}
 
 
-def test_every_service_that_stays_is_killed_here(runtime):
+def test_every_long_running_service_is_killed_by_a_test(runtime):
     assert TARGETS.keys() | {"shop"} >= {service.name for service in runtime.services}
 
 
 @pytest.mark.parametrize("services", KILLED, ids=[*ALONE, "all others"])
-def test_services_whose_first_process_is_killed_come_back_and_no_other_restarts(
-    observer, runtime, kill_first_process, services
-):
+def test_killed_services_come_back_and_no_other_service_restarts(observer, runtime, kill_first_process, services):
     before = engine.containers()
     killed = services & before.keys()
     counted = {name: observer.on_page(*place) for name, place in COUNTERS.items() if name not in killed}
@@ -81,7 +79,7 @@ def test_services_whose_first_process_is_killed_come_back_and_no_other_restarts(
         assert observer.on_page(*COUNTERS[name]) >= value, f"the counters of {name} were lost"
 
 
-def test_a_pod_that_lost_its_network_is_seen_from_outside_and_mended_by_make_up(observer, runtime, kill_first_process):
+def test_a_pod_that_lost_its_network_is_detected_and_fixed_by_make_up(observer, runtime, kill_first_process):
     before = engine.containers()
 
     kill_first_process(before["shop"])
@@ -104,7 +102,7 @@ def test_a_pod_that_lost_its_network_is_seen_from_outside_and_mended_by_make_up(
     assert {name for name in kept if after[name].started_at != before[name].started_at} <= {"prepare", "migrate"}
 
 
-def test_the_owner_of_the_pods_network_can_be_restarted_by_name(observer, runtime):
+def test_the_container_that_owns_the_pods_network_can_be_restarted(observer, runtime):
     runtime.restart(services.named("shop"))
 
     eventually(
@@ -113,7 +111,7 @@ def test_the_owner_of_the_pods_network_can_be_restarted_by_name(observer, runtim
     assert observer.client().get(f"{observer.shop}/health/ready", timeout=10).status_code == 200
 
 
-def test_a_lab_whose_containers_all_ended_is_started_again_by_make_up_with_its_data(observer, runtime):
+def test_make_up_restarts_a_lab_after_all_containers_exited_and_keeps_data(observer, runtime):
     """After an engine restart, members of the pod cannot join the pod's network, because it does not exist yet."""
     containers = [container.id for container in engine.containers().values() if container.state == "running"]
     orders = runtime.manage("shell", "-c", "from checkout.models import Order; print(Order.objects.count())")
@@ -126,7 +124,7 @@ def test_a_lab_whose_containers_all_ended_is_started_again_by_make_up_with_its_d
     assert observer.client().get(f"{observer.shop}/health/ready", timeout=10).status_code == 200
 
 
-def test_make_up_on_a_lab_that_works_changes_nothing(runtime):
+def test_make_up_on_a_healthy_lab_changes_nothing(runtime):
     before = engine.containers()
 
     runtime.up()

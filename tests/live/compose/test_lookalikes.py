@@ -29,7 +29,7 @@ def shell(image: str, script: str) -> subprocess.CompletedProcess:
     return subprocess.run(["docker", "run", *options, image, "-ec", script], capture_output=True, text=True)
 
 
-def test_its_configuration_is_the_official_ones(image):
+def test_its_configuration_matches_the_official_image(image):
     facts, name = image
     config = json.loads(engine.docker("image", "inspect", name).stdout)[0]["Config"]
     users = {"": "0:0", "65534": "65534:65534", **facts["users"]}
@@ -41,7 +41,7 @@ def test_its_configuration_is_the_official_ones(image):
     assert sorted(config["Volumes"] or {}) == facts["volumes"]
 
 
-def test_it_has_the_official_ones_shell_users_folders_and_programs(image):
+def test_its_shell_users_folders_and_programs_match_the_official_image(image):
     facts, name = image
     # In the shell script's output format, such as "nginx 101:101", "/data 999:1000 1777" or "program wget".
     expected = [
@@ -70,14 +70,14 @@ def test_it_has_the_official_ones_shell_users_folders_and_programs(image):
         assert done.stdout.splitlines() == expected, done.stderr
 
 
-def test_none_has_the_name_of_an_official_image(runtime):
+def test_no_look_alike_has_the_name_of_an_official_image(runtime):
     """If one had, another project on this engine would use it as the official image."""
     read = Compose(runtime.settings, "lookalike").must("--profile", "*", "config", "--images")
 
     assert all(name.startswith("localhost/pomar/") for name in read.split())
 
 
-def test_with_look_alikes_compose_yaml_runs_as_with_official_images(runtime):
+def test_look_alikes_and_official_images_have_the_same_compose_services(runtime):
     """Only the images differ, apart from services without a Debian package."""
     kinds = {}
     for kind in ("official", "lookalike"):

@@ -58,7 +58,7 @@ def addresses(inspected) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("network", REACHED)
-def test_a_network_reaches_exactly_what_it_must(inspected, addresses, network):
+def test_a_network_reaches_exactly_the_expected_services(inspected, addresses, network):
     targets = json.dumps([(address, port) for address in addresses for port in PORTS])
     image = inspected["app"]["Config"]["Image"]
 
@@ -72,7 +72,7 @@ def test_a_network_reaches_exactly_what_it_must(inspected, addresses, network):
     assert reached == {name: ports for name, ports in REACHED[network].items() if name in inspected}
 
 
-def test_only_the_published_ports_are_on_this_machine(inspected, runtime):
+def test_only_the_published_ports_are_open_on_this_machine(inspected, runtime):
     published = {
         binding["HostPort"]
         for container in inspected.values()
@@ -88,7 +88,7 @@ def test_only_the_published_ports_are_on_this_machine(inspected, runtime):
             assert not ports.holder(int(port)).startswith("docker")
 
 
-def test_what_keeps_the_data_cannot_call_out(inspected):
+def test_data_stores_are_only_on_an_internal_network(inspected):
     for name in ("postgres", "valkey"):
         assert list(inspected[name]["NetworkSettings"]["Networks"]) == ["pomar_data"]
     assert json.loads(engine.docker("network", "inspect", "pomar_data").stdout)[0]["Internal"] is True

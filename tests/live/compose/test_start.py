@@ -14,7 +14,7 @@ from lab.runtimes.compose.engine import Compose
 from tests.live.compose.conftest import in_container, sql
 
 
-def test_a_failed_migration_stops_the_start_with_its_reason_and_the_shop_goes_on(observer, runtime):
+def test_a_failed_migration_stops_the_start_but_not_the_running_shop(observer, runtime):
     app = engine.containers()["app"]
     sql("ALTER ROLE owner NOLOGIN")
     try:
@@ -38,7 +38,7 @@ def test_compose_accepts_both_kinds_of_images(runtime, kind):
     assert compose.must("--profile", "load", "config", "--quiet") == ""
 
 
-def test_files_are_mounted_from_a_checkout_of_any_name_without_a_colon(inspected, tmp_path):
+def test_a_checkout_path_may_contain_any_character_except_a_colon(inspected, tmp_path):
     """Compose accepts every character except the colon, which separates the paths in Docker's mount syntax."""
     checkout = tmp_path / """ü $HOME ${x} %s # ' " [a] \\ , ; = & *"""
     checkout.mkdir()
@@ -53,7 +53,7 @@ def test_files_are_mounted_from_a_checkout_of_any_name_without_a_colon(inspected
     assert done.stdout == "seen", done.stderr
 
 
-def test_docker_alone_starts_it_and_waits(runtime):
+def test_docker_compose_up_alone_works_and_recreates_nothing(runtime):
     before = engine.containers()
 
     Compose(runtime.settings, runtime.kind).must("up", "--detach", "--wait")
@@ -62,18 +62,18 @@ def test_docker_alone_starts_it_and_waits(runtime):
     assert {name for name in before if after[name].id != before[name].id} == set()
 
 
-def test_the_kind_of_images_whose_data_is_kept_is_chosen_again(runtime):
+def test_the_kind_of_images_that_existing_data_belongs_to_is_chosen(runtime):
     kind, why = images.choose({**runtime.settings, "IMAGES": "auto"})
 
     assert (kind, why) == (runtime.kind, "the existing data was created with them")
 
 
-def test_a_base_image_that_cannot_be_made_is_said_to_be(runtime):
+def test_a_base_image_that_cannot_be_built_is_reported(runtime):
     with pytest.raises(LabError, match=r"^(the base image cannot be built from Debian packages: E: |.*no mmdebstrap)"):
         images._make_base("nowhere", "localhost/pomar/debian:nowhere")
 
 
-def test_images_that_cannot_be_built_without_a_network_are_said_to_be(runtime):
+def test_images_that_cannot_be_built_without_a_network_are_reported(runtime):
     compose = Compose(runtime.settings, runtime.kind)
     nowhere = "http://127.0.0.1:1"
 
@@ -85,14 +85,14 @@ def test_images_that_cannot_be_built_without_a_network_are_said_to_be(runtime):
     assert "\n" not in seen.value.message
 
 
-def test_a_lab_of_other_settings_is_refused_by_name(runtime):
+def test_make_up_names_a_setting_that_differs_from_the_running_lab(runtime):
     other = type(runtime)({**runtime.settings, "IMAGES": "auto", "UWSGI_WORKERS": "2"})
 
     with pytest.raises(LabError, match="the lab is running with a different UWSGI_WORKERS: run `make down` first"):
         other.up()
 
 
-def test_make_up_applies_what_changed_in_the_checkout_and_restarts_nothing_else(runtime):
+def test_make_up_applies_changes_in_the_checkout_and_restarts_nothing_else(runtime):
     """Simulate `git pull`, which replaces changed files with new ones."""
     before = engine.containers()
     mounted, built = ROOT / "blackbox" / "blackbox.yml", ROOT / "telemetry" / "src" / "added-by-a-test"

@@ -181,7 +181,7 @@ def test_checks_before_the_python_environment_run_without_it(tmp_path):
     assert done.returncode == 1
     assert set(bootstrap.CHECKS) | {"C compiler"} == lines(done.stdout).keys()
     assert failed(done.stdout).keys() == {"path"}
-    assert "contains '%': move it out of" in failed(done.stdout)["path"]
+    assert "contains '%': move the checkout from" in failed(done.stdout)["path"]
     assert done.stderr == (
         "lab: the other checks need the Python environment: fix the problems above, then run `make doctor` again.\n"
     )

@@ -90,4 +90,8 @@ def test_look_alikes_and_official_images_have_the_same_compose_services(runtime)
         volumes[:] = [volume for volume in volumes if volume["target"] != "/etc/prometheus/targets/grafana.yaml"]
 
     assert kinds["official"].pop("grafana")
+    # The receiver redirects to Grafana, or draws the dashboards itself.
+    grafana = f"http://localhost:{runtime.settings['GRAFANA_PORT']}"
+    assert kinds["official"]["receiver"]["command"].pop() == f"--grafana={grafana}"
+    assert kinds["lookalike"]["receiver"]["command"].pop() == "--prometheus=http://prometheus:9090"
     assert kinds["official"] == kinds["lookalike"]

@@ -20,7 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def runtime() -> Iterator[Runtime]:
-    """The runtime of a running lab. ``RUNTIME`` selects it; the default is the host runtime."""
+    """The runtime to test, with its lab running. ``RUNTIME`` selects it; the default is ``host``."""
     chosen, _ = choose.choose({"RUNTIME": "host", **os.environ})
     choose.refuse_other(chosen)
     if chosen.is_running():
@@ -47,7 +47,10 @@ def observer(runtime: Runtime) -> Observer:
 
 @pytest.fixture(scope="session")
 def shopped(runtime: Runtime, observer: Observer) -> dict:
-    """The result of a smoke run; by the Unix times ``before`` and ``after`` it, every target had been scraped."""
+    """The result of a smoke run, with the path of its file and two Unix times, ``before`` and ``after`` the run.
+
+    At both times, every target had just been scraped and every rule evaluated.
+    """
     before = observer.settled_at()
     code, result = load.shop(runtime, "smoke", {"SEED": "7"})
     assert code == 0, "the smoke run failed: its summary is above"

@@ -49,7 +49,7 @@ class Observer:
             yield from family.samples
 
     def on_page(self, job: str, name: str, **labels: str) -> float:
-        """Fetch an exporter's metrics page and return the sum of a metric's samples with these labels."""
+        """Fetch an exporter's metrics page and return the sum of the samples with this name and these labels."""
         return sum(
             sample.value
             for sample in self.samples(job)
@@ -57,12 +57,12 @@ class Observer:
         )
 
     def workers(self) -> dict[int, dict]:
-        """Return the workers from uWSGI's stats server, by slot."""
+        """Return what uWSGI's stats server reports about each worker, by slot."""
         stats = json.loads(self._runtime.read(services.named("app"), "/", port="APP_STATS_PORT"))
         return {worker["id"]: worker for worker in stats["workers"]}
 
     def master(self) -> int:
-        """Return the PID of the uWSGI master, in uWSGI's PID namespace."""
+        """Return the uWSGI master's PID in uWSGI's own PID namespace."""
         return json.loads(self._runtime.read(services.named("app"), "/", port="APP_STATS_PORT"))["pid"]
 
     def query(self, expression: str, at: float | None = None) -> list[dict]:
@@ -81,13 +81,13 @@ class Observer:
     def total(self, selector: str, at: float | None = None) -> float:
         """Return the sum of the series that were scraped within the last 15 s.
 
-        Without a stale marker, Prometheus considers a series current for five minutes. After the lab is restarted, the
-        sum would otherwise include the previous lab's counters.
+        Without a stale marker, Prometheus considers a series current for five minutes. After a restart of the lab, a
+        plain sum would therefore still include the old counters.
         """
         return self.value(f"sum(last_over_time({selector}[15s]))", at)
 
     def becomes(self, figure: Callable[[], float], wanted: float, because: str) -> None:
-        """Wait until a growing value in Prometheus is exactly ``wanted``; fail immediately if it exceeds that."""
+        """Wait until ``figure``, which queries Prometheus, returns ``wanted``; fail at once if it returns more."""
 
         def not_too_much() -> float:
             seen = figure()
@@ -97,9 +97,9 @@ class Observer:
         eventually(not_too_much, because=because, timeout=SETTLED_SECONDS, wanted=lambda seen: seen == wanted)
 
     def settled_at(self) -> float:
-        """Wait until every target has been scraped since this call, and every rule has been evaluated after that.
+        """Wait until every target has been scraped and then every rule evaluated, and return the current Unix time.
 
-        Return the Unix time afterwards.
+        Scrapes and evaluations from before this call do not count.
         """
         began = self.now()
         eventually(

@@ -1,6 +1,6 @@
-"""Hypothesis strategies for requests that no browser would send; each is unusual in up to two ways.
+"""Hypothesis strategies for requests that no browser would send; each request is unusual in up to two ways.
 
-The values include every request limit in NGINX, uWSGI and Django, and the first value beyond it.
+The values include every request limit in NGINX, uWSGI and Django, and the first value beyond each limit.
 """
 
 from hypothesis import strategies as st
@@ -90,7 +90,7 @@ WAYS = ("method", "target", "path", "query", "version", "host", "type", "cookie"
 
 
 def filled(length: int, piece: bytes) -> bytes:
-    """Repeat ``piece`` up to this length."""
+    """Return exactly ``length`` bytes of ``piece``, repeated."""
     return (piece * (length // len(piece) + 1))[:length]
 
 
@@ -151,7 +151,7 @@ def requests(draw: st.DrawFn) -> bytes:
 
 
 def framed(framing: str, body: bytes) -> list[bytes]:
-    """Return the headers that frame the body, a final ``Connection: close``, and the body."""
+    """Return the last lines of a request: the headers that frame the body, ``Connection: close``, and the body."""
     size = len(body)
     lengths = {"length": [size], "short": [size // 2], "long": [size + 1], "both": [size], "twice": [size, size + 1]}
     lines = [b"Content-Length: %d" % length for length in (lengths | {"negative": [-1]}).get(framing, [])]

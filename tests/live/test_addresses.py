@@ -1,4 +1,4 @@
-"""Every URL that the lab prints or documents serves a page, on every runtime and with every version of the service."""
+"""Every URL that the lab prints or documents opens a page, on every runtime."""
 
 import re
 
@@ -9,12 +9,12 @@ from lab.paths import ROOT
 from lab.runtimes import services, settings
 
 DOCUMENTS = (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"))
-#: The port settings by their default values. The docs use the defaults.
+#: The name of each port setting, by its default value. The URLs in the docs contain the default ports.
 PORTS = {port: name for name, port in settings.load({}).items() if name.endswith("_PORT")}
 
 
 def documented() -> list[tuple[str, str]]:
-    """Return the port setting and the path of each URL in the docs, except those that `curl` sends data to."""
+    """Return the port setting and the path of each URL in the docs, except URLs that `curl` sends data to."""
     found = set()
     for page in DOCUMENTS:
         for line in page.read_text(encoding="utf-8").splitlines():
@@ -24,7 +24,7 @@ def documented() -> list[tuple[str, str]]:
 
 
 def status(runtime, url: str) -> int:
-    """Return the status after following all redirects."""
+    """Request a URL, follow all redirects, and return the final status."""
     with http.visitor(str(runtime.ca_file)) as client:
         return client.get(url, timeout=10).status_code
 

@@ -1,4 +1,4 @@
-"""Alerts from Prometheus to the receiver: one notification when an alert fires, and one when it is resolved."""
+"""The receiver gets one notification when an alert fires and one when it resolves."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ from lab.runtimes import services
 from lab.runtimes.base import Runtime
 from tests.eventually import eventually
 
-#: Every minute, Prometheus resends the alert to Alertmanager, and Alertmanager resends it to the receiver.
+#: The Watchdog's notification is sent again every minute.
 HEARTBEAT_SECONDS = 90
 #: Longer than group_wait, group_interval and one retry combined.
 TOLD_SECONDS = 40
@@ -41,7 +41,7 @@ class Pushed:
         self._push(self._alerts, timedelta())
 
     def told(self) -> list[tuple[str, str, str]]:
-        """Return the received notifications about these alerts: receiver, status and alert name."""
+        """Return the receiver, status and alert name of each notification received about these alerts."""
         return [
             (each["receiver"], each["status"], each["groupLabels"]["alertname"])
             for each in received(self._runtime)
@@ -49,7 +49,7 @@ class Pushed:
         ]
 
     def states(self) -> dict[str, str]:
-        """Return each firing alert's state in Alertmanager."""
+        """Return the state in Alertmanager of each of these alerts that is firing, by alert name."""
         found = [each for each in in_alertmanager(self._runtime) if each["labels"].get("namespace") == self._namespace]
         return {each["labels"]["alertname"]: each["status"]["state"] for each in found}
 
@@ -142,7 +142,7 @@ def test_an_alert_with_a_known_cause_is_inhibited(pushed, lab_alerts):
     pushed.fire("UpstreamFailing", "page")
 
     told(pushed, ("page", "firing", "UwsgiDown"))
-    # The inhibited alert has had as much time to be sent as the other one.
+    # Both alerts were pushed at the same time, so a notification about the other one would also have been sent by now.
     assert pushed.states() == {"UwsgiDown": "active", "UpstreamFailing": "suppressed"}
     assert any(
         line.startswith("UpstreamFailing ") and "inhibited by UwsgiDown" in line

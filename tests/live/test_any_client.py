@@ -1,4 +1,4 @@
-"""No request can cause a 5xx, an alert or a remainder in the ledger; an invalid one gets a 4xx."""
+"""No request can cause a 5xx, an alert or a remainder in the ledger; invalid requests get a 4xx."""
 
 import socket
 import ssl
@@ -18,7 +18,8 @@ from tests.live.odd_requests import CSRF, TOKEN, requests
 from tests.live.visitors import once_the_load_runs
 
 FUZZ_SECONDS = 45
-#: The client closes the connection after this time. It may have announced a body that it never sends.
+#: After this time without data, the client closes the connection. Some requests announce a body that is never sent, and
+#: NGINX would wait for it much longer.
 RESPONSE_SECONDS = 1.5
 
 
@@ -36,11 +37,11 @@ class Client:
         self._context = ssl.create_default_context(cafile=observer.ca_file)
 
     def send(self, request: bytes, *, tls: bool = True) -> int | None:
-        """Return the status of the response; None if the connection was closed without one."""
+        """Send a request and return the status of the response, or None if there is no response."""
         with socket.create_connection(self._https if tls else self._http, timeout=20) as plain:
             connection = self._context.wrap_socket(plain, server_hostname=self._https[0]) if tls else plain
             with connection:
-                # NGINX may respond to an oversized request and close the connection before the whole request is sent.
+                # NGINX may respond to an oversized request and close the connection before the client has sent it all.
                 with suppress(OSError):
                     connection.sendall(request)
                 response = b""
@@ -59,14 +60,14 @@ def client(runtime, observer) -> Client:
 
 HEAD = b"Host: localhost\r\nConnection: close\r\n"
 FORM = b"csrfmiddlewaretoken=" + TOKEN
-#: Requests that Django or uWSGI once failed to answer, so that NGINX returned 502.
+#: Requests for which NGINX once returned 502, because Django or uWSGI failed to respond, and their status now.
 ONCE_WITHOUT_A_RESPONSE = {
     "112 short headers": (b"GET / HTTP/1.1\r\n" + b"".join(b"a%d: 1\r\n" % number for number in range(112)), 200),
     "a long query and long headers": (
         b"GET /?" + b"q" * 8150 + b" HTTP/1.1\r\n" + b"".join(b"a%d: %s\r\n" % (n, b"v" * 8150) for n in range(3)),
         400,
     ),
-    "a charset that is not of text": (b"GET /?x HTTP/1.1\r\nContent-Type: a/b;charset=hex\r\n", 200),
+    "a charset that is not a text encoding": (b"GET /?x HTTP/1.1\r\nContent-Type: a/b;charset=hex\r\n", 200),
     "a parameter in an unknown encoding": (b"GET / HTTP/1.1\r\nContent-Type: a/b; foo*=bogus''%41\r\n", 200),
     "a form in another charset": (
         b"POST /cart/update/ HTTP/1.1\r\n%s\r\nContent-Length: %d\r\n" % (CSRF, len(FORM))

@@ -6,20 +6,20 @@ from lab import contract, http
 from lab.runtimes.base import Runtime
 
 ENTRIES = contract.load()
-#: Labels that Prometheus or a rule adds to those from the exporter.
+#: Labels that do not come from the exporter, but from Prometheus or a rule.
 FROM_PROMETHEUS = {"__name__", "job", "instance", "namespace"}
-#: Jobs for which the contract lists every metric. For the others, it lists only the useful ones.
+#: Jobs for which the contract lists every metric. For other jobs, it lists only the useful metrics.
 WHOLE = ("django", "uwsgi", "nginx", "nginx-log")
-#: Metrics about a language runtime, the exporter's own process or its HTTP handler.
+#: Prefixes of metrics that the contract omits: about the language runtime, the exporter's process or its HTTP handler.
 NOT_PROMISED = (
     *("go_", "process_", "promhttp_", "mtail_"),
     *("nginxexporter_build_info", "nginx_exporter_build_info", "uwsgi_exporter_build_info"),
 )
-#: The job label of pushed metrics, and the scrape job that collects them.
+#: Maps the job label of pushed metrics to the scrape job that collects them.
 PUSHED = {"lab": "pushgateway"}
 #: Series that Prometheus itself adds for a target.
 OF_PROMETHEUS = {
-    # An alert about a target has the target's labels.
+    # An alert about a target also has the target's job label.
     *("ALERTS", "ALERTS_FOR_STATE"),
     "up",
     "scrape_duration_seconds",

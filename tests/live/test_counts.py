@@ -36,7 +36,7 @@ class Counters:
         }
 
     def assert_grew_by(self, requests_sent: int) -> None:
-        """Fail unless every tier has counted exactly the number of requests sent."""
+        """Fail unless every tier's counters have increased by exactly ``requests_sent``."""
         eventually(
             lambda: self._on_pages()["nginx"] - self._page_before["nginx"] >= requests_sent,
             because="mtail reads the log within a second",
@@ -156,13 +156,13 @@ def test_uwsgi_and_django_count_the_same_requests(observer, send):
 
     uwsgi_after, django_after = both()
     assert django_after - django_before >= 300
-    # A probe may send a request between the reads from uWSGI and Django, before or after the load.
+    # A probe's request may arrive between reading uWSGI's and Django's counters, either before or after the load.
     assert abs((uwsgi_after - uwsgi_before) - (django_after - django_before)) <= 1
 
 
 @pytest.fixture(scope="module")
 def grown(observer: Observer, shopped: dict) -> Callable[[str], float]:
-    """A function that returns the increase of a selector's total during the smoke run."""
+    """A function that returns how much a selector's total increased during the smoke run."""
 
     def difference(selector: str) -> float:
         before, after = (observer.total(selector, at=shopped[moment]) for moment in ("before", "after"))

@@ -42,7 +42,7 @@ def test_a_terminated_drill_reverts_its_fault(runtime, monkeypatch):
 def test_a_drill_whose_alert_does_not_fire_fails_and_reverts_its_fault(runtime, monkeypatch):
     monkeypatch.setattr("lab.drills.drill.running_load", lambda *_: nullcontext())
     never = Drill(
-        "never", "No alert is about it.", ("Nobody",), "Lab: Targets",
+        "never", "No alert covers this fault.", ("Nobody",), "Lab: Targets",
         lambda lab: faults.stopped(lab, "pushgateway"), seconds=3,
     )  # fmt: skip
 

@@ -1,7 +1,8 @@
 """Grafana as an anonymous user sees it: version, plugins, datasource, dashboards, queries and events.
 
 The tests use its HTTP API (https://grafana.com/docs/grafana/latest/developer-resources/api-reference/http-api/) without
-signing in. Only the lists of plugins and datasources need the administrator. Without Grafana, they are skipped.
+signing in, except to list plugins and datasources, for which they sign in as the administrator. On a runtime without
+Grafana, they are skipped.
 """
 
 import base64
@@ -34,7 +35,7 @@ FILES = {file["uid"]: file for file in (json.loads(path.read_text()) for path in
 #: Grafana's own datasource. The annotations that Grafana adds to every dashboard use it.
 BUILT_IN = {"grafana", "-- Grafana --"}
 SHOWN_SECONDS = 900
-#: Grafana is already responding before it loads the dashboards, and it caches permissions for a minute.
+#: Grafana responds before it has loaded the dashboards, and it caches permissions for a minute.
 LOADED_SECONDS = 75
 #: Selectors from @grafana/e2e-selectors 12.4 (``Components.Panels.Panel``).
 CONTENT = '[data-testid="data-testid panel content"]'
@@ -54,13 +55,13 @@ class Grafana:
         return http.get(f"{self.url}{path}", timeout=10)
 
     def all_of(self, path: str) -> list[dict]:
-        """Return a list as the administrator; only the administrator sees all of it."""
+        """Request a list as the administrator and return it. Other users cannot see the whole list."""
         response = http.get(f"{self.url}{path}", auth=self._administrator, timeout=10)
         assert response.status_code == 200, response.text
         return response.json()
 
     def query(self, targets: Sequence[Mapping], span: Span) -> dict[str, dict]:
-        """Run the targets as a panel does, and return the result by letter, each with ``error`` or ``frames``.
+        """Run the targets as a panel does. Return each target's result, with ``error`` or ``frames``, by its letter.
 
         https://grafana.com/docs/grafana/latest/developer-resources/api-reference/http-api/api-legacy/data_source/
         """
@@ -215,7 +216,7 @@ def test_every_query_of_a_dashboard_has_data_after_a_load(grafana, runtime, shop
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS)
 def test_the_last_load_is_an_event_on_a_dashboard(grafana, served, shopped, dashboard):
-    """Query as the Prometheus datasource does: it takes the value of an event's series as the time in ms."""
+    """Query like the Prometheus datasource, which reads the value of an event's series as the event's time in ms."""
     events = served[dashboard.uid]["dashboard"]["annotations"]["list"]
     (event,) = (each for each in events if each["name"] == "Load tests")
     target = {"interval": event.get("step"), **event.get("target", {"expr": event.get("expr")}), "refId": "Anno"}

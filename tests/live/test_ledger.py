@@ -1,4 +1,4 @@
-"""The ledger is exact: every tier counts the same requests, whatever happens. If it cannot know that, it says so."""
+"""The ledger is exact: every tier counts the same requests, whatever happens. If that cannot be known, it says so."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def term(ledger: Ledger, what: str) -> int:
 
 
 def others(ledger: Ledger, route: str) -> int:
-    """Return how many requests a route had from other clients."""
+    """Return the number of requests that other clients sent to a route."""
     return sum(row.others for row in ledger.account.rows if row.route == route)
 
 
@@ -105,7 +105,7 @@ def test_a_flash_sale_is_counted_with_its_refused_orders(runtime, observer):
 
 @pytest.mark.one_runtime("compose")
 def test_another_load_that_recycles_every_worker_is_counted_separately(runtime, observer):
-    """Another client sends enough requests to recycle every worker; they count as requests from other clients."""
+    """ApacheBench sends enough requests to recycle every worker. The ledger counts them under ``others``."""
     ab = shutil.which("ab")
     if not ab:
         sentence = "no second load generator: apt install apache2-utils"
@@ -138,7 +138,7 @@ def test_killed_workers_lose_only_their_requests_in_flight(runtime, observer, vi
                     lambda slot=slot: send_signal(runtime, signal.SIGKILL, observer.workers()[slot]["pid"] or 2**22),
                     because=f"worker {slot} is running",
                 )
-        # These workers are certain to be inside a view when they are killed.
+        # Each of these requests kills its worker inside a view.
         visitors.send(3, [("/cart/", "cart:cart-summary")], **{"X-Lab-Fault": "abort"})
 
     holds(kept[0])
@@ -236,7 +236,7 @@ def test_an_nginx_reload_and_log_rotation_lose_no_line(runtime, visitors):
         return done.stdout
 
     def nginx_workers() -> str:
-        """List NGINX's workers, the children of the process in its pid file."""
+        """List NGINX's workers, which are the children of the process named in its PID file."""
         return in_nginx('read -r master <run/nginx.pid; grep -lsx "PPid:.$master" /proc/[0-9]*/status')
 
     log, workers = in_nginx("ls -i logs/metrics.log"), nginx_workers()
@@ -302,7 +302,7 @@ def test_a_known_delay_shows_in_the_quantiles_of_every_tier(runtime, observer):
 
 @pytest.mark.one_runtime("compose")
 def test_a_mismatch_in_locusts_own_count_is_attributed_to_locust(visitors):
-    """The load generator did not count some of its own requests. The other tiers agree, so Locust is at fault."""
+    """Locust's tally lacks some of its own requests. All other tiers agree, so the ledger names Locust as wrong."""
     with visitors.books() as kept:
         visitors.send(40)
         del visitors.tally.counts["product:list"]

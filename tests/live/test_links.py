@@ -1,4 +1,4 @@
-"""The links in the alerts of a running lab: each one opens a page, on the lab's current ports."""
+"""Every link in a running lab's alerts opens a page on the lab's current ports."""
 
 from urllib.parse import urlsplit
 
@@ -15,7 +15,7 @@ LINKS = ("runbook_url", "dashboard_url")
 
 @pytest.fixture(scope="module")
 def bases(runtime, observer) -> dict[str, str]:
-    """The base URLs as Prometheus expanded them in the Watchdog alert, which always fires."""
+    """The base URL of each kind of link, taken from the Watchdog alert, which is always firing."""
     found = eventually(
         lambda: [each for each in notifications.firing(runtime) if each["labels"]["alertname"] == "Watchdog"],
         because="the Watchdog is firing",

@@ -1,4 +1,4 @@
-"""A running lab's live dashboards in a real browser: a panel changes under load, and afterwards none is empty."""
+"""Live dashboards in a real browser: a panel updates under load, and afterwards no panel is empty."""
 
 import pytest
 from selenium.webdriver.common.by import By

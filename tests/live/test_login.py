@@ -14,7 +14,7 @@ from tests.live.visitors import Visitors
 
 LOOPS = 8
 SECONDS = 12
-#: NGINX passes on a burst of two logins, then one per second.
+#: NGINX passes on at most three logins at once (one plus a burst of two), then one per second.
 MOST = 3 + SECONDS
 
 

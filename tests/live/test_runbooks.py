@@ -1,4 +1,4 @@
-"""Every query and command in the Diagnosis sections of the runbooks works in a healthy lab, on each runtime."""
+"""Every query and command in the runbooks' Diagnosis sections works in a healthy lab, on every runtime."""
 
 import os
 import subprocess

@@ -67,7 +67,7 @@ def series(observer) -> set[tuple]:
 
 
 def kinds(chance: random.Random) -> list[tuple[str, str, dict[str, str], bytes | None, set[int]]]:
-    """Return one request of each kind, with the statuses that are acceptable for it."""
+    """Return one request of each kind, with its acceptable statuses."""
     word = "".join(chance.choices(string.ascii_lowercase + string.digits, k=12))
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     return [

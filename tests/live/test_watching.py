@@ -15,7 +15,7 @@ STUCK_SECONDS = 20
 
 @pytest.fixture
 def stuck_workers(observer, runtime):
-    """Stop every worker with SIGSTOP; yield how many there are and a function that resumes them."""
+    """Stop every worker with SIGSTOP; yield the number of workers and a function that resumes them."""
 
     def send(number: signal.Signals, workers: dict[int, dict]) -> bool:
         pids = [worker["pid"] for worker in workers.values()]

@@ -1,4 +1,4 @@
-"""Visitors that count their own requests, as load for tests that break something at the same time."""
+"""Visitors that send requests and count them. Tests use them as the load while they break something."""
 
 import itertools
 import socket
@@ -22,7 +22,7 @@ from loadtest.tally import Tally
 from tests.eventually import eventually
 from tests.live.observer import Observer
 
-#: A sequence of requests to the shop, as pairs of path and route.
+#: A sequence of requests to the shop, as (path, route) pairs.
 WALK = (
     ("/", "product:list"),
     ("/cart/", "cart:cart-summary"),
@@ -36,7 +36,7 @@ WALK = (
 
 @contextmanager
 def once_the_load_runs(observer: Observer, do: Callable[[], object]) -> Iterator[None]:
-    """Call ``do`` in parallel with the block, as soon as the load in the block has sent its first request."""
+    """Call ``do`` alongside the block, as soon as the load run that the block starts has sent its first request."""
 
     def sent() -> float:
         return observer.on_page("nginx-log", "nginx_http_load_responses_total")
@@ -105,7 +105,7 @@ class Visitors:
 
     @contextmanager
     def books(self, patience: float = PATIENCE_SECONDS) -> Iterator[list[Ledger]]:
-        """Record a ledger for the requests sent in the block. After the block, the yielded list contains it."""
+        """Compute the ledger for the requests sent in the block; when the block ends, add it to the yielded list."""
         opening = books.open_books(self._runtime, patience)
         found: list[Ledger] = []
         yield found

@@ -1,4 +1,4 @@
-"""Fixtures for the tests that need containers. On other runtimes, these tests are skipped with a reason."""
+"""Fixtures for the tests that need containers. On the host runtime, these tests are skipped."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def inspected(runtime) -> dict[str, dict]:
 
 @pytest.fixture
 def kill_first_process(inspected) -> Callable[..., None]:
-    """A function that kills the main process of containers from the host, like the kernel's OOM killer.
+    """A function that kills the main process of each given container from the host, as the kernel's OOM killer would.
 
     It does not use ``docker kill``, after which the engine would not restart the container.
     """
@@ -50,7 +50,7 @@ def kill_first_process(inspected) -> Callable[..., None]:
 
 
 def comes_back(before: Container) -> Container:
-    """Wait until the engine has restarted a killed container."""
+    """Wait until the engine has restarted a killed container, and return its new state."""
 
     def again() -> Container | None:
         now = engine.containers()[before.service]

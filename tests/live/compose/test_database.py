@@ -87,7 +87,7 @@ def test_a_role_cannot_connect_to_another_database(runtime, role, database):
 
 
 def test_the_exporter_cannot_disrupt_the_cache(runtime):
-    """Check only the exporter's ACL rules, because nothing but the exporter has its password."""
+    """Check the exporter's ACL rules instead of logging in, because only the exporter has its password."""
     users = (in_container("valkey", "cat", "/run/secrets/valkey/users.acl").stdout).splitlines()
     (rules,) = (line.split() for line in users if line.startswith("user exporter "))
 

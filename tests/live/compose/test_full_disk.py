@@ -1,4 +1,4 @@
-"""Prometheus with a full disk: existing data can still be queried, and it recovers when there is space again."""
+"""When its disk is full, Prometheus still responds to queries, and it recovers once there is space again."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ FILES = {
 
 @pytest.fixture
 def small_prometheus(inspected, runtime) -> Iterator[Callable[[str], float]]:
-    """Run a Prometheus with the lab's configuration and a 24 MiB disk, and return a function that queries a value."""
+    """Run a Prometheus with the lab's configuration and a 24 MiB disk, and yield a function that queries a value."""
     grafana = "grafana.yaml" if "grafana" in runtime.provides else "none.yaml"
     files = FILES | {f"targets/{grafana}": "targets/grafana.yaml"}
     mounts = [f"--volume={ROOT}/prometheus/{source}:/etc/prometheus/{place}:ro,z" for source, place in files.items()]

@@ -1,4 +1,4 @@
-"""Every container runs unprivileged, read-only, without capabilities and with limits."""
+"""Every container runs unprivileged, read-only, without capabilities and with resource limits."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from lab.runtimes.compose import engine
 from lab.runtimes.compose.runtime import ONE_SHOTS
 from lab.runtimes.services import SERVICES
 
-#: Some of these tests need a running container, but one-shot containers have exited.
+#: Every container. The one-shot containers have exited, so tests that need a running process skip them.
 CONTAINERS = [*ONE_SHOTS, *(service.name for service in SERVICES if service.needs != "processes")]
 
 
@@ -60,7 +60,7 @@ def test_its_memory_limit_exceeds_the_size_of_its_program(container):
     if not program.exists():
         pytest.skip("the engine's processes are not visible on this machine")
 
-    # With less, pages of the program file would keep evicting each other from the container's memory.
+    # With a lower limit, pages of the program file would keep evicting each other from the container's memory.
     assert container["HostConfig"]["Memory"] >= program.stat().st_size + 15 * 1024**2
 
 

@@ -1,4 +1,4 @@
-"""Killed services are restarted automatically. What cannot be restarted is fixed by one `make up`."""
+"""Docker restarts killed services automatically. `make up` fixes what Docker cannot."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from lab.runtimes.compose import engine
 from tests.eventually import eventually
 from tests.live.compose.conftest import comes_back
 
-#: Each service that can fail alone, and the Prometheus job whose target goes down and comes back with it.
+#: Each service that can fail alone, and the Prometheus job (if any) whose target goes down and comes back with it.
 TARGETS = {
     "app": "django",
     "nginx": None,
@@ -31,8 +31,8 @@ COUNTERS = {
     "nginx": ("nginx", "nginx_http_requests_total"),
     "access-log-exporter": ("nginx-log", "nginx_http_responses_total"),
 }
-#: Services on which the shop, or the counts of another service, could depend are killed one by one. All others are
-#: killed together, to save time.
+#: These services are killed one by one, because the shop or another service's counts could depend on them. All others
+#: are killed together, to save time.
 ALONE = ("app", "nginx", "access-log-exporter", "postgres", "valkey", "prometheus")
 KILLED = [{name} for name in ALONE] + [TARGETS.keys() - set(ALONE)]
 SECONDS_TO_HEAL = 40
@@ -59,7 +59,7 @@ def test_killed_services_come_back_and_no_other_service_restarts(observer, runti
 
     eventually(
         lambda: working(runtime),
-        because=f"all services work again after the kill of {', '.join(killed)}",
+        because=f"all services work again after killing {', '.join(killed)}",
         timeout=SECONDS_TO_HEAL,
         wanted=lambda problems: problems == {},
     )

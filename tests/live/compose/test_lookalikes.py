@@ -9,9 +9,10 @@ from lab.runtimes.compose import engine, image_facts
 from lab.runtimes.compose.engine import Compose
 
 FACTS = image_facts.facts()
-#: The images built in images/lookalike. The base images are Debian's own, and Debian has no Grafana package.
+#: The images that have a look-alike. The base images are Debian's own, Debian does not package Grafana, and the lab
+#: has its own uWSGI exporter.
 IMAGES = sorted(FACTS.keys() - {"IMAGE_DEBIAN", "IMAGE_PYTHON", "IMAGE_GRAFANA", "IMAGE_UWSGI_EXPORTER"})
-#: Programs that the lab does not use.
+#: Programs in the official images that the lab does not use.
 NOT_NEEDED = {"curl"}
 
 
@@ -43,7 +44,7 @@ def test_its_configuration_matches_the_official_image(image):
 
 def test_its_shell_users_folders_and_programs_match_the_official_image(image):
     facts, name = image
-    # In the shell script's output format, such as "nginx 101:101", "/data 999:1000 1777" or "program wget".
+    # In the format that the script below prints, such as "nginx 101:101", "/data 999:1000 1777" or "program wget".
     expected = [
         *(f"{user} {ids}" for user, ids in facts["users"].items()),
         *(f"{path} {kept}" for path, kept in facts["folders"].items()),
@@ -71,14 +72,14 @@ def test_its_shell_users_folders_and_programs_match_the_official_image(image):
 
 
 def test_no_look_alike_has_the_name_of_an_official_image(runtime):
-    """If one had, another project on this engine would use it as the official image."""
+    """Otherwise, another project on this engine would use the look-alike instead of the official image."""
     read = Compose(runtime.settings, "lookalike").must("--profile", "*", "config", "--images")
 
     assert all(name.startswith("localhost/pomar/") for name in read.split())
 
 
 def test_look_alikes_and_official_images_have_the_same_compose_services(runtime):
-    """Only the images differ, apart from services without a Debian package."""
+    """The only differences are the images and Grafana, which Debian does not package."""
     kinds = {}
     for kind in ("official", "lookalike"):
         read = json.loads(Compose(runtime.settings, kind).must("--profile", "load", "config", "--format", "json"))

@@ -1,4 +1,4 @@
-"""Each network reaches exactly the services in the design's table, and only published ports are open on the host."""
+"""Exactly the expected services are reachable from each network, and only published ports are open on the host."""
 
 import json
 import socket
@@ -30,7 +30,7 @@ REACHED = {
         "grafana": {3000},
     },
 }
-#: Tries to connect to each address and prints the ones that accept.
+#: A script that tries to connect to each address and port, and prints those that accept the connection.
 SCAN = """
 import json, socket, sys
 from concurrent.futures import ThreadPoolExecutor

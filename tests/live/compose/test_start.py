@@ -1,4 +1,4 @@
-"""A failed start is explained in one sentence and does not affect what is already running."""
+"""If startup fails, one sentence says why, and services that are already running are not affected."""
 
 import json
 import re

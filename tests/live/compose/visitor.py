@@ -1,4 +1,4 @@
-"""A visitor who shops with plain HTTP requests, for failure tests."""
+"""A visitor who shops with plain HTTP requests, for tests that stop a service."""
 
 import re
 

@@ -8,13 +8,13 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
-#: The maximum number of notifications to keep, and their maximum total size.
+#: The maximum number of notifications to keep, and their maximum total size in bytes.
 KEPT_NOTIFICATIONS = 1000
 KEPT_BYTES = 8 * 1024 * 1024
 
 
 class Invalid(ValueError):
-    """The request body is not a notification; the message says why."""
+    """The request body is not a notification. The message says why."""
 
 
 class Notifications:
@@ -40,7 +40,7 @@ class Notifications:
         self._rewrite()
 
     def add(self, sent: dict) -> None:
-        """Keep a notification and its time of arrival; raises OSError if it cannot be written to disk."""
+        """Keep a notification and its time of arrival. Raises OSError if it cannot be written to disk."""
         arrived = {**sent, "received": datetime.now(UTC).isoformat(timespec="milliseconds")}
         line = json.dumps(arrived).encode()
         with self._lock:
@@ -55,9 +55,9 @@ class Notifications:
             return [line for _, line in self._kept]
 
     def _keep(self, receiver: str, line: bytes) -> None:
-        """Keep one more notification. Above the limit, drop the oldest one of the receiver that has the most.
+        """Keep one more notification. Above a limit, drop the oldest one for the receiver that has the most.
 
-        So a heartbeat that arrives every minute displaces older heartbeats, but never a page.
+        This way, a heartbeat that arrives every minute displaces older heartbeats, but never a page.
         """
         self._kept.append((receiver, line))
         while len(self._kept) > KEPT_NOTIFICATIONS or sum(len(each) for _, each in self._kept) > KEPT_BYTES:
@@ -86,7 +86,7 @@ class Notifications:
             say(f"cannot rewrite {self._path}: {error.strerror}.")
 
     def _rewrite(self) -> None:
-        """Write everything that is kept to the file, or leave the file as it is."""
+        """Write all kept notifications to the file. If that fails, the file stays as it is."""
         fresh = self._path.with_name(f"{self._path.name}.new")
         with fresh.open("wb") as file:
             file.writelines(line + b"\n" for _, line in self._kept)
@@ -98,7 +98,7 @@ class Notifications:
 
 
 def notification(body: bytes) -> dict:
-    """Parse a notification; raises Invalid if the body is anything else."""
+    """Parse a notification. Raises Invalid if the body is anything else."""
     try:
         sent = json.loads(body)
     except (ValueError, RecursionError) as error:

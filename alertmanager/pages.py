@@ -1,4 +1,4 @@
-"""The receiver's HTML pages: their common frame, and the list of notifications."""
+"""Build the receiver's HTML pages: the frame that all pages share, and the list of notifications."""
 
 import html
 import json
@@ -73,7 +73,7 @@ NOTIFICATIONS = """<h1>Notifications</h1>
 
 
 def page(title: str, body: str, *, at: str = "", kind: str = "", head: str = "") -> str:
-    """Return a page with the navigation above ``body``; ``at`` is the page's own path in the navigation."""
+    """Return a page with the navigation above ``body``. ``at`` is the page's own path in the navigation."""
     navigation = "".join(
         f'<a href="{path}"{" aria-current=page" if path == at else ""}>{name}</a>' for path, name in NAVIGATION.items()
     )

@@ -1,4 +1,4 @@
-"""The receiver for the lab's notifications: keeps everything that Alertmanager's webhook sends, and shows it to people.
+"""The receiver for the lab's notifications: stores everything that Alertmanager's webhook sends, and shows it on pages.
 
     python -m alertmanager.receiver --file=.lab/receiver/notifications.jsonl --listen-address=127.0.0.1:8095
 
@@ -21,11 +21,11 @@ from typing import Any
 from alertmanager import pages, runbooks
 from alertmanager.notifications import Invalid, Notifications, notification, say
 
-#: The maximum size of a notification. Alertmanager's are a few KiB.
+#: The maximum size of a notification in bytes. Alertmanager sends a few KiB.
 MOST_BYTES = 1024 * 1024
-#: These pages show content that others have sent, so no scripts may run in them.
+#: The policy for pages that show content from other senders: no scripts may run in them.
 NO_SCRIPTS = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-#: A live dashboard may run its own scripts, but no others.
+#: The policy for live dashboards: they may run their own scripts, but no others.
 OWN_SCRIPTS = (
     "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src data:; script-src 'self'; connect-src 'self'"
 )
@@ -112,14 +112,14 @@ class Handler(BaseHTTPRequestHandler):
         except Invalid as error:
             self._respond(400, f"Refused: {error}.\n")
         except OSError as error:
-            # On this status, Alertmanager sends the notification again.
+            # Alertmanager retries after a 503.
             say(f"cannot write a notification to disk: {error.strerror or error}.")
             self._respond(503, "The notification could not be written to disk: see the receiver's log.\n")
         else:
             self._respond(200, "Kept.\n")
 
     def _discard(self, length: int) -> None:
-        """Read a rejected body, up to a limit. A client that is still sending would not see the response."""
+        """Read a rejected body, up to a limit, because a client that is still sending would not see the response."""
         left = min(length, 8 * MOST_BYTES)
         while left > 0 and (read := self.rfile.read1(min(left, 65536))):
             left -= len(read)
@@ -140,13 +140,13 @@ class Handler(BaseHTTPRequestHandler):
 class Server(ThreadingMixIn, TCPServer):
     """Handles each request in its own thread, so that a slow client does not delay Alertmanager.
 
-    ``grafana`` is Grafana's URL in a browser, or empty if there is no Grafana. ``live`` serves the live dashboards, or
-    is None if there are none.
+    ``grafana`` is the URL at which browsers reach Grafana, or empty if there is no Grafana. ``live`` serves the live
+    dashboards. It is None if there are none.
     """
 
     daemon_threads = True
     allow_reuse_address = True
-    # With the default of 5, ten simultaneous clients make the next one wait for a second.
+    # With the default of 5, if ten clients connect at once, the next client waits for a second.
     request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], notifications: Notifications, grafana: str, live: Any) -> None:
@@ -172,7 +172,7 @@ def listen_address(text: str) -> tuple[str, int]:
 
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT; exit with a one-line error if the file or the address cannot be used."""
+    """Serve until SIGTERM or SIGINT. Exit with a one-line error if the file or the address cannot be used."""
     flags = argparse.ArgumentParser(description="Keeps and shows Alertmanager's notifications.", allow_abbrev=False)
     flags.add_argument("--file", type=Path, required=True)
     flags.add_argument("--listen-address", dest="address", type=listen_address, default="127.0.0.1:8095")
@@ -181,7 +181,7 @@ def main() -> None:
     options = flags.parse_args()
     live = None
     if options.prometheus:
-        # Only import this if it is used, because it needs more packages and memory.
+        # Import this only if it is used, because it needs additional packages and memory.
         from lab.runs.report.live import Live
 
         live = Live(options.prometheus)

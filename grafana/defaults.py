@@ -1,4 +1,4 @@
-"""Defaults of every dashboard, shared by the code that builds dashboards and the code that shows them."""
+"""Defaults for every dashboard, shared by the code that builds dashboards and the code that shows them."""
 
 #: The time ranges: Grafana's ``from`` parameter, and the displayed name.
 RANGES = {

@@ -1,1 +1,1 @@
-"""Lessons: a common mistake side by side with the correct setup, with the numbers of both."""
+"""Lessons. Each one runs a common mistake and the correct setup side by side, and compares their numbers."""

@@ -1,7 +1,8 @@
-"""Why the metrics of several workers must be added up: the usual setup compared with this lab's.
+"""Show why metrics must be summed over all workers, by comparing the usual setup with this lab's.
 
-Two shops under uWSGI receive the same requests in rounds, and are scraped after each round. The naive one (``naive/``)
-has a registry in each worker and serves ``/metrics`` as a view. The correct one uses ``app/uwsgi.ini`` unchanged.
+Two shops under uWSGI receive the same requests in rounds, and both are scraped after each round. The naive shop
+(``naive/``) has a registry in each worker and serves ``/metrics`` as a view. The correct shop uses ``app/uwsgi.ini``
+unchanged.
 """
 
 import json
@@ -61,7 +62,7 @@ Two shops receive the same requests. After each round, both are scraped for
   correct  app/uwsgi.ini: the sum over all workers
   naive    lessons/naive/uwsgi.ini: only the worker that served the scrape"""
 
-#: A new connection for each request, without a proxy. A pool would reuse connections that uWSGI is about to close.
+#: Opens a new connection for each request, without a proxy. A pool might reuse a connection that uWSGI is closing.
 OPENER = build_opener(ProxyHandler({}))
 
 Seen = TypeVar("Seen")
@@ -71,7 +72,7 @@ class Scrape(NamedTuple):
     """The number of requests sent to each shop so far, and each shop's counter.
 
     ``worker`` is the slot of the naive worker that served the scrape. If one worker in each shop was killed right after
-    the scrape, ``lost`` is the number of requests that the naive one had counted.
+    the scrape, ``lost`` is the number of requests that the killed naive worker had counted.
     """
 
     sent: int
@@ -82,7 +83,7 @@ class Scrape(NamedTuple):
 
 
 def teach() -> str:
-    """Run the lesson, which takes a few seconds, and return the results as text of 80 columns.
+    """Run the lesson, which takes a few seconds, and return the results as text of at most 80 columns.
 
     Raises LabError if a shop fails to start or does not respond. Leaves no processes and no files behind.
     """
@@ -123,7 +124,7 @@ def _rounds(naive: "Shop", correct: "Shop") -> Iterator[Scrape]:
         if number:
             naive.send(REQUESTS_A_ROUND)
             correct.send(REQUESTS_A_ROUND)
-        # A scrape of the naive shop is itself a request: the worker with one more request afterwards served it.
+        # Scraping the naive shop is itself a request, so the worker whose request count increases serves the scrape.
         before = naive.served(sent + number)
         counted_naive = naive.count()
         after = naive.served(sent + number + 1)
@@ -141,7 +142,7 @@ def _rounds(naive: "Shop", correct: "Shop") -> Iterator[Scrape]:
 
 
 class Shop:
-    """A shop under uWSGI on free ports. Errors refer to it by ``name``."""
+    """A shop under uWSGI on free ports. Error messages call it ``name``."""
 
     def __init__(self, name: str, ini: Path, folder: Path, environment: Mapping[str, str]) -> None:
         self._name = name
@@ -151,8 +152,8 @@ class Shop:
         ports = {"APP_PORT": str(app), "APP_METRICS_PORT": str(metrics), "APP_STATS_PORT": str(stats)}
         with self._log.open("w") as log:
             self._process = psutil.Popen(
-                # The socket in its ini file speaks the uwsgi protocol. With the lab's process titles, `make down` would
-                # kill this shop.
+                # Add an HTTP socket, because the ini file's socket speaks the uwsgi protocol. Change the titles of the
+                # processes, because `make down` kills processes that have the lab's titles.
                 ["uwsgi", "--ini", ini, "--http-socket", f"127.0.0.1:{http}", "--procname-prefix", "lesson: "],
                 cwd=folder,
                 env={**environment, **ports},
@@ -177,7 +178,7 @@ class Shop:
         return int(sum(each.value for each in samples if each.name == METRIC and each.labels["view"] == VIEW))
 
     def served(self, total: int) -> dict[int, int]:
-        """Wait until the workers have served ``total`` requests, and return each worker's number, by slot."""
+        """Wait until the workers have served ``total`` requests, and return the number for each slot."""
         return self.wait_until(
             lambda: {slot: worker["requests"] for slot, worker in self._workers().items()},
             wanted=lambda served: sum(served.values()) >= total,
@@ -196,7 +197,7 @@ class Shop:
         return slot
 
     def wait_until(self, check: Callable[[], Seen], *, wanted: Callable[[Seen], bool] = bool) -> Seen:
-        """Return the first wanted result of ``check``. Raises LabError if the shop exits, or after a timeout."""
+        """Call ``check`` until its result is ``wanted``, and return it. Raises LabError on exit or timeout."""
         deadline = time.monotonic() + PATIENCE
         while True:
             with suppress(LabError):
@@ -226,7 +227,7 @@ class Shop:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """Return the environment for both shops, with only those user variables that all lab services inherit."""
+    """Return the environment for both shops. Both inherit only the user variables that all lab services inherit."""
     return {
         **for_services(),
         "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
@@ -242,7 +243,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 @contextmanager
 def _folders() -> Iterator[tuple[Path, str]]:
-    """Create a folder, and another one for the workers' metric files, which is in memory if possible."""
+    """Create two temporary folders. The second one, for the workers' metric files, is in memory if possible."""
     prefix = f"pomar-lesson-{os.getpid()}-"
     with TemporaryDirectory(prefix=prefix) as folder:
         memory = prepare.MEMORY if prepare.memory_is_safe() else folder
@@ -252,7 +253,7 @@ def _folders() -> Iterator[tuple[Path, str]]:
 
 @contextmanager
 def _nothing_left_running() -> Iterator[None]:
-    """At the end of the block, kill all child processes that were started in it, and their children."""
+    """At the end of the block, kill all child processes that were started in it, and their descendants."""
     this = psutil.Process()
     before = set(this.children())
     try:
@@ -269,9 +270,9 @@ def _nothing_left_running() -> Iterator[None]:
 
 
 def increase(values: Sequence[int]) -> int:
-    """Return a counter's increase over its samples, as Prometheus's ``increase()`` computes it.
+    """Return a counter's increase over its samples, like Prometheus's ``increase()`` but without extrapolation.
 
-    A decrease counts as a reset to 0. Nothing is extrapolated to the ends of a window.
+    A decrease counts as a reset to 0.
     """
     return sum(after - before if after >= before else after for before, after in pairwise(values))
 
@@ -279,7 +280,7 @@ def increase(values: Sequence[int]) -> int:
 def text(scrapes: Sequence[Scrape]) -> str:
     """Return a table, a chart and the conclusion, in at most 80 columns and without a trailing newline.
 
-    The first scrape must be from before the first request.
+    The first scrape must have been made before the first request.
     """
     return "\n\n".join([INTRODUCTION, _table(scrapes), _chart(scrapes), *_conclusion(scrapes)])
 
@@ -316,7 +317,7 @@ def _block(maximum: int) -> int:
 
 
 def _bar(value: int, block: int) -> str:
-    """Return a bar with a resolution of an eighth of a block."""
+    """Return a bar of block characters, with a resolution of an eighth of a block."""
     whole, rest = divmod(value * 8 // block, 8)
     return "█" * whole + " ▏▎▍▌▋▊▉"[rest].strip()
 
@@ -361,6 +362,6 @@ def _decreased(number: int) -> str:
 
 
 def _with_error(counted: int, sent: int) -> str:
-    """Return a count with its error."""
+    """Return a count as text, followed by how much it is too high or too low."""
     wrong = counted - sent
     return f"{counted} ({abs(wrong)} too {'many' if wrong > 0 else 'few'})" if wrong else f"{counted}"

@@ -1,4 +1,4 @@
-"""A load run, from its first user to its verdict. It is driven by Locust's events."""
+"""A load run, from its first user to its verdict. Locust's events drive it."""
 
 import itertools
 import json
@@ -17,7 +17,7 @@ from loadtest import summary
 from loadtest.options import Options
 from loadtest.tally import Tally
 
-# How long users may take to finish their requests after the last stage: longer than a visitor's timeouts.
+# How many seconds users may take to finish their requests after the last stage. Longer than a visitor's timeouts.
 SECONDS_TO_FINISH = 60
 PROGRESS_SECONDS_ON_A_TERMINAL = 1
 PROGRESS_SECONDS_ELSEWHERE = 5
@@ -48,7 +48,7 @@ class LoadRun:
         events.quitting.add_listener(self._finish)
 
     def next_user_number(self) -> int:
-        """Return the number of the next user, from 1."""
+        """Return the next user's number. The first one is 1."""
         return next(self._user_numbers)
 
     def _start(self, **_: Any) -> None:
@@ -137,7 +137,7 @@ class LoadRun:
             self._environment.process_exit_code = 1
 
     def _finish(self, **_: Any) -> None:
-        """If Locust quits during a run, let users finish their requests before it reads the exit code."""
+        """If Locust quits during a run, let users finish their requests before Locust reads the exit code."""
         self._environment.runner.quit()
 
 

@@ -1,9 +1,16 @@
 """The shop's load test: `locust -f loadtest/locustfile.py --headless --host https://localhost:8443`.
 
-Environment variables: PROFILE (see shapes.py), USERS, DURATION, SEED, LAB_CA_FILE, LAB_TOKEN_FILE (lets NGINX recognize
-this load run), SHOP_HTTP_URL (set it if NGINX redirects plain HTTP there and refuses methods), LAB_LOAD_RESULT (the
-result file), LAB_LOAD_UNTIL_EOF (if set, stop when standard input is closed) and LAB_LOAD_TERMINAL (if set, the output
-is shown on a terminal). In Locust's web UI, the number of users is set by hand unless PROFILE is set.
+Environment variables:
+
+- PROFILE (see shapes.py), USERS, DURATION, SEED
+- LAB_CA_FILE: the lab's CA certificate
+- LAB_TOKEN_FILE: the file with the token by which NGINX recognizes this load run
+- SHOP_HTTP_URL: the shop's plain HTTP URL. If set, NGINX is expected to redirect it to HTTPS, and to reject PUT.
+- LAB_LOAD_RESULT: the result file
+- LAB_LOAD_UNTIL_EOF: if set, the run stops when standard input is closed
+- LAB_LOAD_TERMINAL: if set, the output is formatted for a terminal
+
+In Locust's web UI, the user enters the number of users unless PROFILE is set.
 """
 
 import logging
@@ -41,10 +48,10 @@ except BadOption as error:
 
 
 class Shape(LoadTestShape):
-    """The profile's stages."""
+    """Makes Locust follow the profile's stages."""
 
     def tick(self) -> tuple[int, float] | None:
-        """Return the current stage's number of users and spawn rate."""
+        """Return the current stage's number of users and spawn rate, or None when the profile is over."""
         stage = OPTIONS.profile.stage_at(self.get_run_time())
         return stage and (stage.users, stage.spawn_rate)
 
@@ -67,8 +74,8 @@ def prepare(environment: Any, web_ui: Any, **_: Any) -> None:
         print(f"Locust's web UI: http://{web_ui.host or 'localhost'}:{web_ui.port}", flush=True)
     else:
         _require_shop(environment.host)
-        # Without this, Locust would exit in the middle of requests on SIGTERM, and Ctrl-C would raise an exception in
-        # the running greenlet. NGINX would then count that greenlet's request, but Locust would not.
+        # Without these handlers, Locust would exit in the middle of requests on SIGTERM, and Ctrl-C would raise an
+        # exception in the running greenlet. NGINX would then count that greenlet's request, but Locust would not.
         for number in (signal.SIGINT, signal.SIGTERM):
             gevent.signal_handler(number, environment.runner.quit)
     if os.environ.get("LAB_LOAD_UNTIL_EOF"):
@@ -76,7 +83,7 @@ def prepare(environment: Any, web_ui: Any, **_: Any) -> None:
 
 
 def _stop_at_eof() -> None:
-    """Stop the run once standard input is closed, which means that the process that started it has exited."""
+    """Stop the run once standard input is closed. This means that the process that started the run has exited."""
     try:
         while True:
             wait_read(sys.stdin.fileno())

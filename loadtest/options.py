@@ -19,7 +19,10 @@ class BadOption(Exception):
 
 
 class Options(NamedTuple):
-    """The options for a load run. ``profile_named``: PROFILE is set. ``token``: lets NGINX recognize the load run."""
+    """The options for a load run.
+
+    ``profile_named`` is true if PROFILE is set. ``token`` lets NGINX recognize the load run.
+    """
 
     profile: Profile
     profile_named: bool
@@ -31,7 +34,7 @@ class Options(NamedTuple):
 
 
 def read_options(environment: Mapping[str, str]) -> Options:
-    """Read the options from environment variables. Raises BadOption.
+    """Read the options from environment variables. Raises BadOption if a value is invalid.
 
     An empty variable counts as not set.
     """

@@ -1,4 +1,4 @@
-"""Parses the shop's pages, using the data attributes that they contain for programs."""
+"""Parse the shop's pages, using the data attributes that the templates provide for programs."""
 
 import re
 from decimal import Decimal
@@ -29,7 +29,7 @@ class Page:
 
     @cached_property
     def products(self) -> dict[str, int]:
-        """The stock of each product, in page order."""
+        """The stock of each product on the page, in page order."""
         return {unescape(slug): int(stock) for slug, stock in PRODUCT.findall(self.text)}
 
     @property
@@ -68,7 +68,7 @@ class Page:
 
     @cached_property
     def receipt(self) -> dict[str, int]:
-        """The number of units of each product, by product name. Shown at the checkout and on an order's page."""
+        """The number of units of each product, by product name, as shown at the checkout and on an order's page."""
         return {unescape(name): int(units) for units, name in RECEIPT_LINE.findall(self.text)}
 
     @cached_property

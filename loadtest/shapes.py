@@ -7,7 +7,7 @@ MAX_SPAWN_RATE = 100
 
 
 class Stage(NamedTuple):
-    """A number of users for a number of seconds; ``spawn_rate`` users are started or stopped per second."""
+    """A stage of a profile: the number of users, how many of them start or stop per second, and its duration."""
 
     users: int
     spawn_rate: float
@@ -15,7 +15,7 @@ class Stage(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """A named sequence of stages. With ``sells_out``, the users are bargain hunters and products sell out."""
+    """A named sequence of stages. If ``sells_out`` is true, all users are bargain hunters, and products sell out."""
 
     name: str
     summary: str

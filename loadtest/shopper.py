@@ -1,4 +1,4 @@
-"""A visitor with a cart, who checks its content after each step."""
+"""A visitor with a cart, who checks the cart's content after each step."""
 
 from collections import Counter
 from typing import Any
@@ -15,7 +15,7 @@ CITIES = (("2560-123", "Torres Vedras"), ("2510-001", "Óbidos"), ("6230-300", "
 
 
 class Shopper(Visitor):
-    """The steps of shopping. Each of them checks the page that the shop shows afterwards."""
+    """A visitor who shops. Each step has a method, which checks the page that the shop shows afterwards."""
 
     abstract = True
 
@@ -58,7 +58,7 @@ class Shopper(Visitor):
         return self.open("/checkout/", name="checkout:checkout", expect={200: {"cart_units": self.cart.total()}})
 
     def delivery(self, form_page: Page) -> dict[str, Any]:
-        """Return the filled-in checkout form: a random address, and the form's token."""
+        """Return the values for the checkout form: a random name and address, and the form's token."""
         postal_code, city = self.random.choice(CITIES)
         return {
             "name": self.random.choice(NAMES),
@@ -74,9 +74,10 @@ class Shopper(Visitor):
         return self.submit("/checkout/", name="checkout:checkout", page=form_page, form=form, expect=expect)
 
     def order(self, form_page: Page, form: dict[str, Any], *, cart_page: Page, refusable: bool = False) -> Page:
-        """Order the cart and open the order. With ``refusable``, the shop may refuse it as out of stock.
+        """Place an order for the cart and open the order's page.
 
-        The order must match the checkout form and the cart's total, and the cart must be empty afterwards.
+        If ``refusable`` is true, the shop may refuse the order because of insufficient stock. An order must match the
+        checkout form and the cart's total, and the cart must be empty afterwards.
         """
         page = self.send(form_page, form, {302: {}} | (OUT_OF_STOCK if refusable else {}))
         if page.status == 409:

@@ -1,4 +1,4 @@
-"""A run's output: a progress line, and at the end a table and a verdict."""
+"""Format a load run's output: a progress line, and at the end a table and a verdict."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -57,7 +57,7 @@ def failures(tally: Tally) -> str:
 
 
 def verdict(tally: Tally, *, seconds: float) -> str:
-    """Return a run's sales and whether it passed."""
+    """Return the run's sales and its verdict as text."""
     sales = (
         f"{_several(tally.orders_placed, 'order')} placed, {tally.orders_refused:,} refused (out of stock), "
         f"{tally.orders_repeated:,} submitted twice; {_several(tally.units, 'unit')} sold for €{tally.revenue:,}."

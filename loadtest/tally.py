@@ -1,4 +1,4 @@
-"""A run's counts, on which its verdict and the ledger are based."""
+"""Count what happens in a load run. The verdict and the ledger are based on these counts."""
 
 import math
 from array import array
@@ -59,7 +59,7 @@ class Tally:
         self.sold.update(cart)
 
     def stock_seen(self, products: dict[str, int]) -> None:
-        """Remember the maximum stock of products, to detect overselling."""
+        """Remember the maximum stock seen for each product, to detect overselling."""
         for slug, stock in products.items():
             self._max_stock_seen[slug] = max(self._max_stock_seen[slug], stock)
 
@@ -81,9 +81,9 @@ class Tally:
         return problems
 
     def as_json(self) -> dict[str, Any]:
-        """Return the counts as JSON types. ``revenue`` is a string, so that it stays exact.
+        """Return the counts as a dict for JSON. ``revenue`` is a string, so that it stays exact.
 
-        ``seconds`` contains response time quantiles by name.
+        ``seconds`` contains the quantiles of the response times, by request name.
         """
         return {
             "requests": self.requests,

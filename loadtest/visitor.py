@@ -11,7 +11,7 @@ from locust.exception import RescheduleTask, StopTest
 
 from loadtest.pages import Page
 
-# The expected statuses and, for each of them, the expected values of Page's properties.
+# Maps each expected status to the values that Page's properties must then have.
 Expected = dict[int, dict[str, Any]]
 OK: Expected = {200: {}}
 NOT_FOUND: Expected = {404: {}}
@@ -32,7 +32,7 @@ class Visitor(FastHttpUser):
     # One connection, so that a request is never sent twice.
     concurrency = 1
     connection_timeout = 10.0
-    # Longer than NGINX waits for uWSGI, so that a dead worker is seen as NGINX's 502.
+    # Longer than NGINX waits for uWSGI, so that a dead worker shows up as a 502 from NGINX.
     network_timeout = 40.0
     pause = (0.3, 1.2)
 
@@ -52,7 +52,7 @@ class Visitor(FastHttpUser):
         self._cached: set[str] = set()
 
     def _ssl_context(self, cafile: str | None = None) -> ssl.SSLContext:
-        """Return the context shared by all visitors. It trusts only the lab's CA, and ``cafile`` is ignored."""
+        """Return the context shared by all visitors, which trusts only the lab's CA. ``cafile`` is ignored."""
         return self.load.ssl_context
 
     def wait_time(self) -> float:
@@ -78,7 +78,7 @@ class Visitor(FastHttpUser):
         raise NotImplementedError
 
     def turn(self, of: int) -> int:
-        """Return the number of this visit modulo ``of``. Users start at different numbers."""
+        """Return the number of this visit modulo ``of``. Each user starts counting at a different number."""
         return (self.visits + self.number) % of
 
     def some(self, things: Iterable[str], maximum: int) -> list[str]:
@@ -101,7 +101,7 @@ class Visitor(FastHttpUser):
     def request(
         self, method: str, url: str, *, name: str, expect: Expected = OK, form: dict[str, Any] | None = None
     ) -> Page:
-        """Send one request, which fails unless the status and the page are as expected. A failure ends the visit.
+        """Send one request. It fails unless the status and the page are as expected, and a failure ends the visit.
 
         Redirects are not followed, so one call is one request.
         """

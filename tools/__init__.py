@@ -1,4 +1,4 @@
-"""Tools for the lab's developers: product pictures, screenshots and tables for the docs, package updates.
+"""Tools for developers of the lab: draw product pictures, take screenshots, write tables in the docs, update packages.
 
-In the lab, only the command imports these modules, each one when its verb runs.
+In ``lab/``, only ``lab/cli.py`` imports these modules, and each one only when a verb needs it.
 """

@@ -1,4 +1,4 @@
-"""The generated tables in the docs: the make targets and the drills."""
+"""Generate the tables of make targets and drills in the docs."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ DOCS = ROOT / "docs"
 
 
 def pages() -> dict[Path, str]:
-    """Return each page that has a generated table, with its up-to-date text."""
+    """Return each page that contains a generated table, and the up-to-date text of that page."""
     tables = {"verbs.md": ("the Makefile", verbs()), "alerts.md": ("lab/drills/catalogue.py", drills())}
     return {DOCS / name: with_table(DOCS / name, source, table) for name, (source, table) in tables.items()}
 

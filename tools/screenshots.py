@@ -1,4 +1,4 @@
-"""Takes the screenshots for the README and the docs, from the running lab and its last report."""
+"""Take the screenshots for the README and the docs, from the running lab and its last report."""
 
 import base64
 import time
@@ -17,7 +17,7 @@ WIDTH = 1280
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
 #: The query in the Prometheus screenshot.
 EXPRESSION = "sum by (route) (rate(nginx_http_responses_total[30s]))"
-#: WebP quality: at this quality, text is still sharp and a whole page stays below 200 KB.
+#: A WebP quality at which text is still sharp and a whole page is smaller than 200 KB.
 QUALITY = 80
 
 
@@ -47,7 +47,7 @@ def _picture(
     dark: bool = False,
     phone: bool = False,
 ) -> Path:
-    """Take a screenshot of a page, starting at an element, with a height in pixels."""
+    """Take a screenshot of a page. It starts at the element ``at`` and is ``height`` pixels high."""
     size = PHONE if phone else {"width": WIDTH, "height": height, "deviceScaleFactor": 1, "mobile": False}
     chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
@@ -76,5 +76,5 @@ def _draw_all(chromium: WebDriver) -> None:
 
 
 def _wait(chromium: WebDriver) -> None:
-    """Give a page time to load its data."""
+    """Wait until a page has probably loaded its data."""
     time.sleep(2)

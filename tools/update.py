@@ -1,4 +1,4 @@
-"""Updates the locked Python packages. uv compiles each ``requirements/NAME.in`` to ``NAME.txt``."""
+"""Update the locked Python packages. uv compiles each ``requirements/NAME.in`` to ``NAME.txt``."""
 
 import os
 import re
@@ -19,7 +19,7 @@ COMPILE = ("pip", "compile", "--quiet", "--universal", "--python-version=3.11", 
 
 
 def newer_locks() -> Iterator[str]:
-    """Write the newest locks, all or none. Yield what changed, and then the images that are out of support."""
+    """Write the newest locks: either all or none. Yield what changed, and then the images past their support."""
     with TemporaryDirectory() as name:
         work = Path(name)
         environment = bootstrap.of_pip()
@@ -46,7 +46,7 @@ def _install_uv(work: Path, environment: dict[str, str]) -> None:
 
 def _locks(work: Path, environment: dict[str, str]) -> dict[Path, str]:
     """Return each lock's new content."""
-    # uv must read neither pip's settings nor the user's uv configuration.
+    # Stop uv from reading configuration files, and pass it the package index and certificates configured for pip.
     variables = {
         "UV_NO_CONFIG": "1",
         "UV_PYTHON": str(bootstrap.PYTHON),
@@ -57,13 +57,13 @@ def _locks(work: Path, environment: dict[str, str]) -> dict[Path, str]:
     for ours, theirs in (("UV_DEFAULT_INDEX", "PIP_INDEX_URL"), ("SSL_CERT_FILE", "PIP_CERT")):
         if theirs in environment:
             variables[ours] = environment[theirs]
-    # In a folder without the current locks, because uv would keep their versions.
+    # Compile in a folder without the current locks, because uv would keep the versions in them.
     inputs = [Path(shutil.copy(file, work)) for file in sorted(FOLDER.glob("*.in"))]
     for file in inputs:
         command = [work / "uv" / "bin" / "uv", *COMPILE, file.name, "--output-file", file.with_suffix(".txt").name]
         done = subprocess.run(command, cwd=work, env=environment | variables, capture_output=True, text=True)
         if done.returncode != 0:
-            # The first line says what is wrong, and the second one why. Each further line only adds detail.
+            # uv's first line says what is wrong, and the second one why. The other lines only add detail.
             said = [line.strip().removeprefix("cause: ") for line in done.stderr.splitlines() if line.strip()]
             hint = " Check the network." if network.failed(done.stderr) else ""
             reason = ": ".join(said[:2]).rstrip(".")
@@ -94,7 +94,7 @@ def changes(old: str, new: str) -> Iterator[str]:
 
 
 def _packages(lock: str) -> dict[str, str]:
-    """Return each package's version, or all of its versions if they differ by system."""
+    """Return each package's version. If it differs between systems, return all of them, separated by commas."""
     found: dict[str, list[str]] = {}
     for name, version in re.findall(r"^([\w.-]+)(?:\[[^]]*\])?==(\S+)", lock, re.MULTILINE):
         found.setdefault(name, []).append(version)

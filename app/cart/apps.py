@@ -4,6 +4,6 @@ from django.apps import AppConfig
 
 
 class CartConfig(AppConfig):
-    """The products that a visitor wants to buy. A cart lives as long as the visitor's session."""
+    """The products that visitors want to buy. A cart lasts as long as its visitor's session."""
 
     name = "cart"

@@ -17,6 +17,6 @@ class QuantityForm(forms.Form):
 
 
 class ProductForm(forms.Form):
-    """The slug of a product."""
+    """A product's slug."""
 
     product = forms.SlugField(max_length=80)

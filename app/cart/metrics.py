@@ -15,10 +15,10 @@ def cart_added(*, units: int) -> None:
 
 
 def cart_updated(*, units: int) -> None:
-    """Count the units by which a cart line changed (the absolute difference)."""
+    """Count a change in a cart line's quantity. ``units`` is the absolute difference."""
     CART_ITEMS.labels(action="update").inc(units)
 
 
 def cart_removed(*, units: int) -> None:
-    """Count the units of a cart line that was removed."""
+    """Count the units in a removed cart line."""
     CART_ITEMS.labels(action="remove").inc(units)

@@ -11,8 +11,8 @@ from product.models import MAX_UNITS, Product
 class Cart(ExportModelOperationsMixin("cart"), models.Model):
     """One visitor's cart. Its key is stored in the visitor's session, so nobody else can access it.
 
-    It is created when the first product is added. It is kept after an order, because an order is only shown to the
-    session that owns its cart.
+    A cart is created when the visitor adds the first product. It is kept after the order, because the shop shows an
+    order only to the session that owns its cart.
     """
 
     created = models.DateTimeField(auto_now_add=True)
@@ -22,7 +22,7 @@ class Cart(ExportModelOperationsMixin("cart"), models.Model):
 
 
 class CartLine(ExportModelOperationsMixin("cart_line"), models.Model):
-    """A number of units of one product."""
+    """One product in a cart, and its quantity."""
 
     cart = models.ForeignKey(Cart, on_delete=models.CASCADE, related_name="lines")
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="cart_lines")
@@ -44,15 +44,15 @@ class CartLine(ExportModelOperationsMixin("cart_line"), models.Model):
 
     @property
     def name(self) -> str:
-        """The product's name, under the same attribute as in an order line."""
+        """The product's name. Order lines have the same attribute, so templates can show both."""
         return self.product.name
 
     @property
     def total(self) -> Decimal:
-        """Price of the line in euros."""
+        """The line's total price in euros."""
         return self.product.price * self.quantity
 
     @property
     def is_short(self) -> bool:
-        """Whether the line has more units than are in stock."""
+        """Whether the line's quantity is greater than the stock."""
         return self.quantity > self.product.stock

@@ -29,7 +29,7 @@ def cart_total(*, lines: list[CartLine]) -> Decimal:
 
 
 def cart_units(*, session: SessionBase) -> int:
-    """Return the number of units in the session's cart, without a query if the visitor has no cart."""
+    """Return the number of units in the session's cart. Runs no query if the visitor has no cart."""
     key = session.get(SESSION_KEY)
     if key is None:
         return 0

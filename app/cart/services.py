@@ -1,4 +1,4 @@
-"""Changes to carts. Each change locks its cart, so that a visitor's two tabs do not interfere with each other."""
+"""Change carts. Each change locks its cart, so that requests from a visitor's two tabs cannot interfere."""
 
 from django.db import transaction
 from product.models import MAX_UNITS, Product

@@ -60,7 +60,7 @@ def cart_update(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def cart_remove(request: HttpRequest) -> HttpResponse:
-    """Remove one product. If it is not in the cart, the cart does not change."""
+    """Remove one product from the cart. If it is not in the cart, change nothing."""
     product = _product_sent(request)
     cart = selectors.cart_of(session=request.session)
     try:

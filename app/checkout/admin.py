@@ -1,4 +1,4 @@
-"""Admin pages for orders. Sold items cannot be changed there."""
+"""Admin pages for orders. The products in an order cannot be changed there."""
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -21,7 +21,7 @@ class OrderLineInline(admin.TabularInline):
 
 @admin.register(Order)
 class OrderAdmin(admin.ModelAdmin):
-    """Orders, newest first. Only the customer's name and addresses can be edited."""
+    """Orders, newest first. Only the customer's name, e-mail and address can be edited."""
 
     list_display = ("reference", "placed", "name", "city", "total")
     date_hierarchy = "placed"
@@ -31,5 +31,5 @@ class OrderAdmin(admin.ModelAdmin):
     inlines = (OrderLineInline,)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Forbid adding orders: they are only created from carts."""
+        """Forbid adding orders, because only the checkout creates them."""
         return False

@@ -6,7 +6,7 @@ from django import forms
 
 
 class CheckoutForm(forms.Form):
-    """Name, e-mail and address, and a token. Submitting the same token twice creates only one order."""
+    """The customer's name, e-mail and address, plus a token. Submitting a token twice creates only one order."""
 
     name = forms.CharField(max_length=100, widget=forms.TextInput(attrs={"autocomplete": "name"}))
     email = forms.EmailField(max_length=254, label="E-mail", widget=forms.EmailInput(attrs={"autocomplete": "email"}))
@@ -32,7 +32,7 @@ class CheckoutForm(forms.Form):
         return cls(initial={"token": uuid4()})
 
     def with_usable_token(self) -> "CheckoutForm":
-        """Return this form so that it can be shown again. The input is kept, and an invalid token is replaced."""
+        """Return this form, ready to be shown and submitted again: keep the input, but replace an invalid token."""
         if "token" in self.errors:
             self.data = {**self.data.dict(), "token": str(uuid4())}
         return self

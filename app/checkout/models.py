@@ -19,7 +19,7 @@ def new_reference() -> str:
 
 
 class Order(ExportModelOperationsMixin("order"), models.Model):
-    """A sale. Its lines and its total do not change when the catalogue changes."""
+    """An order. Its lines and total do not change when the catalogue changes."""
 
     reference = models.CharField(max_length=REFERENCE_LENGTH, unique=True, default=new_reference, editable=False)
     token = models.UUIDField(unique=True, editable=False, help_text="Token of the checkout form; one order per token.")
@@ -46,12 +46,12 @@ class Order(ExportModelOperationsMixin("order"), models.Model):
         return self.reference
 
     def get_absolute_url(self) -> str:
-        """Return the URL of its page in the shop."""
+        """Return the URL of the order's page in the shop."""
         return reverse("checkout:order-detail", kwargs={"reference": self.reference})
 
 
 class OrderLine(ExportModelOperationsMixin("order_line"), models.Model):
-    """A number of units of one product, with its name and price at the time of sale."""
+    """One product in an order: its quantity, and its name and price at the time of sale."""
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
     product = models.ForeignKey(Product, on_delete=models.SET_NULL, null=True, related_name="order_lines")
@@ -71,5 +71,5 @@ class OrderLine(ExportModelOperationsMixin("order_line"), models.Model):
 
     @property
     def total(self) -> Decimal:
-        """Price of the line in euros."""
+        """The line's total price in euros."""
         return self.price * self.quantity

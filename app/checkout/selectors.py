@@ -7,7 +7,7 @@ from checkout.models import REFERENCE_LENGTH, REFERENCE_LETTERS, Order
 
 
 def order_of(*, session: SessionBase, reference: str) -> Order | None:
-    """Return the order with this reference and its lines, or None unless this session placed it."""
+    """Return the order with this reference, including its lines, if this session placed it. Otherwise, return None."""
     cart_key = session.get(SESSION_KEY)
     if cart_key is None or len(reference) != REFERENCE_LENGTH or set(reference) - set(REFERENCE_LETTERS):
         return None

@@ -15,7 +15,7 @@ from checkout.models import Order, OrderLine
 
 
 class Delivery(TypedDict):
-    """Who gets the order, and where."""
+    """The customer's name, e-mail and address."""
 
     name: str
     email: str
@@ -47,12 +47,12 @@ def order_place(*, cart: Cart | None, token: UUID, delivery: Delivery) -> Order:
     """Create an order from the cart, reduce the stock and empty the cart, all in one transaction.
 
     If an order with this token already exists, return it and leave the cart unchanged.
-    Raises CartEmpty, or OutOfStock if there is not enough stock.
+    Raises CartEmpty if there is nothing to order, and OutOfStock if there is not enough stock.
     """
     try:
         return _place(cart=cart, token=token, delivery=delivery)
     except IntegrityError:
-        # Another request, from another cart, has just created the order for this token.
+        # Another request, with another cart, has just created an order with this token.
         order = _repeated(token=token)
         if order is None:
             raise
@@ -84,7 +84,7 @@ def _place(*, cart: Cart | None, token: UUID, delivery: Delivery) -> Order:
 
     order = Order.objects.create(cart=cart, token=token, total=cart_total(lines=lines), **delivery)
     for line in lines:
-        # One at a time, because django-prometheus does not count bulk inserts.
+        # Insert the lines one by one, because django-prometheus does not count bulk inserts.
         OrderLine.objects.create(
             order=order,
             product=line.product,
@@ -98,7 +98,7 @@ def _place(*, cart: Cart | None, token: UUID, delivery: Delivery) -> Order:
     units = Counter()
     for line in lines:
         units[line.product.category.slug] += line.quantity
-    # Not functools.partial: if the hook fails, Django logs its __qualname__, which a partial does not have.
+    # Do not use functools.partial: if the hook fails, Django logs its __qualname__, which a partial does not have.
     transaction.on_commit(lambda: metrics.order_placed(value=order.total, units_by_category=dict(units)), robust=True)
     return order
 

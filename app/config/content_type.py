@@ -1,9 +1,9 @@
 """Simplify the Content-Type of each request before Django parses it.
 
 Django parses this header while it creates the request, before any middleware or error handler runs. An exception at
-that point escapes the application, and NGINX returns 502. Two headers that raise are ``a/b;charset=hex`` with a query
-string and ``a/b; foo*=bogus''%41``. The shop only needs the media type and the boundary of multipart forms, and all
-its forms are UTF-8.
+that point escapes the application, and NGINX returns 502. Two examples are ``a/b; foo*=bogus''%41`` and,
+if the URL has a query string, ``a/b;charset=hex``. The shop only needs the media type and the boundary of multipart
+forms, and all its forms are UTF-8.
 """
 
 import re
@@ -18,7 +18,7 @@ _BOUNDARY = re.compile(r""";[ \t]*boundary=("?)([0-9A-Za-z'()+_,./:=?-]{1,70})\1
 
 
 def plain(content_type: str) -> str:
-    """Return the media type, and the boundary if it is multipart. Empty if the media type is invalid."""
+    """Return the media type, with the boundary if it is multipart. Return "" if the media type is invalid."""
     found = _MEDIA_TYPE.match(content_type)
     if not found:
         return ""

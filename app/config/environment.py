@@ -33,9 +33,10 @@ CACHE_BACKENDS = {
 
 
 def value_or_file(name: str) -> str:
-    """Return the variable ``name`` or the content of the file ``<name>_FILE``. Empty if neither is set.
+    """Return the value of the variable ``name``, or the content of the file that ``<name>_FILE`` points to.
 
-    Secrets are passed in files so that they do not appear in process or container listings.
+    Returns an empty string if neither is set. Secrets are passed in files so that they do not appear in process or
+    container listings.
     """
     value, file = env.str(name, default=""), env.str(f"{name}_FILE", default="")
     if value or not file:
@@ -120,7 +121,7 @@ def database(*, default_file: Path) -> dict[str, Any]:
     options = dict(config.pop("OPTIONS", {}))
     if engine.endswith("sqlite3"):
         return {**config, "OPTIONS": SQLITE_OPTIONS | options}
-    # An unreachable database must fail within seconds, instead of blocking every worker until the harakiri timeout.
+    # If the database is unreachable, fail within seconds instead of blocking every worker until the harakiri timeout.
     return {
         **config,
         "OPTIONS": {"connect_timeout": 5} | options,
@@ -141,7 +142,7 @@ def cache() -> dict[str, Any]:
         raise ImproperlyConfigured("CACHE_URL must look like locmem:// or redis://host:6379/0.")
     if parts.scheme == "locmem":
         return {"BACKEND": backend, "LOCATION": "pomar"}
-    # Waiting for a hanging cache must not take longer than working without one.
+    # Waiting for a hanging cache must not take longer than doing the work without a cache.
     return {
         "BACKEND": backend,
         "LOCATION": url,

@@ -30,7 +30,7 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def shop_failed(request: HttpRequest) -> HttpResponse:
-    """Return 503 if the database is unreachable, whichever layer of the shop needed it, and 500 for other errors."""
+    """Return 503 if the database is unreachable, no matter which code needed it, and 500 for other errors."""
     if not isinstance(sys.exception(), OperationalError | InterfaceError):
         return _bare(500)
     response = _bare(503)

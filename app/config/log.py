@@ -1,4 +1,4 @@
-"""Write one line per log record, so that logs can be counted and shipped line by line."""
+"""Write each log record as one line, so that records can be counted and shipped line by line."""
 
 import logging
 

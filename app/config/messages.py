@@ -1,4 +1,4 @@
-"""Messages for visitors, in a cookie whose name does not collide with other Django projects on localhost."""
+"""Store messages for visitors in a cookie whose name does not clash with other Django projects on localhost."""
 
 from django.contrib.messages.storage.cookie import CookieStorage
 from django.contrib.messages.storage.fallback import FallbackStorage
@@ -6,12 +6,12 @@ from django.contrib.messages.storage.session import SessionStorage
 
 
 class ShopCookieStorage(CookieStorage):
-    """Django's cookie storage, renamed: projects that share the default name delete each other's messages."""
+    """Django's cookie storage with its own cookie name. Projects that share a name delete each other's messages."""
 
     cookie_name = "pomar_messages"
 
 
 class Storage(FallbackStorage):
-    """Django's default storage: a cookie, and the session for messages too long for a cookie."""
+    """Works like Django's default storage: uses a cookie, or the session for messages that are too long for one."""
 
     storage_classes = (ShopCookieStorage, SessionStorage)

@@ -8,7 +8,7 @@ KEY = re.compile(r"[0-9a-z]{32}")
 
 
 class SessionStore(DatabaseSessionStore):
-    """Django's database sessions. A visitor whose session key is malformed gets a new session.
+    """Django's database sessions, but a visitor with a malformed session key gets a new session.
 
     A cookie may contain quoted control characters, and PostgreSQL raises an error for a NUL character.
     """

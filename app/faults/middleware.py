@@ -1,7 +1,7 @@
-"""Inject faults into requests, to see how each tier's metrics show them: ``X-Lab-Fault: sleep=0.5``. Only for a lab.
+"""Inject faults into requests, to see how they appear in each tier's metrics. Only for use in a lab.
 
 The middleware is installed only if ``LAB_FAULTS`` is on. Clients that send the lab token in ``X-Lab-Token`` can inject
-faults. NGINX removes both headers from all other requests.
+a fault, for example with ``X-Lab-Fault: sleep=0.5``. NGINX removes both headers from all other requests.
 """
 
 import os
@@ -39,7 +39,10 @@ class LabFaults:
         return self._get_response(request)
 
     def process_view(self, request: HttpRequest, *_: Any) -> HttpResponseBase | None:
-        """Inject the fault. Respond instead of the view if the fault is a response, or with 400 if it is invalid."""
+        """Inject the requested fault, if any. Return None to let the view respond.
+
+        If the fault is itself a response, return that. If the request for it is invalid, return 400.
+        """
         requested = request.headers.get("X-Lab-Fault", "")
         token = request.headers.get("X-Lab-Token", "")
         if not requested or not constant_time_compare(token, settings.LAB_FAULTS_TOKEN):
@@ -131,7 +134,7 @@ def _cache_leak(connections: int) -> None:
         _cache_clients.append(extra)
 
 
-#: Seconds until values that a fault has stored in the cache expire.
+#: The lifetime of the values that a fault stores in the cache, in seconds.
 _CACHED_SECONDS = 20
 
 
@@ -153,7 +156,7 @@ def _leak(mebibytes: float) -> None:
 
 
 class Fault(NamedTuple):
-    """The function that injects a fault, and its amount: unit, bounds and type."""
+    """A fault: the function that injects it, and the unit, bounds and type of its amount."""
 
     inject: Callable[..., HttpResponseBase | None]
     unit: str = ""

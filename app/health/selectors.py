@@ -1,4 +1,4 @@
-"""The readiness check: the database is reachable and all migrations are applied."""
+"""Check readiness: the database must be reachable, and all migrations must be applied."""
 
 from functools import cache
 
@@ -16,7 +16,8 @@ def require_ready() -> None:
     """Raise NotReady, with the reason, if the shop cannot serve requests."""
     try:
         require_migrations()
-        # Migrations are checked once per process. This cheap query, on every call, shows whether the database is up.
+        # Migrations are checked only once per process. This cheap query runs on every call, to detect a database that
+        # has gone down since.
         if not MigrationRecorder(connection).migration_qs.exists():
             raise NotReady("no migrations are applied")
     except DatabaseError as error:
@@ -27,7 +28,7 @@ def require_ready() -> None:
 def require_migrations() -> None:
     """Raise NotReady unless every migration is applied.
 
-    Success is cached for the life of the process. A failure is not, because exceptions are never cached.
+    Success is cached for the life of the process. Failures are not, because functools.cache never caches exceptions.
     """
     executor = MigrationExecutor(connection)
     missing = executor.migration_plan(executor.loader.graph.leaf_nodes())

@@ -19,7 +19,7 @@ class CategoryAdmin(admin.ModelAdmin):
 
 @admin.register(Product)
 class ProductAdmin(admin.ModelAdmin):
-    """Products. The stock can be changed in the list."""
+    """Products. Their stock can be edited in the list itself."""
 
     list_display = ("name", "category", "price", "unit", "stock")
     list_editable = ("stock",)

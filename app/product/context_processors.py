@@ -1,4 +1,4 @@
-"""Template context for the catalogue, on every page."""
+"""Add the categories to every page's template context."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,5 +9,5 @@ from product import selectors
 
 
 def categories(request: HttpRequest) -> dict[str, Callable[[], Any]]:
-    """Return a function that lists the categories. Only pages that show the navigation run the query."""
+    """Return a function that lists the categories. Pages that do not call it run no query."""
     return {"categories": selectors.categories_for_navigation}

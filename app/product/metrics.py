@@ -1,4 +1,4 @@
-"""Catalogue metrics: searches, which the services count, and the stock, which the metrics process reads."""
+"""Catalogue metrics. The services count searches, and the metrics process reads the stock."""
 
 from collections.abc import Iterator
 

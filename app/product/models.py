@@ -29,7 +29,7 @@ class Category(ExportModelOperationsMixin("category"), models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        """Return the URL of the list of its products."""
+        """Return the URL of the category's product list."""
         return reverse("product:list", kwargs={"category": self.slug})
 
 
@@ -57,12 +57,12 @@ class Product(ExportModelOperationsMixin("product"), models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        """Return the URL of its page."""
+        """Return the URL of the product's page."""
         return reverse("product:detail", kwargs={"slug": self.slug})
 
     @property
     def picture(self) -> str:
-        """The URL of its picture, or of the default picture if it has none."""
+        """The URL of the product's picture, or of the default picture if it has none."""
         try:
             return static(f"product/pictures/{self.slug}.svg")
         except ValueError:

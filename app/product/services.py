@@ -1,4 +1,4 @@
-"""Changes to the catalogue, and searches, which are counted."""
+"""Seed the catalogue, and search it. Searches are counted."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from product.models import Category, Product
 
 
 class Seeded(NamedTuple):
-    """The result of seeding, in numbers of products."""
+    """How many products seeding has created, updated, left unchanged and restocked."""
 
     created: int
     updated: int

@@ -49,7 +49,7 @@ def product_or_404(slug: str) -> Product:
 
 
 def product_page(request: HttpRequest, product: Product, *, problem: str = "") -> HttpResponse:
-    """Show a product's page, with status 400 if it shows a ``problem`` with the submitted form."""
+    """Show a product's page. If there is a ``problem`` with the submitted form, show it and return 400."""
     context = {
         "product": product,
         "problem": problem,

@@ -1,4 +1,4 @@
-"""Grafana's dashboards as code: one module or package per dashboard. `make generate` writes their JSON files."""
+"""Grafana's dashboards as code: one module or package per dashboard. `make generate` writes the JSON files."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from grafana.boards.objectives import Objective, Objectives
 
 
 def build(objectives: Iterable[Objective]) -> tuple[Dashboard, ...]:
-    """Return the dashboards in reading order; raises ValueError if an objective that they show is missing."""
+    """Return the dashboards in reading order. Raises ValueError if an objective that they show is missing."""
     shown = Objectives.of(objectives)
     return (
         overview.build(shown),

@@ -1,4 +1,4 @@
-"""The parts that all dashboards share: variables, time ranges, annotations, and the layout of the panels."""
+"""Build dashboards with what they all share: variables, time ranges, annotations, and the layout of the panels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """A dashboard. Its variables offer the label values of ``of``, which is a metric or a selector."""
+    """A dashboard. Its variables list the label values found in the metric or selector given as ``of``."""
 
     uid: str
     title: str
@@ -36,7 +36,7 @@ class Dashboard:
 
     @property
     def panels(self) -> dict[int, Panel]:
-        """The panels by their ID in the JSON."""
+        """The panels by the ID that they have in the JSON."""
         return dict(enumerate((panel for row in self.rows for panel in row.panels), start=1))
 
     def json(self) -> str:
@@ -101,7 +101,7 @@ class Place:
         return heading
 
     def of(self, panel: Panel) -> model.GridPos:
-        """Return the position of a panel: next to the previous one, or below it if the line is full."""
+        """Return the position of a panel: next to the previous panel, or below it if the line is full."""
         size = panel.builder.build().grid_pos
         if self.x + size.w > 24:
             self.x, self.y, self.tallest = 0, self.y + self.tallest, 0
@@ -136,28 +136,28 @@ def _timepicker() -> dashboard.TimePicker:
 
 
 class Events(model.AnnotationQuery):
-    """An annotation from Prometheus. Each series is an event: its value is the time, and its labels are the text.
+    """An annotation query for Prometheus. Each series is an event: the value is its time, and the labels are its text.
 
-    Grafana's datasource reads some fields that the SDK's model does not have: titleFormat, textFormat, useValueForTime
-    and step (``grafana-prometheus``, ``annotations.ts``).
+    Grafana's Prometheus datasource also reads fields that are missing in the SDK's model: titleFormat, textFormat,
+    useValueForTime and step (see ``annotations.ts`` in ``grafana-prometheus``).
     """
 
     def to_json(self) -> dict[str, object]:
-        """Return Grafana's JSON."""
+        """Return the JSON for Grafana, including the fields that are missing in the SDK."""
         more = {"titleFormat": "{{kind}}", "textFormat": "{{text}}", "useValueForTime": "on", "step": "5s"}
         return super().to_json() | more
 
 
 @dataclass(frozen=True)
 class _Events:
-    """The lab's events of one kind. The lab pushes the Unix time of each event as ``lab_event``."""
+    """The lab's events of one kind. For each event, the lab pushes its Unix time as ``lab_event``."""
 
     name: str
     kind: str
     icon_color: str
 
     def build(self) -> Events:
-        """Return the annotation. Grafana expects milliseconds."""
+        """Return the annotation query. It converts the times to milliseconds, which Grafana expects."""
         return Events(
             name=self.name,
             datasource=SOURCE,

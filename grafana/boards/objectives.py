@@ -11,7 +11,7 @@ class Objective(Protocol):
     """A row of ``prometheus/objectives.yaml``."""
 
     objective: str
-    #: The share that must be good, and the share that may be bad.
+    #: The share of events that must be good, and the share that may be bad.
     target: float
     budget: float
     #: The time limit in seconds; None if the objective has none.
@@ -27,7 +27,7 @@ class Objectives:
 
     @classmethod
     def of(cls, objectives: Iterable[Objective]) -> Self:
-        """Select these from all objectives; raises ValueError if one is missing or lacks its time limit."""
+        """Select the objectives for the panels. Raises ValueError if one is missing or lacks its time limit."""
         found = {each.objective: each for each in objectives}
         for name in ("shopping-availability", "shopping-latency"):
             if name not in found:
@@ -39,9 +39,10 @@ class Objectives:
 
 
 def good_share(objective: Objective) -> str:
-    """Return the query for the good share in the selected time range. It uses the series recorded for the alerts.
+    """Return the query for the share of good events in the selected time range.
 
-    The names of these series end in the rate window, which is shorter in the lab than in production.
+    The query uses the series recorded for the alerts. Their names end in the rate window, which is shorter in the lab
+    than in production, so the query matches any window.
     """
     bad, total = (
         f'sum(sum_over_time({{$selector,__name__=~"slo:{name}:rate.+",objective="{objective.objective}"}}[$__range]))'
@@ -51,7 +52,7 @@ def good_share(objective: Objective) -> str:
 
 
 def budget_remaining(objective: Objective) -> str:
-    """Return the query for the share of the error budget remaining in the objective's period; 1 is all of it."""
+    """Return the query for the share of the error budget that remains in the period. 1 is the whole budget."""
     return f'min(slo:error_budget:left{{$selector,objective="{objective.objective}"}})'
 
 

@@ -1,4 +1,4 @@
-"""Functions that build panels: one per panel type, named as in Grafana's SDK."""
+"""Functions that build panels, one for each panel type. Their names are the same as in Grafana's SDK."""
 
 import string
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ LIMIT = color("red") | {"custom.lineStyle": {"fill": "dash", "dash": [6, 6]}, "c
 
 @dataclass(frozen=True)
 class Panel:
-    """A panel, with the facts that the lab needs for checking it.
+    """A panel, and what the lab must know to check that it shows data.
 
     ``needs`` lists the services that the runtime must have (``postgres``, ``redis``, ``grafana``). If a panel counts
     something that has never happened before, ``empty_until`` names the drill that produces its first data.
@@ -73,8 +73,8 @@ def timeseries(
 ) -> Panel:
     """Return a time series panel.
 
-    ``thresholds`` are drawn as lines. With ``calcs`` (``max``, ``mean``, ``lastNotNull``) the legend is a table.
-    ``overrides`` are field options by series name, such as ``{"limit": {"color": …}}``.
+    ``thresholds`` are drawn as lines. If ``calcs`` are given (``max``, ``mean``, ``lastNotNull``), the legend is a
+    table of these values. ``overrides`` are field options by series name, such as ``{"limit": {"color": …}}``.
     """
     legend = common.VizLegendOptions().show_legend(True).placement(common_model.LegendPlacement.BOTTOM)
     if calcs:
@@ -179,8 +179,8 @@ def heatmap(
 ) -> Panel:
     """Return a heatmap of a classic histogram: observations per second by bucket.
 
-    ``buckets`` is the selector for its ``_bucket`` series, ``unit`` the unit of the bucket bounds, and ``cells`` the
-    unit of the observations.
+    ``buckets`` is the selector for the histogram's ``_bucket`` series, ``unit`` is the unit of the bucket bounds, and
+    ``cells`` is the unit of the rate shown in each cell.
     """
     query = Query(f"sum by (le) (rate({buckets}[$__rate_interval]))", "{{le}}")
     panel = (
@@ -223,7 +223,7 @@ def table(
 ) -> Panel:
     """Return a table of the query results at the end of the time range, joined by their common labels.
 
-    It has only the given columns, in this order. The query values are the columns ``#A``, ``#B`` ….
+    The table has only the given columns, in this order. The query values are the columns ``#A``, ``#B`` ….
     """
     names = {_field(column.source, len(queries)): column for column in columns}
     panel = (

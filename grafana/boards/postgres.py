@@ -32,7 +32,7 @@ BY_DATABASE = Query(
 INSERTED = Query("sum(rate(pg_stat_database_tup_inserted{$selector}[$__rate_interval]))", "inserted")
 UPDATED = Query("sum(rate(pg_stat_database_tup_updated{$selector}[$__rate_interval]))", "updated")
 
-# If no connection is in a state, the exporter exposes a 0 for that state without a user. So no state is ever missing.
+# For a state without connections, the exporter exports a 0 without a user, so a state is never missing.
 BY_STATE = Query("sum by (state) (pg_stat_activity_count{$selector})", "{{state}}")
 CONNECTIONS_LIMIT = Query("sum(pg_settings_max_connections{$selector})", "limit")
 BY_USER = Query(f"sum by (usename) ({CONNECTIONS})", "{{usename}}")

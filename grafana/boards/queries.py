@@ -1,7 +1,7 @@
-"""Panel queries: selectors, histogram quantiles, and 0 for counters that have no series yet.
+"""Build panel queries: selectors, histogram quantiles, and a 0 for counters that have no series yet.
 
-In a query, ``$selector`` stands for the selected namespace, job and instance. Datasource and job are variables, so the
-dashboards work for any system with these exporters.
+In a query, ``$selector`` stands for the selected namespace, job and instance. The datasource and the job are variables,
+so the dashboards work for any system with these exporters.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Query:
 
     expr: str
     legend: str = ""
-    #: Only query the end of the time range, not the whole range.
+    #: If true, query only the end of the time range.
     instant: bool = False
 
     def build(self, letter: str, form: PromQueryFormat) -> prometheus.Dataquery:
@@ -36,7 +36,7 @@ class Query:
 def quantile(q: float, buckets: str, by: str = "") -> str:
     """Return the query for a quantile (0 to 1) of a histogram.
 
-    ``buckets`` is the selector for its ``_bucket`` series, and ``by`` a list of labels as in PromQL.
+    ``buckets`` is the selector for the histogram's ``_bucket`` series. ``by`` is a comma-separated list of labels.
     """
     labels = f"le, {by}" if by else "le"
     return f"histogram_quantile({q}, sum by ({labels}) (rate({buckets}[$__rate_interval])))"
@@ -48,13 +48,17 @@ def quantiles(buckets: str) -> tuple[Query, ...]:
 
 
 def or_zero(events: str, beside: str) -> str:
-    """Return the query for the total ``events``, or 0 if it has no series yet and ``beside`` has a value.
+    """Return the query for ``events``, but with 0 while that expression has no series yet.
 
-    ``beside`` is a total from the same exporter that always exists. When the exporter is down, the result is empty.
+    ``beside`` is an expression from the same exporter that always has a value, with the same labels. The result is
+    therefore empty only when the exporter is down.
     """
     return f"({events} or 0 * {beside})"
 
 
 def or_none(events: str, label: str, beside: str) -> str:
-    """Return the query for ``events`` by a label, or a 0 labelled ``none`` if there are none yet (see ``or_zero``)."""
+    """Return the query for ``events`` by ``label``. While there are none, return 0 with the label value ``none``.
+
+    ``beside`` is explained in ``or_zero``.
+    """
     return f'{events} or on () label_replace(0 * {beside}, "{label}", "none", "", "")'

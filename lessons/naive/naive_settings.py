@@ -1,4 +1,4 @@
-"""Pomar's settings with ``/metrics`` as a view in the shop, as in most demos, but not in this lab."""
+"""Pomar's settings, but with ``/metrics`` as a view in the shop. Most demos do this, but this lab does not."""
 
 from config.settings import *  # noqa: F403
 

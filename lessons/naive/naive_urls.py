@@ -1,4 +1,4 @@
-"""The shop's URLs plus ``/metrics``. Any free worker serves it, and returns only its own counts."""
+"""The shop's URLs plus ``/metrics``. Any free worker serves a scrape, and returns only its own counts."""
 
 from config.urls import *  # noqa: F403
 from config.urls import urlpatterns as shop

@@ -1,4 +1,4 @@
-"""A visitor who browses, searches, and now and then puts something into the cart and removes it again."""
+"""A visitor who browses and searches, and now and then adds a product to the cart and removes it again."""
 
 from loadtest.shopper import Shopper
 

@@ -1,10 +1,10 @@
-"""An impatient visitor, who reloads pages, clicks on and leaves."""
+"""An impatient visitor, who reloads pages, clicks through products and leaves."""
 
 from loadtest.visitor import Visitor
 
 
 class Impatient(Visitor):
-    """Clicks without reading, but waits for every response: an aborted request could not be counted exactly."""
+    """Clicks without reading, but waits for every response, because aborted requests could not be counted exactly."""
 
     weight = 2
     pause = (0.05, 0.2)

@@ -1,4 +1,4 @@
-"""A lost visitor, who follows old links, makes typos and tries pages without having access."""
+"""A lost visitor, who follows old links, makes typos and opens pages that require a login."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -10,7 +10,7 @@ WRONG_QUANTITIES = ("0", "-1", "100000", "many", "")
 
 
 class Lost(Visitor):
-    """Provokes every kind of error and redirect that the shop has, and expects it."""
+    """Provokes every kind of error and redirect that the shop returns, and checks that it gets the expected one."""
 
     weight = 1
 

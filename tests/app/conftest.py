@@ -9,7 +9,7 @@ from tests.app.shopping import Shopper
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> None:
-    """Start each test with an empty cache and unknown readiness."""
+    """Start each test with an empty cache and without a cached readiness result."""
     cache.clear()
     health.require_migrations.cache_clear()
 

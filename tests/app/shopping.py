@@ -1,4 +1,4 @@
-"""Helpers for the shop's tests: act as a visitor, read data attributes from pages, watch counters."""
+"""Helpers for the shop's tests. They act as a visitor, read data attributes from pages, and watch counters."""
 
 import re
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ _numbers = count(1)
 
 
 def make_product(**fields: Any) -> Product:
-    """Create a product with 10 in stock, in the category fruit unless another slug is given."""
+    """Create a product, with a stock of 10 and in the category fruit unless ``fields`` says otherwise."""
     number = next(_numbers)
     slug = fields.pop("category", "fruit")
     category, _ = Category.objects.get_or_create(slug=slug, defaults={"name": slug.title()})
@@ -34,7 +34,7 @@ def make_product(**fields: Any) -> Product:
 
 
 class Shopper(Client):
-    """A visitor with their own cookies, whose requests look as if they came through NGINX over HTTPS."""
+    """A visitor with their own cookies. The requests look as if they came over HTTPS through NGINX."""
 
     def __init__(self, **more: Any) -> None:
         super().__init__(headers={"host": "localhost:8443", "x-forwarded-proto": "https"}, **more)
@@ -52,7 +52,7 @@ class Shopper(Client):
         return self.post(reverse("cart:remove"), {"product": product.slug})
 
     def checkout(self, **fields: object) -> HttpResponse:
-        """Submit a valid checkout form, with ``fields`` replaced."""
+        """Submit a valid checkout form, in which ``fields`` replace the default values."""
         return self.post(reverse("checkout:checkout"), DELIVERY | {"token": str(uuid4())} | fields)
 
     def units(self) -> int:
@@ -78,7 +78,7 @@ def counted(name: str, **labels: str) -> float:
 
 @contextmanager
 def growth(name: str, **labels: str) -> Iterator[list[float]]:
-    """Append a counter's increase inside the block to the yielded list."""
+    """Yield an empty list. At the end of the block, append the counter's increase during the block to it."""
     result: list[float] = []
     before = counted(name, **labels)
     yield result

@@ -1,4 +1,4 @@
-"""Business metrics count exactly, after the commit, and never count what was rolled back."""
+"""Test that business metrics count exactly, only after the commit, and nothing that was rolled back."""
 
 from contextlib import suppress
 from functools import partial

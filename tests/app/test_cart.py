@@ -1,4 +1,4 @@
-"""Adding products to a cart, changing quantities, removing products."""
+"""Test adding products to a cart, changing quantities, and removing products."""
 
 import pytest
 from cart.models import Cart, CartLine

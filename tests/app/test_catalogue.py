@@ -1,4 +1,4 @@
-"""The product list, the search, product pages, and seeding the catalogue."""
+"""Test the product list, the search, product pages, and seeding the catalogue."""
 
 from io import StringIO
 

@@ -1,4 +1,4 @@
-"""The checkout: which orders are refused, what is stored, and who may see an order."""
+"""Test the checkout: which orders are refused, what is stored, and who may see an order."""
 
 from uuid import uuid4
 

@@ -1,4 +1,4 @@
-"""Many buyers at the same time, each with their own database connection, against a real database."""
+"""Test simultaneous buyers, each with their own database connection, on a real database."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def all_at_once(deeds: list[Callable[[], object]]) -> list[object]:
-    """Run each function in its own thread, all at once. Return what each of them returned or raised."""
+    """Run all functions at once, each in its own thread. Return what each one returned or raised."""
     start = Barrier(len(deeds))
 
     def run(deed: Callable[[], object]) -> object:
@@ -37,7 +37,7 @@ def all_at_once(deeds: list[Callable[[], object]]) -> list[object]:
 
 
 def filled_cart(*wanted: tuple[Product, int]) -> Cart:
-    """Create a cart and add the products in this order."""
+    """Create a cart and add the given products and quantities, in this order."""
     cart = None
     for product, quantity in wanted:
         cart = cart_add(cart=cart, product=product, quantity=quantity)
@@ -45,7 +45,7 @@ def filled_cart(*wanted: tuple[Product, int]) -> Cart:
 
 
 def buying(cart: Cart, token: UUID | None = None) -> Callable[[], Order]:
-    """Return a function that orders the cart's content."""
+    """Return a function that places an order for the cart."""
     return lambda: order_place(cart=cart, token=token or uuid4(), delivery=DELIVERY)
 
 

@@ -1,4 +1,4 @@
-"""Django responds to any Content-Type: tested through the WSGI application, with CSRF protection on."""
+"""Test that Django responds to any Content-Type, through the WSGI application and with CSRF protection on."""
 
 from collections.abc import Iterator
 from io import BytesIO
@@ -79,7 +79,7 @@ def _one_connection() -> Iterator[None]:
 
 @pytest.fixture
 def csrf_cookie(settings) -> str:
-    """A valid CSRF cookie, such as a client could make up."""
+    """A valid CSRF cookie that the shop has not issued. Any client can make one up."""
     return f"{settings.CSRF_COOKIE_NAME}={'a' * 32}"
 
 
@@ -158,7 +158,7 @@ def test_a_multipart_form_is_parsed(csrf_cookie):
 
 
 class Unreadable(BytesIO):
-    """A body whose reader fails the test."""
+    """A request body that fails the test if it is read."""
 
     def read(self, *_):
         raise AssertionError("an error page reads the body")

@@ -1,4 +1,4 @@
-"""Fault injection: what each fault does, and that only clients with the lab token can inject one."""
+"""Test fault injection: what each fault does, and that only clients with the lab token can inject one."""
 
 import os
 import time
@@ -18,7 +18,7 @@ TOKEN = "0123456789abcdef" * 2
 
 @pytest.fixture
 def ask(client, settings, db):
-    """Request a page with a fault, in a shop with fault injection on. By default, the token is correct."""
+    """A function that requests a page with a fault, with fault injection on. The default token is the correct one."""
     settings.LAB_FAULTS_TOKEN = TOKEN
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "faults.middleware.LabFaults"]
     client.raise_request_exception = False
@@ -38,7 +38,7 @@ def test_the_sleep_fault_delays_the_request(ask):
 
 
 def total(name: str) -> float:
-    """Return the sum of all samples of this name, over all labels."""
+    """Return the sum of all samples with this name, over all labels."""
     return sum(sample.value for family in REGISTRY.collect() for sample in family.samples if sample.name == name)
 
 

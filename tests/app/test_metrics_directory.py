@@ -1,4 +1,4 @@
-"""The workers' metrics under a real uWSGI: at start, and after the metrics directory or a file in it has been lost."""
+"""Test the workers' metrics under a real uWSGI: at start, and after the metrics directory or a file has been lost."""
 
 import os
 import shutil
@@ -152,7 +152,7 @@ def test_lost_metrics_are_a_reset_with_a_new_start_time(shop, damage):
     after = eventually(shop.samples, because="the loss is noticed", wanted=lambda seen: seen[START] > before[START])
     assert after.get(BEFORE, 0) == 0
 
-    # At most a second after the reset, each worker opens new files with its next request.
+    # Once a second has passed since the reset, each worker opens new files with its next request.
     eventually(lambda: all_files(shop), because="both workers count in new files")
     counted = requests_counted(shop)
     shop.ask(count=10)

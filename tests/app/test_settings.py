@@ -1,4 +1,4 @@
-"""Settings are safe by default, and an invalid value is reported in one clear sentence."""
+"""Test that settings are safe by default, and that an invalid value is reported in one clear sentence."""
 
 import logging
 import os

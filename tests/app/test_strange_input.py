@@ -1,4 +1,4 @@
-"""Invalid requests get the correct 4xx and the shop's own error pages; only an error in the shop is a 500."""
+"""Test that invalid requests get the correct 4xx and the shop's own error pages. Only an error in the shop is a 500."""
 
 import pytest
 from cart.models import Cart

@@ -1,4 +1,4 @@
-"""URL names are metric labels: this table is the contract with NGINX's routes and the dashboards."""
+"""URL names are metric labels. The table here is the contract with NGINX's routes and the dashboards."""
 
 import pytest
 from django.urls import resolve, reverse

@@ -45,14 +45,14 @@ class Shop:
 
     @property
     def command(self) -> list[str | Path]:
-        """Return the command that the host runtime runs, with options that make uWSGI stop quickly and completely."""
-        # The same options as in tests/config/front.py, for the reasons given there.
+        """The command that the host runtime runs, plus options that make uWSGI stop quickly and completely."""
+        # These options are the same as in tests/config/front.py, which explains them.
         quick = ["--no-orphans", "--reload-mercy", "2", "--worker-reload-mercy", "2", "--forkbomb-delay", "0"]
         return [program("uwsgi"), "--ini", ROOT / "app" / "uwsgi.ini", *quick]
 
     @contextmanager
     def running(self) -> Iterator[subprocess.Popen]:
-        """Run the shop until the end of the block. Enter the block once the workers and the metrics are ready."""
+        """Run the shop until the end of the block, which is entered once the workers and the metrics are ready."""
         with self.log.open("ab") as log, ending(self.command, env=self.environment, stdout=log, stderr=log) as process:
             wanted = int(self.environment["UWSGI_WORKERS"])
             eventually(lambda: can_connect(self.metrics), because="the metrics process starts", timeout=20)
@@ -60,7 +60,7 @@ class Shop:
             yield process
 
     def workers(self) -> dict[str, int]:
-        """Return the pid of each worker that has loaded the shop, by slot, from uWSGI's log."""
+        """Return the PID of each worker that has loaded the shop, by slot, from uWSGI's log."""
         text = self.log.read_text(errors="replace")
         loaded = set(re.findall(r"WSGI app 0 .* ready in .* pid: (\d+)", text))
         spawned = re.findall(r"[Ss]pawned uWSGI worker (\d+) \(.*?pid: (\d+)", text)
@@ -68,7 +68,7 @@ class Shop:
         return {slot: int(pid) for slot, pid in spawned if pid in loaded}
 
     def samples(self) -> dict[tuple[str, Labels], float]:
-        """Return all samples from the metrics process."""
+        """Scrape the metrics process and return all samples."""
         return samples(self.metrics)
 
     def ask(self, path: str = "/health/live", count: int = 1) -> None:
@@ -79,7 +79,7 @@ class Shop:
             assert uwsgi_request(self.app, variables | {"HTTP_X_FORWARDED_PROTO": "https"}).startswith(b"HTTP/1.1 200")
 
     def page(self) -> requests.Response:
-        """Return the response from the metrics process."""
+        """Scrape the metrics process and return the response."""
         return requests.get(f"http://127.0.0.1:{self.metrics}/metrics", timeout=5)
 
 

@@ -1,4 +1,4 @@
-"""Valid and invalid environment variables for the load test."""
+"""Test valid and invalid environment variables for the load test."""
 
 import pytest
 

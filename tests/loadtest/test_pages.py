@@ -1,4 +1,4 @@
-"""Parsing the shop's pages, which Django renders here from the real templates."""
+"""Test the page parser on pages that Django renders from the shop's real templates."""
 
 from decimal import Decimal
 from uuid import uuid4
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> None:
-    """Clear the cache, which may contain another test's categories."""
+    """Clear the cache, which may still contain another test's categories."""
     cache.clear()
 
 

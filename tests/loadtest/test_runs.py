@@ -1,4 +1,4 @@
-"""Short runs of the real load test against a real shop: uWSGI without NGINX, on free ports."""
+"""Test short runs of the real load test against a real shop: uWSGI without NGINX, on free ports."""
 
 import json
 import re
@@ -100,7 +100,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 def _start(host: str, result_file: Path, **variables: str) -> subprocess.Popen:
     command = [program("locust"), "-f", ROOT / "loadtest" / "locustfile.py", "--headless", "--host", host]
     return subprocess.Popen(
-        # A shell starts background jobs with SIGINT ignored, and child processes would inherit that.
+        # A shell starts background jobs with SIGINT ignored, and the load test would inherit that.
         [sys.executable, "-c", WITH_DEFAULT_SIGINT, *command],
         env=for_services() | {"LAB_LOAD_RESULT": str(result_file)} | variables,
         stdin=subprocess.DEVNULL,
@@ -138,7 +138,7 @@ def test_a_run_visits_every_view_and_its_request_count_matches_the_shops(shop, t
 
 
 def test_a_flash_sale_sells_the_whole_stock_and_refuses_further_orders(shop, tmp_path):
-    # So little stock that it sells out in time, even while other tests keep the machine busy.
+    # Keep the stock so low that it sells out in time, even while other tests keep the machine busy.
     shop.restock(2)
 
     run = _run(f"http://127.0.0.1:{shop.port}", tmp_path, PROFILE="flash-sale", USERS="25", DURATION="10")
@@ -150,7 +150,7 @@ def test_a_flash_sale_sells_the_whole_stock_and_refuses_further_orders(shop, tmp
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_stopped_run_has_counted_every_request(shop, tmp_path, number):
-    """Stop several runs at once, because a signal that can interrupt a user's request would not do so in every run."""
+    """Stop several runs at the same time, because a signal that can interrupt a request does not always do so."""
     shop.restock(1000)
     before = shop.requests_answered()
     files = [tmp_path / f"{place}.json" for place in range(3)]
@@ -199,7 +199,7 @@ def test_runs_with_the_same_seed_send_the_same_requests(shop, tmp_path):
         assert run.wait(60) == 0, run.stdout.read()
         run.stdout.close()
 
-    # Without static files: they are fetched within the same millisecond, so the workers may log them in any order.
+    # Leave out static files. They are fetched within the same millisecond, so the workers may log them in any order.
     lines = [line.partition(" ") for line in shop.request_log.read_text()[logged_before:].splitlines()]
     one, other = (
         [request for host, _, request in lines if host == wanted and "/static/" not in request] for wanted in hosts

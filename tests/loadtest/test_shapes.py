@@ -1,4 +1,4 @@
-"""The load profiles: how many users each of them has over time, and how they are scaled."""
+"""Test the load profiles: how many users each one has over time, and how profiles are scaled."""
 
 import pytest
 

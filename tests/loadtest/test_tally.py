@@ -1,4 +1,4 @@
-"""A load run's counts and its summary."""
+"""Test a load run's counts and its summary."""
 
 from decimal import Decimal
 

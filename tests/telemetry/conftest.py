@@ -18,17 +18,17 @@ def recorded() -> bytes:
 
 @pytest.fixture
 def start_exporter() -> Iterator[Callable[..., RunningExporter]]:
-    """Start an exporter with a ``--stats.uri`` and further flags. It is stopped when the test finishes."""
+    """A function that starts an exporter with a ``--stats.uri`` and further flags. It is stopped after the test."""
     with ExitStack() as stack:
         yield lambda uri, *flags: stack.enter_context(running_exporter(uri, *flags))
 
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., str]]:
-    """Start a server on a free port or a UNIX socket and return its address.
+    """A function that starts a server on a free port or a UNIX socket and returns its address.
 
-    The server sends the given bytes to each client, like uWSGI's stats server, or calls the given function with the
-    connection.
+    Given bytes, the server sends them to each client, like uWSGI's stats server. Given a function, it calls that with
+    each connection.
     """
     with ExitStack() as stack:
 

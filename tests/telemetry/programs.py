@@ -1,4 +1,4 @@
-"""Run the exporter as a program, and servers that respond to it as a test requires, all on the loopback address."""
+"""Run the exporter as a program, and the servers from which it reads. Everything listens on the loopback address."""
 
 import re
 import socket

@@ -1,4 +1,4 @@
-"""pomar-telemetry as a separate distribution, in a Django project set up as described in its README."""
+"""Test pomar-telemetry as a separate distribution, in a Django project set up as described in its README."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The uWSGI exporter as a program, with servers that respond correctly, wrongly, slowly or not at all."""
+"""Test the uWSGI exporter as a program, with servers that respond correctly, wrongly, slowly or not at all."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def _scrape(exporter, **headers):
 
 
 def _series(text):
-    """Return the samples on a page in the text format: values by name and labels, exactly as written."""
+    """Return the values on a page in the text format, by name and labels as they are written there."""
     lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
     return {series: float(value) for series, _, value in lines}
 

@@ -1,4 +1,4 @@
-"""The exporter with a real uWSGI: it counts exactly the requests that were sent."""
+"""Test the exporter with a real uWSGI. It must report exactly the requests that were sent."""
 
 import re
 import subprocess
@@ -11,8 +11,8 @@ from lab.runtimes.ports import free_ports
 from tests.eventually import eventually
 from tests.programs import program
 
-#: An application that reads and writes the cache `fruit` as the query string says, for example `get=apple&set=pear`.
-#: `fetch=URL` returns that page.
+#: An application that reads and writes the cache `fruit`. The query string says what it does: for example,
+#: `get=apple&set=pear` reads one key and writes another, and `fetch=URL` returns the page at that URL.
 APPLICATION = """
 import uwsgi
 from urllib.parse import parse_qsl

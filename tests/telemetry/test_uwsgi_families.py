@@ -1,4 +1,4 @@
-"""Conversion of uWSGI's statistics, recorded or invalid, to metrics."""
+"""Test how uWSGI's statistics are converted to metrics. Some statistics are recorded, others are invalid."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Preparing the metrics directory before uWSGI starts: it is created, emptied, or rejected with one sentence."""
+"""Test that the metrics directory is created, emptied or rejected with one sentence before uWSGI starts."""
 
 import os
 import subprocess

@@ -12,7 +12,7 @@ from tools.artwork.scenes import SCENES, TABLE
 from tools.artwork.shapes import box, oval, place
 
 PRODUCT = ROOT / "app" / "product"
-#: The folder from which the shop serves them.
+#: The folder from which the shop serves the pictures.
 FOLDER = PRODUCT / "static" / "product" / "pictures"
 MADE_BY = "Drawn by `make generate` from product/catalogue.json"
 

@@ -81,7 +81,7 @@ def stone_fruit(skin: str, shade: str, blush: str, *, width: float = 44, height:
 
 
 def stone_fruit_half(skin: str, flesh: str, stone: str, *, width: float = 44, height: float = 44) -> str:
-    """The same, halved, with its stone."""
+    """A halved plum, peach or apricot with its stone."""
     cut = oval(0, 0, width, height, skin) + oval(0, 0, width - 5, height - 5, flesh)
     kernel = oval(0, 0, width * 0.4, height * 0.46, stone)
     veins = line("M-6-10C-2-2-2 6-6 12M5-12C9-4 9 4 5 12", "#5c3a22", 2.2, opacity=0.6)

@@ -25,7 +25,7 @@ def pair(fruits: list[Fruit]) -> str:
 
 
 def trio(fruits: list[Fruit]) -> str:
-    """Two fruits behind, one in front."""
+    """Two fruits behind and one in front."""
     whole = fruits[0].whole()
     return (
         shadow(200, TABLE, 140)
@@ -44,7 +44,7 @@ def pile(fruits: list[Fruit]) -> str:
 
 
 def cherries(fruits: list[Fruit]) -> str:
-    """A handful in pairs."""
+    """A handful of cherries, in pairs."""
     whole = fruits[0].whole()
     return (
         shadow(200, TABLE, 140)
@@ -55,7 +55,7 @@ def cherries(fruits: list[Fruit]) -> str:
 
 
 def sprig(fruits: list[Fruit]) -> str:
-    """Three strings from one twig."""
+    """Three bunches of fruit hanging from one twig."""
     whole = fruits[0].whole()
     twig = line("M70 62C140 40 260 46 334 66", BARK, 7)
     return twig + "".join(
@@ -65,7 +65,7 @@ def sprig(fruits: list[Fruit]) -> str:
 
 
 def walnuts(fruits: list[Fruit]) -> str:
-    """Closed fruits and an open one."""
+    """Two whole walnuts and an open one."""
     nut = fruits[0]
     return (
         shadow(200, TABLE, 140)

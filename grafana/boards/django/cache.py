@@ -1,4 +1,4 @@
-"""Django's use of the cache."""
+"""Django's cache usage."""
 
 from grafana.boards.django.requests import REACHED
 from grafana.boards.panels import Panel, stat, timeseries

@@ -4,7 +4,7 @@ from grafana.boards.objectives import Objective, percent, percentile, red_line, 
 from grafana.boards.panels import Panel, heatmap, stat, timeseries
 from grafana.boards.queries import Query, or_zero, quantile, quantiles
 
-# Counted before the first middleware, and after it on the way out.
+# Requests before they reach the first middleware, and responses after they have left it.
 REACHED = "sum(rate(django_http_requests_before_middlewares_total{$selector}[$__rate_interval]))"
 LEFT = "sum(rate(django_http_responses_before_middlewares_total{$selector}[$__rate_interval]))"
 WHOLE = "django_http_requests_latency_including_middlewares_seconds_bucket{$selector}"
@@ -14,7 +14,7 @@ IN_FLIGHT = Query(
     "in flight",
 )
 
-# By view. Uses the response counter, because the latency histogram counts a request with an exception twice.
+# Use the response counter, because the latency histogram counts a request with an exception twice.
 RESPONSES = "rate(django_http_responses_total_by_status_view_method_total{$selector}[$__rate_interval])"
 FAILED = 'rate(django_http_responses_total_by_status_view_method_total{$selector,status=~"5.."}[$__rate_interval])'
 

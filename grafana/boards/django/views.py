@@ -22,7 +22,7 @@ STARTED_BY_VIEW = "sum by (view) (django_http_requests_total_by_view_transport_m
 FINISHED_BY_VIEW = 'sum by (view) (django_http_responses_total_by_status_view_method_total{$selector,status!="403"})'
 IN_FLIGHT_BY_VIEW = Query(f"{STARTED_BY_VIEW} - {or_zero(FINISHED_BY_VIEW, STARTED_BY_VIEW)}", "{{view}}")
 
-# The table's columns, over the selected time range.
+# The table's columns, for the selected time range.
 ALL_OF_VIEW = "sum by (view) (increase(django_http_responses_total_by_status_view_method_total{$selector}[$__range]))"
 CLIENT_ERRORS_OF_VIEW = (
     "sum by (view)"

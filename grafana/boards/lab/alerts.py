@@ -7,7 +7,7 @@ ALERTS = Query("sum by (alertname, alertstate) (ALERTS{$selector})", "{{alertnam
 ALERTS_RECEIVED = Query("sum by (state) (alertmanager_alerts{$selector})", "{{state}}")
 SENT_TO_ALERTMANAGER = Query("sum(rate(prometheus_notifications_sent_total{$selector}[$__rate_interval]))", "sent")
 DROPPED = "sum(rate(prometheus_notifications_dropped_total{$selector}[$__rate_interval]))"
-# While no Alertmanager is known, there is no error metric and all alerts are dropped.
+# While Prometheus has no Alertmanager to send to, the error metric does not exist, and all alerts are dropped.
 LOST = Query(
     f"{DROPPED} + {or_zero('sum(rate(prometheus_notifications_errors_total{$selector}[$__rate_interval]))', DROPPED)}",
     "lost",

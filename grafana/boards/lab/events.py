@@ -7,7 +7,7 @@ PUSHES = Query(
     "sum by (handler, method, code) (rate(pushgateway_http_requests_total{$selector}[$__rate_interval]))",
     "{{method}} {{handler}} {{code}}",
 )
-# The value is the time of the event; Grafana expects milliseconds.
+# The metric's value is the time of the event in seconds. Grafana expects milliseconds.
 EVENTS = Query("sort_desc(max by (kind, name, phase, text) (lab_event{$selector}) * 1000)")
 
 

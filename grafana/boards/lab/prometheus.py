@@ -22,7 +22,7 @@ RULE_DURATION = [
     for q in (0.5, 0.99)
 ]
 BLOCKS = "sum(prometheus_tsdb_storage_blocks_bytes{$selector})"
-# Older versions of Prometheus only report the size of their blocks.
+# Older versions of Prometheus report only the size of their blocks.
 LOG, HEAD_CHUNKS = (
     or_zero(f"sum(prometheus_tsdb_{what}_storage_size_bytes{{$selector}})", BLOCKS) for what in ("wal", "head_chunks")
 )

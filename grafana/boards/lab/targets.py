@@ -9,7 +9,7 @@ TARGETS_DOWN = Query("count(up{$selector}) - sum(up{$selector})")
 MAX_SERIES_OF_A_TARGET = 12000
 SLOWEST = Query("max(scrape_duration_seconds{$selector})")
 
-# The sum drops the metric name, because a table joins rows by all labels.
+# The sum drops the metric name. Otherwise the table, which joins rows by all labels, would not join these rows.
 EACH = "sum by (namespace, job, instance)"
 TARGETS = [
     Query(f"{EACH} ({metric}{{$selector}})")

@@ -8,7 +8,7 @@ LOOKUPS = "sum(rate(django_cache_get_total{$selector}[$__rate_interval]))"
 HITS = Query(or_zero("sum(rate(django_cache_get_hits_total{$selector}[$__rate_interval]))", LOOKUPS), "hits")
 MISSES = Query(or_zero("sum(rate(django_cache_get_misses_total{$selector}[$__rate_interval]))", LOOKUPS), "misses")
 FAILED_LOOKUPS = or_zero("sum(rate(django_cache_get_fail_total{$selector}[$__rate_interval]))", LOOKUPS)
-# Commands that are only sent to connect or for monitoring are excluded, because no visitor waits for them.
+# Exclude commands that are only sent to connect or for monitoring, because no visitor waits for them.
 SHOP_COMMANDS = '$selector,cmd!~"(acl|auth|client|config|hello|info|latency|ping|select|slowlog).*"'
 COMMAND_TIME = Query(
     f"sum(rate(redis_commands_duration_seconds_total{{{SHOP_COMMANDS}}}[$__rate_interval]))"

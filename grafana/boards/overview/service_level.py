@@ -11,7 +11,7 @@ ORDERS = Query(
     "60 * " + or_zero('sum(rate(pomar_orders_total{$selector,outcome="placed"}[$__rate_interval]))', REQUESTS_IN_DJANGO)
 )
 FIRING = Query('count(ALERTS{$selector,alertstate="firing",alertname!="Watchdog"}) or vector(0)')
-# The value of ALERTS_FOR_STATE is the time when the alert became active; Grafana expects milliseconds.
+# The value of ALERTS_FOR_STATE is the time in seconds when the alert became active. Grafana expects milliseconds.
 FIRING_SINCE = Query(
     'ALERTS_FOR_STATE{$selector} * 1000 and ignoring (alertstate) ALERTS{$selector,alertstate="firing"}'
 )

@@ -28,7 +28,7 @@ TIME_WITH_QUEUE = Query(
     " / sum(rate(nginx_http_upstream_response_duration_seconds_count{$selector}[$__rate_interval]))",
     "with listen queue",
 )
-# Busy is sampled at each scrape. It misses short requests but, unlike running time, shows a stuck request.
+# The busy state is sampled at each scrape. This misses short requests but, unlike the running time, shows stuck ones.
 WORKERS_BUSY = Query("avg(avg_over_time(uwsgi_worker_busy{$selector}[$__rate_interval]))", "busy workers")
 WORKER_TIME = Query(
     "sum(rate(uwsgi_worker_running_time_seconds{$selector}[$__rate_interval])) / sum(uwsgi_workers{$selector})",

@@ -17,7 +17,7 @@ BY_OUTCOME = [
     Query(per_minute(f'pomar_orders_total{{$selector,outcome="{outcome}"}}'), name)
     for outcome, name in (("placed", "placed"), ("out_of_stock", "out of stock"), ("repeated", "repeated"))
 ]
-# Checkout responses to forms that did not become an order.
+# Responses to submitted checkout forms that did not become an order.
 REJECTED_CHECKOUTS = [
     Query(per_minute(f'{RESPONSES}{{$selector,view="checkout:checkout",method="POST",status=~"{status}"}}'), name)
     for status, name in (

@@ -1,4 +1,4 @@
-"""Requests, response times and bytes of the workers."""
+"""The workers' requests, response times and bytes sent."""
 
 from grafana.boards.objectives import Objective, too_slow
 from grafana.boards.panels import Panel, stat, timeseries
@@ -7,7 +7,7 @@ from grafana.boards.queries import Query
 # Every instance has a worker 1, so the instance is part of the name.
 WORKER = "{{instance}} {{worker_id}}"
 FINISHED = "sum(rate(uwsgi_worker_requests_total{$selector}[$__rate_interval]))"
-# Its type is gauge, but uWSGI only ever adds to it, in the master's memory, so it survives a restart of the worker.
+# Its type is gauge, but uWSGI only ever adds to it. It is kept in shared memory, so it survives a worker restart.
 SECONDS_WORKED = "sum(rate(uwsgi_worker_running_time_seconds{$selector}[$__rate_interval]))"
 ACTUAL_MEAN = f"{SECONDS_WORKED} / ({FINISHED} > 0)"
 REQUESTS = Query(FINISHED)

@@ -27,7 +27,7 @@ REQUESTS_BY_WORKER = Query(
 )
 AGE_BY_WORKER = "time() - max by (instance, worker_id) (uwsgi_worker_last_spawn_time_seconds{$selector} > 0)"
 
-# One column each; 1 is yes.
+# The columns of the table of workers. For busy and accepting, 1 means yes.
 BUSY = Query("max by (instance, worker_id) (uwsgi_worker_busy{$selector})")
 ACCEPTS = Query("max by (instance, worker_id) (uwsgi_worker_accepting{$selector})")
 APPS = Query("max by (instance, worker_id) (uwsgi_worker_apps{$selector})")
@@ -35,7 +35,7 @@ SINCE_START = Query("max by (instance, worker_id) (uwsgi_worker_delta_requests{$
 STARTS = Query("max by (instance, worker_id) (uwsgi_worker_respawn_count_total{$selector})")
 LOADING = Query("max by (instance, worker_id) (uwsgi_worker_app_startup_time_seconds{$selector})")
 
-# A worker measures its memory after each request, so there is no value before the first one.
+# A worker measures its memory after each request, so it has no value before its first request.
 MEMORY = Query("sum by (instance, worker_id) (uwsgi_worker_rss_bytes{$selector} > 0)", WORKER)
 
 

@@ -1,7 +1,8 @@
-"""Metrics read from the database in the background, never during a scrape: migrations and the project's collectors.
+"""Read metrics from the database in the background, never during a scrape.
 
-The setting ``TELEMETRY_COLLECTORS`` lists the project's own collectors by dotted path. Each of them is a class that can
-be called without arguments and whose ``collect()`` yields metrics.
+These are the numbers of applied and unapplied migrations, and the metrics of the project's own collectors. The setting
+``TELEMETRY_COLLECTORS`` lists these collectors by dotted path. Each of them is a class that can be called without
+arguments and whose ``collect()`` yields metrics.
 """
 
 import logging
@@ -63,7 +64,7 @@ class MigrationsCollector:
     """Counts applied and unapplied migrations."""
 
     def collect(self) -> Iterator[Metric]:
-        """Yield one gauge for each count."""
+        """Yield one gauge with the number of applied migrations and one with the number of unapplied ones."""
         executor = MigrationExecutor(connection)
         unapplied = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
         for state, count in (("applied", len(executor.loader.applied_migrations)), ("unapplied", unapplied)):
@@ -77,7 +78,10 @@ class MigrationsCollector:
 
 
 def project_collectors() -> list[Collector]:
-    """Return an instance of each class in ``TELEMETRY_COLLECTORS``. Raises ImproperlyConfigured."""
+    """Create an instance of each class in ``TELEMETRY_COLLECTORS``.
+
+    Raises ImproperlyConfigured if a class cannot be imported.
+    """
     collectors = []
     for path in getattr(settings, "TELEMETRY_COLLECTORS", ()):
         try:

@@ -1,7 +1,7 @@
 """The HTTP server for the metrics process and the uWSGI exporter.
 
-This module must not import prometheus_client, because the metrics process imports that only after changing its
-environment.
+This module must not import prometheus_client, because the metrics process imports this module before it has prepared
+its environment for that package.
 """
 
 import signal
@@ -14,8 +14,8 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
 from typing import NamedTuple
 
-#: Maximum number of clients served at the same time. Each client takes a thread, and threads count towards the process
-#: limit that the workers share.
+#: Maximum number of clients served at the same time. Each client needs a thread, and these threads and the workers
+#: count towards the same process limit.
 MAX_CLIENTS = 32
 
 
@@ -43,7 +43,7 @@ class Server(ThreadingMixIn, TCPServer):
 
     daemon_threads = True
     allow_reuse_address = True
-    # With the default of 5, the next client waits for a second if ten clients connect at once.
+    # With the default of 5, if ten clients connect at once, the next client waits for a second.
     request_queue_size = 128
 
     def __init__(self, name: str, address: tuple[str, int], respond: Callable[[str, Message], Response]) -> None:
@@ -77,7 +77,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
     server_version = "metrics"
     sys_version = ""
-    # How many seconds a client may stay silent. Prometheus sends its request immediately after connecting.
+    # Drop a client that stays silent for this many seconds. Prometheus sends its request immediately after connecting.
     timeout = 2
 
     def do_GET(self) -> None:
@@ -93,4 +93,4 @@ class Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def log_message(self, *_: object) -> None:
-        """Do not log requests: Prometheus counts its scrapes itself."""
+        """Do not log requests, because Prometheus keeps track of its own scrapes."""

@@ -1,8 +1,8 @@
 """Name the metric files in ``PROMETHEUS_MULTIPROC_DIR`` by uWSGI worker slot.
 
-The client library names these files by process ID. Each respawned worker would add new files, and scrapes would become
-slower and slower. uWSGI numbers its workers from 1 to N, and a respawned worker gets its predecessor's number (slot).
-With slots in the names, the files stay the same, and a respawned worker continues its predecessor's counters.
+By default, the client library names these files by process ID, so each respawned worker would add new files and make
+scrapes slower. uWSGI numbers its workers from 1 to N, and a respawned worker gets its predecessor's number, its slot.
+With slots in the file names, no files are added, and a respawned worker continues its predecessor's counters.
 """
 
 import os
@@ -34,7 +34,7 @@ class Slot:
 
 
 class CurrentSlot:
-    """Returns this worker's slot: a new instance after each counter reset (``pomar_telemetry.wipe.begin``)."""
+    """Returns this worker's slot. After each counter reset (``pomar_telemetry.wipe.begin``), it is a new instance."""
 
     def __init__(self, directory: Path, number: int) -> None:
         self._began = directory / BEGAN
@@ -65,7 +65,7 @@ def use_worker_slots() -> None:
     """Name the metric files by uWSGI worker slot. Call this before any metric is created.
 
     Outside uWSGI (``manage.py``, tests) this does nothing, and metrics stay in the process. If the directory is not
-    writable, the worker logs one sentence and also keeps its metrics in the process, because serving requests matters
+    writable, the worker logs one sentence, and its metrics also stay in the process, because serving requests matters
     more than recording metrics.
     """
     try:
@@ -86,7 +86,7 @@ def use_worker_slots() -> None:
 
 
 def _prepare(directory: Path, number: int) -> None:
-    """Make sure that a slot's files can be opened, even if the directory has been lost or a file is damaged."""
+    """Make sure that the slot's files can be opened, even if the directory has been lost or a file is damaged."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in metric_files(directory):
         if path.stem.rpartition("_")[2] != str(number) or not path.stat().st_size:

@@ -34,7 +34,7 @@ def _routes(
 
 
 def _expression(pattern: object) -> str:
-    """Return a URL pattern as a regular expression for NGINX (PCRE), without the leading `^` and named groups."""
+    """Convert a URL pattern to a regular expression for NGINX (PCRE), without a leading `^` or named groups."""
     if not isinstance(pattern, RegexPattern | RoutePattern):
         raise ImproperlyConfigured(f"{pattern!r} cannot be translated for NGINX: use path() or re_path().")
     expression = pattern.regex.pattern

@@ -21,7 +21,7 @@ def main() -> None:
     address = os.environ.get("APP_METRICS_ADDRESS", "127.0.0.1")
     port = int(os.environ.get("APP_METRICS_PORT", "8001"))
 
-    # Before importing prometheus_client: this process only reads the workers' files and must not write its own.
+    # Remove the variable before prometheus_client is imported, because this process must not write metric files itself.
     directory = os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
     if not directory:
         sys.exit(f"{NAME}: set PROMETHEUS_MULTIPROC_DIR to the directory that the workers write to.")

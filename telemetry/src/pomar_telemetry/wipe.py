@@ -1,8 +1,8 @@
 """Empty ``PROMETHEUS_MULTIPROC_DIR`` before uWSGI starts, so that counters start from zero.
 
-uWSGI also runs this program on SIGHUP, which resets uWSGI's own counters. The time is stored in the file ``began``.
-If a process still has one of the files mapped, for example because uWSGI was started twice by mistake, the program
-changes nothing and exits with an error, so that uWSGI does not start.
+uWSGI also runs this program on SIGHUP, which resets uWSGI's own counters. The file ``began`` contains the time of the
+last reset. If a process still has a metric file mapped, for example because uWSGI was started twice by mistake, the
+program changes nothing and exits with an error, so that uWSGI does not start.
 """
 
 import os
@@ -31,14 +31,17 @@ def metric_files(directory: Path) -> list[Path]:
 
 
 def used_bytes(path: Path) -> int:
-    """Return how many bytes of a metric file are in use, from its first four bytes. 0 while it is being created."""
+    """Return how many bytes of a metric file are in use, which the file stores in its first four bytes.
+
+    Returns 0 while the file is still being created.
+    """
     with path.open("rb") as file:
         head = file.read(4)
     return struct.unpack("i", head)[0] if len(head) == 4 else 0
 
 
 def begin(directory: Path) -> None:
-    """Reset all counters to zero: create or empty the directory, and store the time. Raises OSError.
+    """Reset all counters to zero: create or empty the directory, and store the current time. Raises OSError.
 
     Running workers notice the new time within a second and open new files (see pomar_telemetry.multiprocess).
     """

@@ -1,4 +1,4 @@
-"""Metrics about uWSGI's workers, read by the metrics process: their counters and resource usage."""
+"""Export the workers' counters and resource usage. Runs in the metrics process."""
 
 import logging
 import re
@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 class WorkerMetrics:
     """The metrics of all workers, summed over their metric files.
 
-    A worker that is killed while it is creating its file leaves an empty file, which would make every scrape fail. Such
-    a file contains nothing yet, so it is skipped, unless it had content before.
+    A worker that is killed while it is creating its file leaves an empty file, which would make every scrape fail. A
+    file that has never had any content is therefore skipped.
 
     If the directory or a file in it is lost or damaged, all counters restart from zero, with a new
     ``pomar_counters_start_time_seconds``. Otherwise, the sum over the remaining files would drop, and Prometheus would

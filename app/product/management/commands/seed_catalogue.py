@@ -11,7 +11,7 @@ MAX_STOCK = 1_000_000
 
 
 def stock_level(text: str) -> int:
-    """Parse the argument of ``--stock``."""
+    """Parse the value of ``--stock``. Raises ArgumentTypeError if it is not a whole number in range."""
     if not (text.isascii() and text.isdigit() and int(text) <= MAX_STOCK):
         raise ArgumentTypeError(f"must be a whole number from 0 to {MAX_STOCK}")
     return int(text)

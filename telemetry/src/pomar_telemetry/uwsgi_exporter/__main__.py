@@ -6,8 +6,8 @@ scrape and keeps no state: after a failed fetch it exports ``uwsgi_up 0`` and no
 differences: a key that uWSGI does not send is omitted (the original exports 0), and a document without ``workers``
 counts as a failed fetch.
 
-``--collect.cores`` requires that uWSGI runs without ``stats-no-cores``. The stats server then shows the variables of
-every request in flight, including cookies, to anyone who can connect to it.
+``--collect.cores`` requires uWSGI to run without ``stats-no-cores``. The stats server then shows the variables of every
+request in flight, including cookies, to anyone who can connect to it.
 
     uwsgi-exporter --stats.uri=http://localhost:1717 --web.listen-address=127.0.0.1:9117
 """
@@ -28,11 +28,11 @@ from pomar_telemetry.http_server import Response, Server, exit_on_signals
 from pomar_telemetry.uwsgi_exporter.families import stats_families
 from pomar_telemetry.uwsgi_exporter.source import StatsError, StatsSource
 
-# Subtracted from Prometheus's scrape timeout, so that the response arrives before Prometheus gives up.
+# Seconds to subtract from Prometheus's scrape timeout, so that the response arrives before Prometheus gives up.
 SCRAPE_TIMEOUT_MARGIN = 0.25
-# prometheus_client appends _total to the name of every counter, but the original's cache counters do not have it.
+# prometheus_client appends _total to every counter's name, but the original's cache counters have no such suffix.
 CACHE_COUNTER = re.compile(rb"^(# (?:HELP|TYPE) uwsgi_cache_(?:hits|misses|full))_total ", re.MULTILINE)
-# The text format, which all releases of prometheus_client support.
+# Prometheus's text format, which every release of prometheus_client can write.
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -50,7 +50,7 @@ class UwsgiExporter:
         self._reported = ""
 
     def scrape(self, granted_seconds: float | None = None) -> bytes:
-        """Return all metrics as text, within the configured timeout or ``granted_seconds``, whichever is shorter."""
+        """Return all metrics as text. The timeout is the configured one or ``granted_seconds``, if that is shorter."""
         timeout = self._timeout
         if granted_seconds is not None:
             timeout = min(timeout, max(0.1, granted_seconds - SCRAPE_TIMEOUT_MARGIN))

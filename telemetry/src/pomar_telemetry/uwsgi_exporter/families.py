@@ -1,4 +1,4 @@
-"""The metrics of timonwong/uwsgi_exporter 1.3.0 as tables, and their values from uWSGI's statistics."""
+"""Convert uWSGI's statistics to the metrics of timonwong/uwsgi_exporter 1.3.0, which are listed here in tables."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ WORKER_STATUSES = ("busy", "idle", "cheap")
 
 
 class Figure(NamedTuple):
-    """A metric: its name without the prefix, its HELP text, uWSGI's key, and the divisor for the value."""
+    """A metric: its name without a prefix, its HELP text, uWSGI's key for it, and a divisor for its value."""
 
     name: str
     help: str
@@ -130,7 +130,7 @@ def _table(
     for figure in figures:
         name = prefix + figure.name
         counter = name.endswith("_total") or figure in CACHE_COUNTERS
-        # Not CounterMetricFamily, which would also append _total to the name of each sample.
+        # Do not use CounterMetricFamily, which would also append _total to the name of each sample.
         family = Metric(name.removesuffix("_total"), figure.help, "counter" if counter else "gauge")
         for values, row in rows.items():
             if figure.key in row:

@@ -17,7 +17,7 @@ class StatsError(Exception):
 class StatsSource:
     """The address of uWSGI's statistics: ``http://host:port``, ``tcp://host:port`` or ``unix:///path``.
 
-    An address without a scheme is treated as http, as in the original. Raises ValueError for an invalid address.
+    If the scheme is missing, http is used, as in timonwong/uwsgi_exporter. Raises ValueError for an invalid address.
     """
 
     def __init__(self, uri: str):

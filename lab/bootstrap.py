@@ -4,8 +4,7 @@ Builds ``.lab/venv`` from the hash-locked requirements if it is missing or the r
 itself with ``python -m lab COMMAND…`` in that environment. Uses only the standard library.
 """
 
-# ruff: noqa: E402
-# Not the signal module, because it imports other modules.
+# ruff: noqa: E402 Use _signal instead of signal, because signal imports other modules.
 import _signal
 
 if __name__ == "__main__":
@@ -143,8 +142,8 @@ def cannot_hold(error: Exception) -> str:
     return f"the lab cannot write to {STATE} ({error}): free some space there, or make it writable."
 
 
-#: The checks that every command runs before it uses or creates the Python environment, by their names in `make doctor`.
-#: Each check returns what it found and, if it fails, a sentence with the problem and its fix.
+#: The checks that every command runs before it uses or creates the Python environment. The keys are the names that
+#: `make doctor` shows. Each check returns what it found and, if it fails, a sentence with the problem and its fix.
 CHECKS = {
     "Python": check_python,
     "path": check_path,
@@ -155,12 +154,15 @@ CHECKS = {
 
 
 def line(mark: str, name: str, text: str) -> str:
-    """Return one line of `make doctor`."""
+    """Return one line of the `make doctor` output."""
     return f"  {mark} {name:<20} {text}"
 
 
 def examine() -> None:
-    """Print the result of each check in this file. Exit with code 1 if one fails, since the others cannot run then."""
+    """Print the result of each check in this file. If one fails, exit with code 1.
+
+    The other `make doctor` checks need the Python environment.
+    """
     failed = False
     for name, check in CHECKS.items():
         found, problem = check()
@@ -175,9 +177,10 @@ def examine() -> None:
 
 
 def of_pip() -> dict[str, str]:
-    """Return the environment variables for pip. Of the user's pip settings, only those for reaching packages are kept.
+    """Return the environment variables for pip, including the user's settings for finding and downloading packages.
 
-    All settings are in variables, so that pip reads no configuration file (``user = true``, ``target = …``).
+    All other pip settings of the user are dropped. The settings are passed as variables, so that pip reads no
+    configuration file, which could contain ``user = true`` or ``target = …``.
     """
     own = environment.for_tools()
     # With `user = true` in a file, pip would list only the user's own file.
@@ -270,7 +273,7 @@ def make_environment() -> None:
     PIP_LOG.parent.mkdir(parents=True, exist_ok=True)
     made = [sys.executable, "-I", "-m", "venv", VENV]
     subprocess.run(made, env=environment.for_tools(), check=True, stdout=subprocess.DEVNULL)
-    # The file that an editable install would write. A relative path reads the same in every locale.
+    # Write the .pth file that an editable install would create. A relative path works in every locale.
     folder = Path(sysconfig.get_path("purelib", "venv", {"base": str(VENV)}))
     (folder / "pomar_telemetry.pth").write_text(f"{os.path.relpath(ROOT / 'telemetry' / 'src', folder)}\n")
     env = of_pip()

@@ -1,4 +1,4 @@
-"""Dashboards as read from ``grafana/dashboards/``, with what the code in ``grafana/boards/`` declares about them."""
+"""Dashboards read from ``grafana/dashboards/``, with additional facts declared by the code in ``grafana/boards/``."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ DECLARED = ROOT / "grafana" / "declared.json"
 
 @dataclass(frozen=True)
 class Target:
-    """One query in a panel, over the selected time range, or only at the end of the range if ``instant``."""
+    """One query in a panel. It covers the selected time range, or only the end of that range if ``instant``."""
 
     letter: str
     expr: str
@@ -61,7 +61,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """One dashboard. ``variables`` and ``events`` are the queries of its variables and annotations by name."""
+    """One dashboard. ``variables`` and ``events`` contain the queries of its variables and annotations by name."""
 
     uid: str
     title: str

@@ -56,7 +56,7 @@ def write_credentials() -> None:
     for role, password in roles.items():
         write(VOLUMES / "postgres-secrets" / f"{role}-password", password)
     for role, folder in (("shop", "app-secrets"), ("owner", "migrate-secrets")):
-        # A separate key for each, because the migrations sign nothing.
+        # Each has its own key. The migrations sign nothing, so they do not need the shop's key.
         write(VOLUMES / folder / "secret-key", secret(f"{role}-secret-key", 64))
         write(VOLUMES / folder / "database-url", f"postgres://{role}:{roles[role]}@postgres:5432/shop")
     write(VOLUMES / "postgres-exporter-secrets" / "password", roles["exporter"])
@@ -99,7 +99,7 @@ def write_listen_conf(names: list[str]) -> None:
 
 
 def refuse_unseen_files() -> None:
-    """Exit with an error if this container does not see the checkout's files. Other containers also mount them."""
+    """Exit with an error if this container cannot read the checkout's files, which other containers also mount."""
     if TEMPLATE.is_dir():
         sys.exit(
             "the Docker engine does not see this checkout's files: the engine is on another machine, or this "

@@ -26,11 +26,11 @@ MEMORY = Path("/dev/shm")
 LOGIND = Path("/run/systemd/users")
 #: logind does not remove the shared memory of users with an ID up to this one.
 LAST_SYSTEM_USER = 999
-#: Enough space for the metric files of the maximum number of workers (tests/config/test_extremes.py).
+#: Enough space for the metric files of the maximum number of workers (see tests/config/test_extremes.py).
 METRICS_BYTES = 128 * 1024 * 1024
 #: The receiver's URL in alertmanager.yml.
 RECEIVER_IN_CONTAINERS = "http://receiver:8095/"
-#: What enables HTTP/2 at the end of a `listen` directive, for NGINX 1.25.1 and later and for older versions.
+#: The end of a `listen` directive that enables HTTP/2: first for NGINX 1.25.1 and later, then for older versions.
 HTTP2 = ("; http2 on; include http2.conf", " http2; include http2.conf")
 #: The folders in the checkout that the processes read or are started from.
 SOURCES = (

@@ -25,7 +25,7 @@ from lab.runtimes.services import Service
 
 #: The supervisord states of a live process. A process is STARTING during its first second.
 ALIVE = ("STARTING", "RUNNING")
-#: How many files one of the lab's processes may open, and how many it must be able to open.
+#: The open file limit that is set for each of the lab's processes, and the minimum that they need.
 MAX_FILES = 65_536
 MIN_FILES = 2_048
 #: Other process limits: the minimum that the lab needs, what is limited, and the `ulimit` option.
@@ -249,7 +249,7 @@ class HostRuntime(Runtime):
             shutil.rmtree(directory, ignore_errors=True)
 
     def _end_orphans(self, argument: str = "") -> None:
-        """Stop processes that a killed supervisord or load test left behind, or only those with this argument.
+        """Stop processes left behind by a killed supervisord or load test; with ``argument``, only those that have it.
 
         Takes up to five rounds, because an exiting master process may still respawn a child.
         """

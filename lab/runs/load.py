@@ -56,7 +56,7 @@ def _done(run: Mapping) -> str:
 
 
 def shop_from_page(runtime: Runtime, variables: Mapping[str, str]) -> int:
-    """Serve Locust's web UI at ``LOCUST_PORT`` until Ctrl-C, and return its exit code.
+    """Serve Locust's web UI on ``LOCUST_PORT`` until Ctrl-C, and return Locust's exit code.
 
     ``variables`` are the ``options`` of :func:`shop` plus ``PROFILE``.
     """

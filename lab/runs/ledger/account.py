@@ -71,7 +71,7 @@ def _rows(counts: Counts, found: Comparison) -> Iterator[Row]:
             others=total(logged) - total(load) if counts.log and load is not None else None,
             logged=total(logged) if logged is not None else None,
             answered=total(app.responses) if app and route not in BY_NGINX else None,
-            # The largest rather than the sum: two differences that cancel out do not make 0.
+            # The largest difference, not the sum, so that two differences that cancel out do not result in 0.
             remainder=max(
                 (each.by for each in found.differences if (each.route, each.kind) == (route, kind)), key=abs, default=0
             ),

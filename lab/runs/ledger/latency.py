@@ -16,22 +16,22 @@ HISTOGRAMS = {
     "nginx-log": ("nginx_http_request_duration_seconds", "route"),
     "django": ("django_http_requests_latency_seconds_by_view_method", "view"),
 }
-#: Tolerance: NGINX truncates its times to milliseconds, and counts data as sent that the kernel still buffers.
+#: Tolerance: NGINX truncates times to milliseconds, and it counts data as sent while the kernel is still buffering it.
 CLOCK_SECONDS = 0.002
 
 
 class Interval(NamedTuple):
-    """More than ``above`` and at most ``maximum`` seconds."""
+    """A duration of more than ``above`` and at most ``maximum`` seconds."""
 
     above: float
     maximum: float
 
 
 class Quantiles(NamedTuple):
-    """The quantile ``q`` of a route: in seconds for Locust, and as intervals for NGINX and Django, if known.
+    """The quantile ``q`` of a route's request durations: in seconds for Locust, as intervals for NGINX and Django.
 
-    ``alone`` is whether all requests that NGINX counted came from Locust and got a response, so that all tiers measured
-    the same requests.
+    ``nginx`` and ``django`` are None if they are unknown. If all requests that NGINX counted came from Locust and got a
+    response, ``alone`` is true. All tiers have then measured the same requests.
     """
 
     route: str
@@ -84,8 +84,8 @@ def compare(
 ) -> list[Quantiles]:
     """Return each route's quantiles.
 
-    ``seen`` has Locust's quantiles in seconds, by route and quantile (as text). ``histograms`` has the counts of
-    ``HISTOGRAMS`` by job and route. ``alone`` has the routes for which all tiers measured the same requests.
+    ``seen`` contains Locust's quantiles in seconds, by route and quantile (as text). ``histograms`` contains the counts
+    of ``HISTOGRAMS`` by job and route. ``alone`` contains the routes for which all tiers measured the same requests.
     """
     return [
         Quantiles(

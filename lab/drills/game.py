@@ -38,7 +38,7 @@ class Round:
 
     @property
     def seconds(self) -> float:
-        """Seconds since it began."""
+        """Seconds since the round began."""
         return time.monotonic() - self.began
 
 

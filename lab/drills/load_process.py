@@ -29,7 +29,7 @@ RECOVERY_SECONDS = 300
 
 @contextmanager
 def running_load(runtime: Runtime, calm_seconds: float) -> Iterator[None]:
-    """Run ``make load`` from ``calm_seconds`` before the block until its end, and print the ledger's verdict.
+    """Run ``make load`` during the block and ``calm_seconds`` before it. At the end, print the ledger's verdict.
 
     SIGTERM and SIGHUP stop it like Ctrl-C and are handled only once. Raises LabError if the shop does not recover from
     an earlier problem, if the load run stops early, or if the ledger has a difference.

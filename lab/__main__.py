@@ -1,4 +1,4 @@
-"""The entry point of the ``lab`` command. Any failure, from the first import on, is reported in one sentence."""
+"""The entry point of the ``lab`` command. It reports every failure in one sentence, even one during the imports."""
 
 import os
 import signal

@@ -4,7 +4,8 @@ Builds ``.lab/venv`` from the hash-locked requirements if it is missing or the r
 itself with ``python -m lab COMMAND…`` in that environment. Uses only the standard library.
 """
 
-# ruff: noqa: E402 Use _signal instead of signal, because signal imports other modules.
+# ruff: noqa: E402
+# Use _signal instead of signal, because signal imports other modules.
 import _signal
 
 if __name__ == "__main__":
@@ -29,7 +30,8 @@ from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
-# Python searches this file's folder by default, and no folder of the checkout with -I or PYTHONSAFEPATH.
+# By default, Python searches this file's folder for modules. With -I or PYTHONSAFEPATH, it searches none in the
+# checkout.
 sys.path.insert(0, str(ROOT))
 
 from lab import network
@@ -58,7 +60,7 @@ def fail(sentence: str) -> NoReturn:
 
 
 def refused_character(path: str) -> str:
-    """Return the first character in a path that the lab does not support, as a Python literal; empty if none."""
+    """Return the first unsupported character in a path as a Python literal, or an empty string if there is none."""
     # Decode as UTF-8 in every locale. An invalid byte becomes a lone surrogate.
     for character in os.fsencode(path).decode("utf-8", "surrogateescape"):
         if character in REFUSED_CHARACTERS or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
@@ -109,7 +111,7 @@ def check_path() -> tuple[str, str]:
 
 
 def check_requirements() -> tuple[str, str]:
-    """Check that no lab is running from an outdated environment; `make down` may still use one."""
+    """Check that no lab is running from an outdated environment. Only `make down` is allowed to use one."""
     if is_current():
         return "ready, built from the current requirements", ""
     if lab_runs() and sys.argv[1:2] != ["down"]:
@@ -183,7 +185,7 @@ def of_pip() -> dict[str, str]:
     configuration file, which could contain ``user = true`` or ``target = …``.
     """
     own = environment.for_tools()
-    # With `user = true` in a file, pip would list only the user's own file.
+    # Without PIP_USER=0, pip would list only the user's own file if a file sets `user = true`.
     listed = subprocess.run([*PIP, "config", "list"], env=own | {"PIP_USER": "0"}, capture_output=True, text=True)
     if listed.returncode != 0:
         fail(f"pip's configuration cannot be read: {(listed.stderr.strip().splitlines() or ['no reason given'])[-1]}")

@@ -78,7 +78,7 @@ def up() -> None:
 
 @main.command()
 def doctor() -> None:
-    """Run the `make up` checks and print how to fix those that fail; exit with 1 if any does."""
+    """Run the `make up` checks and print how to fix any that fail; exit with 1 if one fails."""
     failed = 0
     for mark, name, found in machine.examine(os.environ):
         click.echo(bootstrap.line(mark, name, found))

@@ -1,4 +1,4 @@
-"""Console output of the lab command: one line per step, with its duration, and tables."""
+"""Console output of the lab command: tables, and one line per step with its duration."""
 
 import time
 from collections.abc import Iterator, Sequence, Set
@@ -12,7 +12,7 @@ console = Console(highlight=False)
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Show the step ``what`` as in progress while the block runs, then as done (with its duration) or failed."""
+    """Show the step ``what`` as in progress during the block, then as done (with its duration) or failed."""
     began = time.monotonic()
     try:
         with console.status(f"{what} …"):

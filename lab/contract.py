@@ -21,9 +21,9 @@ class Entry:
     """One metric of the contract.
 
     ``type`` is the type in the exposition format; a histogram includes its ``_bucket``, ``_sum`` and ``_count``.
-    ``labels`` lists the labels that the exporter sets, and ``optional_labels`` those of them that only some exporter
-    versions set. ``job`` is the scrape job. ``documented`` is the metric's name in older documentation. ``needs`` lists
-    the features that a runtime must provide. ``not_shown`` says why no dashboard or rule uses the metric.
+    ``labels`` lists the labels that the exporter sets. ``optional_labels`` lists those that only some exporter versions
+    set. ``job`` is the scrape job. ``documented`` is the metric's name in older documentation. ``needs`` lists the
+    features that a runtime must provide. ``not_shown`` says why no dashboard or rule uses the metric.
     """
 
     name: str

@@ -18,7 +18,7 @@ class Refused(LabError):
 
 @dataclass(frozen=True)
 class Answer:
-    """The result of a query: the series as returned by Prometheus, the seconds it took, and the samples it read."""
+    """The result of a query: the series as returned by Prometheus, the query time in seconds, and the samples read."""
 
     series: list[dict]
     seconds: float

@@ -9,7 +9,7 @@ from lab.errors import LabError
 from lab.paths import ROOT
 
 FOLDER = ROOT / "grafana" / "dashboards"
-#: The facts about panels that are not in their JSON, by dashboard and panel ID. ``make generate`` writes this file
+#: Facts about panels that their JSON does not contain, by dashboard and panel ID. ``make generate`` writes this file
 #: (see lab/dashboards/build.py).
 DECLARED = ROOT / "grafana" / "declared.json"
 
@@ -83,7 +83,7 @@ def load() -> list[Dashboard]:
 
 
 def find(uid: str) -> Dashboard | None:
-    """Return the dashboard with this uid, or None; raises LabError like ``load``."""
+    """Return the dashboard with this uid, or None; raises LabError if its file is missing or broken."""
     return read(_file(uid)) if uid in _declared() else None
 
 

@@ -15,8 +15,8 @@ from lab.prometheus import Api, Refused
 
 #: The time limit for a query on the lab's data.
 MAX_SECONDS = 0.2
-#: The maximum number of times that a slower query is run. A busy machine can only make a query slower, so the fastest
-#: run counts.
+#: The maximum number of times that a query is run if it exceeds the limit. A busy machine can only make a query slower,
+#: so the fastest run counts.
 ATTEMPTS = 3
 PAUSE_SECONDS = 0.2
 Result = TypeVar("Result")

@@ -18,8 +18,8 @@ from lab.times import SCRAPE_SECONDS
 
 #: The maximum number of points in a line: as many as fit in a panel that takes up half of a laptop screen.
 MAX_POINTS = 500
-#: Pairs of a threshold and a step, in seconds. The last pair whose threshold is not above the exact step sets the
-#: rounded step.
+#: Pairs of a threshold and a rounded step, in seconds. A step is rounded to the value in the last pair whose threshold
+#: it reaches.
 ROUNDED = ((0, 1), (1.5, 2), (3.5, 5), (7.5, 10), (12.5, 15), (17.5, 20), (25, 30), (45, 60), (90, 120), (210, 300))
 ROUNDED += ((450, 600), (750, 900), (1050, 1200), (1500, 1800), (2700, 3600), (5400, 7200), (9000, 10_800))
 
@@ -58,7 +58,7 @@ class Span:
         return max(self.step + SCRAPE_SECONDS, 4 * SCRAPE_SECONDS)
 
     def interpolate(self, text: str, chosen: Mapping[str, str]) -> str:
-        """Return a query with its variables replaced by the values in ``chosen`` or of Grafana's built-in variables.
+        """Return a query with its variables filled in from ``chosen`` and from Grafana's built-in variables.
 
         Raises LabError for an unknown variable.
         """

@@ -36,7 +36,7 @@ ADVERBS = {"page": "fast", "ticket": "slowly"}
 #: The shortest window, over which rates are computed.
 BASE = "5m"
 RATIO = "slo:error_ratio:rate"
-#: The metrics with the time at which an exporter started counting, by the name prefix of the exporter's counters.
+#: For each prefix of counter names: the metric with the time at which the exporter started counting.
 STARTS = {"nginx_http_": "nginx_access_log_start_time_seconds", "django_": "pomar_counters_start_time_seconds"}
 FROM_ZERO = re.compile(
     rf"(?P<function>rate|increase)_from_zero\((?P<series>(?P<source>{'|'.join(STARTS)})\w*(?:{{[^}}]*}})?)\[(?P<window>\w+)]\)"
@@ -147,7 +147,7 @@ def _burn(one: Objective, severity: str, factor: int) -> dict:
     speed = SPEED[severity]
     value = UNITS["share"][0]
     allowed = f"{one.budget * 100:.3g}%"
-    # In a latency objective the bad events are slow requests. "Error ratio" would make people look for 5xx.
+    # In a latency objective, the bad events are slow requests. "Error ratio" would make people look for 5xx.
     actual = f"The error ratio is {value}" if one.within is None else f"{value} of requests were too slow"
     return _rule(
         f"{one.name}Burn{speed}",

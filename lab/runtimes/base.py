@@ -50,10 +50,10 @@ class Check:
 class Runtime(ABC):
     """The lab, running or not. Every operation that changes it holds a lock, so that no two run at the same time.
 
-    ``name`` is its value for the variable ``RUNTIME``. ``provides`` lists optional features that some services and
-    metrics need. ``settings`` are the running lab's settings, or the requested ones if it is not running. ``ca_file``
-    is the CA certificate, which exists once the lab has been started. ``token_file`` contains the token that identifies
-    the lab's own load.
+    ``name`` is the value of ``RUNTIME`` that selects this runtime. ``provides`` lists optional features that some
+    services and metrics need. ``settings`` are the running lab's settings, or the requested ones if it is not running.
+    ``ca_file`` is the CA certificate, which exists once the lab has been started. ``token_file`` contains the token
+    that identifies the lab's own load.
     """
 
     name: str
@@ -270,7 +270,7 @@ class Runtime(ABC):
 
     @contextmanager
     def patient(self, seconds: float) -> Iterator[None]:
-        """In this block, operations wait up to ``seconds`` for another one to finish, instead of failing at once."""
+        """Let operations in this block wait up to ``seconds`` for another one to finish, instead of failing at once."""
         self._patience = seconds
         try:
             yield

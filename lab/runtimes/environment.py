@@ -1,6 +1,6 @@
 """The environment for the processes that the lab starts. Only the variables listed here are passed on.
 
-Uses the standard library only: ``lab/bootstrap.py`` needs it before the lab's own Python environment exists.
+Uses only the standard library, because ``lab/bootstrap.py`` needs it before the lab's Python environment exists.
 """
 
 import os

@@ -62,9 +62,10 @@ OFFICIAL_IMAGES = (
 )
 
 MAX_WORKERS = 64
-#: With fewer, normal worker recycling would look like a respawn loop (the alert WorkerRespawnLoop).
+#: With a lower value, normal worker recycling would trigger the alert WorkerRespawnLoop.
 MIN_MAX_REQUESTS = 100
-#: With less, Prometheus's WAL alone would come near the limit before the first block (the alert StorageNearBound).
+#: With a lower limit, Prometheus's WAL alone would trigger the alert StorageNearBound before the first block is
+#: written.
 MIN_RETENTION_MB = 256
 
 #: The check for each setting.
@@ -136,7 +137,7 @@ def read_env_file(path: Path) -> dict[str, tuple[str, int]]:
 
 
 def load(environment: Mapping[str, str], path: Path = ROOT / ".env") -> dict[str, str]:
-    """Check all settings and return them as text.
+    """Check all settings and return them as strings.
 
     Raises LabError if a setting is missing or invalid, or if two services have the same port. The error names the place
     to change.

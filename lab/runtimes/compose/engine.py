@@ -31,7 +31,7 @@ SHOP_MIB = 50
 OVERRIDES = {"official": [], "debian": ["compose.debian.yaml"], "lookalike": ["images/lookalike/compose.yaml"]}
 #: The name prefix for look-alikes. If one had an official name, the next lab would mistake it for the official image.
 LOOKALIKE = "localhost/pomar/lookalike/"
-#: ``depends_on.restart`` needs 2.17, ``!reset`` needs 2.18.
+#: The oldest supported Compose: ``depends_on.restart`` needs 2.17, and ``!reset`` needs 2.18.
 _OLDEST_COMPOSE = (2, 18)
 #: From this version on, Compose needs the buildx plugin, because it has no built-in builder that supports secrets.
 _COMPOSE_WITHOUT_BUILDER = (5, 0)
@@ -356,7 +356,7 @@ class Compose:
         return subprocess.run(self.command(*arguments), cwd=ROOT, env=self.environment(), **options)
 
     def must(self, *arguments: str) -> str:
-        """Run a command and return its output. If it fails, raise LabError with the last line of its errors."""
+        """Run a command and return its output. If it fails, raise LabError with the last line of stderr."""
         done = self.run(*arguments, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if done.returncode != 0:
             raise LabError(f"`docker compose {' '.join(arguments)}` failed: {last_line(done.stderr)}")

@@ -388,7 +388,7 @@ class ComposeRuntime(Runtime):
 
     def _refuse_other_settings(self) -> str:
         found = super()._refuse_other_settings()
-        # A lab that was started with Docker alone has no saved settings.
+        # A lab that was started with `docker compose` instead of `make up` has no saved settings.
         if self.is_running() and self._wanted["IMAGES"] not in ("auto", _kind_of(own_containers())):
             raise LabError("the lab is running with a different IMAGES: run `make down` first, then `make up`.")
         return found

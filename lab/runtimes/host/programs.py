@@ -33,7 +33,7 @@ PAGE_LIBRARIES = (
     "libjs-popper.js",
     "libjs-rickshaw",
 )
-#: The libraries that NGINX and the Go programs are linked with.
+#: The libraries that NGINX and the Go programs are linked against.
 LIBRARIES = ("libc6", "libcrypt1", "libpcre2-8-0", "libssl3t64 | libssl3", "libzstd1", "zlib1g")
 
 

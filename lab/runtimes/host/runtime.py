@@ -174,12 +174,13 @@ class HostRuntime(Runtime):
             "HOME": str(LOCUST_HOME),
             "LAB_CA_FILE": str(self.ca_file),
             "LAB_TOKEN_FILE": str(self.token_file),
-            # Identifies it as a process of this checkout.
+            # Identifies Locust as a process of this checkout.
             "LAB": str(STATE),
             "SHOP_HTTP_URL": f"http://127.0.0.1:{self.settings['SHOP_HTTP_PORT']}",
             **variables,
         }
-        # Not the script that pip installs, because its #! line does not support every character in Python's path.
+        # Do not run the script that pip installs, because its #! line does not support every character in Python's
+        # path.
         locust = [str(VENV / "bin" / "python"), "-m", "locust", "--locustfile", LOCUSTFILE]
         return [*locust, "--host", shop, *arguments], LOCUST_HOME, environment
 
@@ -231,7 +232,7 @@ class HostRuntime(Runtime):
         self._end_orphans(LOCUSTFILE)
 
     def _stop(self) -> None:
-        # Before the shop stops, so that the simulated users can finish.
+        # Stop a load run before the shop, so that the simulated users can finish.
         self.end_stray_load()
         self.running_settings.unlink(missing_ok=True)
         if self.is_running():

@@ -55,7 +55,7 @@ class Supervisor:
             return False
 
     def launch(self, environment: Mapping[str, str]) -> None:
-        """Start supervisord in the background, without any service. Every service inherits ``environment``.
+        """Start supervisord in the background, without starting any service. Every service inherits ``environment``.
 
         Raises LabError if supervisord does not respond within 10 s.
         """

@@ -16,7 +16,7 @@ from lab.runtimes import services
 from lab.runtimes.base import LOAD_LOCK, Runtime
 from loadtest.options import BadOption, read_options
 
-#: The stock of each product at the start of a run. Nothing sells out with this much.
+#: The stock of each product at the start of a run. With this much, no product sells out.
 AMPLE_STOCK = 10_000
 
 

@@ -101,7 +101,7 @@ def balance(prometheus: Prometheus, opening: Snapshot, closing: Snapshot, result
         for when, each in (("before", opening), ("after", closing))
         if each.moving
     ]
-    # Even if the shop did not settle, the counters of the load run's own requests did not change.
+    # Even if the shop did not settle, the counters for the load run's own requests were constant during the snapshots.
     counts = counts_of(result, increases, only_load=bool(moving))
     settled = account.settle(counts, [each for page in pages.values() for each in page.differences])
     return Ledger(

@@ -231,7 +231,7 @@ class Comparison:
         return [(key, by) for key, by in sorted(delta.items()) if by]
 
     def _add_slashes(self, delta: dict[Key, int]) -> None:
-        """Account for 404s that CommonMiddleware turned into redirects to the URL with a slash after counting."""
+        """Account for 404s that were counted before CommonMiddleware redirected them to the URL with a slash."""
         for key, by in list(delta.items()):
             not_found = key._replace(status="404")
             if key.route == "other" and key.status == "301" and by < 0 and delta.get(not_found, 0) >= -by:

@@ -42,7 +42,7 @@ class Key(NamedTuple):
 
 
 class Log(NamedTuple):
-    """Counts from NGINX's access log: all responses, requests to uWSGI by (route, outcome), and the status page."""
+    """Counts from NGINX's access log: responses, requests to uWSGI by (route, outcome), and status page requests."""
 
     responses: Counter[Key]
     upstream: Counter[tuple[str, str]]

@@ -1,6 +1,6 @@
 """Request durations as measured by Locust, NGINX and Django.
 
-A histogram only shows between which two bounds a duration lies, so a quantile from NGINX or Django is an interval.
+A histogram only shows the bucket that a duration falls into, so quantiles from NGINX and Django are intervals.
 """
 
 import math
@@ -43,7 +43,7 @@ class Quantiles(NamedTuple):
 
     @property
     def credible(self) -> bool:
-        """Whether no tier's quantile is higher than the quantile of the tier in front of it."""
+        """Whether the quantiles are plausible: none is higher than in the tier in front of it."""
         if not self.alone or not self.nginx:
             return True
         django_credible = self.django is None or self.nginx.maximum + CLOCK_SECONDS >= self.django.above
@@ -53,7 +53,7 @@ class Quantiles(NamedTuple):
 def bucket_of_quantile(counts: Mapping[float, float], q: float) -> Interval | None:
     """Return the bucket that contains the quantile ``q``, or None when nothing was counted.
 
-    ``counts`` are cumulative, by upper bound in seconds, as in Prometheus.
+    ``counts`` contains cumulative counts by upper bound in seconds, as in Prometheus.
     """
     bounds = sorted(counts)
     if not bounds or not counts[bounds[-1]]:

@@ -82,7 +82,7 @@ class Snapshot:
 
     @classmethod
     def from_json(cls, plain: Mapping) -> "Snapshot":
-        """Return the snapshot for the JSON types that ``as_json`` returned."""
+        """Rebuild a snapshot from the result of ``as_json``."""
         values = {
             job: {(name, tuple(sorted(labels.items()))): n for name, labels, n in rows}
             for job, rows in plain["values"].items()
@@ -147,7 +147,7 @@ def counting_since(values: Mapping[str, Mapping[Series, float]], job: str) -> fl
 
 
 def counters(values: Mapping[Series, float]) -> dict[Series, float]:
-    """Return only the counters."""
+    """Return only the counters: the series whose names end in ``_total``."""
     return {series: n for series, n in values.items() if series[0].endswith("_total")}
 
 
@@ -189,7 +189,7 @@ def _moving(before: Snapshot, after: Snapshot, fell: Container[str]) -> str:
 
 
 def _busy(job: str, values: Mapping[Series, float]) -> str:
-    """Return what is still in progress. A worker may still process a request that its client has aborted."""
+    """Return what is still in progress. A worker may still be processing a request that its client has aborted."""
     if job == "nginx":
         # Minus the request that reads the status.
         in_flight = sum(n for (name, _), n in values.items() if name.startswith("nginx_connections_")) - 1

@@ -21,12 +21,15 @@ PATIENCE_SECONDS = 30
 #: Labels that Prometheus adds to the target's own.
 ADDED = {"__name__", "job", "instance", "namespace"}
 
-#: Unix time and value.
+#: A Unix time and a value.
 Sample = tuple[float, float]
 
 
 class Prometheus:
-    """The lab's Prometheus at ``url``. Each method raises LabError when Prometheus does not respond."""
+    """The lab's Prometheus at ``url``.
+
+    All methods except ``first_scrape`` raise LabError if Prometheus does not respond.
+    """
 
     def __init__(self, url: str) -> None:
         self._api = Api(url)

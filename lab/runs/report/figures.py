@@ -168,7 +168,7 @@ def measured(api: Api, start: float, end: float, wanted: Sequence[Measure]) -> l
 
 @dataclass(frozen=True)
 class Change:
-    """A figure for two runs: both texts, the relative change, and whether the second run is better."""
+    """A figure for two runs: both values as text, the relative change, and whether the second run is better."""
 
     label: str
     before: str

@@ -18,7 +18,7 @@ from lab.prometheus import Api, Refused
 from lab.runs.report import drawing, resources, timeline
 from lab.runs.report.drawing import Drawn
 
-#: A live page cannot wait as long for a hanging Prometheus as a report can.
+#: If Prometheus hangs, a live page cannot wait as long as a report can.
 TIMEOUT_SECONDS = 5
 #: The content types of the files that the page loads, by file extension.
 CONTENT_TYPES = {".js": "text/javascript", ".css": "text/css"}

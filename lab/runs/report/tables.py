@@ -67,7 +67,7 @@ def _shared_labels(frames: Sequence[Frame]) -> list[str]:
 
 
 def _merge(table: Table, options: Mapping) -> Table:
-    """Return the table unchanged: results are always merged."""
+    """Return the table unchanged, because results are always merged."""
     return table
 
 

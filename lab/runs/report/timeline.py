@@ -36,7 +36,7 @@ class Timeline:
 
 
 def timeline(api: Api, span: Span) -> Timeline:
-    """Return the alerts in a time range."""
+    """Return the alerts that were pending or firing in a time range, and a sentence about them."""
     try:
         # Raw samples stop when the alert does. A range query would show the alert for another five minutes.
         found = api.query(f"ALERTS[{span.seconds}s]", span.end).series

@@ -26,7 +26,7 @@ from lab.runtimes.services import Service
 
 #: Timeout for the crowd's requests: longer than NGINX waits for uWSGI.
 PATIENCE_SECONDS = 45
-#: How often to try SIGCONT on stopped workers.
+#: How many times to try to resume stopped workers with SIGCONT.
 CONTINUE_ATTEMPTS = 30
 Fault = Callable[[Runtime], AbstractContextManager]
 
@@ -124,7 +124,7 @@ def random_clients(runtime: Runtime, number: int) -> AbstractContextManager:
 
 @contextmanager
 def unapplied_migration(runtime: Runtime) -> Iterator[None]:
-    """Mark a migration on which no other depends as unapplied. The tables do not change."""
+    """Mark as unapplied a migration that no other migration depends on. The tables do not change."""
     try:
         runtime.manage("migrate", "--fake", "checkout", "zero")
         yield
@@ -144,7 +144,7 @@ def nothing_in_stock(runtime: Runtime) -> Iterator[None]:
 
 @contextmanager
 def leaking(runtime: Runtime, fault: str, number: int = 1, pause: float = 0) -> Iterator[None]:
-    """Run a ``crowd`` that requests a fault that makes workers leak a resource. Restart uWSGI at the end."""
+    """Run a ``crowd`` requesting a fault that makes workers leak a resource. Restart uWSGI at the end."""
     try:
         with crowd(runtime, number, fault, pause=pause):
             yield
@@ -175,7 +175,7 @@ def unbounded_label(runtime: Runtime, number: int) -> AbstractContextManager:
 
 
 def taken_name(runtime: Runtime) -> AbstractContextManager:
-    """Push two series under an NGINX metric's name. A rule in documented.yaml then records the same series twice."""
+    """Push two series named like an NGINX metric. A rule in documented.yaml then records the same series twice."""
     return pushed(
         runtime,
         "# TYPE nginx_connections_reading gauge\n"
@@ -290,7 +290,7 @@ def slow_clients(runtime: Runtime, maximum: int) -> Iterator[None]:
             for client in [client for client in clients if closed(client)]:
                 client.close()
                 clients.remove(client)
-            # Not all at once, so that the exporter and the probe get a connection now and then.
+            # Do not open all of them at once, so that the exporter and the probe get a connection now and then.
             for _ in range(min(100, maximum - len(clients))):
                 with suppress(OSError):
                     clients.append(connect())

@@ -21,9 +21,9 @@ from lab.runtimes.base import Runtime
 
 #: The maximum duration of the load run, which is stopped when the drill is over.
 LONGEST_SECONDS = 10_800
-#: Seconds that the load run may take to stop and to take its closing snapshot.
+#: Timeout in seconds for the load run to stop and to take its closing snapshot.
 CLOSING_SECONDS = 150
-#: Seconds that the shop may take to recover from an earlier problem: uWSGI processes its whole queue.
+#: Timeout in seconds for the shop to recover from an earlier problem. uWSGI first processes its whole queue.
 RECOVERY_SECONDS = 300
 
 

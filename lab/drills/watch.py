@@ -36,7 +36,7 @@ class Watch:
         return found
 
     def runbooks(self) -> list[str]:
-        """Return the runbooks of the drill's alerts that are pending or firing."""
+        """Return the runbook URLs of the drill's alerts that are pending or firing."""
         found = {
             each["annotations"]["runbook_url"]
             for each in notifications.firing(self._runtime)

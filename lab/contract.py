@@ -12,7 +12,8 @@ from lab.paths import ROOT
 CONTRACT_FILE = ROOT / "prometheus" / "contract.yaml"
 PAGE = ROOT / "docs" / "metrics.md"
 TYPES = ("counter", "gauge", "histogram", "summary")
-#: What makes a series change: normal load, time passing, or a fault or operator. A constant series never changes.
+#: What makes a series change: normal load, the passage of time, or a fault or operator action. A constant series never
+#: changes.
 MOVES = ("load", "time", "fault", "constant")
 
 

@@ -23,7 +23,7 @@ def shown(path: Path) -> str:
 
 
 def write_file(path: Path, content: str | bytes, mode: int = 0o644) -> None:
-    """Write a file atomically. It gets exactly this mode, whatever the umask is. Text is encoded as UTF-8.
+    """Write a file atomically. It gets exactly this mode, regardless of the umask. Text is encoded as UTF-8.
 
     Only the owner can read the file until it is complete, so others can never read a partly written secret.
     """

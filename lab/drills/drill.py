@@ -142,7 +142,7 @@ def _await_notifications(watch: Watch, timeline: Timeline) -> set[str]:
 
 
 def _await_resolved_notifications(watch: Watch, timeline: Timeline, notified: set[str]) -> None:
-    """Wait until each alert with a notification has a resolved notification as well."""
+    """Wait until a resolved notification has been sent for each notified alert."""
 
     def missing() -> set[str]:
         return notified - watch.notified("resolved", timeline.began)

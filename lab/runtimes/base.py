@@ -122,7 +122,7 @@ class Runtime(ABC):
 
     @abstractmethod
     def certify(self, lifetime: timedelta | None) -> None:
-        """Give NGINX a certificate that expires after ``lifetime``, or its normal certificate if that is None."""
+        """Give NGINX a certificate that expires after ``lifetime``, or its normal one if ``lifetime`` is None."""
 
     @abstractmethod
     def states(self) -> Iterator[tuple[Service, str, str]]:

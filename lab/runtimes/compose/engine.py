@@ -21,8 +21,8 @@ from lab.runtimes.settings import OFFICIAL_IMAGES
 
 PROJECT = "pomar"
 LABEL = "com.docker.compose"
-#: The timeout for docker commands: longer than an engine under load needs to respond. If no engine is running, the
-#: command fails at once.
+#: The timeout for queries to the engine: longer than an engine under load needs to respond. If no engine is running,
+#: the command fails at once.
 RESPONSE_SECONDS = 10
 #: The memory that each shop worker uses before its first request. The master and the metrics process together need the
 #: same amount. With less, the kernel keeps killing workers.

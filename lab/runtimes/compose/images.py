@@ -41,7 +41,7 @@ def base(suite: str) -> str:
 
 
 def choose(settings: Mapping[str, str]) -> tuple[str, str]:
-    """Return which kind of images to run, ``official``, ``debian`` or ``lookalike``, and the reason.
+    """Return the kind of images to use (``official``, ``debian`` or ``lookalike``) and the reason.
 
     If ``IMAGES`` is not ``auto``, it sets the kind. Otherwise, the choice is the first of these that applies: the kind
     with existing data; the kind that is already on this machine; the official images, if all can be pulled; ``debian``.

@@ -168,7 +168,7 @@ class Runtime(ABC):
     def interrupt(self, load: subprocess.Popen) -> None:
         """Interrupt a ``make load`` as Ctrl-C would, so that it still writes its ledger.
 
-        It must lead its own process group.
+        ``load`` must lead its own process group.
         """
         with suppress(ProcessLookupError):
             os.killpg(load.pid, signal.SIGINT)

@@ -1,4 +1,4 @@
-"""The entry point of the ``lab`` command. Any failure, from the first import on, is reported in one sentence."""
+"""The entry point of the ``lab`` command. It reports every failure in one sentence, even one during the imports."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ def main() -> None:
         environment.clean(settings.CHECKS)
         from lab import cli
 
-        # lab/bootstrap.py has blocked Ctrl-C until now: during startup and imports, it could print a traceback.
+        # Until now, lab/bootstrap.py has blocked Ctrl-C, because it could print a traceback during startup and imports.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         cli.main(prog_name="lab")
     except KeyboardInterrupt:

@@ -5,7 +5,7 @@ itself with ``python -m lab COMMAND…`` in that environment. Uses only the stan
 """
 
 # ruff: noqa: E402
-# Not the signal module, because it imports other modules.
+# Use _signal instead of signal, because signal imports other modules.
 import _signal
 
 if __name__ == "__main__":
@@ -30,7 +30,8 @@ from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
-# Python searches this file's folder by default, and no folder of the checkout with -I or PYTHONSAFEPATH.
+# By default, Python searches this file's folder for modules. With -I or PYTHONSAFEPATH, it searches none in the
+# checkout.
 sys.path.insert(0, str(ROOT))
 
 from lab import network
@@ -59,7 +60,7 @@ def fail(sentence: str) -> NoReturn:
 
 
 def refused_character(path: str) -> str:
-    """Return the first character in a path that the lab does not support, as a Python literal; empty if none."""
+    """Return the first unsupported character in a path as a Python literal, or an empty string if there is none."""
     # Decode as UTF-8 in every locale. An invalid byte becomes a lone surrogate.
     for character in os.fsencode(path).decode("utf-8", "surrogateescape"):
         if character in REFUSED_CHARACTERS or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
@@ -110,7 +111,7 @@ def check_path() -> tuple[str, str]:
 
 
 def check_requirements() -> tuple[str, str]:
-    """Check that no lab is running from an outdated environment; `make down` may still use one."""
+    """Check that no lab is running from an outdated environment. Only `make down` is allowed to use one."""
     if is_current():
         return "ready, built from the current requirements", ""
     if lab_runs() and sys.argv[1:2] != ["down"]:
@@ -143,8 +144,8 @@ def cannot_hold(error: Exception) -> str:
     return f"the lab cannot write to {STATE} ({error}): free some space there, or make it writable."
 
 
-#: The checks that every command runs before it uses or creates the Python environment, by their names in `make doctor`.
-#: Each check returns what it found and, if it fails, a sentence with the problem and its fix.
+#: The checks that every command runs before it uses or creates the Python environment. The keys are the names that
+#: `make doctor` shows. Each check returns what it found and, if it fails, a sentence with the problem and its fix.
 CHECKS = {
     "Python": check_python,
     "path": check_path,
@@ -155,12 +156,15 @@ CHECKS = {
 
 
 def line(mark: str, name: str, text: str) -> str:
-    """Return one line of `make doctor`."""
+    """Return one line of the `make doctor` output."""
     return f"  {mark} {name:<20} {text}"
 
 
 def examine() -> None:
-    """Print the result of each check in this file. Exit with code 1 if one fails, since the others cannot run then."""
+    """Print the result of each check in this file. If one fails, exit with code 1.
+
+    The other `make doctor` checks need the Python environment.
+    """
     failed = False
     for name, check in CHECKS.items():
         found, problem = check()
@@ -175,12 +179,13 @@ def examine() -> None:
 
 
 def of_pip() -> dict[str, str]:
-    """Return the environment variables for pip. Of the user's pip settings, only those for reaching packages are kept.
+    """Return the environment variables for pip, including the user's settings for finding and downloading packages.
 
-    All settings are in variables, so that pip reads no configuration file (``user = true``, ``target = …``).
+    All other pip settings of the user are dropped. The settings are passed as variables, so that pip reads no
+    configuration file, which could contain ``user = true`` or ``target = …``.
     """
     own = environment.for_tools()
-    # With `user = true` in a file, pip would list only the user's own file.
+    # Without PIP_USER=0, pip would list only the user's own file if a file sets `user = true`.
     listed = subprocess.run([*PIP, "config", "list"], env=own | {"PIP_USER": "0"}, capture_output=True, text=True)
     if listed.returncode != 0:
         fail(f"pip's configuration cannot be read: {(listed.stderr.strip().splitlines() or ['no reason given'])[-1]}")
@@ -270,7 +275,7 @@ def make_environment() -> None:
     PIP_LOG.parent.mkdir(parents=True, exist_ok=True)
     made = [sys.executable, "-I", "-m", "venv", VENV]
     subprocess.run(made, env=environment.for_tools(), check=True, stdout=subprocess.DEVNULL)
-    # The file that an editable install would write. A relative path reads the same in every locale.
+    # Write the .pth file that an editable install would create. A relative path works in every locale.
     folder = Path(sysconfig.get_path("purelib", "venv", {"base": str(VENV)}))
     (folder / "pomar_telemetry.pth").write_text(f"{os.path.relpath(ROOT / 'telemetry' / 'src', folder)}\n")
     env = of_pip()

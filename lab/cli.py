@@ -35,8 +35,8 @@ from lab.runtimes.host.runtime import HostRuntime
 from lab.runtimes.services import Service
 
 #: The pytest options for the tests that need no running lab. Each test file uses its own folders and ports, so the
-#: files run in parallel: four at a time even on two CPUs, because they often wait. They keep their order: pytest-xdist
-#: would run the files with the fewest tests last, and those take the longest.
+#: files can run in parallel. Even on two CPUs, four run at a time, because tests spend much of their time waiting. The
+#: files keep their order, because pytest-xdist would run those with the fewest tests last, and those take the longest.
 NEED_NO_LAB = (
     "--ignore=tests/live",
     "--numprocesses=4",
@@ -48,7 +48,7 @@ NEED_NO_LAB = (
 
 
 def runtime() -> Runtime:
-    """Return the runtime that ``RUNTIME`` selects or that suits this machine, with validated settings."""
+    """Return the runtime set in ``RUNTIME``, or the one that suits this machine, with validated settings."""
     chosen, _ = choose.choose(os.environ)
     return chosen
 
@@ -78,7 +78,7 @@ def up() -> None:
 
 @main.command()
 def doctor() -> None:
-    """Run the `make up` checks and print how to fix those that fail; exit with 1 if any does."""
+    """Run the `make up` checks and print how to fix any that fail; exit with 1 if one fails."""
     failed = 0
     for mark, name, found in machine.examine(os.environ):
         click.echo(bootstrap.line(mark, name, found))
@@ -152,14 +152,14 @@ def named(chosen: Runtime, name: str) -> Service:
 
 def show_addresses(chosen: Runtime) -> None:
     """Print the URLs of the lab's pages, the CA certificate to trust, and other notes."""
-    # Redirects to Grafana, or shows a live page if there is no Grafana.
+    # This URL redirects to Grafana, or shows a live dashboard if there is no Grafana.
     dashboards = chosen.shown_url(services.named("receiver"), "/dashboards/")
     pages = [(known.name, chosen.shown_url(known), known.what) for known in chosen.services if known.page]
     console.table([("dashboards", dashboards, "every service at a glance"), *pages, *chosen.notes()])
 
 
 def load_options(command):
-    """Add the options for a load run to a command; ``variables`` turns them into variables for ``loadtest/``."""
+    """Add the load run options to a command. ``variables()`` turns them into variables for ``loadtest/``."""
     helps = {"users": "Number of users.", "duration": "Duration, such as 90s or 5m.", "seed": "Random seed."}
     for name, what in helps.items():
         command = click.option(f"--{name}", help=what)(command)
@@ -384,7 +384,7 @@ def update() -> None:
 @main.command()
 def pictures() -> None:
     """Retake the screenshots in the docs."""
-    # Imported only here: Selenium alone would add a fifth to the startup time of every other command.
+    # Imported only here, because Selenium would increase the startup time of every other command by a fifth.
     from tools import screenshots
 
     chosen = runtime()

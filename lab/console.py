@@ -1,4 +1,4 @@
-"""Console output of the lab command: one line per step, with its duration, and tables."""
+"""Console output of the lab command: tables, and one line per step with its duration."""
 
 import time
 from collections.abc import Iterator, Sequence, Set
@@ -12,7 +12,7 @@ console = Console(highlight=False)
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Show ``what`` as in progress, then as done with its duration, or as failed."""
+    """Show the step ``what`` as in progress during the block, then as done (with its duration) or failed."""
     began = time.monotonic()
     try:
         with console.status(f"{what} …"):
@@ -24,7 +24,7 @@ def step(what: str) -> Iterator[None]:
 
 
 def done(what: str, seconds: float) -> None:
-    """Show ``what`` as done, with its duration."""
+    """Show the step ``what`` as done, with its duration."""
     console.print(f"  [green]✓[/green] {what:<40} {seconds:5.1f} s")
 
 
@@ -49,6 +49,6 @@ def grid(rows: Sequence[Sequence[str]], *, words: Set[int]) -> str:
 
 
 def last_line(text: str, otherwise: str = "no reason given") -> str:
-    """Return the last line that is not blank, or ``otherwise`` if all of them are."""
+    """Return the last line of a text that is not blank, or ``otherwise`` if there is none."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else otherwise

@@ -12,7 +12,8 @@ from lab.paths import ROOT
 CONTRACT_FILE = ROOT / "prometheus" / "contract.yaml"
 PAGE = ROOT / "docs" / "metrics.md"
 TYPES = ("counter", "gauge", "histogram", "summary")
-#: What makes a series change: normal load, time passing, or a fault or operator. A constant series never changes.
+#: What makes a series change: normal load, the passage of time, or a fault or operator action. A constant series never
+#: changes.
 MOVES = ("load", "time", "fault", "constant")
 
 
@@ -21,9 +22,9 @@ class Entry:
     """One metric of the contract.
 
     ``type`` is the type in the exposition format; a histogram includes its ``_bucket``, ``_sum`` and ``_count``.
-    ``labels`` are set by the exporter; only some exporter versions set the ``optional_labels`` among them. ``job`` is
-    the scrape job. ``documented`` is the metric's name in older documentation. ``needs`` lists the features that a
-    runtime must provide. ``not_shown`` says why no dashboard or rule uses the metric.
+    ``labels`` lists the labels that the exporter sets. ``optional_labels`` lists those that only some exporter versions
+    set. ``job`` is the scrape job. ``documented`` is the metric's name in older documentation. ``needs`` lists the
+    features that a runtime must provide. ``not_shown`` says why no dashboard or rule uses the metric.
     """
 
     name: str
@@ -40,7 +41,7 @@ class Entry:
 
     @property
     def samples(self) -> tuple[str, ...]:
-        """The names of its samples in Prometheus."""
+        """The metric's sample names in Prometheus."""
         suffixes = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("_sum", "_count")}.get(self.type, ("",))
         return tuple(f"{self.name}{suffix}" for suffix in suffixes)
 
@@ -48,8 +49,8 @@ class Entry:
 def load(path: Path = CONTRACT_FILE) -> list[Entry]:
     """Return the entries of the contract, in file order.
 
-    Raises LabError if the file is not a YAML list, or, naming the entry, if an entry lacks a field, has an unknown
-    field, or has a value that is not allowed.
+    Raises LabError if the file is not a YAML list, or if an entry lacks a field, has an unknown field, has an invalid
+    value or is listed twice. The error names the entry.
     """
     try:
         rows = yaml.safe_load(path.read_text())
@@ -88,7 +89,7 @@ def _entry(row: object, path: Path) -> Entry:
 
 
 def page(entries: Iterable[Entry]) -> str:
-    """Return ``docs/metrics.md``."""
+    """Return the content of ``docs/metrics.md``."""
     lines = [
         "<!-- Generated from prometheus/contract.yaml by `make generate`. -->",
         "# Metrics",

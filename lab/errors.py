@@ -16,7 +16,7 @@ class LabError(click.ClickException):
 
 
 def sentence(error: OSError) -> str:
-    """Return the operating system's error and, for a full or read-only disk, what to do about it."""
+    """Return the operating system's error as a sentence, with a fix if the disk is full or not writable."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
         return f"{error.filename or STATE}: {error.strerror}: free some space there, or make it writable."
     return f"{error.filename or 'the system'}: {error.strerror or error}."

@@ -1,6 +1,6 @@
-"""Tell from a program's output whether it failed because of the network.
+"""Detect from a program's output whether it failed because of the network.
 
-Uses the standard library only: ``lab/bootstrap.py`` needs it before the lab's own Python environment exists.
+Uses only the standard library, because ``lab/bootstrap.py`` needs it before the lab's Python environment exists.
 """
 
 import re

@@ -18,12 +18,12 @@ def version() -> str:
 
 
 def shown(path: Path) -> str:
-    """Return a path relative to the checkout if it is inside it."""
+    """Return a path as text, relative to the checkout if the path is inside it."""
     return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 
 def write_file(path: Path, content: str | bytes, mode: int = 0o644) -> None:
-    """Write a file atomically, with this mode regardless of the umask; text is written as UTF-8.
+    """Write a file atomically. It gets exactly this mode, regardless of the umask. Text is encoded as UTF-8.
 
     Only the owner can read the file until it is complete, so others can never read a partly written secret.
     """

@@ -13,12 +13,12 @@ TIMEOUT_SECONDS = 30
 
 
 class Refused(LabError):
-    """Prometheus rejected the query; the message has its reason."""
+    """Prometheus rejected the query; the message contains the reason."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The result of a query: the series as returned by Prometheus, the seconds it took, and the samples it read."""
+    """The result of a query: the series as returned by Prometheus, the query time in seconds, and the samples read."""
 
     series: list[dict]
     seconds: float
@@ -26,7 +26,9 @@ class Answer:
 
 
 class Api:
-    """The Prometheus at ``url``. All methods raise LabError if it does not respond, and Refused if it rejects a query.
+    """A client for the Prometheus server at ``url``.
+
+    All methods raise LabError if Prometheus does not respond, and Refused if it rejects a query.
 
     After a timeout, all further queries fail at once.
     """
@@ -59,7 +61,7 @@ class Api:
             response = http.get(f"{self._url}/api/v1/{path}", params=parameters, timeout=self._timeout).json()
         except requests.RequestException as error:
             why = f"Prometheus is not responding at {self._url} ({type(error).__name__}): see `make status`."
-            # If Prometheus hangs, every further query would also run into the timeout.
+            # If Prometheus hangs, every further query would also time out.
             self._gone = why if isinstance(error, requests.Timeout) else ""
             raise LabError(why) from error
         if response["status"] != "success":

@@ -59,7 +59,7 @@ def handled_once() -> Iterator[None]:
 
 @contextmanager
 def ignored() -> Iterator[None]:
-    """Ignore these signals in this block and in the processes that it starts."""
+    """Ignore SIGINT, SIGTERM and SIGHUP in this block and in the processes that it starts."""
     before = {each: signal.signal(each, signal.SIG_IGN) for each in ENDING}
     try:
         yield

@@ -4,7 +4,7 @@ import re
 
 #: Prometheus's scrape interval.
 SCRAPE_SECONDS = 5
-#: The lab's rules divide production durations by this factor, but keep windows of at least four scrape intervals.
+#: The lab's rules divide production durations by this factor, but windows stay at least four scrape intervals long.
 LAB_FACTOR = 15
 UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
@@ -37,7 +37,7 @@ def window(length: str, factor: int) -> str:
 
 
 def rough(seconds: float) -> str:
-    """Return a rounded duration for people: ``42 s``, ``3 min``, ``5 h``, ``2 d``."""
+    """Return a rounded duration for display: ``42 s``, ``3 min``, ``5 h``, ``2 d``."""
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= size:
             return f"{seconds / size:.0f} {unit}"

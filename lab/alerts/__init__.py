@@ -1,1 +1,1 @@
-"""Alerts and objectives: generates Prometheus's rules from one table each, with the times of production or the lab."""
+"""Alerts and objectives: two tables, from which Prometheus's rules for production and for the lab are generated."""

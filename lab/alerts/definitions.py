@@ -1,4 +1,4 @@
-"""Reads and checks the tables in ``prometheus/alerts.yaml`` and ``prometheus/objectives.yaml``."""
+"""Read and check the tables in ``prometheus/alerts.yaml`` and ``prometheus/objectives.yaml``."""
 
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields, replace
@@ -15,7 +15,7 @@ ALERTS = ROOT / "prometheus" / "alerts.yaml"
 OBJECTIVES = ROOT / "prometheus" / "objectives.yaml"
 SEVERITIES = ("page", "ticket")
 
-#: By unit: the Prometheus template for the value in an alert text, and a function that formats the threshold. The
+#: For each unit: the Prometheus template for the value in an alert text, and a function that formats the threshold. The
 #: template function humanize turns 0.2 into "200m" and 20001 into "20k", so it is only used for bytes.
 UNITS: dict[str, tuple[str, Callable[[float], str]]] = {
     "share": ("{{ $value | humanizePercentage }}", lambda value: f"{value * 100:.3g}%"),
@@ -77,7 +77,7 @@ class Objective:
 
 
 def alerts(path: Path = ALERTS) -> list[Alert]:
-    """Return the alerts. For an invalid row, raises a LabError that names it."""
+    """Return the alerts. If a row is invalid, raises a LabError that names it."""
     found = [
         _row(path, {("hold" if name == "for" else name): value for name, value in row.items()}, Alert, "alert")
         for row in _rows(path)
@@ -89,7 +89,7 @@ def alerts(path: Path = ALERTS) -> list[Alert]:
 
 
 def objectives(path: Path = OBJECTIVES) -> list[Objective]:
-    """Return the objectives. For an invalid row, raises a LabError that names it."""
+    """Return the objectives. If a row is invalid, raises a LabError that names it."""
     found = [_row(path, row, Objective, "objective") for row in _rows(path)]
     _refuse_twice(path, [each.objective for each in found])
     for each in found:
@@ -104,7 +104,7 @@ def objectives(path: Path = OBJECTIVES) -> list[Objective]:
 
 
 def _filled_in(one: Objective) -> Objective:
-    """Return an objective with the numbers filled in in its promise and expressions; ``$window`` stays as it is."""
+    """Fill in the numbers in an objective's promise and expressions, and leave ``$window`` as it is."""
     values = {"target": f"{one.target * 100:.9g}%"}
     if one.within is not None:
         # For a whole number, the bucket's label is 1 or 1.0, depending on the client library.

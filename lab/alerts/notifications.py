@@ -53,12 +53,12 @@ def firing(runtime: Runtime) -> list[dict]:
 
 
 def in_alertmanager(runtime: Runtime) -> list[dict]:
-    """Return the alerts in Alertmanager, including silenced and inhibited ones; raises LabError like ``firing``."""
+    """Return all alerts in Alertmanager, even silenced and inhibited ones; raises LabError if it does not respond."""
     return _get(runtime, "alertmanager", "/api/v2/alerts")
 
 
 def received(runtime: Runtime) -> list[dict]:
-    """Return the notifications at the receiver, oldest first; raises LabError like ``firing``."""
+    """Return the notifications at the receiver, oldest first; raises LabError if it does not respond."""
     return _get(runtime, "receiver", "/notifications")
 
 

@@ -1,4 +1,4 @@
-"""Generates Prometheus's rules from the tables of alerts and objectives.
+"""Generate Prometheus's rules from the tables of alerts and objectives.
 
 The burn rate alerts follow the Site Reliability Workbook, chapter 5, "Multiwindow, Multi-Burn-Rate Alerts". A burn rate
 of 1 uses up the error budget of a 30-day period in exactly 30 days.
@@ -23,7 +23,7 @@ DASHBOARD_URL = "{{{{ $externalLabels.dashboards_url }}}}/{}"
 #: All error budget alerts share this runbook, because the response is the same for each objective.
 BURN_RUNBOOK = "ErrorBudgetBurn"
 PERIOD = "30d"
-#: By severity: the burn rate, and the long and the short window over which it must be exceeded.
+#: For each severity: burn rates, each with the long and the short window over which it must be exceeded.
 BURNS = {
     "page": ((14.4, "1h", "5m"), (6, "6h", "30m")),
     "ticket": ((3, "1d", "2h"), (1, "3d", "6h")),
@@ -36,7 +36,7 @@ ADVERBS = {"page": "fast", "ticket": "slowly"}
 #: The shortest window, over which rates are computed.
 BASE = "5m"
 RATIO = "slo:error_ratio:rate"
-#: The metric that says when an exporter started counting, by the prefix of its counters.
+#: For each prefix of counter names: the metric with the time at which the exporter started counting.
 STARTS = {"nginx_http_": "nginx_access_log_start_time_seconds", "django_": "pomar_counters_start_time_seconds"}
 FROM_ZERO = re.compile(
     rf"(?P<function>rate|increase)_from_zero\((?P<series>(?P<source>{'|'.join(STARTS)})\w*(?:{{[^}}]*}})?)\[(?P<window>\w+)]\)"
@@ -83,7 +83,7 @@ def alert_rule(one: Alert, factor: int) -> dict:
 
 
 def from_zero(expr: str) -> str:
-    """Return an expression with ``rate_from_zero(…)`` and ``increase_from_zero(…)`` as PromQL.
+    """Return an expression with ``rate_from_zero(…)`` and ``increase_from_zero(…)`` expanded to PromQL.
 
     The access log exporter and Django create a series when its first event occurs. ``rate`` does not count that event.
     So a series that did not exist one window ago counts from 0, provided that its exporter was already being scraped
@@ -108,8 +108,8 @@ def from_zero(expr: str) -> str:
 def objective_group(one: Objective, factor: int) -> dict:
     """Return the rules for an objective: rates of bad and total events, error ratios, error budget and alerts.
 
-    Only the shortest window reads the exporters' series. The longer windows add up the two series recorded for it, so
-    that even a window of several days only reads two series.
+    Only the rules for the shortest window read the exporters' series. The rules for longer windows add up the two
+    series recorded for the shortest one, so even a window of several days reads only two series.
     """
     base = times.window(BASE, factor)
     longer = sorted(
@@ -147,7 +147,7 @@ def _burn(one: Objective, severity: str, factor: int) -> dict:
     speed = SPEED[severity]
     value = UNITS["share"][0]
     allowed = f"{one.budget * 100:.3g}%"
-    # In a latency objective the bad events are slow requests. "Error ratio" would make people look for 5xx.
+    # In a latency objective, the bad events are slow requests. "Error ratio" would make people look for 5xx.
     actual = f"The error ratio is {value}" if one.within is None else f"{value} of requests were too slow"
     return _rule(
         f"{one.name}Burn{speed}",

@@ -14,7 +14,7 @@ from lab.prometheus import Answer, Api
 LABEL = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 LABEL_VALUES = re.compile(r"label_values\((?:(?P<selector>.+),\s*)?(?P<label>\w+)\)")
 
-#: Unix time and value; None for a gap, NaN or infinity.
+#: A Unix time and a value. The value is None for a gap, NaN or infinity.
 Point = tuple[float, float | None]
 
 
@@ -28,7 +28,7 @@ class Series:
 
     @property
     def last(self) -> float | None:
-        """The last value that is a number."""
+        """The last value that is not None, or None if there is none."""
         return next((value for _, value in reversed(self.points) if value is not None), None)
 
 
@@ -38,7 +38,10 @@ def all_chosen(dashboard: Dashboard) -> dict[str, str]:
 
 
 def ask(api: Api, target: Target, span: Span, chosen: Mapping[str, str]) -> Answer:
-    """Run a query on Prometheus; raises LabError like ``Span.interpolate`` and ``Api``."""
+    """Run a panel's query on Prometheus for a time range.
+
+    Raises LabError if the query has an unknown variable, or if Prometheus does not respond or rejects the query.
+    """
     expr = span.interpolate(target.expr, chosen)
     if target.instant:
         return api.query(expr, span.end)
@@ -46,9 +49,9 @@ def ask(api: Api, target: Target, span: Span, chosen: Mapping[str, str]) -> Answ
 
 
 def series(answer: Answer, target: Target, span: Span) -> list[Series]:
-    """Return a result's series with their names in the panel, and with a point at every step of the time range.
+    """Return the series in a result, named as in the panel, with a point at every step of the time range.
 
-    Prometheus leaves out points without data. They are added back, so that a line has gaps where there is no data.
+    Prometheus leaves out steps without data. They are added with the value None, so that lines have gaps there.
     """
     start, end = span.aligned
     steps = [] if target.instant else [start + span.step * place for place in range((end - start) // span.step + 1)]
@@ -62,7 +65,7 @@ def series(answer: Answer, target: Target, span: Span) -> list[Series]:
 
 
 def values_of(api: Api, query: str, span: Span, chosen: Mapping[str, str]) -> list[str]:
-    """Return the values of a variable with the query ``label_values(selector, label)``.
+    """Return the values of a dashboard variable whose query is ``label_values(selector, label)``.
 
     Raises LabError for any other query.
     """

@@ -1,4 +1,4 @@
-"""The files that ``make generate`` writes from the dashboard code in ``grafana/boards/``."""
+"""Build the dashboard files from the code in ``grafana/boards/``, for ``make generate``."""
 
 import json
 from functools import cache

@@ -1,4 +1,4 @@
-"""Dashboards as read from ``grafana/dashboards/``, with what the code in ``grafana/boards/`` declares about them."""
+"""Dashboards read from ``grafana/dashboards/``, with additional facts declared by the code in ``grafana/boards/``."""
 
 import json
 from collections.abc import Sequence
@@ -9,14 +9,14 @@ from lab.errors import LabError
 from lab.paths import ROOT
 
 FOLDER = ROOT / "grafana" / "dashboards"
-#: The facts about panels that are not in their JSON, by dashboard and panel ID. ``make generate`` writes this file
+#: Facts about panels that their JSON does not contain, by dashboard and panel ID. ``make generate`` writes this file
 #: (see lab/dashboards/build.py).
 DECLARED = ROOT / "grafana" / "declared.json"
 
 
 @dataclass(frozen=True)
 class Target:
-    """One query in a panel, over the selected time range, or only at the end of the range if ``instant``."""
+    """One query in a panel. It covers the selected time range, or only the end of that range if ``instant``."""
 
     letter: str
     expr: str
@@ -61,7 +61,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """One dashboard. ``variables`` and ``events`` are the queries of its variables and annotations by name."""
+    """One dashboard. ``variables`` and ``events`` contain the queries of its variables and annotations by name."""
 
     uid: str
     title: str
@@ -83,7 +83,7 @@ def load() -> list[Dashboard]:
 
 
 def find(uid: str) -> Dashboard | None:
-    """Return the dashboard with this uid, or None; raises LabError like ``load``."""
+    """Return the dashboard with this uid, or None; raises LabError if its file is missing or broken."""
     return read(_file(uid)) if uid in _declared() else None
 
 

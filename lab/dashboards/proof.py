@@ -1,4 +1,4 @@
-"""``lab panels``: runs every query in every dashboard on the lab's Prometheus, over each time range that is offered."""
+"""``lab panels``: run every dashboard query on the lab's Prometheus, over each time range that the dashboard offers."""
 
 import math
 import time
@@ -15,7 +15,8 @@ from lab.prometheus import Api, Refused
 
 #: The time limit for a query on the lab's data.
 MAX_SECONDS = 0.2
-#: How often a query is run at most if it takes longer. A busy machine only makes it slower, so the fastest run counts.
+#: The maximum number of times that a query is run if it exceeds the limit. A busy machine can only make a query slower,
+#: so the fastest run counts.
 ATTEMPTS = 3
 PAUSE_SECONDS = 0.2
 Result = TypeVar("Result")
@@ -23,7 +24,7 @@ Result = TypeVar("Result")
 
 @dataclass
 class Check:
-    """The result of one query over all time ranges: the maximum of each number, and the slowest time."""
+    """The results of one query for all time ranges. Each number is the maximum over these ranges."""
 
     name: str
     panel: Panel | None = None
@@ -58,8 +59,8 @@ class Check:
 class Proof:
     """The results of all queries. ``provides`` lists the services that the runtime has.
 
-    ``skipped`` lists the time ranges that were not checked. No step has ended in them since the last load run, so
-    Grafana does not show the run yet.
+    ``skipped`` lists the time ranges that were not checked, because none of their steps has ended since the last load
+    run. In those ranges, Grafana would not show the run yet.
     """
 
     checks: list[Check]
@@ -93,7 +94,7 @@ def prove(api: Api, provides: Set[str], end: float | None = None) -> Proof:
 
 
 def _last_load(api: Api, end: float) -> float:
-    """Return the Unix time at which the last load run ended; 0 if Prometheus knows of none."""
+    """Return the Unix time at which the last load run ended; 0 if Prometheus has recorded none."""
     ends = api.query('max(lab_event{kind="load",phase="end"})', end).series
     return float(ends[0]["value"][1]) if ends else 0
 
@@ -107,7 +108,7 @@ def _first_sample(api: Api, end: float) -> float:
 def _checks(api: Api, dashboard: Dashboard, offered: dict[str, Span]) -> Iterator[Check]:
     spans = {start: offered[start] for start in dashboard.ranges if start in offered}
     chosen = answers.all_chosen(dashboard)
-    # If all panels in a dashboard need a service, its variables need it as well.
+    # If all panels in a dashboard need a service, so do the dashboard's variables.
     needs = set.intersection(*(set(panel.needs) for panel in dashboard.panels))
     for name, query in dashboard.variables.items():
         found = Check(f"{dashboard.title}: variable {name}", needs=tuple(needs))
@@ -116,7 +117,7 @@ def _checks(api: Api, dashboard: Dashboard, offered: dict[str, Span]) -> Iterato
         yield found
     for name, query in dashboard.events.items():
         event = Target("", query, "", instant=False)
-        # Perhaps there has been no event of this kind yet.
+        # There may not have been any event of this kind yet.
         found = Check(f"{dashboard.title}: annotation {name}", empty_until="the first event")
         for start, span in spans.items():
             _note(found, api, event, start, span, chosen)
@@ -152,7 +153,7 @@ def _note(found: Check, api: Api, target: Target, start: str, span: Span, chosen
 
 
 def _fastest(run: Callable[[], Result]) -> tuple[Result, float]:
-    """Return the result and the fastest time of up to ``ATTEMPTS`` runs; stops at the first that is fast enough."""
+    """Run a query until it is fast enough, at most ``ATTEMPTS`` times. Return the last result and the fastest time."""
     best = math.inf
     for attempt in range(ATTEMPTS):
         # Prometheus may be busy with something else: give it time to finish.

@@ -1,9 +1,9 @@
-"""Time ranges, and the values of Grafana's own variables for them.
+"""Time ranges, and the values of Grafana's built-in variables for them.
 
-They are computed as in Grafana's Prometheus datasource (``datasource.ts``, ``getRateIntervalScopedVariable``) and in
-``rangeutil.ts`` (``roundInterval``). The step is the length of the range divided by the number of points that fit. It
-is rounded, and is at least the scrape interval. ``$__rate_interval`` is the step plus one scrape interval, and at least
-four scrape intervals.
+The values are computed as in Grafana's Prometheus datasource (``datasource.ts``, ``getRateIntervalScopedVariable``) and
+in ``rangeutil.ts`` (``roundInterval``). The step is the length of the range divided by the number of points that fit.
+It is rounded, and is at least the scrape interval. ``$__rate_interval`` is the step plus one scrape interval, and at
+least four scrape intervals.
 """
 
 import math
@@ -18,7 +18,8 @@ from lab.times import SCRAPE_SECONDS
 
 #: The maximum number of points in a line: as many as fit in a panel that takes up half of a laptop screen.
 MAX_POINTS = 500
-#: Pairs of seconds: steps from the first number upwards are rounded to the second.
+#: Pairs of a threshold and a rounded step, in seconds. A step is rounded to the value in the last pair whose threshold
+#: it reaches.
 ROUNDED = ((0, 1), (1.5, 2), (3.5, 5), (7.5, 10), (12.5, 15), (17.5, 20), (25, 30), (45, 60), (90, 120), (210, 300))
 ROUNDED += ((450, 600), (750, 900), (1050, 1200), (1500, 1800), (2700, 3600), (5400, 7200), (9000, 10_800))
 
@@ -48,7 +49,7 @@ class Span:
 
     @property
     def aligned(self) -> tuple[int, int]:
-        """Start and end, rounded down to whole steps. As in Grafana, a redrawn panel therefore has the same points."""
+        """The start and end, rounded down to whole steps as in Grafana, so that a redrawn panel has the same points."""
         return math.floor(self.start / self.step) * self.step, math.floor(self.end / self.step) * self.step
 
     @property
@@ -57,7 +58,7 @@ class Span:
         return max(self.step + SCRAPE_SECONDS, 4 * SCRAPE_SECONDS)
 
     def interpolate(self, text: str, chosen: Mapping[str, str]) -> str:
-        """Return a query with its variables replaced: by the values in ``chosen``, or by Grafana's own.
+        """Return a query with its variables filled in from ``chosen`` and from Grafana's built-in variables.
 
         Raises LabError for an unknown variable.
         """

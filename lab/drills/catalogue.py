@@ -1,4 +1,4 @@
-"""All drills by name: the fault, the alerts that must fire, and the panel that shows it."""
+"""All drills, each with its fault, the alerts that must fire, and the panel that shows the fault."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -158,7 +158,8 @@ DRILLS = (
         "Workers open connections to the cache and never close them.",
         ("CacheConnectionsNearLimit",),
         "Redis: Connections and limit",
-        # Below the limit together with the connections in use, and enough even if one of four workers is recycled.
+        # Together with the connections in use, this stays below the limit, and it is enough even if one of four workers
+        # is recycled.
         lambda lab: faults.leaking(lab, f"cache-leak={188 // int(lab.settings['UWSGI_WORKERS'])}", 4, pause=0.2),
         needs=("redis",),
     ),
@@ -310,7 +311,7 @@ DRILLS = (
 
 
 def named(name: str) -> Drill:
-    """Return the drill of that name. If there is none, raises a LabError that lists all names."""
+    """Return the drill with this name. If there is none, raises a LabError that lists all names."""
     found = next((each for each in DRILLS if each.name == name), None)
     if not found:
         raise LabError(f"there is no drill {name!r}: set D= to one of {', '.join(each.name for each in DRILLS)}.")

@@ -40,7 +40,7 @@ class Timeline:
         click.echo(f"  {seconds:6.1f} s  {what}")
 
     def rows(self, drill: Drill) -> Iterator[tuple[str, str, str]]:
-        """Yield each alert with how long after the fault it fired, and how long after the revert it resolved."""
+        """Yield each alert with the time from the fault until it fired, and from the revert until it resolved."""
         when = {what: seconds for seconds, what in self.steps}
         for name in drill.alerts:
             fired, resolved = when[f"{name} firing"], when[f"{name} {RESOLVED}"] - when[REVERTED]
@@ -51,8 +51,8 @@ def run_drill(runtime: Runtime, drill: Drill) -> Timeline:
     """Run a drill under load and return its timeline.
 
     The fault is always reverted, even after Ctrl-C. Raises LabError if the runtime lacks what the drill needs, if one
-    of its alerts is already active before the fault, if one does not fire or resolve in time, or if the load run's
-    ledger has a difference.
+    of its alerts is still active before the fault, if one does not fire or resolve in time, or if the load run's ledger
+    has a difference.
     """
     runtime.require_running()
     if missing := set(drill.needs) - runtime.provides:
@@ -142,7 +142,7 @@ def _await_notifications(watch: Watch, timeline: Timeline) -> set[str]:
 
 
 def _await_resolved_notifications(watch: Watch, timeline: Timeline, notified: set[str]) -> None:
-    """Wait until each alert with a notification has a resolved notification as well."""
+    """Wait until a resolved notification has been sent for each notified alert."""
 
     def missing() -> set[str]:
         return notified - watch.notified("resolved", timeline.began)

@@ -26,7 +26,7 @@ from lab.runtimes.services import Service
 
 #: Timeout for the crowd's requests: longer than NGINX waits for uWSGI.
 PATIENCE_SECONDS = 45
-#: How often to try SIGCONT on stopped workers.
+#: How many times to try to resume stopped workers with SIGCONT.
 CONTINUE_ATTEMPTS = 30
 Fault = Callable[[Runtime], AbstractContextManager]
 
@@ -42,7 +42,7 @@ def together(runtime: Runtime, *faults: Fault) -> Iterator[None]:
 
 @contextmanager
 def stopped(runtime: Runtime, *names: str) -> Iterator[None]:
-    """Stop services."""
+    """Stop these services, and start them again at the end."""
     with ExitStack() as stack:
         for name in names:
             stack.callback(runtime.start, services.named(name))
@@ -84,9 +84,10 @@ def _asking(
 def crowd(
     runtime: Runtime, number: int, fault: str = "", paths: Sequence[str] = ("/",), pause: float = 0
 ) -> AbstractContextManager:
-    """Run ``number`` visitors who request the fault ``fault`` of ``app/faults/middleware.py`` every ``pause`` seconds.
+    """Run ``number`` visitors who repeatedly request a fault from ``app/faults/middleware.py``.
 
-    They send the lab token without the header of the load run, so the ledger counts them as others.
+    Each of them pauses for ``pause`` seconds between requests. Without ``fault``, they send normal requests. They send
+    the lab token but not the load run's header, so the ledger does not count their requests as part of the load run.
     """
     headers = {"X-Lab-Token": runtime.token_file.read_text(encoding="utf-8")} | (
         {"X-Lab-Fault": fault} if fault else {}
@@ -123,7 +124,7 @@ def random_clients(runtime: Runtime, number: int) -> AbstractContextManager:
 
 @contextmanager
 def unapplied_migration(runtime: Runtime) -> Iterator[None]:
-    """Mark a migration on which no other depends as unapplied. The tables do not change."""
+    """Mark as unapplied a migration that no other migration depends on. The tables do not change."""
     try:
         runtime.manage("migrate", "--fake", "checkout", "zero")
         yield
@@ -143,7 +144,7 @@ def nothing_in_stock(runtime: Runtime) -> Iterator[None]:
 
 @contextmanager
 def leaking(runtime: Runtime, fault: str, number: int = 1, pause: float = 0) -> Iterator[None]:
-    """Have a ``crowd`` request a fault that makes workers leak a resource. uWSGI is restarted at the end."""
+    """Run a ``crowd`` requesting a fault that makes workers leak a resource. Restart uWSGI at the end."""
     try:
         with crowd(runtime, number, fault, pause=pause):
             yield
@@ -174,7 +175,7 @@ def unbounded_label(runtime: Runtime, number: int) -> AbstractContextManager:
 
 
 def taken_name(runtime: Runtime) -> AbstractContextManager:
-    """Push two series under an NGINX metric's name. A rule in documented.yaml then records the same series twice."""
+    """Push two series named like an NGINX metric. A rule in documented.yaml then records the same series twice."""
     return pushed(
         runtime,
         "# TYPE nginx_connections_reading gauge\n"
@@ -289,7 +290,7 @@ def slow_clients(runtime: Runtime, maximum: int) -> Iterator[None]:
             for client in [client for client in clients if closed(client)]:
                 client.close()
                 clients.remove(client)
-            # Not all at once, so that the exporter and the probe get a connection now and then.
+            # Do not open all of them at once, so that the exporter and the probe get a connection now and then.
             for _ in range(min(100, maximum - len(clients))):
                 with suppress(OSError):
                     clients.append(connect())
@@ -328,7 +329,7 @@ def frozen_workers(runtime: Runtime) -> Iterator[None]:
     def send(signal: str) -> None:
         workers = json.loads(runtime.read(app, "/", port="APP_STATS_PORT"))["workers"]
         pids = " ".join(str(each["pid"]) for each in workers if each["pid"])
-        # A worker may exit between the two commands.
+        # A worker may exit after its PID has been read.
         _in(runtime, app, f"for pid in {pids}; do kill -{signal} $pid || [ ! -e /proc/$pid ] || exit 1; done")
 
     def freeze() -> None:

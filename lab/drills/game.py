@@ -38,7 +38,7 @@ class Round:
 
     @property
     def seconds(self) -> float:
-        """Seconds since it began."""
+        """Seconds since the round began."""
         return time.monotonic() - self.began
 
 
@@ -54,7 +54,7 @@ def available(runtime: Runtime) -> list[Incident]:
 
 @contextmanager
 def broken(runtime: Runtime, incident: Incident) -> Iterator[Round]:
-    """Start a load run, inject the fault without naming it, and revert it at the end, whatever happens."""
+    """Start a load run, inject the fault without naming it, and always revert it at the end."""
     runtime.require_running()
     click.echo("Starting the load run …")
     with running_load(runtime, CALM_SECONDS):
@@ -96,7 +96,10 @@ def play(runtime: Runtime, seed: int) -> bool:
 
 
 def _debrief(runtime: Runtime, this: Round, *, wait: bool) -> str:
-    """Return the evidence as a table, with the signals that do not show it yet; if ``wait``, wait for them first."""
+    """Return the evidence as a table, followed by the signals that do not show it yet.
+
+    If ``wait`` is true, wait first until all of them show it, or until the time is up.
+    """
     now = read(runtime)
     if wait and _missing(this, now):
         seconds = max(this.incident.seconds - this.seconds, LAG_SECONDS)
@@ -134,7 +137,7 @@ def _missing(this: Round, now: Readings) -> list[str]:
 
 
 def read(runtime: Runtime) -> Readings:
-    """Return the current value of each signal: NaN if it has none."""
+    """Return the current value of each signal, or NaN if it has none."""
     api = Api(runtime.url(services.named("prometheus"), ""))
     now = time.time()
     found = {}

@@ -27,7 +27,7 @@ RARE = 0.02
 class Signal:
     """A measurement of one tier: a query with one value, its unit, and the panel that shows it.
 
-    A change of at most ``noise`` is ignored; 0 stands for the unit's value in ``NOISE``.
+    A change of at most ``noise`` is ignored; 0 means the default for the unit in ``NOISE``.
     """
 
     name: str

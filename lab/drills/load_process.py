@@ -21,15 +21,15 @@ from lab.runtimes.base import Runtime
 
 #: The maximum duration of the load run, which is stopped when the drill is over.
 LONGEST_SECONDS = 10_800
-#: Seconds that the load run may take to stop and to take its closing snapshot.
+#: Timeout in seconds for the load run to stop and to take its closing snapshot.
 CLOSING_SECONDS = 150
-#: Seconds that the shop may take to recover from an earlier problem: uWSGI processes its whole queue.
+#: Timeout in seconds for the shop to recover from an earlier problem. uWSGI first processes its whole queue.
 RECOVERY_SECONDS = 300
 
 
 @contextmanager
 def running_load(runtime: Runtime, calm_seconds: float) -> Iterator[None]:
-    """Run ``make load`` from ``calm_seconds`` before the block until its end, and print the ledger's verdict.
+    """Run ``make load`` during the block and ``calm_seconds`` before it. At the end, print the ledger's verdict.
 
     SIGTERM and SIGHUP stop it like Ctrl-C and are handled only once. Raises LabError if the shop does not recover from
     an earlier problem, if the load run stops early, or if the ledger has a difference.

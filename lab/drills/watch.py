@@ -24,7 +24,10 @@ class Watch:
         }
 
     def active(self) -> dict[str, str]:
-        """Return the state of each alert that is pending or firing; an alert with series in both states is firing."""
+        """Return the state of each of the drill's alerts that is pending or firing.
+
+        An alert with series in both states counts as firing.
+        """
         found: dict[str, str] = {}
         for each in notifications.firing(self._runtime):
             name = each["labels"]["alertname"]
@@ -33,7 +36,7 @@ class Watch:
         return found
 
     def runbooks(self) -> list[str]:
-        """Return the runbooks of the drill's alerts that are pending or firing."""
+        """Return the runbook URLs of the drill's alerts that are pending or firing."""
         found = {
             each["annotations"]["runbook_url"]
             for each in notifications.firing(self._runtime)
@@ -42,7 +45,7 @@ class Watch:
         return sorted(found)
 
     def notified(self, status: str, since: float) -> set[str]:
-        """Return the alerts with a ``firing`` or ``resolved`` notification that was received after a Unix time."""
+        """Return the alerts for which a ``firing`` or ``resolved`` notification was received after a Unix time."""
         with suppress(LabError):
             return {
                 alert["labels"]["alertname"]
@@ -66,7 +69,7 @@ class Watch:
     def wait(self, done: Callable[[], bool], otherwise: Callable[[], str]) -> None:
         """Wait until ``done`` returns true. After the timeout, raises LabError with the text of ``otherwise``.
 
-        Also raises LabError if an alert fires that must not.
+        Also raises LabError if one of the alerts in ``drill.never`` fires.
         """
         deadline = time.monotonic() + self.drill.seconds
         while not done():

@@ -1,4 +1,4 @@
-"""Finished load runs: reads their result files, and builds their ledgers and reports."""
+"""Finished load runs: read their result files, and build their ledgers and reports."""
 
 import json
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ def alerts(runtime: Runtime, run: Run) -> str:
 
 
 def last() -> Path:
-    """Return the file of the run that started last. Raises LabError if there is none."""
+    """Return the result file of the load run that started last. Raises LabError if there is none."""
     found = list(REPORTS.glob("load-*.json"))
     if not found:
         raise LabError("there has been no load run yet: `make load` starts one.")

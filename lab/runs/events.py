@@ -1,7 +1,8 @@
-"""Pushes events (load runs, deploys, drills) to Prometheus, so that every dashboard shows them as annotations.
+"""Push events (load runs, deploys, drills) to the Pushgateway, so that every dashboard shows them as annotations.
 
-An event is a gauge ``lab_event``. Its value is the Unix time of the event, and its labels describe it. The Pushgateway
-keeps the latest event of each kind and phase, so even events between two scrapes reach Prometheus.
+Each event is a series of the gauge ``lab_event``. The value is the event's Unix time, and the labels describe the
+event. The Pushgateway keeps the latest event of each kind and phase, so even events between two scrapes reach
+Prometheus.
 """
 
 import time

@@ -16,7 +16,7 @@ from lab.runtimes import services
 from lab.runtimes.base import LOAD_LOCK, Runtime
 from loadtest.options import BadOption, read_options
 
-#: The stock of each product at the start of a run. Nothing sells out with this much.
+#: The stock of each product at the start of a run. With this much, no product sells out.
 AMPLE_STOCK = 10_000
 
 
@@ -56,7 +56,7 @@ def _done(run: Mapping) -> str:
 
 
 def shop_from_page(runtime: Runtime, variables: Mapping[str, str]) -> int:
-    """Serve Locust's web UI at ``LOCUST_PORT`` until Ctrl-C, and return its exit code.
+    """Serve Locust's web UI on ``LOCUST_PORT`` until Ctrl-C, and return Locust's exit code.
 
     ``variables`` are the ``options`` of :func:`shop` plus ``PROFILE``.
     """

@@ -34,7 +34,7 @@ def settings(runtime: Runtime) -> dict[str, str]:
 
 
 def versions(runtime: Runtime) -> dict[str, str]:
-    """Return the versions of the lab itself and of its programs, by name; without those that could not be read."""
+    """Return the versions of the lab and its programs by name. Leave out those that could not be read."""
     return dict(sorted([("lab", version()), *_of_metrics(runtime), *_of_programs(runtime)]))
 
 

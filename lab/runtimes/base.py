@@ -24,13 +24,13 @@ from lab.runtimes.services import Service, with_provided
 APP = services.named("app")
 READY_SECONDS = 45
 TARGETS_SECONDS = 30
-#: Held by a command while it starts or stops services, so that only one does so at a time.
+#: Held by a command while it starts or stops services, so that only one command does so at a time.
 LOCK = STATE / "lock"
 #: Held by `make load`, so that only one runs at a time.
 LOAD_LOCK = STATE / "load.lock"
 #: A command, its working directory and its environment.
 Locust = tuple[list[str], Path, Mapping[str, str]]
-#: Makes Locust exit when the lab command that started it does (loadtest/locustfile.py).
+#: Makes Locust exit when the lab command that started it exits (see loadtest/locustfile.py).
 WITH_THE_LAB = {"LAB_LOAD_UNTIL_EOF": "1"}
 
 
@@ -39,7 +39,7 @@ class Check:
     """A condition that must hold before the lab can start.
 
     ``run`` returns what it found, or raises LabError with the problem and its fix. A ``fresh`` check is skipped if the
-    lab is running, because the lab itself then holds what is checked, such as the ports.
+    lab is running, because the lab itself then uses what is checked, such as the ports.
     """
 
     name: str
@@ -50,18 +50,18 @@ class Check:
 class Runtime(ABC):
     """The lab, running or not. Every operation that changes it holds a lock, so that no two run at the same time.
 
-    ``RUNTIME`` selects it by ``name``. ``provides`` lists optional features, which some services and metrics need.
-    ``settings`` are the running lab's settings, or the requested ones if it is not running. ``ca_file`` is the CA
-    certificate, which exists once the lab has been started. ``token_file`` contains the token that identifies the lab's
-    own load.
+    ``name`` is the value of ``RUNTIME`` that selects this runtime. ``provides`` lists optional features that some
+    services and metrics need. ``settings`` are the running lab's settings, or the requested ones if it is not running.
+    ``ca_file`` is the CA certificate, which exists once the lab has been started. ``token_file`` contains the token
+    that identifies the lab's own load.
     """
 
     name: str
     ca_file: Path
     token_file: Path
-    #: Written when startup is complete. A URL in it may contain a password.
+    #: The file with the running lab's settings, written when startup is complete. Its URLs may contain passwords.
     running_settings: Path
-    #: The address that Locust's web page listens on.
+    #: The IP address that Locust's web page listens on.
     locust_address = "127.0.0.1"
 
     def __init__(self, wanted: dict[str, str]) -> None:
@@ -122,7 +122,7 @@ class Runtime(ABC):
 
     @abstractmethod
     def certify(self, lifetime: timedelta | None) -> None:
-        """Give NGINX a certificate that expires after ``lifetime``, or its normal certificate if that is None."""
+        """Give NGINX a certificate that expires after ``lifetime``, or its normal one if ``lifetime`` is None."""
 
     @abstractmethod
     def states(self) -> Iterator[tuple[Service, str, str]]:
@@ -148,7 +148,7 @@ class Runtime(ABC):
 
     @abstractmethod
     def run(self, command: Sequence[str], service: Service = APP, **options) -> subprocess.CompletedProcess:
-        """Run a command in a service's working directory and environment (the shop, NGINX or Prometheus)."""
+        """Run a command in the working directory and environment of a service: the shop, NGINX or Prometheus."""
 
     def manage(self, *arguments: str) -> str:
         """Run one of the shop's management commands and return its output. Raise LabError if it fails."""
@@ -166,7 +166,10 @@ class Runtime(ABC):
         return run_locust(*self._locust({**WITH_THE_LAB, **variables, "LAB_LOAD_RESULT": str(result)}, ["--headless"]))
 
     def interrupt(self, load: subprocess.Popen) -> None:
-        """Interrupt a ``make load`` that leads its own process group, like Ctrl-C. It still writes its ledger."""
+        """Interrupt a ``make load`` as Ctrl-C would, so that it still writes its ledger.
+
+        ``load`` must lead its own process group.
+        """
         with suppress(ProcessLookupError):
             os.killpg(load.pid, signal.SIGINT)
 
@@ -235,7 +238,7 @@ class Runtime(ABC):
 
     @staticmethod
     def wait(problem: Callable[[], str], seconds: float) -> None:
-        """Wait until ``problem`` returns an empty string. After the timeout, raise LabError with the last problem."""
+        """Wait until ``problem()`` returns an empty string. After ``seconds``, raise LabError with the last problem."""
         deadline = time.monotonic() + seconds
         while found := problem():
             if time.monotonic() > deadline:
@@ -267,7 +270,7 @@ class Runtime(ABC):
 
     @contextmanager
     def patient(self, seconds: float) -> Iterator[None]:
-        """Make operations wait up to this long for another one to finish, instead of failing at once."""
+        """Let operations in this block wait up to ``seconds`` for another one to finish, instead of failing at once."""
         self._patience = seconds
         try:
             yield
@@ -307,7 +310,7 @@ def check_state() -> str:
 
 
 def manage(run: Callable[..., subprocess.CompletedProcess], *arguments: str) -> str:
-    """Implement :meth:`Runtime.manage`; ``run`` runs a command in the shop's environment."""
+    """Implement :meth:`Runtime.manage`. The function ``run`` runs a command in the shop's environment."""
     done = run(["python", "manage.py", *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         raise LabError(f"`manage.py {' '.join(arguments)}` failed: {console.last_line(done.stderr)}")

@@ -142,7 +142,8 @@ def _check_signature(certificate: x509.Certificate, ca: _Pair) -> None:
 
 def _new_ca(now: datetime) -> _Pair:
     key = ec.generate_private_key(ec.SECP256R1())
-    # The serial number in the name tells CAs apart in a browser's list, and keeps a chain from matching the wrong CA.
+    # Part of the serial number is in the name, so that the lab's CAs have different names in a browser's list, and no
+    # certificate is matched to the wrong CA.
     serial = x509.random_serial_number()
     name = _subject(f"Pomar lab CA {serial % 0x10000:04x}")
     certificate = (

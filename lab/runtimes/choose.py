@@ -1,4 +1,4 @@
-"""Choose the runtime of the lab."""
+"""Choose the lab's runtime."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,8 +16,8 @@ RUNTIMES: dict[str, type[Runtime]] = {"compose": ComposeRuntime, "host": HostRun
 def choose(environment: Mapping[str, str]) -> tuple[Runtime, str]:
     """Return the runtime to use, with validated settings, and the reason for the choice.
 
-    It is the first of these that applies: the one in ``RUNTIME``; the one that is running; Compose, if a Docker engine
-    responds; the host. Raises LabError if ``RUNTIME`` is unknown or cannot be used here.
+    The choice is the first of these that applies: the one in ``RUNTIME``; the one that is running; Compose, if a Docker
+    engine responds; the host. Raises LabError if ``RUNTIME`` is unknown or cannot be used here.
     """
     wanted = environment.get("RUNTIME", "")
     if wanted and wanted not in RUNTIMES:
@@ -45,7 +45,7 @@ def to_test_on(environment: Mapping[str, str]) -> str:
 
 
 def refuse_other(runtime: Runtime) -> str:
-    """Raise LabError if this checkout's lab is running on the other runtime, which would hold the ports."""
+    """Raise LabError if this checkout's lab is running on the other runtime and is therefore using the ports."""
     if runtime.name == "host":
         # A hanging Docker engine must not keep the host runtime from starting. The ports are still checked.
         known = {}

@@ -1,6 +1,6 @@
 """The environment for the processes that the lab starts. Only the variables listed here are passed on.
 
-Uses the standard library only: ``lab/bootstrap.py`` needs it before the lab's own Python environment exists.
+Uses only the standard library, because ``lab/bootstrap.py`` needs it before the lab's Python environment exists.
 """
 
 import os
@@ -41,7 +41,7 @@ def for_tools() -> dict[str, str]:
 
 
 def clean(settings: Iterable[str]) -> None:
-    """Reduce the environment of this process and its children to the environment for tools and the lab's variables.
+    """Remove all variables from this process's environment except those for tools and the lab's own.
 
     The lab's variables are its ``settings``, ``RUNTIME``, and every name that starts with ``LAB_``.
     """

@@ -42,8 +42,9 @@ def free_ports(count: int) -> list[int]:
     """Return ports on 127.0.0.1 that the kernel will not assign to any other program within the next 60 s.
 
     A port that was only bound and closed could be assigned to another program or to an outgoing connection before a
-    service binds it. So a connection to each port is closed from this side, which leaves the port in TIME_WAIT. Then
-    only a server that binds it by number with SO_REUSEADDR can get it. All servers here do that.
+    service binds it. So a connection to each port is opened and closed from the server's side, which leaves the port in
+    TIME_WAIT. Only a server that binds the port by number with SO_REUSEADDR can then get it. All of the lab's servers
+    do that.
     """
     ports = []
     for _ in range(count):
@@ -55,7 +56,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def holder(port: int) -> str:
-    """Return what uses ``port``, if this user is allowed to see it: a program that listens, or a connection."""
+    """Return what is using ``port``: a listening program, an outgoing connection, or "a program of another user"."""
     try:
         found = [each for each in psutil.net_connections("tcp") if each.laddr.port == port]
     except psutil.AccessDenied:

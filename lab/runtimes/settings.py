@@ -41,7 +41,8 @@ def _retention_size(value: str) -> str:
 _image = _matching(r"[a-z0-9][a-z0-9._/:-]*[:@][A-Za-z0-9._:-]+", "an image name with a version")
 
 
-#: The settings for the Compose runtime's official images, each with an exact version. An empty one is not used.
+#: The settings for the Compose runtime's official images, each with an exact version. If a setting is empty, its image
+#: is not used.
 OFFICIAL_IMAGES = (
     "IMAGE_PAUSE",
     "IMAGE_NGINX",
@@ -61,9 +62,10 @@ OFFICIAL_IMAGES = (
 )
 
 MAX_WORKERS = 64
-#: With fewer, normal worker recycling would look like a respawn loop (the alert WorkerRespawnLoop).
+#: With a lower value, normal worker recycling would trigger the alert WorkerRespawnLoop.
 MIN_MAX_REQUESTS = 100
-#: With less, Prometheus's WAL alone would come near the limit before the first block (the alert StorageNearBound).
+#: With a lower limit, Prometheus's WAL alone would trigger the alert StorageNearBound before the first block is
+#: written.
 MIN_RETENTION_MB = 256
 
 #: The check for each setting.
@@ -113,7 +115,7 @@ def without_password(url: str) -> str:
 def read_env_file(path: Path) -> dict[str, tuple[str, int]]:
     """Return the settings in an ``.env`` file (``NAME=value`` lines, ``#`` for comments) with their line numbers.
 
-    Raises LabError if the file cannot be read, a line has any other form, or a name is not a setting.
+    Raises LabError if the file cannot be read, if a line has any other form, or if a name is not a setting.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -135,10 +137,10 @@ def read_env_file(path: Path) -> dict[str, tuple[str, int]]:
 
 
 def load(environment: Mapping[str, str], path: Path = ROOT / ".env") -> dict[str, str]:
-    """Check all settings and return them as text.
+    """Check all settings and return them as strings.
 
-    Raises LabError, naming the place to change, if a setting is missing or invalid, or if two services have the same
-    port.
+    Raises LabError if a setting is missing or invalid, or if two services have the same port. The error names the place
+    to change.
     """
     settings = {"LAB_DATABASE_URL": "", "LAB_CACHE_URL": ""}
     places = {}

@@ -11,7 +11,7 @@ from lab.runs.ledger.counts import BY_NGINX, Counts, Key, Log
 
 @dataclass(frozen=True)
 class Row:
-    """A route and status class: requests sent, requests from others, and the counts in NGINX's log and in Django.
+    """The counts for one route and status class: sent by Locust, from others, in NGINX's log, and in Django.
 
     ``logged`` and ``answered`` (Django's responses) are None if the tier's counts cannot be used. ``answered`` is also
     None for routes that NGINX serves itself.
@@ -36,7 +36,7 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Account:
-    """The result. ``fault`` is the tier at fault if there is exactly one, and ``doubts`` are the open questions."""
+    """The result. ``fault`` is the tier at fault if there is exactly one, and ``doubts`` lists the open questions."""
 
     rows: list[Row]
     lines: list[Line]
@@ -71,7 +71,7 @@ def _rows(counts: Counts, found: Comparison) -> Iterator[Row]:
             others=total(logged) - total(load) if counts.log and load is not None else None,
             logged=total(logged) if logged is not None else None,
             answered=total(app.responses) if app and route not in BY_NGINX else None,
-            # The largest rather than the sum: two differences that cancel out do not make 0.
+            # The largest difference, not the sum, so that two differences that cancel out do not result in 0.
             remainder=max(
                 (each.by for each in found.differences if (each.route, each.kind) == (route, kind)), key=abs, default=0
             ),
@@ -138,7 +138,7 @@ def _lines_through_nginx(log: Log) -> Iterator[Line]:
 
 
 def _lines_of_other_statuses(log: Log, found: Comparison) -> Iterator[Line]:
-    """Yield requests that are included above but have different statuses in two tiers."""
+    """Yield lines for requests that are included above but have different statuses in two tiers."""
     aborted = sum(n for key, n in log.responses.items() if key.status == "499")
     yield Line("", log.outcomes("retried"), "retried by NGINX after a failure")
     yield Line("", aborted, "aborted by the client (499)")

@@ -1,7 +1,8 @@
-"""Builds a run's ledger from the snapshots before and after it, and from the samples Prometheus stored in between.
+"""Build a run's ledger from the snapshots before and after it, and from the samples that Prometheus stored in between.
 
-Prometheus's samples are checked against the exporters' pages. No sample before a snapshot may be higher than the page,
-and none after it may be lower. Counters that only the load run changes must have the same increase in both.
+Prometheus's samples are checked against the values on the exporters' pages. Before a snapshot, no sample may be higher
+than the value on the page. After it, no sample may be lower. A counter that only the load run changes must have the
+same increase in both sources.
 """
 
 import time
@@ -44,7 +45,7 @@ WHY_DECREASED = " without a restart; does each read reach a different process wi
 
 @dataclass(frozen=True)
 class Ledger:
-    """A run's account. ``reasons`` say why it is not exact, if it is not, and ``notes`` are further remarks."""
+    """A run's account. If it is not exact, ``reasons`` say why. ``notes`` are further remarks."""
 
     start: float
     end: float
@@ -62,9 +63,9 @@ class Ledger:
 
 
 def open_books(runtime: Runtime, patience: float = snapshot.PATIENCE_SECONDS) -> Snapshot:
-    """Take the snapshot before a run once Prometheus has current samples from every tier, and return it.
+    """Return the snapshot before a run, taken once Prometheus has current samples from every tier.
 
-    That takes a few seconds after a service restart. If Prometheus does not respond, the ledger says so later.
+    After a service restart, this takes a few seconds. If Prometheus does not respond, the ledger says so later.
     """
     prometheus = Prometheus(runtime.url(services.named("prometheus"), ""))
     deadline = time.monotonic() + patience
@@ -100,7 +101,7 @@ def balance(prometheus: Prometheus, opening: Snapshot, closing: Snapshot, result
         for when, each in (("before", opening), ("after", closing))
         if each.moving
     ]
-    # Even if the shop did not settle, the counters of the load run's own requests did not change.
+    # Even if the shop did not settle, the counters for the load run's own requests were constant during the snapshots.
     counts = counts_of(result, increases, only_load=bool(moving))
     settled = account.settle(counts, [each for page in pages.values() for each in page.differences])
     return Ledger(
@@ -115,7 +116,7 @@ def balance(prometheus: Prometheus, opening: Snapshot, closing: Snapshot, result
 
 @dataclass(frozen=True)
 class _Page:
-    """A job between the snapshots: its counters' increases, the first scrape afterwards, and any findings."""
+    """One job's data for a run: the increases in its counters, the first scrape after the run, and any findings."""
 
     increase: dict[Series, float] = field(default_factory=dict)
     scraped: float | None = None
@@ -125,7 +126,7 @@ class _Page:
 
 
 def _page(prometheus: Prometheus, job: str, opening: Snapshot, closing: Snapshot) -> _Page:
-    """Return the increases of a job's counters, checked against Prometheus's samples where they exist."""
+    """Return how much each of a job's counters increased, checked against Prometheus's samples where available."""
     tier = TIERS[job]
     if fell := opening.fell.get(job) or closing.fell.get(job):
         return _Page(differences=[Difference((tier,), f"{tier} contradicts itself: {fell}{WHY_DECREASED}")])
@@ -162,7 +163,7 @@ def _increase(before: Mapping[Series, float], after: Mapping[Series, float]) -> 
 
 
 def _reset_on_pages(job: str, opening: Snapshot, closing: Snapshot) -> float | None:
-    """Return the unix time at which a job's counters were reset between the snapshots, if it is known."""
+    """Return the Unix time at which a job's counters were reset between the snapshots, or None if they were not."""
     start = counting_since(closing.values, job)
     if start != counting_since(opening.values, job):
         return start or closing.at
@@ -174,7 +175,10 @@ def _reset_on_pages(job: str, opening: Snapshot, closing: Snapshot) -> float | N
 def _reset_in_samples(
     before: Mapping[Series, float], stored: Mapping[Series, list[Sample]], opened: float
 ) -> float | None:
-    """Return when a counter first decreased in Prometheus's samples, even if it has passed its old value since."""
+    """Return the Unix time at which a counter first decreased in Prometheus's samples, or None.
+
+    This also finds a counter that has since risen above its old value.
+    """
     fallen = [
         at
         for series, samples in stored.items()
@@ -199,7 +203,8 @@ def _compared_with_pages(
     """Return the mismatches between Prometheus's samples and the exporter's pages in the snapshots.
 
     Counters that only the load run changes must have the same increase in both. The others may also change between a
-    scrape and a snapshot, so no sample before a snapshot may be higher than the page, and none after it may be lower.
+    scrape and a snapshot. For them, no sample before a snapshot may be higher than the value on the page, and none
+    after it may be lower.
     """
     found = []
     for series, page_after in counters(closing.values[job]).items():

@@ -1,4 +1,4 @@
-"""Compares each tier's counts with the next tier's, and accounts for every known difference.
+"""Compare each tier's counts with the next tier's, and account for every known difference.
 
 These equations hold for a run between two snapshots (all terms are request counts):
 
@@ -45,7 +45,7 @@ class Difference:
 
 @dataclass
 class Comparison:
-    """The state of a comparison: the differences so far, the tiers that were compared, and the terms found."""
+    """A comparison in progress: the differences found so far, the tiers compared so far, and terms of the equations."""
 
     counts: Counts
     differences: list[Difference] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Comparison:
         """Check every equation for which both sides are known."""
         log, workers, app = self.counts.log, self.counts.workers, self.counts.app
         if log and workers and app:
-            # uWSGI also counts requests that it cannot pass to Django, such as one larger than its buffer. NGINX gets
+            # uWSGI also counts requests that it cannot pass to Django, such as those larger than its buffer. NGINX gets
             # no response to them.
             self.dropped = min(max(workers.requests - app.received, 0), log.outcomes("unanswered"))
         if log and self.counts.status is not None:
@@ -84,9 +84,10 @@ class Comparison:
 
     @property
     def fault(self) -> str:
-        """The tier that is involved in every difference and agrees with no other.
+        """The tier at fault: the only one that is involved in every difference.
 
-        Without one, it is the tier that contradicts itself. Empty when there is no such tier, or more than one.
+        If several are, those that agree with a third tier are ruled out. If that does not leave exactly one, it is the
+        only tier that contradicts itself, or empty if there is no such tier.
         """
         if not self.differences:
             return ""
@@ -107,7 +108,7 @@ class Comparison:
         self.differences.append(Difference(between, sentence, route, kind, by))
 
     def _check(self, between: tuple[str, ...], holds: bool, sentence: str) -> None:
-        """Record that these tiers were compared, and a difference unless ``holds``."""
+        """Record that these tiers were compared; if ``holds`` is false, also record a difference."""
         self._compared.add(between)
         if not holds:
             self._differ(between, sentence)
@@ -176,10 +177,10 @@ class Comparison:
             self._differ((DJANGO,), f"Django has {app.responded - app.received:,} more responses than requests")
 
     def _max_killed(self) -> int:
-        """Return how many requests may have been lost with their worker.
+        """Return the maximum number of requests that may have been lost with their worker.
 
-        This is at most the number of respawned workers, and at most the number of requests to which NGINX got no
-        response. A worker that is recycled finishes its request first, so no request is lost with it.
+        It cannot exceed the number of respawned workers, or the number of requests to which NGINX got no response. A
+        worker that is recycled finishes its request first, so recycling loses no requests.
         """
         log, workers = self.counts.log, self.counts.workers
         bounds = [
@@ -205,7 +206,10 @@ class Comparison:
             self._differ((LOG, DJANGO), text, key, by)
 
     def _lacking(self, route: str, log: Log, app: App) -> list[tuple[Key, int]]:
-        """Return how far Django's responses for a route differ from NGINX's, except where Django sent none."""
+        """Return the differences between Django's and NGINX's response counts for a route.
+
+        Requests that got no response from Django are not included.
+        """
         without_response = sum(
             log.upstream[route, outcome] for outcome in ("unanswered", "unreached", "cut", "abandoned")
         )
@@ -227,7 +231,7 @@ class Comparison:
         return [(key, by) for key, by in sorted(delta.items()) if by]
 
     def _add_slashes(self, delta: dict[Key, int]) -> None:
-        """Account for 404s that CommonMiddleware turned into redirects to the URL with a slash after counting."""
+        """Account for 404s that were counted before CommonMiddleware redirected them to the URL with a slash."""
         for key, by in list(delta.items()):
             not_found = key._replace(status="404")
             if key.route == "other" and key.status == "301" and by < 0 and delta.get(not_found, 0) >= -by:
@@ -237,7 +241,7 @@ class Comparison:
 
     def _passed_on_and_finished(self, log: Log, workers: Workers) -> None:
         killed = log.connected - workers.requests
-        # Some workers died after the response was sent. NGINX and Django then count one more than uWSGI.
+        # If a worker dies after sending its response, NGINX and Django count one more request than uWSGI.
         responded = max(self.counts.app.responded - workers.requests, 0) if self.counts.app else 0
         maximum = self._max_killed()
         self._check(
@@ -266,7 +270,10 @@ class Comparison:
         )
 
     def _sent_without_log(self) -> None:
-        """Compare without the access log. Only it can tell the load run from others, so a tier may count more."""
+        """Compare without the access log.
+
+        Only the log separates the load run from other traffic, so each tier may count more than Locust sent.
+        """
         sent, app, status = self.counts.sent, self.counts.app, self.counts.status
         for key, n in sorted(sent.items()) if app else ():
             by_django = key.route not in (*BY_NGINX, "other") and key.status not in ("0", *WITHOUT_RESPONSE)

@@ -18,9 +18,9 @@ PROMETHEUS = "Prometheus"
 WITHOUT_RESPONSE = ("499", "502", "504")
 #: Routes that NGINX serves without uWSGI.
 BY_NGINX = ("static", "redirect", "refused")
-#: The methods in the access log. All others are `other`.
+#: The methods in the access log. All others are logged as `other`.
 METHODS = ("GET", "HEAD", "POST")
-#: Counts only the load run's requests in the access log.
+#: The metric that counts only the load run's requests in the access log.
 LOADS_OWN = "nginx_http_load_responses_total"
 
 
@@ -37,12 +37,12 @@ class Key(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """The class of its status, as in the rows of the ledger."""
+        """The status class, as shown in the ledger's rows."""
         return {"0": "no response", "499": "aborted (499)"}.get(self.status, f"{self.status[0]}xx")
 
 
 class Log(NamedTuple):
-    """Counts from NGINX's access log: all responses, requests to uWSGI by (route, outcome), and the status page."""
+    """Counts from NGINX's access log: responses, requests to uWSGI by (route, outcome), and status page requests."""
 
     responses: Counter[Key]
     upstream: Counter[tuple[str, str]]
@@ -50,11 +50,11 @@ class Log(NamedTuple):
 
     @property
     def connected(self) -> int:
-        """The requests passed on to uWSGI that reached a worker or the listen queue."""
+        """The number of requests passed on to uWSGI that reached a worker or the listen queue."""
         return self.upstream.total() - self.outcomes("unreached", "abandoned")
 
     def outcomes(self, *outcomes: str) -> int:
-        """The requests passed on to uWSGI with one of these outcomes."""
+        """Return the number of requests passed on to uWSGI that had one of these outcomes."""
         return sum(n for (_, each), n in self.upstream.items() if each in outcomes)
 
 
@@ -95,7 +95,10 @@ class Counts:
 
 
 def routes_of_load_alone(counts: Counts) -> frozenset[str]:
-    """Return the routes for which all tiers timed the same requests: only the load run's, each with a response."""
+    """Return the routes for which all tiers timed the same requests.
+
+    Only the load run requested these routes, and each of its requests got a response.
+    """
     if counts.log is None or counts.load is None:
         return frozenset()
     shared = {key.route for key in counts.log.responses - counts.load}
@@ -104,7 +107,7 @@ def routes_of_load_alone(counts: Counts) -> frozenset[str]:
 
 
 def counts_of(result: Mapping, increases: Mapping[str, Mapping[Series, float]], *, only_load: bool = False) -> Counts:
-    """Return the counts of all tiers from a run's result and the increases of each job's counters.
+    """Return the counts of all tiers from a run's result and the increases in each job's counters.
 
     With ``only_load``, return only Locust's counts and the load run's counts in the access log.
     """

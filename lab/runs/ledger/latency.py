@@ -1,6 +1,6 @@
 """Request durations as measured by Locust, NGINX and Django.
 
-A histogram only shows between which two bounds a duration lies, so a quantile from NGINX or Django is an interval.
+A histogram only shows the bucket that a duration falls into, so quantiles from NGINX and Django are intervals.
 """
 
 import math
@@ -16,22 +16,22 @@ HISTOGRAMS = {
     "nginx-log": ("nginx_http_request_duration_seconds", "route"),
     "django": ("django_http_requests_latency_seconds_by_view_method", "view"),
 }
-#: Tolerance: NGINX truncates its times to milliseconds, and counts data as sent that the kernel still buffers.
+#: Tolerance: NGINX truncates times to milliseconds, and it counts data as sent while the kernel is still buffering it.
 CLOCK_SECONDS = 0.002
 
 
 class Interval(NamedTuple):
-    """More than ``above`` and at most ``maximum`` seconds."""
+    """A duration of more than ``above`` and at most ``maximum`` seconds."""
 
     above: float
     maximum: float
 
 
 class Quantiles(NamedTuple):
-    """The quantile ``q`` of a route: in seconds for Locust, and as intervals for NGINX and Django, if known.
+    """The quantile ``q`` of a route's request durations: in seconds for Locust, as intervals for NGINX and Django.
 
-    ``alone`` is whether all requests that NGINX counted came from Locust and got a response, so that all tiers measured
-    the same requests.
+    ``nginx`` and ``django`` are None if they are unknown. If all requests that NGINX counted came from Locust and got a
+    response, ``alone`` is true. All tiers have then measured the same requests.
     """
 
     route: str
@@ -43,7 +43,7 @@ class Quantiles(NamedTuple):
 
     @property
     def credible(self) -> bool:
-        """Whether no tier's quantile is higher than the quantile of the tier in front of it."""
+        """Whether the quantiles are plausible: none is higher than in the tier in front of it."""
         if not self.alone or not self.nginx:
             return True
         django_credible = self.django is None or self.nginx.maximum + CLOCK_SECONDS >= self.django.above
@@ -53,7 +53,7 @@ class Quantiles(NamedTuple):
 def bucket_of_quantile(counts: Mapping[float, float], q: float) -> Interval | None:
     """Return the bucket that contains the quantile ``q``, or None when nothing was counted.
 
-    ``counts`` are cumulative, by upper bound in seconds, as in Prometheus.
+    ``counts`` contains cumulative counts by upper bound in seconds, as in Prometheus.
     """
     bounds = sorted(counts)
     if not bounds or not counts[bounds[-1]]:
@@ -84,8 +84,8 @@ def compare(
 ) -> list[Quantiles]:
     """Return each route's quantiles.
 
-    ``seen`` has Locust's quantiles in seconds, by route and quantile (as text). ``histograms`` has the counts of
-    ``HISTOGRAMS`` by job and route. ``alone`` has the routes for which all tiers measured the same requests.
+    ``seen`` contains Locust's quantiles in seconds, by route and quantile (as text). ``histograms`` contains the counts
+    of ``HISTOGRAMS`` by job and route. ``alone`` contains the routes for which all tiers measured the same requests.
     """
     return [
         Quantiles(

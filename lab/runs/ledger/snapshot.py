@@ -44,7 +44,7 @@ FAMILIES = {
     "nginx": ("nginx_http_requests_total", "nginx_connections_reading", "nginx_connections_writing"),
 }
 EXPORTERS = {"nginx-log": "access-log-exporter", "django": "app", "uwsgi": "uwsgi-exporter", "nginx": "nginx-exporter"}
-#: The job and metric with the start time of a job's counters.
+#: For each job: the source of its counters' start time, as a job and a metric.
 START_TIMES = {
     "nginx-log": ("nginx-log", "nginx_access_log_start_time_seconds"),
     "django": ("django", "pomar_counters_start_time_seconds"),
@@ -62,11 +62,11 @@ STATUS_PAGE = ("nginx_status_page_requests_total", ())
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The counters of all tiers at the unix time ``at``.
+    """The counters of all tiers at the Unix time ``at``.
 
-    ``values`` has the counters by job and series. ``silent`` has the jobs that did not respond, with the error.
-    ``fell`` has the jobs whose counters decreased between two reads. ``moving`` says what kept changing; it is empty
-    for an exact snapshot.
+    ``values`` contains the counters by job and series. ``silent`` contains the jobs that did not respond, with the
+    error. ``fell`` contains the jobs with a counter that decreased between two reads, and a description of the
+    decrease. ``moving`` says what kept changing; it is empty for an exact snapshot.
     """
 
     at: float
@@ -82,7 +82,7 @@ class Snapshot:
 
     @classmethod
     def from_json(cls, plain: Mapping) -> "Snapshot":
-        """Return the snapshot that ``as_json`` returned."""
+        """Rebuild a snapshot from the result of ``as_json``."""
         values = {
             job: {(name, tuple(sorted(labels.items()))): n for name, labels, n in rows}
             for job, rows in plain["values"].items()
@@ -141,20 +141,21 @@ def _read(runtime: Runtime) -> Snapshot:
 
 
 def counting_since(values: Mapping[str, Mapping[Series, float]], job: str) -> float | None:
-    """Return the unix time when a job's counters started, if known. uWSGI's and Django's start together."""
+    """Return the Unix time when a job's counters started, or None if unknown. uWSGI's and Django's start together."""
     source, name = START_TIMES.get(job, ("", ""))
     return values.get(source, {}).get((name, ()))
 
 
 def counters(values: Mapping[Series, float]) -> dict[Series, float]:
-    """Return only the counters."""
+    """Return only the counters: the series whose names end in ``_total``."""
     return {series: n for series, n in values.items() if series[0].endswith("_total")}
 
 
 def _fallen(before: Snapshot, after: Snapshot) -> dict[str, str]:
-    """Return, by job, a counter that decreased between two reads without a restart.
+    """Return, for each affected job, a description of a counter that decreased between two reads without a restart.
 
-    NGINX is excluded: it has no start time, and all its workers share their counters, so a decrease means a restart.
+    NGINX is excluded: it does not report a start time, and all its workers share their counters, so a decrease means a
+    restart.
     """
     found = {}
     for job in START_TIMES:
@@ -188,7 +189,7 @@ def _moving(before: Snapshot, after: Snapshot, fell: Container[str]) -> str:
 
 
 def _busy(job: str, values: Mapping[Series, float]) -> str:
-    """Return what is still in progress. A worker may still process a request that its client has aborted."""
+    """Return what is still in progress. A worker may still be processing a request that its client has aborted."""
     if job == "nginx":
         # Minus the request that reads the status.
         in_flight = sum(n for (name, _), n in values.items() if name.startswith("nginx_connections_")) - 1

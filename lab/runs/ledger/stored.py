@@ -1,7 +1,7 @@
-"""Reads the raw samples that Prometheus stored around a run.
+"""Read the raw samples that Prometheus stored around a run.
 
-The ledger does not use ``increase()``, which extrapolates to the ends of its window: for 1,000 requests it returns for
-example 1,003.4.
+The ledger does not use ``increase()``, which extrapolates to the ends of its window: for 1,000 requests, it may return
+1,003.4.
 """
 
 import time
@@ -21,24 +21,29 @@ PATIENCE_SECONDS = 30
 #: Labels that Prometheus adds to the target's own.
 ADDED = {"__name__", "job", "instance", "namespace"}
 
-#: Unix time and value.
+#: A Unix time and a value.
 Sample = tuple[float, float]
 
 
 class Prometheus:
-    """The lab's Prometheus at ``url``. Each method raises LabError when Prometheus does not respond."""
+    """The lab's Prometheus at ``url``.
+
+    All methods except ``first_scrape`` raise LabError if Prometheus does not respond.
+    """
 
     def __init__(self, url: str) -> None:
         self._api = Api(url)
 
     def samples(self, job: str, names: Iterable[str], start: float, end: float) -> dict[Series, list[Sample]]:
-        """Return the raw samples of these metrics of a job, from ``NEAR_SECONDS`` before ``start`` to ``end``."""
+        """Return a job's raw samples of these metrics, from ``NEAR_SECONDS`` before ``start`` to ``end``."""
         window = int(end - start + NEAR_SECONDS) + 1
         found = self._ask(f"{_selector(job, names)}[{window}s]", end)
         return {_series(each["metric"]): [(float(at), float(n)) for at, n in each["values"]] for each in found}
 
     def values(self, job: str, names: Iterable[str], at: float) -> dict[Series, float]:
-        """Return the last sample of each series that was not stale at ``at``, if it was at most ``NEAR_SECONDS`` old.
+        """Return the last value of each series at the Unix time ``at``.
+
+        Leave out series that were stale at that time, and values older than ``NEAR_SECONDS``.
 
         The series of a restarted exporter become stale with the first scrape after the restart.
         """
@@ -47,7 +52,7 @@ class Prometheus:
         return {series: samples[-1][1] for series, samples in near.items() if series in alive}
 
     def first_scrape(self, job: str, after: float) -> float | None:
-        """Return the time of the first successful scrape of a job after ``after``, waiting for it if necessary.
+        """Return the Unix time of a job's first successful scrape after ``after``. Wait for it if necessary.
 
         Return None if there is none within ``PATIENCE_SECONDS``, or if Prometheus does not respond for that long.
         """
@@ -67,7 +72,7 @@ class Prometheus:
         return bool(ups and ups[-1])
 
     def missed_scrapes(self, job: str, start: float, end: float) -> list[Sample]:
-        """Return the gaps between a job's scrapes: the start of each, and its length in seconds."""
+        """Return the gaps between a job's scrapes: the Unix time when each gap began, and its length in seconds."""
         seen = [at for at, up in self._ups(job, start, end) if up]
         steps = [later - at for at, later in pairwise(seen)]
         usual = median(steps) if steps else 0

@@ -42,7 +42,7 @@ def dashboard(api: Api, shown: Dashboard, spans: Sequence[Span], provides: Set[s
 
 
 def outline(shown: Dashboard, drawn: Callable[[Panel], Drawn]) -> Drawn:
-    """Return a dashboard whose panels are what ``drawn`` returns for each."""
+    """Return a dashboard with the result of calling ``drawn`` for each panel."""
 
     def row(of: Row) -> Drawn:
         return {"title": of.title, "panels": [drawn(panel) for panel in of.panels]}
@@ -142,7 +142,7 @@ def _reduced(series: Series, calc: str) -> float | None:
 
 
 def _heatmap(panel: Panel, lines: Sequence[Series]) -> Drawn:
-    """Return the cells of a classic histogram: the observations in each bucket alone, without the lower buckets."""
+    """Return the cells of a classic histogram. Each cell is the number of observations in one bucket alone."""
     if not all("le" in series.labels for series in lines):
         raise Unknown("Heatmaps are only supported for classic histograms, which have an le label.")
     buckets = sorted(lines, key=lambda series: float(series.labels["le"]))
@@ -166,7 +166,7 @@ def _heatmap(panel: Panel, lines: Sequence[Series]) -> Drawn:
 
 
 def _readable(target: Target, span: Span, chosen: Mapping[str, str]) -> str:
-    """Return a query as it was sent, or as it was written if it has an unknown variable."""
+    """Return a query with its variables filled in, or unchanged if one of them is unknown."""
     try:
         return span.interpolate(target.expr, chosen)
     except LabError:
@@ -174,7 +174,7 @@ def _readable(target: Target, span: Span, chosen: Mapping[str, str]) -> str:
 
 
 def _plain(panel: Panel) -> Panel:
-    """Return a panel without its options, with only its size, description and queries."""
+    """Return a panel with only its size, description and queries, and without any options."""
     kept = {name: panel.json[name] for name in ("gridPos", "description", "targets") if name in panel.json}
     return replace(panel, json=kept)
 

@@ -150,7 +150,7 @@ COST = (
 
 
 def measured(api: Api, start: float, end: float, wanted: Sequence[Measure]) -> list[Figure]:
-    """Return figures from Prometheus for the time from ``start`` to ``end``, without a value where it has no data.
+    """Return figures from Prometheus for a run between two Unix times. The value of a figure without data is None.
 
     Prometheus only estimates increases; the exact counts are in the ledger.
     """
@@ -168,7 +168,7 @@ def measured(api: Api, start: float, end: float, wanted: Sequence[Measure]) -> l
 
 @dataclass(frozen=True)
 class Change:
-    """A figure for two runs: both texts, the relative change, and whether the second run is better."""
+    """A figure for two runs: both values as text, the relative change, and whether the second run is better."""
 
     label: str
     before: str

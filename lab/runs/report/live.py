@@ -1,6 +1,6 @@
-"""A dashboard as a live page: the report's panels over a time range that ends now, from Prometheus's API.
+"""A live dashboard page: the report's panels, with data from Prometheus's API for a time range that ends now.
 
-Every few seconds, the page requests the results for the panels in view. The notification receiver serves it.
+The notification receiver serves the page. Every few seconds, the page requests new results for the panels in view.
 """
 
 import re
@@ -18,7 +18,7 @@ from lab.prometheus import Api, Refused
 from lab.runs.report import drawing, resources, timeline
 from lab.runs.report.drawing import Drawn
 
-#: A live page cannot wait as long for a hanging Prometheus as a report can.
+#: If Prometheus hangs, a live page cannot wait as long as a report can.
 TIMEOUT_SECONDS = 5
 #: The content types of the files that the page loads, by file extension.
 CONTENT_TYPES = {".js": "text/javascript", ".css": "text/css"}
@@ -30,16 +30,16 @@ SPECIAL = re.compile(r"[\\^$.|?*+()\[\]{}]")
 
 @dataclass(frozen=True)
 class View:
-    """What a page's URL asks for, with Grafana's own parameters: ``from=now-15m&var-job=nginx``."""
+    """The view that a page's URL selects, with the same parameters as in Grafana: ``from=now-15m&var-job=nginx``."""
 
     dashboard: Dashboard
     range: str
-    #: The selected values of each variable. A variable that is not here has all its values selected.
+    #: The selected values of each variable. For a variable that is missing here, all values are selected.
     values: Mapping[str, Sequence[str]]
 
     @classmethod
     def of(cls, dashboard: Dashboard, query: str) -> "View":
-        """Read the query string of a URL. Parameters that make no sense are ignored."""
+        """Parse the query string of a URL. Invalid parameters are ignored."""
         asked = parse_qs(query)
         chosen = asked.get("from", [DEFAULT_RANGE])[0]
         values = {name: asked[f"var-{name}"] for name in dashboard.variables if f"var-{name}" in asked}
@@ -51,7 +51,7 @@ class View:
 
     @property
     def chosen(self) -> dict[str, str]:
-        """What each variable stands for in a query: a regular expression in a PromQL string."""
+        """The text that replaces each variable in a query: a regular expression, escaped for use in a PromQL string."""
         given = {name: "|".join(map(_matching, values)) for name, values in self.values.items()}
         return answers.all_chosen(self.dashboard) | given
 
@@ -61,7 +61,7 @@ class View:
 
 
 class Live:
-    """The live dashboards of the Prometheus at ``url``."""
+    """Live dashboards with data from the Prometheus server at ``url``."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -154,7 +154,7 @@ def _result(api: Api, view: View, panel: Panel, now: span.Span, chosen: Mapping[
 
 
 def _run(now: span.Span, events: Sequence[Mapping]) -> dict[str, Any]:
-    """Return the time range in the form of a run, as the script expects it; this run fills the whole range."""
+    """Return the time range in the form that the script expects: as a run that fills the whole range."""
     edges = {"start": now.start, "from": now.start, "end": now.end, "to": now.end}
     return {"name": "", **edges, "annotations": list(events)}
 
@@ -172,5 +172,5 @@ def _select(view: View, name: str, values: Sequence[str]) -> dict[str, Any]:
 
 
 def _matching(value: str) -> str:
-    """Return a value as a regular expression that matches only this value, in a PromQL string."""
+    """Return a regular expression that matches exactly this value, escaped for use in a PromQL string."""
     return SPECIAL.sub(r"\\\g<0>", value).replace("\\", "\\\\").replace('"', '\\"')

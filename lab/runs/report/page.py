@@ -1,4 +1,4 @@
-"""The report as HTML: data from a run's result file and from Prometheus, in one file that needs no network."""
+"""The report as one HTML file that needs no network, with data from a run's result file and from Prometheus."""
 
 import time
 from collections.abc import Mapping, Sequence, Set
@@ -54,7 +54,7 @@ class Run:
 def write(file: Path, runs: Sequence[Run], api: Api, provides: Set[str]) -> None:
     """Atomically write the report on one run, or on two side by side.
 
-    If Prometheus does not respond, the panels show that error, and the report still has the run's own figures.
+    If Prometheus does not respond, the panels show that error, and the report still contains the run's own figures.
     """
     write_file(file, page(runs, api, provides))
 

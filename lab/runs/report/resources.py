@@ -1,4 +1,4 @@
-"""The resources of the pages that draw panels: templates, styles and scripts, in ``assets/``."""
+"""The templates, styles and scripts in ``assets/``, for the pages that draw panels."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 FOLDER = Path(__file__).parent / "assets"
-#: The modules of the report's script. Each comes after the modules that it imports.
+#: The JavaScript modules of the report. Each one is listed after the modules that it imports.
 SCRIPTS = (
     *("document", "format", "times", "colors", "values", "axes", "chart", "legend"),
     *("timeseries", "heatmap", "stat", "table", "panels", "frame", "page"),

@@ -1,4 +1,4 @@
-"""Grafana's tables: joins the results of instant queries and applies Grafana's transformations."""
+"""Grafana's tables: join the results of instant queries, and apply Grafana's transformations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -53,7 +53,10 @@ def merged(frames: Sequence[Frame]) -> Table:
 
 
 def _shared_labels(frames: Sequence[Frame]) -> list[str]:
-    """Return the labels to join by: the common ones, or all of them if two series of a query would share a row."""
+    """Return the labels to join by.
+
+    These are the common labels, or all labels if two series of one query would otherwise share a row.
+    """
     of_each = [set().union(*(series.labels for series in frame.series)) for frame in frames if frame.series]
     shared = sorted(set.intersection(*of_each)) if of_each else []
     for frame in frames:
@@ -64,7 +67,7 @@ def _shared_labels(frames: Sequence[Frame]) -> list[str]:
 
 
 def _merge(table: Table, options: Mapping) -> Table:
-    """Return the table unchanged: results are always merged."""
+    """Return the table unchanged, because results are always merged."""
     return table
 
 

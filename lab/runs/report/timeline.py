@@ -36,9 +36,9 @@ class Timeline:
 
 
 def timeline(api: Api, span: Span) -> Timeline:
-    """Return the alerts in a time range."""
+    """Return the alerts that were pending or firing in a time range, and a sentence about them."""
     try:
-        # Raw samples end with the alert. A range query would show it for another five minutes.
+        # Raw samples stop when the alert does. A range query would show the alert for another five minutes.
         found = api.query(f"ALERTS[{span.seconds}s]", span.end).series
     except LabError as error:
         return Timeline(str(error), [])
@@ -77,7 +77,10 @@ def _periods(series: dict) -> list[Period]:
 
 
 def events(api: Api, span: Span) -> list[dict[str, Any]]:
-    """Return the lab's events in a time range, each of them once. The value of an event's series is its time."""
+    """Return the lab's events in a time range, without duplicates.
+
+    Each event is a series whose value is the event's Unix timestamp.
+    """
     try:
         found = api.query(f"{EVENTS}[{span.seconds}s]", span.end).series
     except LabError:

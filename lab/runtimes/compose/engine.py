@@ -1,4 +1,4 @@
-"""The Docker engine and Compose, used through the docker command, and the lab's containers with their state."""
+"""The Docker engine and Compose, used through the docker command, and the state of the lab's containers."""
 
 import json
 import os
@@ -21,7 +21,8 @@ from lab.runtimes.settings import OFFICIAL_IMAGES
 
 PROJECT = "pomar"
 LABEL = "com.docker.compose"
-#: Longer than an engine under load needs to respond. If no engine is running, the command fails at once.
+#: The timeout for queries to the engine: longer than an engine under load needs to respond. If no engine is running,
+#: the command fails at once.
 RESPONSE_SECONDS = 10
 #: The memory that each shop worker uses before its first request. The master and the metrics process together need the
 #: same amount. With less, the kernel keeps killing workers.
@@ -30,7 +31,7 @@ SHOP_MIB = 50
 OVERRIDES = {"official": [], "debian": ["compose.debian.yaml"], "lookalike": ["images/lookalike/compose.yaml"]}
 #: The name prefix for look-alikes. If one had an official name, the next lab would mistake it for the official image.
 LOOKALIKE = "localhost/pomar/lookalike/"
-#: ``depends_on.restart`` needs 2.17, ``!reset`` needs 2.18.
+#: The oldest supported Compose: ``depends_on.restart`` needs 2.17, and ``!reset`` needs 2.18.
 _OLDEST_COMPOSE = (2, 18)
 #: From this version on, Compose needs the buildx plugin, because it has no built-in builder that supports secrets.
 _COMPOSE_WITHOUT_BUILDER = (5, 0)
@@ -53,7 +54,7 @@ class Container:
     #: The output of the last health check.
     last_check: str
     exit_code: int
-    #: UTC, as text that sorts by time.
+    #: When it was last started, in UTC, as text that sorts by time.
     started_at: str
     #: The ID of the container whose network it shares, or empty.
     network_of: str
@@ -92,7 +93,7 @@ class Container:
 
 
 def _comparable(time: str) -> str:
-    """Return a time from the engine with its fraction padded to nine digits."""
+    """Pad the fraction of an engine timestamp to nine digits, so that timestamps can be compared as text."""
     whole, _, fraction = time.removesuffix("Z").partition(".")
     return f"{whole}.{fraction:0<9}"
 
@@ -177,7 +178,7 @@ def check_buildx(compose: str) -> str:
 
 
 def check_engine() -> str:
-    """Return the engine's version. Raise Unusable if no engine responds to this user, or if it cannot be used."""
+    """Return the engine's version. Raise Unusable if none responds to this user, or if it is Podman or too old."""
     server = json.loads(_output("docker", "version", "--format", "{{json .Server}}"))
     if "Podman" in json.dumps(server.get("Components")):
         raise Unusable("the engine is Podman", "install Docker itself")
@@ -250,7 +251,7 @@ def loads(checkout: Path) -> list[str]:
 
 
 def refuse_limits(settings: Mapping[str, str], engine: Mapping) -> str:
-    """Return a summary of an engine's CPUs and memory, from its `docker info`.
+    """Return a summary of the engine's CPUs and memory; ``engine`` is the parsed output of `docker info`.
 
     Raises LabError if the engine cannot provide the CPU and memory in the settings.
     """
@@ -282,7 +283,7 @@ def info() -> dict:
 
 
 def docker(*arguments: str, **options) -> subprocess.CompletedProcess:
-    """Run docker and return its output as text. If it fails, raise LabError with the last line."""
+    """Run docker and return its output as text. If it fails, raise LabError with the last line of the output."""
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, **options)
     if done.returncode != 0:
         raise LabError(f"`docker {arguments[0]}` failed: {last_line(done.stderr or done.stdout)}")
@@ -322,7 +323,7 @@ class Compose:
         return ["docker", "compose", "--project-directory", str(ROOT), *files, *arguments]
 
     def environment(self) -> dict[str, str]:
-        """Return its environment: the environment for tools, plus the lab's settings."""
+        """Return the environment for the command: the environment for tools, plus the lab's settings."""
         own = for_tools()
         authorities = (own.get(name) for name in ("BUILD_CA_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"))
         ca = next((path for path in authorities if path and Path(path).is_file()), None)
@@ -355,7 +356,7 @@ class Compose:
         return subprocess.run(self.command(*arguments), cwd=ROOT, env=self.environment(), **options)
 
     def must(self, *arguments: str) -> str:
-        """Run a command and return its output. If it fails, raise LabError with the last line."""
+        """Run a command and return its output. If it fails, raise LabError with the last line of stderr."""
         done = self.run(*arguments, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if done.returncode != 0:
             raise LabError(f"`docker compose {' '.join(arguments)}` failed: {last_line(done.stderr)}")

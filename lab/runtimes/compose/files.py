@@ -1,4 +1,4 @@
-"""The checkout's files that containers mount: make them readable, and detect changes."""
+"""Files of the checkout that are mounted into containers: make them readable, and detect changes."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -29,7 +29,7 @@ def make_readable(sources: Iterable[Path]) -> None:
 
 
 def changed_at(sources: Iterable[Path]) -> float:
-    """Return the time of the last change to these files and folders, as a Unix time; 0 if there are none.
+    """Return the Unix time of the last change to these files and folders, or 0 if there are none.
 
     Uses the ctime, because a file that replaces another one may have an old mtime.
     """
@@ -37,7 +37,7 @@ def changed_at(sources: Iterable[Path]) -> float:
 
 
 def _within(source: Path) -> Iterator[Path]:
-    """Yield a file, or a folder and everything in it, without symbolic links: their targets are not mounted."""
+    """Yield a file, or a folder and everything in it. Skip symbolic links, because their targets are not mounted."""
     for path in (source, *source.rglob("*")):
         if not path.is_symlink():
             yield path

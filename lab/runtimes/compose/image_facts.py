@@ -8,7 +8,7 @@ from lab.paths import ROOT
 
 
 def facts() -> dict[str, dict]:
-    """Return the facts about each official image by its setting, such as ``IMAGE_NGINX``."""
+    """Return the facts about each official image. The keys are the image settings, such as ``IMAGE_NGINX``."""
     return yaml.safe_load((ROOT / "images" / "facts.yaml").read_text())
 
 

@@ -16,13 +16,15 @@ from lab.runtimes.compose.engine import PROJECT, Compose, docker, end
 from lab.runtimes.settings import OFFICIAL_IMAGES
 
 BUILD_LOG = "images.log"
-#: A build that takes less time has only reused earlier builds, so its images are not shown one by one.
+#: A build that takes less time has only used Docker's build cache, so its images are not shown one by one.
 QUICK_SECONDS = 5
-#: For one image, on a slow network. If the registry is unreachable, the pull fails at once.
+#: The timeout for pulling one image, long enough for a slow network. If the registry is unreachable, the pull fails at
+#: once.
 PULL_SECONDS = 600
-#: The Debian releases whose programs the look-alikes of the official images contain.
+#: The look-alikes of the official images contain programs from these Debian releases.
 LOOKALIKE_SUITES = ("forky", "trixie")
-#: As in the official Debian images: no manuals, no apt caches, and no sync after each package.
+#: Options that make mmdebstrap build an image like the official Debian ones: no manuals, no apt caches, and no sync
+#: after each package.
 LEAN = (
     # A mirror may be outdated, for example if it is frozen.
     '--aptopt=Acquire::Check-Valid-Until "false"',
@@ -39,10 +41,10 @@ def base(suite: str) -> str:
 
 
 def choose(settings: Mapping[str, str]) -> tuple[str, str]:
-    """Return which kind of images to run, ``official``, ``debian`` or ``lookalike``, and the reason.
+    """Return the kind of images to use (``official``, ``debian`` or ``lookalike``) and the reason.
 
-    ``IMAGES`` decides unless it is ``auto``. Otherwise it is the first of these that applies: the kind with existing
-    data; the kind that is already on this machine; the official images, if all can be pulled; ``debian``.
+    If ``IMAGES`` is not ``auto``, it sets the kind. Otherwise, the choice is the first of these that applies: the kind
+    with existing data; the kind that is already on this machine; the official images, if all can be pulled; ``debian``.
     """
     if settings["IMAGES"] != "auto":
         return settings["IMAGES"], f"IMAGES={settings['IMAGES']} is set"
@@ -70,7 +72,7 @@ def make(compose: Compose, settings: Mapping[str, str], kind: str) -> None:
                 _make_base(suite, base(suite))
     with console.step("images built"):
         if kind == "lookalike":
-            # The base image for the lab's own images.
+            # Build the base image for the lab's own images first.
             _finish(compose.start(BUILD_LOG, "--profile", "base", "build", "python"))
         build(compose)
 
@@ -119,7 +121,7 @@ def _cannot_pull(image: str) -> str:
 
 
 def _make_base(suite: str, name: str) -> None:
-    """Tag the official Debian image, or build one from Debian packages if it cannot be pulled."""
+    """Pull and tag the official Debian image or, if it cannot be pulled, build an image from Debian packages."""
     trouble = _cannot_pull(f"debian:{suite}-slim")
     if not trouble:
         docker("tag", f"debian:{suite}-slim", name)
@@ -147,7 +149,7 @@ def _finish(process: subprocess.Popen) -> None:
     try:
         code = None
         while code is None:
-            # In this order: once the build has exited, its output is complete.
+            # Check the process before reading its log: once the build has exited, the log is complete.
             code = process.poll()
             seconds = time.monotonic() - began
             found = built(log.read_text(errors="replace")) if seconds > QUICK_SECONDS else []
@@ -166,13 +168,13 @@ def _finish(process: subprocess.Popen) -> None:
 
 def built(log: str) -> list[str]:
     """Return the images that a build has finished, according to its output so far."""
-    # The output of BuildKit, and of the builder before it.
+    # Matches the output of BuildKit and of Docker's legacy builder.
     lines = r"^(?:#\d+ naming to (?:docker\.io/)?(?=.* done$)|Successfully tagged )(\S+)"
     return re.findall(lines, log, re.MULTILINE)
 
 
 def advice(log: str) -> str:
-    """Return a text that ends the error message of a failed build or pull, with a fix if its output suggests one."""
+    """Return the end of an error message about a build or pull: a fix if the log suggests one, or just a period."""
     if "no space left on device" in log.lower():
         return ". Free some space on Docker's disk: `docker system prune` removes unused images and containers."
     return ". Check the network." if network.failed(log) else "."

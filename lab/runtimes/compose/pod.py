@@ -1,6 +1,6 @@
 """The ports inside the containers. They are fixed; ``.env`` sets them only for the host runtime."""
 
-#: The port for each setting. NGINX's two ports, the first ones, are published on the ports in `.env`.
+#: The port for each setting. The first two are NGINX's. They are published on the ports set in `.env`.
 PORTS = {
     "SHOP_HTTPS_PORT": "8443",
     "SHOP_HTTP_PORT": "8080",

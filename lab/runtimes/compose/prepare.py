@@ -56,7 +56,7 @@ def write_credentials() -> None:
     for role, password in roles.items():
         write(VOLUMES / "postgres-secrets" / f"{role}-password", password)
     for role, folder in (("shop", "app-secrets"), ("owner", "migrate-secrets")):
-        # A separate key for each, because the migrations sign nothing.
+        # Each service has its own key. The migrations sign nothing, so they do not need the shop's key.
         write(VOLUMES / folder / "secret-key", secret(f"{role}-secret-key", 64))
         write(VOLUMES / folder / "database-url", f"postgres://{role}:{roles[role]}@postgres:5432/shop")
     write(VOLUMES / "postgres-exporter-secrets" / "password", roles["exporter"])
@@ -89,7 +89,7 @@ def write_listen_conf(names: list[str]) -> None:
     """Write NGINX's listen.conf: the ports inside the pod, and the published port for redirects."""
     values = {
         "LISTEN_ADDRESS": "0.0.0.0",
-        # The syntax since NGINX 1.25.1. All kinds of images have a newer version.
+        # The syntax since NGINX 1.25.1. NGINX is newer than that in every kind of image.
         "HTTP2": "; http2 on; include http2.conf",
         **pod.PORTS,
         "SHOP_HTTPS_AUTHORITY_PORT": f":{os.environ['SHOP_HTTPS_PORT']}",
@@ -99,7 +99,7 @@ def write_listen_conf(names: list[str]) -> None:
 
 
 def refuse_unseen_files() -> None:
-    """Exit with an error if this container does not see the checkout's files. Other containers also mount them."""
+    """Exit with an error if this container cannot read the checkout's files, which other containers also mount."""
     if TEMPLATE.is_dir():
         sys.exit(
             "the Docker engine does not see this checkout's files: the engine is on another machine, or this "

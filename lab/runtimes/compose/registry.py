@@ -9,7 +9,7 @@ from lab.errors import LabError
 from lab.runtimes.settings import OFFICIAL_IMAGES
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
-#: For one image: its manifest list and the manifest of each platform.
+#: The timeout for checking one image: docker reads its manifest list and the manifest of each platform.
 RESPONSE_SECONDS = 60
 
 

@@ -52,12 +52,12 @@ def _kind_of(containers: Mapping[str, Container]) -> str:
 
 
 def _same_life(service: str, known: Mapping[str, Container], before: Mapping[str, Container]) -> bool:
-    """Return whether a service still has the same container as before and it has not been restarted since."""
+    """Return whether a service's container is the same as before and has not been restarted since."""
     return service in known and service in before and known[service].life == before[service].life
 
 
 class ComposeRuntime(Runtime):
-    """The lab as containers. An engine can have only one lab, because the names and networks are fixed."""
+    """The lab as containers. An engine can run only one lab, because the names and networks are fixed."""
 
     name = "compose"
     ca_file = OWN / "ca.crt"
@@ -76,10 +76,10 @@ class ComposeRuntime(Runtime):
 
     @property
     def kind(self) -> str:
-        """The kind of images that it runs or would run: ``official``, ``debian`` or ``lookalike``."""
+        """The kind of images that the lab is using or would use: ``official``, ``debian`` or ``lookalike``."""
         if self.settings["IMAGES"] != "auto":
             return self.settings["IMAGES"]
-        # It was started with `docker compose`, or has not been started yet.
+        # The lab was started with `docker compose`, or has not been started yet.
         return _kind_of(own_containers())
 
     @property
@@ -254,7 +254,7 @@ class ComposeRuntime(Runtime):
         waiting = {**ONE_SHOTS, **{service.name: service.name for service in self.services}}
         with console.console.status("") as status:
             while waiting or starting.poll() is None:
-                # In this order: once Compose has exited, the containers are in their final state.
+                # Check Compose before the containers: once it has exited, they are in their final state.
                 ended = starting.poll() is not None
                 known = own_containers()
                 for service, shown in list(waiting.items()):
@@ -280,7 +280,10 @@ class ComposeRuntime(Runtime):
 
     @staticmethod
     def _has_failed(known: Mapping[str, Container], before: Mapping[str, Container]) -> list[Container]:
-        """Return the one-shot services that failed in this start. Compose names only the services waiting for them."""
+        """Return the one-shot services that failed in this start.
+
+        Compose's own error names only the services that wait for them.
+        """
         ran = [known[name] for name in ONE_SHOTS if name in known and not _same_life(name, known, before)]
         return [container for container in ran if container.state == "exited" and container.exit_code != 0]
 
@@ -319,7 +322,7 @@ class ComposeRuntime(Runtime):
 
     @staticmethod
     def _has_lost_network(container: Container, known: Mapping[str, Container]) -> bool:
-        """Return whether `shop`, which owns the pod's network, was restarted or recreated since this member started."""
+        """Return whether `shop`, which owns the pod's network, was restarted or recreated after this member started."""
         if not container.network_of:
             return False
         shop = known.get("shop")
@@ -385,7 +388,7 @@ class ComposeRuntime(Runtime):
 
     def _refuse_other_settings(self) -> str:
         found = super()._refuse_other_settings()
-        # A lab that was started with Docker alone has no saved settings.
+        # A lab that was started with `docker compose` instead of `make up` has no saved settings.
         if self.is_running() and self._wanted["IMAGES"] not in ("auto", _kind_of(own_containers())):
             raise LabError("the lab is running with a different IMAGES: run `make down` first, then `make up`.")
         return found
@@ -415,7 +418,7 @@ class ComposeRuntime(Runtime):
         self._compose.must("--profile", "load", "down", "--remove-orphans")
 
     def _of_running_lab(self) -> dict[str, str] | None:
-        """Return the settings of the running lab, unless it has been recreated without `make up`."""
+        """Return the running lab's settings, or None if none is running or it has been recreated without `make up`."""
         settings = super()._of_running_lab()
         shop = own_containers().get("shop") if settings else None
         return settings if shop and settings.pop("SHOP_CONTAINER", None) == shop.id else None

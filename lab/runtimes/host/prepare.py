@@ -24,13 +24,13 @@ TOKEN_FILE = STATE / "secrets" / "lab-token"
 #: The shared memory file system, and a folder that exists if logind is running.
 MEMORY = Path("/dev/shm")
 LOGIND = Path("/run/systemd/users")
-#: logind does not remove the shared memory of users with an ID up to this one.
+#: The highest user ID of system users, whose shared memory logind does not remove.
 LAST_SYSTEM_USER = 999
-#: Enough space for the metric files of the maximum number of workers (tests/config/test_extremes.py).
+#: Enough space for the metric files of the maximum number of workers (see tests/config/test_extremes.py).
 METRICS_BYTES = 128 * 1024 * 1024
 #: The receiver's URL in alertmanager.yml.
 RECEIVER_IN_CONTAINERS = "http://receiver:8095/"
-#: What enables HTTP/2 at the end of a `listen` directive, for NGINX 1.25.1 and later and for older versions.
+#: The end of a `listen` directive that enables HTTP/2: first for NGINX 1.25.1 and later, then for older versions.
 HTTP2 = ("; http2 on; include http2.conf", " http2; include http2.conf")
 #: The folders in the checkout that the processes read or are started from.
 SOURCES = (
@@ -42,7 +42,7 @@ SOURCES = (
 def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> dict[str, str]:
     """Return the environment for all of the lab's processes.
 
-    ``LAB`` is the path of this checkout's ``.lab``. `make down` recognizes this lab's processes by it.
+    ``LAB`` is the path of this checkout's ``.lab``. `make down` uses it to recognize this lab's processes.
     """
     chosen = {name: value for name, value in settings.items() if value}
     database = STATE / "data" / "shop.sqlite3"
@@ -55,7 +55,7 @@ def environment(settings: Mapping[str, str], programs: Mapping[str, Path]) -> di
         "LAB": str(STATE),
         # Prefixed, because NGINX reads the variable NGINX as a list of sockets to inherit.
         **{f"PROGRAM_{name.upper().replace('-', '_')}": str(path) for name, path in programs.items()},
-        # If started as root, NGINX would run its workers as nobody, who may have no access to the checkout.
+        # If started as root, NGINX would run its workers as nobody, which may have no access to the checkout.
         "NGINX_USER": "user root;" if os.getuid() == 0 else "",
         # uWSGI ignores the locale when it searches for Python packages. Below a path with an ü, it would find none.
         "PYTHONPATH": os.pathsep.join(

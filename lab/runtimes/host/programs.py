@@ -33,7 +33,7 @@ PAGE_LIBRARIES = (
     "libjs-popper.js",
     "libjs-rickshaw",
 )
-#: The libraries that NGINX and the Go programs are linked with.
+#: The libraries that NGINX and the Go programs are linked against.
 LIBRARIES = ("libc6", "libcrypt1", "libpcre2-8-0", "libssl3t64 | libssl3", "libzstd1", "zlib1g")
 
 
@@ -76,13 +76,13 @@ def _wanted() -> dict[str, dict]:
 
 
 def _on_path() -> dict[str, Path | None]:
-    """Return the path of each program on the PATH or in a folder for administrators, if it is there."""
+    """Return the path of each program, or None if it is neither on the PATH nor in an sbin folder."""
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin"))
     return {program: _find(entry["names"], path) for program, entry in _wanted().items()}
 
 
 def _unpacked() -> dict[str, Path | None]:
-    """Return the path of each program in ``.lab/debian``, if it is there."""
+    """Return the path of each program in ``.lab/debian``, or None if it is not there."""
     path = os.pathsep.join(str(UNPACKED / "usr" / place) for place in ("sbin", "bin"))
     return {program: _find(entry["names"], path) for program, entry in _wanted().items()}
 
@@ -93,7 +93,7 @@ def _find(names: list[str], path: str) -> Path | None:
 
 
 def _require_namespaces() -> None:
-    """Raise LabError if unpacked programs cannot get their own /usr/share (host/with-share.sh)."""
+    """Raise LabError if unpacked programs cannot get their own /usr/share (see host/with-share.sh)."""
     trial = ["unshare", "--user", "--map-root-user", "--mount", "true"]
     try:
         allowed = subprocess.run(trial, capture_output=True).returncode == 0
@@ -191,7 +191,7 @@ def of_release(suite: str, extra: Sequence[str] = ()) -> Path:
 
 
 def _write_starters(fresh: Path, target: Path) -> None:
-    """Create ``bin/`` in a folder of unpacked packages. Its scripts start each program with the C library it needs."""
+    """Create ``bin/`` in a folder of unpacked packages. Its scripts start the programs with the right C library."""
     (loader,) = {path.resolve() for place in ("lib", "usr/lib") for path in fresh.glob(f"{place}/*/ld-linux*.so.*")}
     libraries = ":".join(
         str(target / folder.relative_to(fresh))
@@ -220,7 +220,7 @@ def _apt_options(folder: Path) -> list[str]:
 
 
 def _existing(packages: Sequence[str], options: Sequence[str]) -> list[str]:
-    """Resolve alternatives such as ``new | old`` to the first package that apt knows, or to the last one if none."""
+    """Resolve alternatives such as ``new | old`` to the first package that apt knows, or otherwise to the last one."""
     known = set(subprocess.run(["apt-cache", *options, "pkgnames"], capture_output=True, text=True).stdout.split())
     alternatives = [re.split(r" *\| *", package) for package in packages]
     return sorted({next((name for name in names if name in known), names[-1]) for names in alternatives})

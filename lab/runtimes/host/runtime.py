@@ -25,7 +25,7 @@ from lab.runtimes.services import Service
 
 #: The supervisord states of a live process. A process is STARTING during its first second.
 ALIVE = ("STARTING", "RUNNING")
-#: How many files one of the lab's processes may open, and how many it must be able to open.
+#: The open file limit that is set for each of the lab's processes, and the minimum that they need.
 MAX_FILES = 65_536
 MIN_FILES = 2_048
 #: Other process limits: the minimum that the lab needs, what is limited, and the `ulimit` option.
@@ -174,12 +174,13 @@ class HostRuntime(Runtime):
             "HOME": str(LOCUST_HOME),
             "LAB_CA_FILE": str(self.ca_file),
             "LAB_TOKEN_FILE": str(self.token_file),
-            # Identifies it as a process of this checkout.
+            # Identifies Locust as a process of this checkout.
             "LAB": str(STATE),
             "SHOP_HTTP_URL": f"http://127.0.0.1:{self.settings['SHOP_HTTP_PORT']}",
             **variables,
         }
-        # Not the script that pip installs, because its #! line does not support every character in Python's path.
+        # Do not run the script that pip installs, because its #! line does not support every character in Python's
+        # path.
         locust = [str(VENV / "bin" / "python"), "-m", "locust", "--locustfile", LOCUSTFILE]
         return [*locust, "--host", shop, *arguments], LOCUST_HOME, environment
 
@@ -231,7 +232,7 @@ class HostRuntime(Runtime):
         self._end_orphans(LOCUSTFILE)
 
     def _stop(self) -> None:
-        # Before the shop stops, so that the simulated users can finish.
+        # Stop a load run before the shop, so that the simulated users can finish.
         self.end_stray_load()
         self.running_settings.unlink(missing_ok=True)
         if self.is_running():
@@ -249,7 +250,7 @@ class HostRuntime(Runtime):
             shutil.rmtree(directory, ignore_errors=True)
 
     def _end_orphans(self, argument: str = "") -> None:
-        """Stop processes that a killed supervisord or load test left behind, or only those with this argument.
+        """Stop processes left behind by a killed supervisord or load test; with ``argument``, only those that have it.
 
         Takes up to five rounds, because an exiting master process may still respawn a child.
         """

@@ -17,7 +17,7 @@ CONFIGURATION = ROOT / "host" / "supervisord.conf"
 RUN = STATE / "run"
 #: Matches log lines that report an error, in the formats of the lab's services.
 ERROR = r"level=error|\berr(or)?=|\berror\b|\[(emerg|alert|crit|error)\]|^[EF]\d{4} |\w+Error\b|exception|no space left"
-#: The supervisord faults that mean that the process is already in the desired state.
+#: supervisord's fault codes for a process that is already in the desired state.
 ALREADY_STARTED, NOT_RUNNING = 60, 70
 
 
@@ -39,10 +39,10 @@ class _SocketTransport(xmlrpc.client.Transport):
 
 
 class Supervisor:
-    """The supervisord of this checkout, running or not."""
+    """This checkout's supervisord, running or not."""
 
     def __init__(self) -> None:
-        #: The size of each service's log before it was started.
+        #: The size of each service's log when this process started the service.
         self._logged: dict[str, int] = {}
         self._rpc = xmlrpc.client.ServerProxy("http://localhost", transport=_SocketTransport()).supervisor
 
@@ -55,7 +55,7 @@ class Supervisor:
             return False
 
     def launch(self, environment: Mapping[str, str]) -> None:
-        """Start supervisord in the background, without any service. Every service inherits ``environment``.
+        """Start supervisord in the background, without starting any service. Every service inherits ``environment``.
 
         Raises LabError if supervisord does not respond within 10 s.
         """
@@ -112,7 +112,7 @@ class Supervisor:
         return f"{last_line(log, 'none')} (full log: {path})"
 
     def last_error(self, name: str) -> str:
-        """Return the last error in a service's log since this process started it, or an empty string."""
+        """Return the last error in a service's log since this process started the service, or an empty string."""
         path = LOGS / f"{name}.log"
         said = path.read_bytes() if path.exists() else b""
         # If the log is shorter than before, it was rotated.

@@ -1,4 +1,4 @@
-"""A lab that miscounts on purpose: its ledger fails and names the tier at fault."""
+"""Test that the ledger of a lab that miscounts fails, and that it names the tier at fault."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def lab(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
-    """The lab's command in the copy, run in a hostile environment, with the lab already started."""
+    """A function that runs the lab's command in the copied checkout, in a hostile shell. The lab is already running."""
     run = command_in(checkout, lab_ports(), hostile.environment(tmp_path_factory.mktemp("hostile")))
     started = run("up")
     assert started.returncode == 0, started.stderr

@@ -39,7 +39,7 @@ with patch.dict(os.environ, SHOP, clear=True):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--thorough``."""
+    """Add the option ``--thorough``."""
     parser.addoption("--thorough", action="store_true", help="also run slow tests that this runtime skips by default")
 
 

@@ -10,7 +10,7 @@ ONLY_IPV6 = "::1 localhost\n"
 
 
 def seeing_hosts(text: str, folder: Path) -> list[str]:
-    """Return a command prefix. The prefixed command and its children see ``text`` as /etc/hosts. Needs no root."""
+    """Return a prefix that makes a command and its children see ``text`` as /etc/hosts. Root is not needed."""
     file = folder / "hosts"
     file.write_text(text)
     user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]

@@ -32,7 +32,7 @@ from prometheus_client.multiprocess import MultiProcessCollector  # noqa: E402
 
 
 def views(resolver: URLResolver, namespace: str = "") -> set[str]:
-    """Return every view name, written as in the label ``view`` of django-prometheus."""
+    """Return every view name as it appears in django-prometheus's label ``view``."""
     names = {namespace + key for key in resolver.reverse_dict if isinstance(key, str)}
     for inner, (_, inner_resolver) in resolver.namespace_dict.items():
         names |= views(inner_resolver, f"{namespace}{inner}:")

@@ -135,7 +135,7 @@ class Front:
         return Response(int(first.split()[1]), headers, body, self.next_line())
 
     def connection(self, *, port: int | None = None, tls: bool = True, name: str = "localhost") -> socket.socket:
-        """Open a connection to the shop and verify its certificate. Without ``tls``, it is plain TCP."""
+        """Open a TLS connection to the shop and verify its certificate. If ``tls`` is false, open a plain one."""
         plain = socket.create_connection(("127.0.0.1", port or self.https), timeout=10)
         if not tls:
             return plain

@@ -10,7 +10,7 @@ from tests.config.front import Front
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 4, 6, 7, 8, 9
 END_STREAM, END_HEADERS = 0x1, 0x4
-#: Statuses that HPACK's static table (RFC 7541) encodes as one byte. NGINX sends every other status as three digits.
+#: The statuses in HPACK's static table (RFC 7541), by their encoding. NGINX sends every other status as three digits.
 STATUSES = {0x88: 200, 0x89: 204, 0x8A: 206, 0x8B: 304, 0x8C: 400, 0x8D: 404, 0x8E: 500}
 FRAME_BYTES = 16_384
 Header = tuple[str, str]
@@ -31,7 +31,7 @@ class Http2:
     def __init__(self, connection: socket.socket):
         self._connection = connection
         self._file = connection.makefile("rb")
-        # The connection window has room for all responses; each stream window is the default 65,535 bytes.
+        # The connection window has room for all responses. Each stream window keeps its default of 65,535 bytes.
         room = frame(WINDOW_UPDATE, payload=(2**30).to_bytes(4))
         connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS) + room)
         self._next = 1
@@ -114,7 +114,7 @@ def frame(kind: int, flags: int = 0, stream: int = 0, payload: bytes = b"") -> b
 def headers_frames(stream: int, headers: Iterable[Header], *, end: bool = True, complete: bool = True) -> bytes:
     """Return a HEADERS frame and, if necessary, CONTINUATION frames.
 
-    ``end`` sets END_STREAM, which means that no body follows; ``complete`` sets END_HEADERS on the last frame.
+    ``end`` sets END_STREAM, which means that no body follows. ``complete`` sets END_HEADERS on the last frame.
     """
     block = b"".join(b"\x00" + text(name) + text(value) for name, value in headers)
     parts = [block[start : start + FRAME_BYTES] for start in range(0, len(block), FRAME_BYTES)]

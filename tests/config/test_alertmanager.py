@@ -25,7 +25,7 @@ ENDS_BEFORE_ITS_WINDOW = "NoOrders"
 
 
 def amtool(*arguments: str | Path) -> str:
-    """Run amtool and return its output; fail the test with that output if amtool fails."""
+    """Run amtool and return its output. If amtool fails, fail the test with that output."""
     done = subprocess.run([program("amtool"), *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.strip()

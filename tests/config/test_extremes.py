@@ -137,7 +137,7 @@ def test_the_metrics_of_the_maximum_workers_fit_in_shared_memory():
 
 
 def test_the_maximum_workers_stay_below_the_process_limit():
-    # The 20 are for uWSGI's master, the init process and the metrics process. The last one has a thread per client.
+    # Other processes are uWSGI's master, the init process, and the metrics process, which has a thread per client.
     assert SERVICES["app"]["pids_limit"] > settings.MAX_WORKERS + MAX_CLIENTS + 20
 
 

@@ -72,7 +72,7 @@ def ids(service: str) -> tuple[int, int]:
 
 @each_service
 def test_a_service_runs_as_a_user_that_its_image_defines(name):
-    """An image built from scratch defines no users, and its files have no owner. There, any numeric user works."""
+    """An image built from scratch defines no users, and its files have no owner, so any numeric user works."""
     user, facts = SERVICES[name].get("user", ""), OFFICIAL[name]
 
     if facts["folders"]:
@@ -93,7 +93,7 @@ def test_a_health_check_runs_a_program_in_the_image(name):
 
 @each_service
 def test_an_overridden_entrypoint_runs_a_program_in_the_image(name):
-    """A service may set only a command if the image has an entrypoint, which gets the command as its arguments."""
+    """A service that does not override the entrypoint needs one in the image. The command becomes its arguments."""
     service, facts = SERVICES[name], OFFICIAL[name]
 
     if "entrypoint" in service:

@@ -1,4 +1,4 @@
-"""Test that the project's texts contain none of the words and phrases in a list.
+"""Test that the project's texts contain none of the words and phrases listed below.
 
 The list contains only phrases that are wrong in every context: nobody would say them aloud, or engineers use a standard
 term instead.

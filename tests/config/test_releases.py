@@ -37,7 +37,7 @@ from tests.programs import FOR_PROMTOOL, program
 RELEASES = ("bookworm", "trixie", "forky")
 #: The rules with production time windows.
 PRODUCTION = sorted((ROOT / "prometheus" / "production").glob("*.yaml"))
-#: Exporters that only compose.yaml starts, with their address in it and one of their metrics.
+#: Exporters that run only in containers, each with its address in compose.yaml and one of its metrics.
 ONLY_IN_CONTAINERS = {
     "postgres-exporter": ("postgres-metrics:9187", "pg_up"),
     "redis-exporter": ("valkey-metrics:9121", "redis_up"),
@@ -92,7 +92,7 @@ def front(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
 
 @pytest.fixture(scope="module")
 def services(front: Front, release: Path) -> Iterator[Services]:
-    """The host's other services. All tests share them, because Prometheus needs 10 s for its first scrapes."""
+    """The host runtime's other services. All tests share them: Prometheus needs 10 s for its first scrapes."""
     lab = front.prefix.parent
     chosen = make_lab(front, release)
     commands = commands_of_the_host()
@@ -215,7 +215,7 @@ def make_lab(front: Front, release: Path) -> dict[str, str]:
     rendered = Template((TARGETS / "host.yaml").read_text()).substitute(chosen)
     (lab / "prometheus" / "targets" / "lab.yaml").write_text(rendered)
     (lab / "alertmanager" / "alertmanager.yml").write_text(prepare.alertmanager_yml(chosen))
-    # The blackbox exporter reads the CA from `tls`; host/with-share.sh finds the unpacked programs in `debian`.
+    # The blackbox exporter reads the CA from `tls`. The script host/with-share.sh finds programs in `debian`.
     (lab / "tls").symlink_to(front.ca.parent)
     (lab / "debian").symlink_to(release.parent)
     return chosen

@@ -23,7 +23,7 @@ ACCEPTED = "!&'()+-.;<=>@]^_{|}~ ü日本🍎e\u0301 "
 
 
 def copy_of_checkout(folder: Path) -> Path:
-    """Copy this checkout to a long path with odd characters. Its virtual environment and programs are only linked."""
+    """Copy this checkout to a long path with odd characters. The copy links to the environment and the programs."""
     copy = folder / ACCEPTED / f"a checkout {'far ' * 20}down"
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0"):

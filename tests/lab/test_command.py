@@ -1,4 +1,4 @@
-"""Test that a lab command that fails prints one sentence, exits with a nonzero code and leaves nothing running."""
+"""Test that a failing lab command prints one sentence, exits with a nonzero code and leaves nothing running."""
 
 import fcntl
 import os

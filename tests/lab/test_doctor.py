@@ -38,7 +38,7 @@ def failed(output: str) -> dict[str, str]:
 
 @pytest.fixture(params=RUNTIMES)
 def idle(request, monkeypatch, tmp_path):
-    """Each runtime, with no lab running. There are no containers, and its state is in a temporary folder."""
+    """Each runtime in turn, with no lab running and no containers. Its state is in a temporary folder."""
     for name, path in {"STATE": tmp_path, "LOGS": tmp_path / "logs", "LOCK": tmp_path / "lock"}.items():
         monkeypatch.setattr(base, name, path)
     monkeypatch.setattr(engine, "containers", lambda: {})

@@ -20,8 +20,9 @@ from tests.lab.conftest import Command, command_in, processes_of
 
 @pytest.fixture
 def interrupted(checkout: Path, ports: dict[str, str]) -> Callable[[signal.Signals], int]:
-    """A function that starts the lab, sends the command a signal after the first service has started, and returns the
-    command's exit code.
+    """A function that runs `lab up`, interrupts it with a signal, and returns the exit code.
+
+    The signal is sent after the first service has started.
     """
 
     def start(number: signal.Signals) -> int:

@@ -1,4 +1,4 @@
-"""Test that the ledger of a lab that miscounts fails, and that it names the tier at fault."""
+"""Test a lab that miscounts: its ledger fails and names the tier at fault."""
 
 import json
 import re
@@ -54,7 +54,7 @@ def test_a_lab_that_counts_correctly_is_exact_even_in_a_hostile_shell(lab, check
 
 @pytest.fixture
 def mtail_program(checkout: Path, lab: Command) -> Iterator[Path]:
-    """The access log exporter's mtail program. A test may change it; it is restored afterwards."""
+    """The access log exporter's mtail program. A test may change it. It is restored afterwards."""
     program = checkout / "nginx" / "access_log.mtail"
     right = program.read_text()
     yield program

@@ -152,7 +152,7 @@ def test_a_browser_can_render_the_page_and_select_values_without_scrolling(recei
 
 
 def test_an_open_page_says_when_prometheus_goes_down(stopping, tmp_path_factory):
-    """This must be the last test in the module, because it stops the Prometheus that they all use."""
+    """This must be the last test in the module, because it stops the Prometheus that all tests share."""
     receiver, prometheus = stopping
     with chromium_of(1280, 900) as browser:
         browser.get(f"{receiver}/dashboards/{LAB.uid}")

@@ -1,4 +1,4 @@
-"""Test what `lab alerts` prints about Prometheus, Alertmanager and the receiver, also if one of them is down."""
+"""Test what `lab alerts` prints about Prometheus, Alertmanager and the receiver, even if one of them is down."""
 
 import json
 import re
@@ -23,7 +23,7 @@ Addresses = dict[str, str]
 
 
 class Lab:
-    """A replacement for a runtime that only has the URLs of its services."""
+    """A stand-in for a runtime that only knows its services' URLs."""
 
     def __init__(self, addresses: Mapping[str, str], *, running: bool = True) -> None:
         self._addresses = addresses

@@ -1,4 +1,4 @@
-"""Test that signals that terminate a program are handled once, and ignored during cleanup."""
+"""Test that a signal to terminate is handled once, and that later ones are ignored during cleanup."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The browser for tests that look at rendered pages."""
+"""A browser for tests that check rendered pages."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +13,10 @@ from tools import browser
 
 @contextmanager
 def chromium_of(width: int, height: int) -> Iterator[WebDriver]:
-    """Run Chromium with a window of this size. If Chromium is missing, skip the test; in CI, fail it."""
+    """Run Chromium for the duration of the block, with a window of this size in pixels.
+
+    If Chromium cannot be started, the test is skipped. In CI, it fails.
+    """
     with ExitStack() as stack:
         try:
             found = stack.enter_context(browser.chromium(width, height))

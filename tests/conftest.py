@@ -1,7 +1,9 @@
 """Clean the environment like the lab command does, and load Pomar's Django settings for the tests.
 
-The settings are loaded with a random secret key, and their variables do not stay in the environment.
-``LAB_TEST_DATABASE_URL`` selects another database server, where the database ``test_…`` is dropped and recreated.
+The settings get a random secret key. The environment variables for them are set only while they are loaded.
+
+To test with another database server, set ``LAB_TEST_DATABASE_URL``. The database ``test_…`` on that server is dropped
+and recreated.
 """
 
 import os
@@ -37,12 +39,12 @@ with patch.dict(os.environ, SHOP, clear=True):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--thorough``."""
+    """Add the option ``--thorough``."""
     parser.addoption("--thorough", action="store_true", help="also run slow tests that this runtime skips by default")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker for live tests."""
+    """Register the marker ``one_runtime`` for live tests."""
     config.addinivalue_line(
         "markers",
         "one_runtime(name): the only runtime that runs this live test, unless --thorough is given. For slow tests "

@@ -1,4 +1,4 @@
-"""Wait for a condition, with a timeout and without fixed sleeps."""
+"""Wait for a condition with a timeout, instead of sleeping for a fixed time."""
 
 import time
 from collections.abc import Callable

@@ -11,8 +11,8 @@ STATE = Path(__file__).resolve().parent.parent / ".lab"
 FOLDERS = (STATE / "debian/usr/sbin", STATE / "debian/usr/bin", STATE / "venv/bin")
 
 
-#: promtool creates a database for each test case. If that is in memory, it does not wait for the disk. Running the
-#: garbage collector less often saves a fifth of promtool's CPU time.
+#: promtool creates a database for each test case: keep it in memory, so that promtool does not wait for the disk.
+#: Running the garbage collector less often saves a fifth of promtool's CPU time.
 FOR_PROMTOOL = {**os.environ, "TMPDIR": "/dev/shm" if os.access("/dev/shm", os.W_OK) else gettempdir(), "GOGC": "400"}
 
 

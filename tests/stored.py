@@ -42,7 +42,7 @@ def prometheus_with(samples: Iterable[str], folder: Path) -> Iterator[str]:
 
 
 def every_five_seconds(series: str, values: Iterable[float], end: float) -> Iterator[str]:
-    """Yield one sample of the series every 5 seconds. The last one is at ``end``."""
+    """Yield samples of a series, 5 seconds apart. The last one is at ``end``."""
     numbers = list(values)
     first = end - 5 * (len(numbers) - 1)
     for place, value in enumerate(numbers):
@@ -50,5 +50,5 @@ def every_five_seconds(series: str, values: Iterable[float], end: float) -> Iter
 
 
 def two_hours_ago() -> float:
-    """Return a Unix time on a full minute, old enough to get its own TSDB block."""
+    """Return the Unix time two hours ago, rounded down to a minute. Samples that old get their own TSDB block."""
     return (time.time() // 60) * 60 - 7200

@@ -1,4 +1,4 @@
-"""A test app that replaces the shop: it returns the request that it received, and misbehaves on demand."""
+"""A test app that replaces the shop. It returns each request as JSON, and can be slow, fail or exit on demand."""
 
 import json
 import os
@@ -15,7 +15,10 @@ DJANGO_HEADERS = [
 
 
 def application(environ, start_response):
-    """Respond with 200 or ``?status=``, after ``?sleep=`` seconds. With ``?die``, the worker exits instead."""
+    """Respond with the status in ``?status=`` (default 200), after ``?sleep=`` seconds (default 0).
+
+    With ``?die``, the worker exits instead.
+    """
     options = parse_qs(environ["QUERY_STRING"], keep_blank_values=True)
     body_length = len(environ["wsgi.input"].read())
     if "die" in options:

@@ -1,8 +1,9 @@
-"""Create every series that one worker can have; print how many there are and how large the metric files are.
+"""Create every series that one worker can have. Print their number and the size of the metric files as JSON.
 
     PROMETHEUS_MULTIPROC_DIR=FOLDER python tests/config/every_series.py STATUSES
 
-This is a separate program because the client library decides where to store values when it is imported.
+STATUSES is a comma-separated list of HTTP statuses. This is a separate program because, on import, the client library
+decides where to store values.
 """
 
 import itertools
@@ -31,14 +32,14 @@ from prometheus_client.multiprocess import MultiProcessCollector  # noqa: E402
 
 
 def views(resolver: URLResolver, namespace: str = "") -> set[str]:
-    """Return the name of every view, as django-prometheus writes it."""
+    """Return every view name as it appears in django-prometheus's label ``view``."""
     names = {namespace + key for key in resolver.reverse_dict if isinstance(key, str)}
     for inner, (_, inner_resolver) in resolver.namespace_dict.items():
         names |= views(inner_resolver, f"{namespace}{inner}:")
     return names
 
 
-#: The values of each label: all of them if they are known, otherwise more and longer values than occur in practice.
+#: Values for each label: all possible ones if they are known, otherwise more and longer ones than occur in practice.
 VALUES = {
     "view": [*views(get_resolver()), "<unnamed view>"],
     "method": ["GET", "HEAD", "POST"],

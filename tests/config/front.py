@@ -39,9 +39,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Response:
-    """A response as received: header names in lower case, one entry per header line.
+    """A response. ``headers`` has an entry per header line, with the name in lower case.
 
-    ``line`` is the request's log line in ``metrics.log``.
+    ``line`` is the request's parsed line in the metrics log.
     """
 
     status: int
@@ -54,12 +54,12 @@ class Response:
         return [value for key, value in self.headers if key == name.lower()]
 
     def json(self) -> dict:
-        """Return the request as the test app received it."""
+        """Return the request that the test app received, which is the response body."""
         return json.loads(self.body)
 
 
 class Front:
-    """NGINX, with methods to send requests. ``https``, ``http``, ``status`` and ``app`` are ports on 127.0.0.1."""
+    """An NGINX for tests. ``https``, ``http``, ``status`` and ``app`` are its ports on 127.0.0.1."""
 
     def __init__(self, prefix: Path, hosts: Sequence[str] = HOSTS) -> None:
         """Create the folder for `nginx -p`, as the host runtime does."""
@@ -76,7 +76,7 @@ class Front:
         self._logged = 0
 
     def write_listen_conf(self, authority_port: str, address: str = "127.0.0.1") -> None:
-        """Render the configuration's only generated file."""
+        """Render ``listen.conf`` from its template."""
         values = {
             "LISTEN_ADDRESS": address,
             "SHOP_HTTP_PORT": self.http,
@@ -94,7 +94,7 @@ class Front:
         return [str(program("nginx")), "-g", f"daemon off;{user}"]
 
     def command(self, *arguments: str) -> list[str]:
-        """Return the command that the host runtime uses."""
+        """Return the NGINX command that the host runtime uses, with these arguments added."""
         return [*self._nginx(), "-e", "stderr", "-p", f"{self.prefix}/", "-c", "conf/nginx.conf", *arguments]
 
     @contextmanager
@@ -110,21 +110,21 @@ class Front:
         command = [program("uwsgi"), "--master", "--die-on-term", "--need-app", "--disable-logging", "--lazy-apps"]
         command += ["--chdir", ROOT, "--module", "tests.config.app", "--workers", str(workers)]
         command += ["--socket", f"127.0.0.1:{self.app}", *_request_limits()]
-        # A worker that has just been respawned may miss the signal to exit, so do not wait long for it.
+        # A worker that has just been respawned may miss the signal to exit, so wait only two seconds for workers.
         command += ["--no-orphans", "--reload-mercy", "2", "--worker-reload-mercy", "2"]
-        # If the master delayed respawning a worker, it would respawn it after the signal and never exit.
+        # With a delay, the master could respawn a worker after the signal to exit, and would then never exit.
         command += ["--forkbomb-delay", "0"]
         with (self.prefix / "logs" / "app.log").open("ab") as log, ending(command, stdout=log, stderr=log) as process:
             eventually(lambda: can_connect(self.app), because="uWSGI starts")
             yield process
 
     def get(self, path: str = "/", *, method: str = "GET", headers: str = "", **options) -> Response:
-        """Send a request with exactly this path; ``headers`` are lines that end with CRLF."""
+        """Send a request with exactly this path, and return the response. ``headers`` are lines that end with CRLF."""
         host = "" if "host:" in headers.lower() else "Host: localhost\r\n"
         return self.send(f"{method} {path} HTTP/1.1\r\n{host}Connection: close\r\n{headers}\r\n".encode(), **options)
 
     def send(self, request: bytes, *, port: int | None = None, tls: bool = True) -> Response:
-        """Send bytes, and return the response once the connection has been closed and the request logged."""
+        """Send bytes. Return the response when the connection is closed and the request is logged."""
         with self.connection(port=port, tls=tls) as connection:
             connection.sendall(request)
             head, _, body = read_all(connection).partition(b"\r\n\r\n")
@@ -135,14 +135,14 @@ class Front:
         return Response(int(first.split()[1]), headers, body, self.next_line())
 
     def connection(self, *, port: int | None = None, tls: bool = True, name: str = "localhost") -> socket.socket:
-        """Open a connection, by default to the shop over TLS, and verify the certificate."""
+        """Open a TLS connection to the shop and verify its certificate. If ``tls`` is false, open a plain one."""
         plain = socket.create_connection(("127.0.0.1", port or self.https), timeout=10)
         if not tls:
             return plain
         return ssl.create_default_context(cafile=self.ca).wrap_socket(plain, server_hostname=name)
 
     def next_line(self) -> Line:
-        """Wait for the next line in the metrics log, and check that there is only one."""
+        """Wait for a new line in the metrics log, check that it is the only new one, and return it."""
         self._logged += 1
         lines = eventually(
             lambda: (self.prefix / "logs" / "metrics.writing.log").read_text().splitlines(),
@@ -169,7 +169,7 @@ class Front:
         ):
             eventually(lambda: can_connect(port), because="mtail starts")
             if (self.prefix / "logs" / "metrics.log").exists():
-                # mtail listens before it opens the log at the end, and would miss lines written in between.
+                # mtail listens before it opens the log at its end, so it would miss lines written in between.
                 eventually(
                     lambda: http.get(f"http://127.0.0.1:{port}/debug/vars").json()["log_opens_total"],
                     because="mtail has opened the log",
@@ -178,7 +178,7 @@ class Front:
 
     @contextmanager
     def rotation_running(self, *, max_bytes: int):
-        """Run the log rotation for the duration of the block, more often than in the lab."""
+        """Rotate the logs for the duration of the block, and check their size more often than the lab does."""
         settings = {
             "LOG_MAX_BYTES": str(max_bytes),
             "LOG_CHECK_SECONDS": "0.05",
@@ -190,7 +190,7 @@ class Front:
             yield process
 
     def visitors(self) -> list[dict]:
-        """Return the entries in the JSON access log, the one meant for people."""
+        """Return the entries in ``access.log``, the JSON log for human readers."""
         text = (self.prefix / "logs" / "access.log").read_text(errors="replace")
         return [json.loads(line) for line in text.splitlines()]
 
@@ -218,14 +218,14 @@ def dechunked(body: bytes) -> bytes:
 
 
 def can_connect(port: int) -> bool:
-    """Return whether a program is listening on this port."""
+    """Return True if a program is listening on this port. Otherwise raise an OSError."""
     with socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
 
 
 @contextmanager
 def ending(command, **options):
-    """Run a program for the duration of the block, and fail if it does not exit within 10 s of SIGTERM."""
+    """Run a program for the duration of the block. Fail if it does not exit within 10 s of SIGTERM."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)
     try:
         yield process

@@ -1,4 +1,4 @@
-"""A minimal HTTP/2 client that can send any frame, including those that no library would send."""
+"""A minimal HTTP/2 client that can send any frame, including invalid ones that no library would send."""
 
 import socket
 import ssl
@@ -10,7 +10,7 @@ from tests.config.front import Front
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 4, 6, 7, 8, 9
 END_STREAM, END_HEADERS = 0x1, 0x4
-#: Entries in the static table of RFC 7541. NGINX sends every other status as three digits.
+#: The statuses in HPACK's static table (RFC 7541), by their encoding. NGINX sends every other status as three digits.
 STATUSES = {0x88: 200, 0x89: 204, 0x8A: 206, 0x8B: 304, 0x8C: 400, 0x8D: 404, 0x8E: 500}
 FRAME_BYTES = 16_384
 Header = tuple[str, str]
@@ -26,20 +26,20 @@ class Frame(NamedTuple):
 
 
 class Http2:
-    """One connection, with the stream IDs 1, 3, 5 …"""
+    """One HTTP/2 connection. Its requests have the stream IDs 1, 3, 5 and so on."""
 
     def __init__(self, connection: socket.socket):
         self._connection = connection
         self._file = connection.makefile("rb")
-        # The connection window has room for all responses; each stream window is the default 65,535 bytes.
+        # The connection window has room for all responses. Each stream window keeps its default of 65,535 bytes.
         room = frame(WINDOW_UPDATE, payload=(2**30).to_bytes(4))
         connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS) + room)
         self._next = 1
-        #: Whether NGINX has sent GOAWAY and accepts no new streams.
+        #: Whether NGINX has sent GOAWAY, after which it accepts no new streams.
         self.told_to_go = False
 
     def send(self, data: bytes) -> None:
-        """Send raw bytes, such as one frame or several."""
+        """Send raw bytes, for example one or more frames."""
         self._connection.sendall(data)
 
     def request(
@@ -71,13 +71,13 @@ class Http2:
                     return
 
     def body(self, stream: int) -> bytes:
-        """Return a response body."""
+        """Return the body of the response on this stream."""
         return b"".join(each.payload for each in self.frames_of(stream) if each.kind == DATA)
 
     def statuses(self, number: int) -> dict[int, int | None]:
-        """Return the status of each stream once ``number`` streams are closed or NGINX has closed the connection.
+        """Read until ``number`` streams are closed or NGINX closes the connection. Return the status of each stream.
 
-        If NGINX reset a stream, its status is None.
+        If NGINX reset a stream without responding, its status is None.
         """
         seen: dict[int, int | None] = {}
         ended = set()
@@ -107,14 +107,14 @@ def connected(front: Front, *, timeout: float = 10) -> Iterator[Http2]:
 
 
 def frame(kind: int, flags: int = 0, stream: int = 0, payload: bytes = b"") -> bytes:
-    """Return one frame."""
+    """Return one encoded frame."""
     return len(payload).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + payload
 
 
 def headers_frames(stream: int, headers: Iterable[Header], *, end: bool = True, complete: bool = True) -> bytes:
     """Return a HEADERS frame and, if necessary, CONTINUATION frames.
 
-    ``end`` sets END_STREAM, which means that no body follows; ``complete`` sets END_HEADERS on the last frame.
+    ``end`` sets END_STREAM, which means that no body follows. ``complete`` sets END_HEADERS on the last frame.
     """
     block = b"".join(b"\x00" + text(name) + text(value) for name, value in headers)
     parts = [block[start : start + FRAME_BYTES] for start in range(0, len(block), FRAME_BYTES)]
@@ -136,9 +136,9 @@ def text(string: str) -> bytes:
 
 
 def status(block: bytes) -> int:
-    """Return the status from the start of a header block."""
+    """Return the HTTP status at the start of a response's header block."""
     if block[0] in STATUSES:
         return STATUSES[block[0]]
-    # A literal field; its name is `:status`, entry 8 in the static table.
+    # The field's name is `:status`, entry 8 in the static table. Its value is literal.
     assert (block[0] & 0xF, block[1]) == (8, 3), block[:5]
     return int(block[2:5])

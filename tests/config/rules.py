@@ -1,4 +1,4 @@
-"""The rules generated for the lab's Prometheus."""
+"""Read the rules generated for the lab's Prometheus."""
 
 import yaml
 
@@ -6,7 +6,7 @@ from lab.paths import ROOT
 
 
 def all_rules(kind: str) -> list[dict]:
-    """Return the rules of one kind: ``alert`` or ``record``."""
+    """Return all rules of this kind, which is ``alert`` or ``record``."""
     files = sorted((ROOT / "prometheus" / "rules").glob("*.yaml"))
     groups = [group for file in files for group in yaml.safe_load(file.read_text())["groups"]]
     return [rule for group in groups for rule in group["rules"] if kind in rule]

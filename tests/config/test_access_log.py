@@ -1,4 +1,4 @@
-"""Metrics from NGINX's access log: each request is counted once, with the correct labels."""
+"""Test the metrics from NGINX's access log: each request is counted once, with the correct labels."""
 
 import math
 import random
@@ -21,12 +21,12 @@ from tests.config.front import ROOT, TOKEN, Front, ending
 from tests.config.samples import samples, series, total
 from tests.eventually import eventually
 
-#: The words that NGINX logs instead of a Django URL name.
+#: The route names that NGINX logs for requests without a Django URL name.
 WORDS = {"static", "redirect", "refused", "other"}
 
 
 def samples_of_every_url(resolver: URLResolver, prefix: str = "/") -> Iterator[str]:
-    """Yield a path for every URL name, as Django's `reverse` builds it."""
+    """Yield paths for every URL name, built from the patterns that Django's `reverse` uses."""
     for name in {key for key in resolver.reverse_dict if isinstance(key, str)}:
         for possibilities, *_ in resolver.reverse_dict.getlist(name):
             for form, parameters in possibilities:
@@ -214,7 +214,7 @@ def test_without_a_lab_token_file_no_token_is_accepted(tmp_path):
 
 @pytest.fixture
 def mtail(tmp_path):
-    """mtail on a log that the test writes. Call the fixture to append lines and get mtail's metrics."""
+    """A function that appends lines to the log that mtail reads, and returns mtail's metrics about NGINX."""
     front = Front(tmp_path)
     log = front.prefix / "logs" / "metrics.log"
     log.touch()
@@ -441,7 +441,7 @@ def test_a_request_keeps_its_route_when_nginx_runs_out_of_connections(tmp_path):
     conf.write_text(text.replace("worker_connections 1024;", "worker_connections 16;"))
 
     with front.app_running(), front.running(), ExitStack() as held:
-        # Open connections until NGINX has only the one left for the client.
+        # Open connections until NGINX has only one left: the client gets it, and there is none for uWSGI.
         while (response := front.get("/cart/")).status == 200:
             slow = held.enter_context(front.connection())
             slow.sendall(b"GET / HTTP/1.1\r\n")

@@ -1,4 +1,4 @@
-"""amtool accepts Alertmanager's configuration, alerts reach the right receivers, and inhibition names real alerts."""
+"""Test Alertmanager's configuration: its syntax, its receivers, and its routes and inhibition rules."""
 
 import re
 import subprocess
@@ -18,14 +18,14 @@ from tests.programs import program
 CONFIGURATION = ROOT / "alertmanager" / "alertmanager.yml"
 EXAMPLES = sorted((ROOT / "alertmanager" / "examples").glob("*.yml"))
 ALL = [CONFIGURATION, *EXAMPLES]
-#: The rules with the lab's time windows, and the rules with production time windows.
+#: The alerts with the lab's time windows, and the same alerts with production time windows.
 ALERTS = [ROOT / "prometheus" / folder / "alerts.yaml" for folder in ("rules", "production")]
-#: This alert checks a time window for orders, and resolves as soon as there is one.
+#: This alert fires if no order was placed in a time window. It resolves as soon as one is placed.
 ENDS_BEFORE_ITS_WINDOW = "NoOrders"
 
 
 def amtool(*arguments: str | Path) -> str:
-    """Run amtool and return its output; fail the test with that output if amtool fails."""
+    """Run amtool and return its output. If amtool fails, fail the test with that output."""
     done = subprocess.run([program("amtool"), *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.strip()
@@ -110,15 +110,16 @@ def test_the_heartbeat_is_never_inhibited():
 
 
 def matched(matchers: list[str], alerts: dict[str, dict]) -> list[dict]:
-    """Return the rules whose alert name matches the ``alertname`` matchers."""
+    """Return the alerts whose names match the ``alertname`` matchers."""
     patterns = [match[1] for each in matchers if (match := re.fullmatch(r'alertname=~?"(.+)"', each))]
     return [rule for name, rule in alerts.items() if any(re.fullmatch(pattern, name) for pattern in patterns)]
 
 
 def inhibited(path: Path) -> Iterator[tuple[dict, dict]]:
-    """Yield each pair of a source alert and an alert that it inhibits, both from one rule file.
+    """Yield pairs of alerts from one rule file. The first alert of each pair inhibits the second.
 
-    Error budget alerts are in another file. NoOrders is left out, because it resolves before its window ends.
+    Error budget alerts are not included, because they are in another file. NoOrders is skipped, because it resolves
+    before its window has passed.
     """
     rules = [rule for group in read(path)["groups"] for rule in group["rules"]]
     alerts = {rule["alert"]: rule for rule in rules}
@@ -140,5 +141,5 @@ def test_a_cause_outlasts_the_windows_of_the_alerts_that_it_inhibits(path):
         kept = times.seconds(cause.get("keep_firing_for", "0s"))
         windows = re.findall(r"\[(\w+)\]", silenced["expr"])
         assert kept >= max(map(times.seconds, windows), default=0), (cause["alert"], silenced["alert"])
-        # An inhibited alert may have a keep_firing_for of its own, and its cause must outlast that.
+        # If the inhibited alert has its own keep_firing_for, the cause must keep firing for longer than that.
         assert kept > times.seconds(silenced.get("keep_firing_for", "0s")), (cause["alert"], silenced["alert"])

@@ -1,4 +1,4 @@
-"""The shop's image contains only what the shop needs at runtime."""
+"""Test that the shop's image contains only what the shop needs at runtime."""
 
 import re
 import secrets
@@ -9,7 +9,7 @@ from lab.paths import ROOT
 from tests.conftest import SHOP
 
 APP = ROOT / "app"
-#: Prints the file name of every module that the shop loads for its pages and management commands.
+#: A program that prints the file name of every module that the shop loads for its pages and management commands.
 LOADED = """
 import sys
 
@@ -38,7 +38,7 @@ def test_the_shop_loads_every_module_in_its_folder(tmp_path):
         [sys.executable, "-c", LOADED], cwd=APP, env=SHOP | faults, stdout=subprocess.PIPE, text=True, check=True
     ).stdout.splitlines()
 
-    # The modules named in these settings are imported on first use.
+    # Modules that are only named in the settings are imported on first use.
     named = "".join(file.read_text() for file in (APP / "config").glob("*.py"))
     others = {"migrations", "manage.py"}
     files = [file for file in APP.rglob("*.py") if others.isdisjoint(file.relative_to(APP).parts)]

@@ -1,4 +1,4 @@
-"""The committed product images match what the artwork generator draws."""
+"""Test that the committed product images match the artwork generator's output."""
 
 from product import catalogue
 

@@ -1,4 +1,4 @@
-"""The shop as probed from outside: when the blackbox exporter reports success and when it reports failure."""
+"""Test when the blackbox exporter's probes of the shop succeed and when they fail."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -36,7 +36,7 @@ def old_shop(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def probe(shop, old_shop, tmp_path_factory):
-    """A function that probes a URL with a module from blackbox/blackbox.yml, trusting both shops' CAs."""
+    """A function that probes a URL with a module from blackbox/blackbox.yml. It trusts both shops' CAs."""
     folder = tmp_path_factory.mktemp("blackbox")
     (folder / "tls").mkdir()
     (folder / "tls" / "ca.crt").write_bytes(shop.ca.read_bytes() + old_shop.ca.read_bytes())

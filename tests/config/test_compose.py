@@ -1,4 +1,4 @@
-"""compose.yaml and compose.debian.yaml: pinned images, hardened and limited containers, the host's services."""
+"""Test compose.yaml and compose.debian.yaml: image versions, hardening, limits, dependencies, mounts and ports."""
 
 import configparser
 import json
@@ -14,7 +14,7 @@ from lab.runtimes import services, settings
 from lab.runtimes.compose.engine import Compose
 from lab.runtimes.compose.runtime import FIXED, ONE_SHOTS
 
-#: Images without a shell, which cannot run health checks. `make up` and Prometheus's `up` metric check them instead.
+#: Services whose images have no shell and so cannot run health checks. `make up` and Prometheus check them instead.
 WITHOUT_A_SHELL = {"shop", "nginx-exporter", "redis-exporter"}
 #: The project's own images, built from pinned base images.
 OWN = {f"localhost/pomar/{name}:official" for name in ("app", "loadtest", "uwsgi-exporter", "access-log-exporter")}
@@ -22,14 +22,14 @@ ENDING = {*ONE_SHOTS, "loadtest"}
 
 
 class Loader(yaml.SafeLoader):
-    """Loads Compose files; values with !reset become None."""
+    """Load Compose files. Values tagged `!reset` become None."""
 
 
 Loader.add_constructor("!reset", lambda loader, node: None)
 
 
 def read(name: str) -> dict:
-    """Return one of the Compose files, with merge keys resolved but variables left as they are."""
+    """Parse a Compose file. Merge keys are resolved, variables are not."""
     return yaml.load((ROOT / name).read_text(), Loader)
 
 
@@ -40,7 +40,7 @@ DEBIAN = read("compose.debian.yaml")["services"]
 
 @pytest.fixture(params=sorted(SERVICES))
 def service(request: pytest.FixtureRequest) -> dict:
-    """One service, including its name."""
+    """Each service's configuration in turn, with its name added."""
     return {"name": request.param, **SERVICES[request.param]}
 
 
@@ -82,7 +82,7 @@ def test_every_container_is_hardened(service):
 
 
 def test_no_container_runs_as_root(service):
-    """The project's own images set the user in their Dockerfile. The live tests check the running containers."""
+    """For the project's own images, the user is set in the Dockerfile. The live tests check the running containers."""
     folder = re.sub(r"localhost/pomar/(.*):official", r"\1", service["image"])
     user = (
         service.get("user") or re.findall(r"^USER (\S+)$", (ROOT / folder / "Dockerfile").read_text(), re.MULTILINE)[-1]
@@ -98,7 +98,7 @@ def test_every_container_has_resource_limits(service):
 
 
 def test_no_container_inherits_its_limits_from_the_machine(service):
-    """With 64 CPUs, Go programs would use too much memory; with a limit of 10⁹ open files, so would uWSGI."""
+    """With 64 CPUs, Go programs would use too much memory. With a limit of 10⁹ open files, uWSGI would, too."""
     assert service["environment"]["GOMAXPROCS"] == "1"
     assert service["ulimits"] == {"nofile": 16384}
 
@@ -132,7 +132,7 @@ def test_host_paths_are_mounted_only_from_the_checkout_and_read_only(service):
         if source.startswith((".", "/")):
             assert source.startswith("./")
             assert (ROOT / source).exists()
-            # With `z`, SELinux allows every container to read it. Without SELinux, `z` has no effect.
+            # With `z`, SELinux allows every container to read these files. Without SELinux, `z` has no effect.
             assert mode == "ro,z"
         else:
             assert source in COMPOSE["volumes"]
@@ -140,7 +140,7 @@ def test_host_paths_are_mounted_only_from_the_checkout_and_read_only(service):
 
 def test_a_secret_is_written_by_one_service_and_read_by_one():
     of = {name: name.removesuffix("-secrets") for name in COMPOSE["volumes"] if name.endswith("-secrets")}
-    # The shop's private key.
+    # This volume contains the shop's private key.
     of["nginx-made"] = "nginx"
     for volume, reader in of.items():
         users = {
@@ -187,7 +187,7 @@ def test_the_debian_kind_has_every_service_except_grafana():
 def test_the_debian_kind_replaces_images_and_adapts_only_two_services():
     changed = {key for service in DEBIAN.values() if service for key in service}
 
-    # Prometheus gets the file without Grafana's target, and the receiver draws the dashboards itself.
+    # There is no Grafana: Prometheus mounts no target file for it, and the receiver serves the dashboards.
     assert changed == {"image", "pull_policy", "build", "volumes", "command"}
     for service in filter(None, DEBIAN.values()):
         assert re.fullmatch(r"localhost/pomar/[a-z-]+:\$\{DEBIAN_SUITE\}", service["image"])
@@ -201,7 +201,7 @@ def test_every_debian_image_has_a_build_target():
     builds = [service.get("build", {}) for service in DEBIAN.values() if service]
     wanted = {build["target"] for build in builds if "target" in build}
 
-    # Both kinds of images build these two.
+    # These two are built for both kinds of images.
     wanted |= {SERVICES[name]["build"]["target"] for name in ("uwsgi-exporter", "access-log-exporter")}
     assert targets - {"base", "own-uwsgi-exporter"} == wanted
 
@@ -221,7 +221,8 @@ def test_only_the_official_kind_can_replace_the_uwsgi_exporter_image(kind, setti
 
     read = json.loads(Compose(wanted, kind).must("config", "--format", "json"))["services"]["uwsgi-exporter"]
 
-    # The replacement is the base of a build. The built image has one of the project's names, and is never pulled.
+    # The replacement is only the base image of a build. The built image has one of the project's names, and is never
+    # pulled.
     assert read["build"]["target"] == "uwsgi-exporter"
     assert read["build"]["args"]["UWSGI_EXPORTER"] == base
     assert read["image"].startswith("localhost/pomar/uwsgi-exporter:")

@@ -1,4 +1,4 @@
-"""The dashboard files are up to date, valid for Grafana, usable with any system, and complete."""
+"""Test that the dashboard files are up to date, valid for Grafana and complete, and that they use known metrics."""
 
 import json
 import re
@@ -36,7 +36,7 @@ WINDOW = re.compile(r"\[([^]]+)\]")
 
 
 def metrics_of(expression: str) -> set[str]:
-    """Return the names of the metrics in an expression, all of which are written with braces."""
+    """Return the names of the metrics in an expression. Only names followed by a brace are found."""
     return set(re.findall(r"([a-zA-Z_:][\w:]*)\{", expression))
 
 
@@ -50,7 +50,10 @@ WORDS = {
 
 
 def bare_words(expression: str) -> set[str]:
-    """Return metrics without braces: non-PromQL words outside of braces, brackets, quotes and label lists."""
+    """Return the metric names that are not followed by a brace.
+
+    These are the words outside of braces, brackets, quotes and label lists that are not part of PromQL.
+    """
     for hidden in (r'"[^"]*"', r"\{[^}]*\}", r"\[[^]]*\]", r"\b(?:by|on|ignoring|group_left|group_right)\s*\([^)]*\)"):
         expression = re.sub(hidden, " {} " if hidden.startswith(r"\{") else " ", expression)
     return set(re.findall(r"(?<![\w.$])[a-zA-Z_:][\w:]*(?!\s*\{\}|[\w:])", expression)) - WORDS
@@ -124,7 +127,7 @@ def test_a_panel_queries_the_selected_datasource_and_instances(panel):
 
 @pytest.mark.parametrize("panel", PANELS)
 def test_every_metric_is_written_with_braces(panel):
-    """Every metric is written with braces, because that is how the other tests in this file find it."""
+    """The other tests in this file find only metrics that are written with braces."""
     for target in panel["targets"]:
         assert bare_words(target["expr"]) == set(), target["expr"]
 
@@ -165,7 +168,7 @@ def test_every_metric_in_a_panel_is_in_the_contract():
 
 
 def test_every_metric_in_the_contract_is_used_or_has_a_reason_not_to_be():
-    """A metric that is shown must not have such a reason."""
+    """A metric that a panel or a rule uses must not have such a reason."""
     shown = {name for expression in EXPRESSIONS for name in metrics_of(expression)}
     in_rules = " ".join(rule["expr"] for rule in rules())
     unused = {
@@ -189,7 +192,7 @@ def test_a_panel_needs_exactly_what_its_metrics_need():
 
 
 def test_every_runbook_is_named_in_a_panel_description():
-    """Every runbook that a panel names also exists. The Watchdog needs no panel, because it is not about a fault."""
+    """Also checks that every runbook named in a panel exists. The Watchdog reports no fault, so it needs no panel."""
     folder = ROOT / "docs" / "runbooks"
     named = {
         name

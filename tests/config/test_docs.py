@@ -1,4 +1,4 @@
-"""Everything that the docs mention exists, and everything that exists is in the docs."""
+"""Test that everything mentioned in the docs exists, and that nothing is missing from them."""
 
 import ast
 import re
@@ -81,7 +81,7 @@ def test_the_readme_is_short_and_links_to_every_docs_page():
 
 
 def messages() -> Iterator[str]:
-    """Yield every string in the lab's code, with … in place of the values in f-strings."""
+    """Yield every string in the lab's code. In f-strings, each value is replaced by …"""
     for module in (ROOT / "lab").rglob("*.py"):
         for node in ast.walk(ast.parse(module.read_text())):
             if isinstance(node, ast.JoinedStr):

@@ -1,4 +1,4 @@
-"""The drill catalogue: every alert has a drill, and every drill has alerts and an existing panel."""
+"""Test the drill catalogue: every alert has a drill, and every drill has alerts and an existing panel."""
 
 import re
 

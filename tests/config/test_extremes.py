@@ -1,4 +1,4 @@
-"""No allowed setting makes an alert fire permanently, and the number of series is bounded."""
+"""Test that no allowed setting makes an alert fire permanently, and that the number of series is bounded."""
 
 import json
 import os
@@ -24,9 +24,9 @@ from tests.config.front import Front
 from tests.config.samples import samples, total
 from tests.eventually import eventually
 
-#: Every status that NGINX, uWSGI or Django may return, whatever a visitor sends.
+#: Every status that a client can get from NGINX, uWSGI or Django.
 STATUSES = (200, 301, 302, 304, 400, 403, 404, 405, 408, 409, 411, 413, 414, 421, 429, 499, 500, 502, 503, 504)
-#: Connections that are not from workers: the metrics process, the exporter, an administrator, and migrations.
+#: Connections not opened by workers, but by the metrics process, the exporter, an administrator, and migrations.
 OTHER_CONNECTIONS = 5
 MIB = 1024 * 1024
 ALERTS = {alert.alert: alert for alert in definitions.alerts()}
@@ -34,12 +34,12 @@ SERVICES = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
 
 
 def mebibytes(text: str) -> int:
-    """Parse a size such as ``64m``."""
+    """Return the number of MiB in a size such as ``64m``."""
     return int(text.removesuffix("m"))
 
 
 def number_in(file: str, pattern: str) -> int:
-    """Return the number that a pattern matches in a file in the checkout; there must be exactly one match."""
+    """Return the number that a pattern captures in a file. The pattern must match exactly once."""
     (found,) = re.findall(pattern, (ROOT / file).read_text(), re.MULTILINE)
     return int(found)
 
@@ -48,7 +48,7 @@ def number_in(file: str, pattern: str) -> int:
 
 
 def words_of_the_log() -> list[str]:
-    """Return a log line for each combination of route, method, status and outcome in NGINX's configuration."""
+    """Return log lines that together create every series that NGINX's configuration allows."""
     routes = set(re.findall(r" ([\w:-]+);$", (ROOT / "nginx" / "routes.conf").read_text(), re.MULTILINE))
     methods = re.search(r"\?P<method>([^)]+)\)", (ROOT / "nginx" / "access_log.mtail").read_text())[1].split("|")
     of_outcomes = re.search(
@@ -61,7 +61,7 @@ def words_of_the_log() -> list[str]:
     lines = []
     for route in (*routes, "static", "redirect", "refused"):
         passed_on = route in routes
-        # For every route, NGINX rejects all other methods.
+        # NGINX rejects all other methods, and logs such a request with the route `refused`.
         for method, status in product(methods if route == "refused" else set(methods) - {"other"}, STATUSES):
             upstream, outcome = ('"0.1"', "answered") if passed_on else ('"-"', "-")
             lines.append(f"{route} {method} {status} 0.100 {upstream} 100 {outcome} load")
@@ -88,7 +88,7 @@ def test_all_possible_access_log_series_stay_below_the_alert_threshold(tmp_path)
 
 @pytest.fixture(scope="module")
 def largest_worker(tmp_path_factory) -> dict:
-    """The maximum number of series in Django's metrics, and the size in bytes of a worker's files with all of them."""
+    """The output of every_series.py: the number of Django series, and the bytes in a worker's metric files."""
     folder = tmp_path_factory.mktemp("metrics")
     environment = {
         "PATH": os.environ["PATH"],
@@ -137,7 +137,7 @@ def test_the_metrics_of_the_maximum_workers_fit_in_shared_memory():
 
 
 def test_the_maximum_workers_stay_below_the_process_limit():
-    # In addition: the master, the init process, and the metrics process with its threads.
+    # Other processes are uWSGI's master, the init process, and the metrics process, which has a thread per client.
     assert SERVICES["app"]["pids_limit"] > settings.MAX_WORKERS + MAX_CLIENTS + 20
 
 
@@ -145,7 +145,7 @@ def test_the_maximum_workers_leave_postgres_enough_connections():
     limit = number_in("postgres/postgresql.conf", r"^max_connections = (\d+)$")
 
     assert (settings.MAX_WORKERS + OTHER_CONNECTIONS) / limit < ALERTS["PostgresConnectionsNearLimit"].threshold
-    # PostgreSQL has one process per connection, and a few of its own.
+    # PostgreSQL has one process per connection, and a few background processes.
     assert limit + 15 < SERVICES["postgres"]["pids_limit"]
 
 

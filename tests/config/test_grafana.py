@@ -1,4 +1,4 @@
-"""Grafana's provisioning files: one datasource, and the dashboards, all read-only."""
+"""Test Grafana's provisioning files: they define one datasource and the dashboards, all read-only."""
 
 import yaml
 
@@ -35,7 +35,7 @@ def test_anonymous_users_can_view_everything_and_change_nothing():
 
 
 def test_grafana_neither_installs_nor_updates_a_plugin():
-    """Grafana 13.2 and later remove a bundled plugin to update it, which fails on a read-only root file system."""
+    """To update a bundled plugin, Grafana 13.2 and later remove it first, which a read-only file system prevents."""
     environment = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["grafana"]["environment"]
 
     assert environment["GF_PLUGINS_PREINSTALL_DISABLED"] == "true"

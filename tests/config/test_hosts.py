@@ -1,4 +1,4 @@
-"""NGINX, Django and the shop's certificate accept every SHOP_HOSTS value that the lab accepts."""
+"""Test that NGINX, Django and the shop's certificate accept every SHOP_HOSTS value that the lab accepts."""
 
 import subprocess
 

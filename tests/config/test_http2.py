@@ -1,4 +1,4 @@
-"""HTTP/2 on the HTTPS port: it is negotiated, and has the same limits, statuses and counts as HTTP/1.1."""
+"""Test HTTP/2 on the HTTPS port: how it is negotiated, and that limits, statuses and counts are as for HTTP/1.1."""
 
 import json
 import re
@@ -35,7 +35,7 @@ from tests.eventually import eventually
 
 @pytest.fixture(scope="module")
 def front(tmp_path_factory) -> Iterator[Front]:
-    """NGINX with the test app behind it. NGINX waits one second for slow clients instead of ten."""
+    """NGINX with the test app behind it. Slow clients time out after one second instead of ten."""
     front = Front(tmp_path_factory.mktemp("front"))
     conf = front.prefix / "conf" / "nginx.conf"
     text = conf.read_text()
@@ -48,7 +48,7 @@ def front(tmp_path_factory) -> Iterator[Front]:
 
 @contextmanager
 def counted(front: Front) -> Iterator[list[str]]:
-    """Yield a list. After the block, it contains a log line for each request that NGINX counted during the block."""
+    """Yield a list. After the block, it contains the log lines of the requests that NGINX counted during the block."""
     lines: list[str] = []
     before = len(all_lines(front))
     yield lines
@@ -95,7 +95,7 @@ def test_curl_gets_a_page_over_either_version(front, option, version):
 
 
 def test_http_2_stays_off_if_nginx_cannot_limit_headers(tmp_path):
-    """For example, an NGINX without the `max_headers` directive, which rejects http2.conf."""
+    """Some versions of NGINX have no `max_headers` directive, so they reject http2.conf."""
     front = Front(tmp_path)
     assert "http2" in (tmp_path / "made" / "listen.conf").read_text()
     (tmp_path / "conf" / "http2.conf").unlink()
@@ -108,7 +108,7 @@ def test_http_2_stays_off_if_nginx_cannot_limit_headers(tmp_path):
 
 
 def test_no_server_with_http_2_listens_without_tls():
-    """Otherwise, NGINX 1.25.1 and later would enable HTTP/2 there too."""
+    """NGINX 1.25.1 and later would enable HTTP/2 for the connections without TLS, too."""
     template = (ROOT / "nginx" / "listen.conf.template").read_text()
     servers = [re.findall(r"listen (.+);", text) for text in template.split("\nserver {\n")[1:]]
 
@@ -133,7 +133,7 @@ def test_django_sees_the_same_request_as_over_http_1_1(front):
         before = json.loads(dechunked(read_all(connection).partition(b"\r\n\r\n")[2]))
 
     with connected(front) as client, counted(front):
-        # Browsers send each cookie in a header of its own.
+        # Browsers send each cookie in a separate header.
         stream = client.request(path, [("cookie", "a=1"), ("cookie", "b=2"), *headers[1:]])
         after = json.loads(client.body(stream))
 
@@ -167,7 +167,7 @@ REQUESTS = {
     "a header of 8,000 bytes": ({"headers": [("a", "v" * 8_000)]}, 200),
     "a path of 8,000 bytes": ({"path": "/?" + "q" * 8_000}, 200),
     "15 headers of 1,000 bytes": ({"headers": [("a", "v" * 1000)] * 15}, 200),
-    # NGINX closes the connection instead of responding.
+    # After each of these requests, NGINX closes the connection without a response.
     "a header of 10,000 bytes": ({"headers": [("a", "v" * 10_000)]}, None),
     "a path of 10,000 bytes": ({"path": "/?" + "q" * 10_000}, None),
     "20 headers of 1,000 bytes": ({"headers": [("a", "v" * 1000)] * 20}, None),
@@ -206,7 +206,7 @@ def test_a_connection_is_closed_after_1000_requests_and_all_are_counted(front):
 
 
 def reset_at_once(client: Http2) -> None:
-    """Send 3,000 requests and reset each one, as in the attack CVE-2023-44487."""
+    """Send 3,000 requests and reset each one, as in the Rapid Reset attack (CVE-2023-44487)."""
     for _ in range(3000):
         stream = client.request("/")
         client.send(frame(RST_STREAM, 0, stream, (8).to_bytes(4)))
@@ -268,7 +268,7 @@ ODD = {
 
 def test_the_log_matches_the_request_count_after_odd_frames(front):
     def send(data: bytes) -> None:
-        # NGINX may keep a connection after frames that contain no request.
+        # NGINX may keep the connection open if the frames contain no request, so the timeout is short.
         with connected(front, timeout=2) as client, suppress(OSError):
             client.send(data)
             client.statuses(1)

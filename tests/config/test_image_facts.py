@@ -1,6 +1,6 @@
-"""compose.yaml and .env match the facts about the official images in ``images/facts.yaml``.
+"""Test that compose.yaml and .env match the facts about the official images in ``images/facts.yaml``.
 
-An image that is past its end of support causes a warning. ``pytest -W error::UserWarning`` turns it into an error.
+An image that has reached its end of support causes a warning. With ``pytest -W error::UserWarning``, it is an error.
 """
 
 import re
@@ -19,7 +19,7 @@ FIELDS = {
     *("image", "source", "user", "users", "shell", "programs", "entrypoint", "cmd", "volumes", "folders"),
     *("architectures", "end_of_support", "support_source"),
 }
-#: The facts about each service's official image.
+#: The facts about each service's official image, by service name.
 OFFICIAL = {
     name: FACTS[variable[1]]
     for name, service in SERVICES.items()
@@ -36,7 +36,7 @@ def test_every_official_image_has_facts():
 
 @each_image
 def test_the_facts_match_the_version_in_the_env_file(name):
-    # An optional image may be empty in .env. Its facts are about the recommended image.
+    # The setting for an optional image may be empty in .env. The facts then describe the recommended image.
     assert ENV[name] in ("", FACTS[name]["image"]), f"check the sources for {ENV[name]} and update images/facts.yaml"
 
 
@@ -54,7 +54,7 @@ def test_the_facts_about_an_image_are_complete(name):
         assert re.fullmatch(r"\d+:\d+ [0-7]{4}", owner)
     assert isinstance(facts["end_of_support"], date) or facts["end_of_support"] == "unknown"
     assert facts["support_source"]
-    # Health checks and scripts need a shell.
+    # Both fields must agree. Health checks and scripts need a shell.
     assert ("sh" in facts["programs"]) == (facts["shell"] != "none")
 
 
@@ -72,7 +72,7 @@ def ids(service: str) -> tuple[int, int]:
 
 @each_service
 def test_a_service_runs_as_a_user_that_its_image_defines(name):
-    """Images built from scratch are an exception: no file in them has an owner, so any user works."""
+    """An image built from scratch defines no users, and its files have no owner, so any numeric user works."""
     user, facts = SERVICES[name].get("user", ""), OFFICIAL[name]
 
     if facts["folders"]:
@@ -93,7 +93,7 @@ def test_a_health_check_runs_a_program_in_the_image(name):
 
 @each_service
 def test_an_overridden_entrypoint_runs_a_program_in_the_image(name):
-    """A service may replace the image's command only if the image has an entrypoint that takes it as arguments."""
+    """A service that does not override the entrypoint needs one in the image. The command becomes its arguments."""
     service, facts = SERVICES[name], OFFICIAL[name]
 
     if "entrypoint" in service:
@@ -111,7 +111,10 @@ def writable(owner: str, mode: int, user: tuple[int, int]) -> bool:
 
 
 def folder(service: str, path: str) -> tuple[str, int | None]:
-    """Return a folder's owner and mode in a service's image. The engine creates a folder that does not exist."""
+    """Return the owner and mode of a folder in a service's image.
+
+    If the image has no such folder, the engine creates it as root. Its mode is returned as None.
+    """
     owner, mode = OFFICIAL[service]["folders"].get(path, "0:0 ").split(" ")
     return owner, int(mode, 8) if mode else None
 
@@ -126,7 +129,7 @@ def tmpfs(service: str) -> list[tuple[str, dict[str, str]]]:
 def test_a_tmpfs_is_writable_by_the_service_user(name):
     for path, options in tmpfs(name):
         mode = int(options["mode"], 8) if "mode" in options else folder(name, path)[1]
-        # If the image has no such folder, the kernel's default mode applies.
+        # If the image has no such folder, the tmpfs gets the kernel's default mode, 1777.
         assert writable(
             f"{options.get('uid', 0)}:{options.get('gid', 0)}", 0o1777 if mode is None else mode, ids(name)
         ), path
@@ -134,7 +137,7 @@ def test_a_tmpfs_is_writable_by_the_service_user(name):
 
 @each_service
 def test_a_tmpfs_over_a_non_root_folder_belongs_to_the_service_user(name):
-    """Otherwise the tmpfs belongs to root and has the folder's mode. runc 1.1.5 ignores the mode in compose.yaml."""
+    """By default, a tmpfs belongs to root and has the folder's mode. runc 1.1.5 ignores the mode in compose.yaml."""
     for path, options in tmpfs(name):
         if folder(name, path)[0] != "0:0":
             assert (int(options["uid"]), int(options["gid"])) == ids(name), path
@@ -142,7 +145,7 @@ def test_a_tmpfs_over_a_non_root_folder_belongs_to_the_service_user(name):
 
 @each_service
 def test_a_volume_mounted_for_writing_is_writable_by_the_service_user(name):
-    """Either `prepare` has created the volume, or an empty volume gets the owner and mode of the image's folder."""
+    """A volume that `prepare` does not create gets the owner and mode of the folder in the image."""
     prepared = {mount.partition(":")[0] for mount in SERVICES["prepare"]["volumes"]}
     for mount in SERVICES[name].get("volumes", []):
         source, path, *options = mount.split(":")

@@ -1,4 +1,4 @@
-"""Imports go in one direction: each package imports only what the tables allow."""
+"""Test that each package imports only what the tables below allow."""
 
 import ast
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "lab/doctor": ("lab.errors", "lab.paths", "lab.runtimes"),
     "lab/cli": ("lab", "grafana", "loadtest", "lessons", "tools"),
     "lessons": ("lessons", "lab"),
-    # These modules replace the shop's settings and URLs.
+    # The modules in this folder replace the shop's settings and URLs.
     "lessons/naive": ("config",),
     "tools": ("tools", "lab"),
 }
@@ -54,7 +54,7 @@ LAB_LAYERS = (
 
 
 def rules() -> dict[str, tuple[str, ...]]:
-    """Return both tables, merged."""
+    """Return the packages that each path may import, merged from both tables."""
     layers, below = {}, ("grafana", "loadtest")
     for layer in LAB_LAYERS:
         below += tuple(f"lab.{name}" for name in layer)

@@ -1,4 +1,4 @@
-"""The incidents in the game: each symptom has several possible causes, and the evidence tells them apart."""
+"""Test the incident game: each symptom has several possible causes, and the evidence tells them apart."""
 
 import math
 import re
@@ -88,7 +88,10 @@ def test_a_seed_always_chooses_the_same_incident_and_all_are_chosen():
 
 @pytest.fixture
 def round_with(monkeypatch):
-    """A round of the incident ``exception``. Each read returns the next given 5xx rate; the last one repeats."""
+    """A function that returns a round of the incident ``exception`` with the given 5xx rates.
+
+    Each read of the signals returns the next rate. The last rate repeats.
+    """
 
     def make(*rates: float) -> game.Round:
         incident = next(each for each in INCIDENTS if each.name == "exception")

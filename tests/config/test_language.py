@@ -1,7 +1,7 @@
-"""The project's texts contain none of the words and phrases that are always wrong in them.
+"""Test that the project's texts contain none of the words and phrases listed below.
 
-The list contains only what is wrong everywhere: words that nobody would say aloud, and phrases for which engineers have
-a standard term.
+The list contains only phrases that are wrong in every context: nobody would say them aloud, or engineers use a standard
+term instead.
 """
 
 import re
@@ -13,7 +13,7 @@ import pytest
 
 from lab.paths import ROOT
 
-#: Files that are generated, that come from other projects or that quote older texts, and this list of phrases itself.
+#: Files that are not checked: generated files, files from other projects, files that quote older texts, and this file.
 NOT_OURS = (
     *("CHANGELOG.md", "LICENSE", "tests/config/test_language.py", "lab/runs/report/assets/echarts.min.js"),
     *("app/product/static/", "grafana/dashboards/", "nginx/routes.conf", "prometheus/production/", "prometheus/rules/"),
@@ -52,7 +52,7 @@ PHRASES = (
     ("besides(?=[.,:;)])", "also, in addition", "What it reads from the database besides."),
 )
 
-#: Test names are sentences, too.
+#: Test names are sentences, so they are checked, too.
 NAME_OF_TEST = re.compile(r"(?<=def )test_\w+")
 
 #: What may separate two words: whitespace, comment characters, and the quotes around strings.
@@ -60,14 +60,14 @@ SPACE = r"""(?:[\s"'#;*|>]|\bf(?="))+"""
 
 
 def found(text: str) -> Iterator[tuple[int, str, str]]:
-    """Yield the line number, the words and the replacement for each phrase found in a text."""
+    """Yield the line number, the words found and the suggested replacement for each listed phrase in a text."""
     for pattern, instead, _ in PHRASES:
         for match in re.finditer(rf"(?<!\w)(?:{pattern})(?!\w)".replace(" ", SPACE), text, re.IGNORECASE):
             yield text.count("\n", 0, match.start()) + 1, " ".join(match[0].split()), instead
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    """Yield the name and the text of each of the project's own files, with test names turned into sentences."""
+    """Yield the name and the text of each file to check. In the text, test names are turned into sentences."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in listed.split("\0")[:-1]:
         path = Path(ROOT, name)

@@ -1,4 +1,4 @@
-"""NGINX in front of the shop: its configuration, and the requests that it rejects."""
+"""Test NGINX's configuration, and which requests NGINX rejects without passing them on to the shop."""
 
 import re
 import socket
@@ -158,7 +158,7 @@ WRITTEN = {
 def test_the_shop_does_not_serve_metrics_however_the_path_is_spelled(front, written, path):
     responses = {name: front.get(spelling.format(written(path))) for name, spelling in SPELLINGS.items()}
 
-    # The route `refused` is for requests that did not reach Django.
+    # The route `refused` is for requests that NGINX rejects itself.
     seen = {name: (response.status, response.line.route) for name, response in responses.items()}
     assert seen == dict.fromkeys(SPELLINGS, (404, "refused"))
 
@@ -377,10 +377,10 @@ def lines_of(front: Front) -> list[str]:
 
 
 def status_requests(front: Front) -> int:
-    """Return the number of requests shown on NGINX's status page, without requests for the status page itself."""
+    """Return the request count on NGINX's status page, without requests for the status page itself."""
     log = (front.prefix / "logs" / "metrics.writing.log").read_text().splitlines()
     page = http.get(f"http://127.0.0.1:{front.status}/nginx/status", timeout=5).text
-    # This request has already been counted, but it is logged only after the response.
+    # Subtract one for this request: it has already been counted, but is logged only after the response.
     return int(page.split()[9]) - sum(line.startswith("status ") for line in log) - 1
 
 

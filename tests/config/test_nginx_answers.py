@@ -1,4 +1,4 @@
-"""NGINX in front of the shop: what it passes on, and its responses."""
+"""Test what NGINX passes on to the shop, and how it responds."""
 
 import base64
 import gzip
@@ -42,7 +42,7 @@ def test_a_client_cannot_forge_the_headers_that_nginx_sets(front):
     assert "evil" not in response.body.decode()
 
 
-#: Names that mean something to uWSGI or WSGI if they are variables of their own instead of headers.
+#: Variables that change what uWSGI or the app does. A client must not be able to set them with a header.
 MEANINGFUL = (
     *("SCRIPT_NAME", "PATH_INFO", "REMOTE_USER", "REMOTE_ADDR", "AUTH_TYPE", "REQUEST_SCHEME", "SCRIPT_URL"),
     *("UWSGI_FILE", "UWSGI_SCRIPT", "UWSGI_SCHEME", "UWSGI_APPID", "UWSGI_TOUCH_RELOAD", "UWSGI_SETENV"),
@@ -63,7 +63,7 @@ def test_no_client_header_becomes_a_uwsgi_variable(front):
 RANGES = {
     "one": ("bytes=0-3", [206]),
     "two": ("bytes=0-0,2-2", [206]),
-    # NGINX 1.29.5 and later send the whole file if the ranges with their headers would be larger.
+    # NGINX 1.29.5 and later send the whole file if the ranges and their headers would be larger than the file.
     "as many as fit": ("bytes=" + ",".join(f"{n}-{n}" for n in range(1000)), [206, 200]),
     "the whole file again and again": ("bytes=" + ",".join(["0-"] * 1500), [200]),
     "beyond the end": ("bytes=99999999-", [416]),

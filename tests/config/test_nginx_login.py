@@ -1,4 +1,4 @@
-"""NGINX limits the login rate. Otherwise password hashing would keep every worker busy."""
+"""Test that NGINX limits the login rate. Without a limit, password hashing could keep every worker busy."""
 
 import time
 
@@ -9,13 +9,13 @@ from tests.eventually import eventually
 
 LOGIN = "/admin/login/"
 EMPTY = "Content-Length: 0\r\n"
-#: Far more logins than NGINX passes on in a burst. They are sent within a second.
+#: Far more logins than NGINX passes on in a burst. A test sends them within a second.
 MANY = 30
 
 
 @pytest.fixture(scope="module")
 def front(tmp_path_factory):
-    """A separate NGINX, because the limit would also count requests from other tests."""
+    """A separate NGINX. With a shared one, logins in other tests would count towards the limit."""
     front = Front(tmp_path_factory.mktemp("front"))
     with front.running(), front.app_running():
         yield front
@@ -27,7 +27,7 @@ def login(front: Front, path: str = LOGIN) -> Response:
 
 
 def first_limited(front: Front, path: str = LOGIN) -> Response:
-    """Log in at ``path`` until NGINX limits it, and return that response."""
+    """Send logins to ``path`` until NGINX responds with 429, and return that response."""
     for _ in range(MANY):
         response = login(front, path)
         if response.status == 429:

@@ -1,4 +1,4 @@
-"""The objectives are defined in one file. Rules and panels follow it, and no other file repeats their numbers."""
+"""Test that rules and panels use the objectives file, and that no other file repeats its numbers."""
 
 import ast
 import json
@@ -22,7 +22,7 @@ TIME = LATENCY | {
 
 
 def copied(folder: Path, objective: str, old: str, new: str) -> Path:
-    """Return a copy of the objectives file with some text in one objective replaced."""
+    """Copy the objectives file, replace ``old`` with ``new`` in one objective, and return the path of the copy."""
     head, name, rest = OBJECTIVES.read_text().partition(f"- objective: {objective}\n")
     row, following, others = rest.partition("- objective:")
     assert old in row
@@ -32,12 +32,12 @@ def copied(folder: Path, objective: str, old: str, new: str) -> Path:
 
 
 def rules_of(path: Path) -> dict[str, dict]:
-    """Return each objective's rule group."""
+    """Return each objective's rule group, by the objective's name."""
     return {each.objective: rules.objective_group(each, 1) for each in objectives(path)}
 
 
 def panels_of(path: Path) -> dict[str, dict]:
-    """Return the panels by ID, named as in ``make panels``."""
+    """Return all panels by dashboard uid and panel ID. Their names are those in ``make panels``."""
     found = {}
     for dashboard in boards.build(objectives(path)):
         for panel in json.loads(dashboard.json())["panels"]:
@@ -131,7 +131,7 @@ def test_every_name_pattern_in_a_panel_matches_exactly_one_recorded_series(facto
 
 
 def test_dashboard_code_does_not_repeat_the_numbers_of_an_objective():
-    """Checks only numbers that must come from an objective. A quantile or ratio may have the same value by chance."""
+    """Only numbers that must come from an objective are checked. A quantile may have the same value by chance."""
     availability = next(each for each in objectives() if each.objective == "shopping-availability")
     numbers = {availability.target, availability.budget}
     texts = {text for each in objectives() for text in (each.share, f"{each.target:.1%}", f"{each.budget:.1%}")}

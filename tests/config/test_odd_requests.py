@@ -1,4 +1,4 @@
-"""The lab's own servers handle odd clients: HEAD is GET without a body, and no client disturbs another."""
+"""Test how the lab's own servers handle HEAD and odd requests, and that slow clients do not delay others."""
 
 import os
 import re
@@ -24,7 +24,7 @@ from tests.eventually import eventually
 
 @dataclass(frozen=True)
 class Running:
-    """A server: its port and PID, a path that it serves, and its log file."""
+    """A running server: its port, its PID, a path that it serves, and its log file."""
 
     port: int
     pid: int
@@ -41,7 +41,7 @@ class Running:
 
 
 def exporter(port: int, _: Path) -> tuple[list, dict, str]:
-    # Nothing listens at this address. Each scrape of uWSGI fails immediately, and the exporter still responds.
+    # Nothing listens at this URL, so each scrape of uWSGI fails immediately. The exporter still responds.
     command = ["-m", "pomar_telemetry.uwsgi_exporter", "--stats.uri=http://127.0.0.1:1"]
     return [*command, f"--web.listen-address=127.0.0.1:{port}"], {}, "/metrics"
 
@@ -65,7 +65,7 @@ def metrics_process(port: int, folder: Path) -> tuple[list, dict, str]:
 
 @pytest.fixture(scope="module", params=[exporter, receiver, metrics_process], ids=lambda each: each.__name__)
 def server(request, tmp_path_factory) -> Iterator[Running]:
-    """Each of the servers in turn."""
+    """Each server in turn, already running."""
     folder = tmp_path_factory.mktemp("server")
     with running(request.param, folder) as one:
         yield one
@@ -150,7 +150,7 @@ def test_a_client_that_disconnects_early_leaves_no_traceback(server):
 
     for _ in range(5):
         with server.connect() as connection:
-            # The connection is closed with a reset, as when a client is killed.
+            # Close the connection with a reset, as if the client had been killed.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
             connection.sendall(f"GET {server.path} HTTP/1.0\r\n\r\n".encode())
 
@@ -164,6 +164,6 @@ def test_many_silent_clients_use_few_threads(kind, tmp_path):
         for _ in range(MAX_CLIENTS + 20):
             held.enter_context(server.connect())
 
-        # The server closes each silent connection after two seconds. Prometheus waits up to four.
+        # The server closes silent connections after two seconds. Prometheus's scrape timeout is four seconds.
         assert requests.get(server.url, timeout=4).status_code == 200
         assert len(list(Path(f"/proc/{server.pid}/task").iterdir())) <= MAX_CLIENTS + 5

@@ -1,4 +1,4 @@
-"""promtool accepts Prometheus's configuration and rules, and the unit tests for the rules pass."""
+"""Test that promtool accepts Prometheus's configuration and rules, and that the rules pass their promtool tests."""
 
 import re
 import subprocess
@@ -17,9 +17,9 @@ from tests.programs import FOR_PROMTOOL, program
 RULES = sorted((ROOT / "prometheus" / "rules").glob("*.yaml"))
 RULE_TESTS = sorted((ROOT / "prometheus" / "tests").glob("*.yaml"))
 JOBS = {"django", "uwsgi", "nginx", "nginx-log", "blackbox", "prometheus", "alertmanager", "pushgateway"}
-#: Jobs that only some runtimes have, with the service that each one needs.
+#: Jobs that exist only on some runtimes, and the service that each one needs.
 NEEDING = {"postgres": "postgres", "redis": "redis", "grafana": "grafana"}
-#: Jobs whose metrics are pushed.
+#: Jobs that push their metrics to the Pushgateway.
 PUSHED = {"lab"}
 TARGETS = ROOT / "prometheus" / "targets"
 
@@ -32,7 +32,7 @@ def promtool(*arguments: str | Path) -> None:
 
 @pytest.fixture(params=["host", "compose"])
 def configuration(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Prometheus's configuration, laid out as on a runtime."""
+    """Prometheus's configuration file, with its rules and targets laid out as on each runtime in turn."""
     (tmp_path / "prometheus.yml").symlink_to(ROOT / "prometheus" / "prometheus.yml")
     (tmp_path / "rules").symlink_to(ROOT / "prometheus" / "rules")
     (tmp_path / "targets").mkdir()
@@ -42,7 +42,7 @@ def configuration(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def targets_of(runtime: str) -> dict[str, list[dict]]:
-    """Return a runtime's target files: either rendered with the ports from ``.env``, or mounted unchanged."""
+    """Return a runtime's target files by name. On the host, they are rendered with the ports from ``.env``."""
     if runtime == "host":
         template = Template((TARGETS / "host.yaml").read_text())
         return {"lab.yaml": yaml.safe_load(template.substitute(settings.load({})))}
@@ -81,13 +81,13 @@ def test_the_rules_pass_their_promtool_tests(tests):
 
 
 def named_in_rules(kind: str) -> set[str]:
-    """Return the names of all rules of one kind: ``record`` or ``alert``."""
+    """Return the names of all rules of this kind, which is ``record`` or ``alert``."""
     groups = [group for path in RULES for group in yaml.safe_load(path.read_text())["groups"]]
     return {rule[kind] for group in groups for rule in group["rules"] if kind in rule}
 
 
 def cases(kind: str) -> list[dict]:
-    """Return all promtool test cases for one kind of rule."""
+    """Return all promtool test cases of this kind, which is ``alert_rule_test`` or ``promql_expr_test``."""
     tests = [test for path in RULE_TESTS for test in yaml.safe_load(path.read_text())["tests"]]
     return [case for test in tests for case in test.get(kind, [])]
 
@@ -163,9 +163,10 @@ WITH_QUERIES = {
 
 
 def half_selected(text: str) -> list[str]:
-    """Return the matchers for ``le`` and ``quantile`` that lack one spelling of a whole number.
+    """Return the matchers for ``le`` and ``quantile`` in which a whole number has only one of its two spellings.
 
-    Prometheus 3 stores the value 1 as ``1.0``; Prometheus 2 stores it as exposed. So a matcher must include both.
+    Prometheus 3 stores the label value 1 as ``1.0``. Prometheus 2 stores it as exposed, for example as ``1``. So a
+    matcher must include both.
     """
     found = re.finditer(r'\b(?:le|quantile)\s*[=!][=~]?\s*\\?"([^"\\]*)', text)
     values = {match[0]: set(match[1].split("|")) for match in found}

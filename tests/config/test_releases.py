@@ -1,6 +1,6 @@
-"""The lab's configuration with programs from other Debian releases; all other tests use this machine's programs.
+"""Test the lab's configuration with programs from other Debian releases. All other tests use this machine's programs.
 
-The Debian archive must be among apt's sources. Otherwise these tests are skipped, or fail if ``CI`` is set.
+The Debian archive must be one of apt's sources. Otherwise these tests are skipped, or fail if ``CI`` is set.
 """
 
 import configparser
@@ -33,11 +33,11 @@ from tests.config.test_prometheus import JOBS, RULE_TESTS, RULES, TARGETS, targe
 from tests.eventually import eventually
 from tests.programs import FOR_PROMTOOL, program
 
-#: The stable releases that have everything the lab needs, and testing.
+#: The stable releases that have every program that the lab needs, and the testing release.
 RELEASES = ("bookworm", "trixie", "forky")
 #: The rules with production time windows.
 PRODUCTION = sorted((ROOT / "prometheus" / "production").glob("*.yaml"))
-#: Services whose flags are only in compose.yaml, with the address there and a metric of the exporter.
+#: Exporters that run only in containers, each with its address in compose.yaml and one of its metrics.
 ONLY_IN_CONTAINERS = {
     "postgres-exporter": ("postgres-metrics:9187", "pg_up"),
     "redis-exporter": ("valkey-metrics:9121", "redis_up"),
@@ -68,7 +68,7 @@ def own_release() -> str:
 
 @pytest.fixture(scope="module", params=[name for name in RELEASES if name != own_release()])
 def release(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """The folder with a release's programs. During the tests for this release, it is first on the PATH."""
+    """The folder with the programs from each release in turn. It is first on the PATH."""
     try:
         folder = programs.of_release(request.param, [f"prometheus-{name}" for name in ONLY_IN_CONTAINERS])
     except LabError as error:
@@ -92,7 +92,7 @@ def front(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
 
 @pytest.fixture(scope="module")
 def services(front: Front, release: Path) -> Iterator[Services]:
-    """The host's other services. They run during all tests, because Prometheus needs 10 s for its first scrapes."""
+    """The host runtime's other services. All tests share them: Prometheus needs 10 s for its first scrapes."""
     lab = front.prefix.parent
     chosen = make_lab(front, release)
     commands = commands_of_the_host()
@@ -106,14 +106,14 @@ def services(front: Front, release: Path) -> Iterator[Services]:
 
 
 def accepts(*command: str | Path) -> None:
-    """Run a program; unless it exits with 0, fail the test with its output."""
+    """Run a program. If it does not exit with 0, fail the test with the program's output."""
     line = [program(str(command[0])), *command[1:]]
     done = subprocess.run(line, env=FOR_PROMTOOL, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_nginx_serves_the_shop_without_a_warning_and_mtail_counts_it(front):
-    """Runs before the other services start, because one of them requests NGINX's status page."""
+    """This test must run before the other services start, because one of them requests NGINX's status page."""
     with front.mtail_running() as port:
         answers = [front.get("/"), front.get("/metrics"), front.get("/", port=front.http, tls=False)]
         eventually(
@@ -148,9 +148,9 @@ def test_the_rules_pass_their_promtool_tests(release, tmp_path, tests):
 
 
 def of_single_alerts(tests: Path, folder: Path) -> list[Path]:
-    """Write the promtool tests for each alert to a separate file, with no other alert; return the files.
+    """Write a promtool test file and a rules file for each alert, without the other alerts. Return the test files.
 
-    For every test, promtool evaluates every rule in the file. With all tests in one file, it takes five times as long.
+    For every test, promtool evaluates all rules in the file. One file with all tests would take five times as long.
     """
     groups = yaml.safe_load((ROOT / "prometheus" / "rules" / tests.name).read_text())["groups"]
     whole = yaml.safe_load(tests.read_text())
@@ -215,7 +215,7 @@ def make_lab(front: Front, release: Path) -> dict[str, str]:
     rendered = Template((TARGETS / "host.yaml").read_text()).substitute(chosen)
     (lab / "prometheus" / "targets" / "lab.yaml").write_text(rendered)
     (lab / "alertmanager" / "alertmanager.yml").write_text(prepare.alertmanager_yml(chosen))
-    # The blackbox exporter reads the CA from `tls`; host/with-share.sh finds the unpacked programs in `debian`.
+    # The blackbox exporter reads the CA from `tls`. The script host/with-share.sh finds programs in `debian`.
     (lab / "tls").symlink_to(front.ca.parent)
     (lab / "debian").symlink_to(release.parent)
     return chosen
@@ -224,7 +224,7 @@ def make_lab(front: Front, release: Path) -> dict[str, str]:
 def start(running: ExitStack, name: str, lab: Path, chosen: dict[str, str]) -> None:
     """Start a service with its command from the host runtime. It runs until the stack is closed."""
     wanted = yaml.safe_load(programs.PACKAGES_FILE.read_text())
-    # A program's first name is the one in Debian.
+    # The first of a program's names is its name in Debian.
     found = {key: lab / "debian" / "bin" / entry["names"][0] for key, entry in wanted.items()}
     environment = prepare.environment(chosen, found) | {"LAB": str(lab)}
     values = {f"ENV_{key}": value for key, value in environment.items()}

@@ -1,4 +1,4 @@
-"""The report's scripts: the page contains all modules, and the linter finds errors in them."""
+"""Test the report's scripts: the page contains all modules, and the linter finds errors in them."""
 
 import re
 import shutil
@@ -11,12 +11,12 @@ from lab.runs.report import resources
 from tests.programs import program
 
 MODULES = resources.FOLDER / "js"
-#: The module that only the live page has.
+#: The module that only live dashboards load.
 LIVE = "live"
 
 
 def modules_in(folder):
-    """Copy the modules into a folder with the linter's configuration."""
+    """Copy the modules and the linter's configuration into a folder, and return the folder."""
     shutil.copytree(MODULES, folder, dirs_exist_ok=True)
     shutil.copy(ROOT / ".oxlintrc.json", folder)
     return folder

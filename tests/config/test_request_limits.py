@@ -1,4 +1,4 @@
-"""Requests at the limits of NGINX and uWSGI: NGINX rejects everything that uWSGI could not accept."""
+"""Test requests at the limits of NGINX and uWSGI. NGINX must reject every request that uWSGI could not accept."""
 
 import re
 from contextlib import suppress
@@ -7,7 +7,7 @@ import pytest
 
 from tests.config.front import ROOT, Front, Line, read_all
 
-#: The possible statuses: the request reaches the app, or NGINX rejects the headers or the URI.
+#: The allowed statuses: 200 if the request reaches the app, 400 or 414 if NGINX rejects the headers or the URI.
 ALLOWED = {"200", "400", "414"}
 URI = 8 * 1024
 
@@ -36,7 +36,7 @@ def logged(front: Front, uri: str, headers: str) -> Line:
     "header", ["a:\n", "a:\r\n", "a: 1\r\n", "a{}: 1\r\n", "{}:\r\n", "x-{}-abcdefgh: ijklmnop\r\n"]
 )
 def test_any_number_of_headers_is_accepted_or_rejected_by_nginx(front, header):
-    """The test goes up to one header above the limit; NGINX does not read any further."""
+    """The test stops at one header above the limit, because NGINX does not read any more headers."""
     most = 2 * 8 * 1024 // len(header.format("")) + 2
     counts = sorted({*range(100, 140, 3), *range(most // 8, most, most // 24), most})
 
@@ -61,7 +61,7 @@ def test_any_length_of_uri_and_headers_is_accepted_or_rejected_by_nginx(front, u
 
 
 def test_uwsgis_buffer_holds_the_largest_request_that_nginx_accepts():
-    """Computes the largest packet: a client fills all of NGINX's buffers, and NGINX sends the URI twice.
+    """Compute the size of the largest packet: a client fills all of NGINX's buffers, and NGINX sends the URI twice.
 
     Each variable needs 4 bytes in addition to its name and value, and a header's name gets the prefix ``HTTP_``.
     """
@@ -78,6 +78,6 @@ def test_uwsgis_buffer_holds_the_largest_request_that_nginx_accepts():
     many_headers = most_headers * (4 + len("HTTP_") + 1) + of_parameters
     one_long_uri = accepted + kilobytes * 1024 * 2 + of_parameters
 
-    # The packet length is a 16-bit number.
+    # The length of a uWSGI packet is a 16-bit number.
     assert max(many_headers, one_long_uri) <= limits["buffer-size"] == 65535
     assert most_headers + parameters <= 2 * limits["max-vars"]

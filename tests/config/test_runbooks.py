@@ -1,4 +1,4 @@
-"""Each alert has a runbook in the same format, and every metric, panel, service and make target in it exists."""
+"""Test the runbooks: every alert has one, all have the same format, and everything that they mention exists."""
 
 import json
 import re
@@ -18,13 +18,13 @@ from tests.programs import program
 
 FOLDER = ROOT / "docs" / "runbooks"
 HEADINGS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
-#: Series that Prometheus or the Pushgateway adds, and the series with which a batch job sets its maximum age.
+#: Series that Prometheus or the Pushgateway adds, and job_max_age_seconds, which a batch job pushes.
 OWN = {"up", "ALERTS", "scrape_duration_seconds", "scrape_samples_post_metric_relabeling", "scrape_series_added"}
 OWN |= {"push_time_seconds", "push_failure_time_seconds", "job_max_age_seconds"}
 #: Labels that Prometheus or the target configuration adds to every series.
 LABELS = {"job", "instance", "namespace", "le", "quantile"}
 OPERATORS = {"and", "or", "unless", "bool", "offset"}
-#: The live test runs every command, which takes time.
+#: The maximum number of different commands in all runbooks. The live test runs each one, which takes time.
 MOST_COMMANDS = 12
 #: The contract's entries by sample name.
 PROMISED = {sample: entry for entry in contract.load() for sample in entry.samples}
@@ -70,7 +70,7 @@ class Runbook:
 
     @property
     def panels(self) -> list[tuple[str, str]]:
-        """The panels that the runbook names, each with its dashboard: ``**NGINX** → *Passed on to uWSGI*``."""
+        """The dashboard and title of each panel that the runbook names, as in ``**NGINX** → *Passed on to uWSGI*``."""
         plain = re.sub(r"`[^`]*`", "", re.sub(r"\s+", " ", self.prose))
         found, dashboard = [], ""
         for bold, italic in re.findall(r"\*\*([^*]+)\*\*|\*([^*]+)\*", plain):
@@ -104,7 +104,7 @@ def metrics_of(query: str) -> set[str]:
 
 
 def needs_of(text: str) -> set[str]:
-    """Return the services that a query or command needs: ``postgres``, ``redis`` …"""
+    """Return the services that a query or command needs, for example ``postgres`` or ``redis``."""
     if text.startswith("make "):
         name = text.partition("S=")[2]
         return {services.named(name).needs} - {""} if name else set()

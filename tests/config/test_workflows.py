@@ -1,4 +1,4 @@
-"""The workflows in .github/workflows/: actionlint and zizmor find nothing, and the commands in the workflows exist."""
+"""Test the workflows in .github/workflows/: actionlint and zizmor find nothing, and all commands exist."""
 
 import re
 import shutil

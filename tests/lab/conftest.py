@@ -1,4 +1,4 @@
-"""A separate checkout for each test of the lab's command, so that no test affects a running lab."""
+"""Give each test of the lab's command its own checkout, so that no test affects a running lab."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ ACCEPTED = "!&'()+-.;<=>@]^_{|}~ ü日本🍎e\u0301 "
 
 
 def copy_of_checkout(folder: Path) -> Path:
-    """Copy this checkout to a long path with odd characters. The copy shares this one's environment and programs."""
+    """Copy this checkout to a long path with odd characters. The copy links to the environment and the programs."""
     copy = folder / ACCEPTED / f"a checkout {'far ' * 20}down"
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0"):
@@ -44,16 +44,16 @@ def lab_ports() -> dict[str, str]:
 
 
 def unset() -> dict[str, str]:
-    """Return the environment variables, except the lab's settings, which may be set for the lab under test."""
+    """Return the environment variables without the lab's settings, which may be set for another lab."""
     return {name: value for name, value in os.environ.items() if name not in settings.CHECKS}
 
 
 def command_in(
     checkout: Path, ports: dict[str, str], environment: Mapping[str, str] | None = None, before: Sequence[str] = ()
 ) -> Command:
-    """Return the lab's command in a checkout, on these ports, prefixed with ``before``.
+    """Return a function that runs the lab's command in a checkout, on these ports.
 
-    Its keyword arguments become environment variables.
+    Its keyword arguments are added to the environment variables. ``before`` is a prefix for the command.
     """
 
     def run(*arguments: str, before: Sequence[str] = before, **variables: str) -> subprocess.CompletedProcess:
@@ -84,7 +84,7 @@ def ports() -> dict[str, str]:
 
 @pytest.fixture
 def lab(checkout: Path, ports: dict[str, str]) -> Iterator[Command]:
-    """The lab's command in the checkout, on free ports. Everything that it starts is stopped afterwards."""
+    """A function that runs the lab's command in the checkout, on free ports. The lab is stopped afterwards."""
     run = command_in(checkout, ports)
     yield run
     run("down")

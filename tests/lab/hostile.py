@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lab.paths import ROOT
 
-#: Modules that the lab or the shop imports. A PYTHONPATH folder contains a file of the same name for each.
+#: Modules that the lab or the shop imports. A folder on the PYTHONPATH contains a broken module with each name.
 SHADOWED = (
     "json",
     "signal",
@@ -20,7 +20,7 @@ SHADOWED = (
     "config",
 )
 SHELL = {
-    # Arguments for make targets. They only count on make's command line.
+    # Arguments for make targets. Only those on make's command line may have an effect.
     **{
         "FORCE": "1",
         "FOLLOW": "1",
@@ -76,7 +76,7 @@ FILES = {
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Create a home folder in ``folder``; return the shell's variables, including the settings in ``.env``."""
+    """Create a home folder in ``folder``, and return the shell's variables. They include the settings in ``.env``."""
     for name, text in FILES.items():
         file = folder / "home" / name
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,7 @@
-"""The alert and objective tables and the rules generated from them. The promtool tests detect mistakes in the rules."""
+"""Test the alert and objective tables and the rules generated from them.
+
+A mutation test checks that the promtool tests detect every mistake in a rule.
+"""
 
 import json
 import re
@@ -76,7 +79,7 @@ def test_a_duration_is_written_in_its_largest_whole_unit(seconds, text):
     ("length", "factor", "shorter"),
     [
         ("0s", 15, "0s"),
-        # Always rounded up to a whole scrape: an alert that waits 4 s waits for the next evaluation anyway.
+        # Round up to whole scrapes: an alert that must wait for 4 s waits for the next evaluation anyway.
         ("1m", 15, "5s"),
         ("2m", 15, "10s"),
         ("5m", 15, "20s"),
@@ -300,7 +303,7 @@ def test_every_alert_has_a_severity_a_description_and_links(path):
 
 
 def test_the_burn_rate_alerts_match_the_sre_workbook():
-    """The burn rates, windows and pending periods, repeated here. In the lab, all times are 15 times shorter."""
+    """The test repeats the workbook's burn rates and times. In the lab, all times are 15 times shorter."""
     budgets = {each.objective: f"{1 - each.target:.6g}" for each in definitions.objectives()}
     pairs = {
         "production": {
@@ -331,7 +334,7 @@ def test_the_burn_rate_alerts_match_the_sre_workbook():
     assert seen == {"rules": 10, "production": 10}
 
 
-# Metrics, selector labels and thresholds in an expression
+# Patterns for the metrics, labels and thresholds in an expression
 WORDS = (
     r"by|on|and|or|unless|sum|min|max|avg|count|(?:rate|increase)(?:_from_zero)?|vector|time|group_left|offset|window"
     r"|histogram_quantile|\w+_over_time"
@@ -344,7 +347,7 @@ THRESHOLD = re.compile(r"(?:[<>]=?|==|!=) (?P<number>\d+(?:\.\d+)?)")
 
 
 def spans_of_names(expr: str) -> list[tuple[int, int]]:
-    """Return the spans of the metric names in an expression. Functions, labels in braces and ``by ()`` are left out."""
+    """Return the start and end of each metric name in an expression. Functions and labels are not metric names."""
     hidden = [
         found.span() for pattern in (SELECTOR, BY, ON, re.compile(r"\[[^\]]*\]")) for found in pattern.finditer(expr)
     ]
@@ -363,7 +366,7 @@ def names_in(expr: str) -> set[str]:
 def test_every_metric_in_a_rule_has_a_known_source():
     promised = {sample for entry in contract.load() for sample in entry.samples}
     recorded = {rule["record"] for path in LAB.values() for rule in rules_of(path) if "record" in rule}
-    #: Prometheus adds the first two, and the Pushgateway adds the time of a push. A batch job pushes its maximum age.
+    #: Prometheus adds the first two. The Pushgateway adds push_time_seconds. A batch job pushes job_max_age_seconds.
     own = {"up", "scrape_samples_post_metric_relabeling", "push_time_seconds", "job_max_age_seconds"}
 
     asked = {name for path in LAB.values() for rule in rules_of(path) for name in names_in(rule["expr"])}
@@ -392,7 +395,7 @@ class Trial:
     tests: dict
 
     def written_to(self, folder: Path) -> Path:
-        """Write both files, and return the path of the test file."""
+        """Write the rules file and the test file, and return the path of the test file."""
         folder.mkdir()
         (folder / "rules.yaml").write_text(json.dumps(self.rules))
         path = folder / "tests.yaml"
@@ -401,12 +404,12 @@ class Trial:
 
 
 def replaced(text: str, span: tuple[int, int], new: str) -> str:
-    """Return a text with one span replaced."""
+    """Return ``text`` with one span replaced by ``new``."""
     return text[: span[0]] + new + text[span[1] :]
 
 
 def mistakes(expr: str) -> Iterator[tuple[str, str]]:
-    """Yield every possible mistake in an expression: its kind, and the expression with the mistake."""
+    """For each possible mistake in an expression, yield its kind and the expression with the mistake."""
     for _, end in spans_of_names(expr):
         yield "metric", replaced(expr, (end, end), "_not")
     for found in SELECTOR.finditer(expr):
@@ -459,7 +462,7 @@ def objective_tests(objective: str) -> dict:
 
 
 def trials() -> Iterator[tuple[str, Trial]]:
-    """Yield the kind of each mistake and the trial with it. For each table row, the first has no mistake (``none``).
+    """Yield each trial with its kind of mistake. The first trial for each table row has no mistake (``none``).
 
     The mistakes are made in the table's expression, before ``rate_from_zero`` is expanded.
     """
@@ -482,7 +485,7 @@ def trials() -> Iterator[tuple[str, Trial]]:
             for kind, expr in mistakes_from_zero(rule["expr"]):
                 yield kind, of_alert(rule | {"expr": expr}, f"{alert.alert}: {expr}")
     for one in definitions.objectives():
-        # test_the_burn_rate_alerts_match_the_sre_workbook checks the alerts.
+        # Leave out the alerts: test_the_burn_rate_alerts_match_the_sre_workbook checks them.
         recorded = [each for each in rules.objective_group(one, times.LAB_FACTOR)["rules"] if "record" in each]
         tests = objective_tests(one.objective)
         yield "none", Trial(one.objective, {"groups": [{"name": one.objective, "rules": recorded}]}, tests)
@@ -496,7 +499,7 @@ def trials() -> Iterator[tuple[str, Trial]]:
 
 
 def mistakes_from_zero(expr: str) -> Iterator[tuple[str, str]]:
-    """Yield the possible mistakes in the expansion of ``rate_from_zero``, each made everywhere that it applies."""
+    """For each possible mistake in an expanded ``rate_from_zero``, yield its kind and the mistaken expression."""
     for mistake, right, wrong in (
         ("new series are left out", r" unless nginx_\w+\{[^}]*\} offset 20s", ""),
         ("all sources count", r" and on \(job, instance\) \([^)]*\) [^)]*\)", ""),
@@ -513,9 +516,9 @@ def mistakes_from_zero(expr: str) -> Iterator[tuple[str, str]]:
         yield f"from zero, {mistake}", mistaken
 
 
-#: Changes that are not mistakes.
+#: Changes that the promtool tests need not detect, because the rule still does what it should.
 HARMLESS = {
-    # No cache has a limit of 1 byte.
+    # The threshold was 0. No cache has a limit of 1 byte.
     "CacheMemoryNearLimit: redis_memory_used_bytes / (redis_memory_max_bytes > 1) > 0.9",
     # Neither does Prometheus's storage.
     "StorageNearBound: (prometheus_tsdb_storage_blocks_bytes"
@@ -536,10 +539,13 @@ def seen_by_promtool(paths: list[Path]) -> list[bool]:
 
 
 def test_the_promtool_tests_detect_every_mistake_in_a_rule(tmp_path):
-    """Change a metric, label, value or matcher, a threshold by +25% or -20%, or a duration by one scrape."""
+    """Mistakes are a wrong metric, label, value or operator, or a changed number.
+
+    Thresholds are changed by +25% and -20% (or by 1 if they are 0 or 1), durations by one scrape.
+    """
     tried = [(kind, trial) for kind, trial in trials() if trial.name not in HARMLESS]
     paths = [trial.written_to(tmp_path / str(number)) for number, (_, trial) in enumerate(tried)]
-    # Each promtool run takes many files, and two runs share the two cores.
+    # Each promtool process tests 25 files. Two processes run at a time.
     batches = [paths[start : start + 25] for start in range(0, len(paths), 25)]
 
     with ThreadPoolExecutor(2) as pool:

@@ -1,4 +1,4 @@
-"""The lab's certificate authority and the shop's certificate are kept while they are valid, and renewed otherwise."""
+"""Test that the lab's CA and the shop's certificate are kept while they are valid, and renewed otherwise."""
 
 import os
 import socket
@@ -207,7 +207,7 @@ def test_a_client_rejects_a_host_that_is_not_in_the_certificate(tmp_path):
 
 
 def handshake(made: certificates.Certificates, host: str) -> str:
-    """Do a TLS handshake over a socket pair; return the TLS version. The client is as strict as in Python 3.13."""
+    """Do a TLS handshake over a socket pair, and return the TLS version. The client is as strict as Python 3.13."""
     server_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     server_context.load_cert_chain(made.shop, made.shop_key)
     client_context = ssl.create_default_context(cafile=made.ca)

@@ -1,4 +1,7 @@
-"""A checkout's path either works (tests/lab/test_host_runtime.py) or is rejected with the name of the bad character."""
+"""Test that a checkout path with a bad character is rejected, and that the error names the character.
+
+tests/lab/test_host_runtime.py tests that the lab works with all other special characters in the path.
+"""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""When the lab's command fails, it prints one sentence, exits with a nonzero code and leaves nothing running."""
+"""Test that a failing lab command prints one sentence, exits with a nonzero code and leaves nothing running."""
 
 import fcntl
 import os
@@ -15,7 +15,7 @@ from tests.lab.conftest import processes_of
 
 
 def sentence(done: subprocess.CompletedProcess) -> str:
-    """Return the only line that a failed command has printed to stderr."""
+    """Check that a command failed with exactly one line on stderr, and return the line."""
     assert done.returncode == 1, done.stdout + done.stderr
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1, done.stderr

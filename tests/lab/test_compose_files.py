@@ -1,4 +1,4 @@
-"""The files that containers mount: every user can read them, and changes to them are detected."""
+"""Test the files that containers mount: every user can read them, and changes to them are detected."""
 
 import os
 import stat
@@ -14,7 +14,7 @@ from lab.runtimes.compose import files
 
 @pytest.fixture
 def nginx(tmp_path: Path) -> Path:
-    """A folder, including its parent, as in a checkout created with umask 077."""
+    """A folder and its parent, with the file modes of a checkout created with umask 077."""
     tmp_path.chmod(0o700)
     before = os.umask(0o077)
     try:
@@ -29,7 +29,7 @@ def nginx(tmp_path: Path) -> Path:
 
 
 def mode(path: Path) -> int:
-    """Return a file's permissions."""
+    """Return a file's permission bits."""
     return stat.S_IMODE(path.stat().st_mode)
 
 
@@ -62,7 +62,7 @@ def test_the_error_names_another_users_file_that_containers_cannot_read():
 
 
 def last_change(folder: Path) -> float:
-    """Wait for the next tick of the file system's clock (a few ms), then return when a folder last changed."""
+    """Return when a folder last changed, after waiting a few ms so that the next change has a later time."""
     seen = files.changed_at([folder])
     (folder.parent / "clock").touch()
     while files.changed_at([folder.parent / "clock"]) <= seen:
@@ -95,7 +95,7 @@ def test_without_files_nothing_has_changed():
 
 
 def test_every_file_copied_into_an_image_is_readable_by_every_user():
-    """COPY keeps the checkout's file modes. Files that are only read during the build, as root, need no change."""
+    """Without --chmod, COPY keeps the checkout's file modes. Only files that root reads during the build may do so."""
     for dockerfile in ("app/Dockerfile", "images/Dockerfile", "loadtest/Dockerfile"):
         for line in (ROOT / dockerfile).read_text().splitlines():
             if line.startswith("COPY ") and not line.startswith(("COPY --from=", "COPY requirements/")):

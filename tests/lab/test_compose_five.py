@@ -1,4 +1,4 @@
-"""The real Compose 5 accepts the Compose files for each kind of images. Without buildx, the lab rejects Compose 5."""
+"""Test the real Compose 5: it accepts all Compose files, and the lab rejects it if buildx is missing."""
 
 import os
 import platform
@@ -69,7 +69,7 @@ def test_compose_accepts_the_files_of_every_kind_of_image(plugins, kind):
 
 
 def test_compose_without_buildx_is_rejected_with_advice(plugins):
-    # This takes precedence over any plugin on this machine.
+    # This plugin takes precedence over any other buildx on this machine.
     (plugins / "docker-buildx").write_text("#!/bin/sh\nexit 1\n")
     (plugins / "docker-buildx").chmod(0o755)
 

@@ -1,4 +1,4 @@
-"""What `prepare` creates before the other containers start: each secret once, readable by only one service."""
+"""Test what `prepare` creates before the other containers start: each secret once, readable by only one service."""
 
 import hashlib
 import json
@@ -155,7 +155,7 @@ def test_an_invalid_host_fails_the_start_before_anything_is_written(volumes, mon
 
 
 def test_an_engine_that_cannot_see_the_checkout_is_reported(volumes, monkeypatch, tmp_path):
-    """An engine creates a folder for each mount source that does not exist on its machine."""
+    """If a mount source does not exist on the engine's machine, the engine creates an empty folder there."""
     monkeypatch.setattr(prepare, "TEMPLATE", tmp_path)
 
     with pytest.raises(SystemExit, match="the Docker engine does not see this checkout's files: "):

@@ -1,4 +1,4 @@
-"""The contract's format, and the page generated from it."""
+"""Test the contract's format and the page generated from it."""
 
 import json
 import re
@@ -66,7 +66,7 @@ def test_the_page_marks_an_optional_label(tmp_path):
 
 
 def queries() -> list[str]:
-    """Return every query in the rules, dashboards and docs, and the panels' legends."""
+    """Return every query in the rules, dashboards and docs. A panel's query is followed by its legend."""
     rules = [*(ROOT / "prometheus" / "rules").glob("*.yaml"), *(ROOT / "prometheus" / "production").glob("*.yaml")]
     groups = [group for file in rules for group in yaml.safe_load(file.read_text())["groups"]]
     boards = [json.loads(file.read_text()) for file in (ROOT / "grafana" / "dashboards").glob("*.json")]
@@ -80,7 +80,7 @@ def queries() -> list[str]:
 
 
 def uses(query: str, label: str) -> bool:
-    """Return whether a query or its legend uses a label: to select, to group, to join or to show it."""
+    """Return whether a query selects, groups or joins by a label, or its legend shows the label."""
     return bool(
         re.search(rf"\b{label}\s*(=|!=|=~|!~)\s*\"|{{{{\s*{label}\s*}}}}", query)
         or re.search(rf"\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\b{label}\b[^)]*\)", query)
@@ -109,7 +109,7 @@ def test_no_query_uses_a_label_that_only_some_versions_have():
         for name, label in optional
         if re.search(rf"\b{name}\b", query) and uses(query, label)
     ] == []
-    # Each of these metrics is used in a query.
+    # Each metric with optional labels is used in at least one query.
     assert {name for name, _ in optional if any(re.search(rf"\b{name}\b", query) for query in asked)} == dict(
         optional
     ).keys()

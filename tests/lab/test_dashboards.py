@@ -1,4 +1,4 @@
-"""Dashboards without Grafana: their variables, and panel results from a real Prometheus."""
+"""Test how the lab evaluates dashboards without Grafana: their variables, and their panels' queries."""
 
 import json
 import socket
@@ -21,7 +21,7 @@ END = two_hours_ago()
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A Prometheus with a counter that grows by 2 per second on two instances, a ratio that is NaN, and a gap."""
+    """A Prometheus with a counter that grows by 2 per second on two instances, a NaN ratio, and a series with a gap."""
     samples = [
         *every_five_seconds('nginx_up{namespace="a",job="web",instance="one"}', [1] * 61, END),
         *every_five_seconds('requests{namespace="a",job="web",instance="one"}', range(0, 610, 10), END),
@@ -98,7 +98,7 @@ def test_a_period_without_samples_is_a_gap(api):
 
     (line,) = answers.series(answers.ask(api, asked, span, {}), asked, span)
 
-    # Exactly five minutes after the last sample, Prometheus 2 returns a point and Prometheus 3 does not.
+    # At -95, exactly five minutes after the last sample, Prometheus 2 returns a point and Prometheus 3 does not.
     gaps = {at - END for at, value in line.points if value is None} - {-95}
     assert gaps == set(range(-600, -395, 5)) | set(range(-90, -45, 5))
 
@@ -161,7 +161,7 @@ def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_hurry")
 def test_the_proof_runs_every_query_over_every_range_and_names_empty_ones(api):
-    """This Prometheus has only one of the metrics that the dashboards use."""
+    """Only one of the dashboards' metrics exists in this Prometheus."""
     found = proof.prove(api, frozenset(), END)
     state = {each.name: each.state(found.provides) for each in found.checks}
 

@@ -1,4 +1,4 @@
-"""`make doctor` lists each check that `make up` runs, and says what to do about each one that fails."""
+"""Test that `make doctor` lists every check that `make up` runs, and says how to fix each one that fails."""
 
 import importlib.util
 import inspect
@@ -26,19 +26,19 @@ FACTS = ["architecture", "memory", "disk", "/dev/shm", "inotify"]
 
 
 def lines(output: str) -> dict[str, tuple[str, str]]:
-    """Return the mark and text of each printed line, by the name of the check."""
+    """Return the mark and the text printed for each check, by the name of the check."""
     found = re.findall(r"^  ([✓✗·]) (.{20}) (.+)$", output, re.MULTILINE)
     return {name.strip(): (mark, text) for mark, name, text in found}
 
 
 def failed(output: str) -> dict[str, str]:
-    """Return the text for each check that failed."""
+    """Return the text printed for each failed check, by the name of the check."""
     return {name: text for name, (mark, text) in lines(output).items() if mark == "✗"}
 
 
 @pytest.fixture(params=RUNTIMES)
 def idle(request, monkeypatch, tmp_path):
-    """A runtime without a lab. Its engine has no containers, and its state is in a folder for this test only."""
+    """Each runtime in turn, with no lab running and no containers. Its state is in a temporary folder."""
     for name, path in {"STATE": tmp_path, "LOGS": tmp_path / "logs", "LOCK": tmp_path / "lock"}.items():
         monkeypatch.setattr(base, name, path)
     monkeypatch.setattr(engine, "containers", lambda: {})
@@ -70,7 +70,7 @@ def test_up_rejects_nothing_outside_its_list_of_checks(name):
     source = inspect.getsource(RUNTIMES[name].up)
 
     assert "raise LabError" not in source
-    # With official images, the ports are checked once more, with the check from the list.
+    # With official images, `up` checks the ports a second time. That check is also in the list.
     assert set(re.findall(r"\w*(?:refuse|require)\w*", source)) <= {"_refuse_taken_ports"}
 
 

@@ -1,4 +1,4 @@
-"""A fault is always reverted, and the annotation on the dashboards says whether that worked."""
+"""Test that a fault is always reverted, and that the annotation on the dashboards says whether that worked."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The user's shell and home folder affect the lab only in documented ways."""
+"""Test that the user's shell and home folder affect the lab only in documented ways."""
 
 import os
 import shlex
@@ -18,7 +18,7 @@ from tests.lab import hostile
 
 @pytest.fixture
 def shell(tmp_path: Path) -> dict[str, str]:
-    """A hostile shell's variables, with the PATH from this shell."""
+    """The variables of a hostile shell. Only PATH is taken from this shell."""
     return {"PATH": os.environ["PATH"], **hostile.environment(tmp_path)}
 
 

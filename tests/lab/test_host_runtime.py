@@ -1,4 +1,4 @@
-"""The host runtime's life cycle, in a separate checkout and on separate ports, alongside any running lab."""
+"""Test the host runtime's life cycle. The separate checkout and ports do not affect a lab that is running."""
 
 import os
 import shutil
@@ -20,7 +20,10 @@ from tests.lab.conftest import Command, command_in, processes_of
 
 @pytest.fixture
 def interrupted(checkout: Path, ports: dict[str, str]) -> Callable[[signal.Signals], int]:
-    """Start the lab, send a signal to the command once the first service is running, and return the exit code."""
+    """A function that runs `lab up`, interrupts it with a signal, and returns the exit code.
+
+    The signal is sent after the first service has started.
+    """
 
     def start(number: signal.Signals) -> int:
         command = [sys.executable, "-m", "lab", "up"]
@@ -54,13 +57,14 @@ def link_or_copy(source: str, target: str) -> None:
 def running(
     interrupted: Callable[[signal.Signals], int], lab: Command, checkout: Path, ports: dict[str, str], tmp_path: Path
 ) -> Command:
-    """A running lab, although an earlier `make up` was killed halfway and left processes behind.
+    """A running lab. Before it was started, another `make up` was killed halfway and left processes behind.
 
-    If root runs the tests, `localhost` is only ::1. The lab does not listen there, so it must use 127.0.0.1 internally.
+    If the tests run as root, the lab resolves `localhost` only to ::1. It does not listen there, so it must use
+    127.0.0.1 internally.
     """
     if os.geteuid() == 0:
         lab = command_in(checkout, ports, before=seeing_hosts(ONLY_IPV6, tmp_path))
-    # Use a virtual environment at this path instead of a link to one elsewhere.
+    # Copy the virtual environment to this path instead of linking to it.
     (checkout / ".lab" / "venv").unlink()
     shutil.copytree(VENV, checkout / ".lab" / "venv", symlinks=True, copy_function=link_or_copy)
     interrupted(signal.SIGKILL)
@@ -95,7 +99,7 @@ def test_a_lab_runs_on_other_ports_restarts_services_and_stops_cleanly(running, 
     ca_file = str(checkout / ".lab" / "tls" / "ca.crt")
     shop = f"https://127.0.0.1:{ports['SHOP_HTTPS_PORT']}"
 
-    # The lab works on the ports that it was given.
+    # The lab uses the ports in its settings.
     assert http.get(f"{shop}/health/ready", verify=ca_file, timeout=5).status_code == 200
     redirect = http.get(f"http://127.0.0.1:{ports['SHOP_HTTP_PORT']}/cart/", allow_redirects=False, timeout=5)
     assert redirect.headers["Location"] == f"{shop}/cart/"
@@ -138,7 +142,7 @@ def test_a_lab_runs_on_other_ports_restarts_services_and_stops_cleanly(running, 
     )
     assert running("status").returncode == 0
 
-    # If a second uWSGI is started by mistake, it does not empty the directory that the first one's workers write to.
+    # A second uWSGI, started by mistake, does not empty the directory that the first one's workers write to.
     supervisord = next(process for process in psutil.process_iter() if is_supervisord(process, checkout))
     directory = Path(supervisord.environ()["PROMETHEUS_MULTIPROC_DIR"])
     files = {path.name for path in directory.iterdir()}

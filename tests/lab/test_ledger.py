@@ -1,4 +1,4 @@
-"""A run's account from given counts: if they match, the remainder is 0; otherwise the tier at fault is named."""
+"""Test how counts are compared: if they match, the remainder is 0. Otherwise, the tier at fault is named."""
 
 import dataclasses
 from collections import Counter
@@ -34,7 +34,7 @@ PASSED_ON = 100 + 50 + 10 + 5 + 7
 
 
 def a_run() -> Counts:
-    """A run in which all tiers agree: 462 requests from the load run, 12 from other clients, 9 for the status page."""
+    """Return counts on which all tiers agree: 462 requests from the load run, 12 from others, 9 for the status page."""
     responses = SENT + OTHERS
     upstream = Counter({(key.route, "answered"): n for key, n in responses.items() if key not in (STATIC, REFUSED)})
     answered = Counter({key: n for key, n in responses.items() if key not in (STATIC, REFUSED)})
@@ -49,7 +49,7 @@ def a_run() -> Counts:
 
 
 def django(received: int, responded: int, responses: Counter[Key]) -> App:
-    """Return Django's counts, with the same responses by view and by status."""
+    """Return Django's counts. Its responses are counted both by view and by status."""
     by_status: Counter[str] = Counter()
     for key, n in responses.items():
         by_status[key.status] += n
@@ -57,7 +57,10 @@ def django(received: int, responded: int, responses: Counter[Key]) -> App:
 
 
 def logged(counts: Counts, key: Key, by: int, outcome: str = "", load: bool = True) -> None:
-    """Add requests of one kind to the access log, and to the requests passed on."""
+    """Add ``by`` requests to the access log's counts.
+
+    With ``load``, they are also counted as requests from the load run. With ``outcome``, they were passed on to uWSGI.
+    """
     counts.log.responses[key] += by
     if load:
         counts.load[key] += by
@@ -204,7 +207,7 @@ def test_two_independent_errors_are_blamed_on_no_tier():
 def test_remainders_are_in_their_own_rows_and_do_not_cancel_out():
     remainders = {(row.route, row.kind): row.remainder for row in settle(lines_dropped(a_run())).rows if row.remainder}
 
-    # The log is missing ten requests (-10), so Django has ten too many (+10). The two do not cancel each other out.
+    # The log counts ten requests too few (-10), so Django seems to count ten too many (+10). They do not cancel out.
     assert remainders == {("product:list", "2xx"): -10, ("static", "2xx"): -10}
 
 

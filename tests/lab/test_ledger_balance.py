@@ -1,4 +1,4 @@
-"""Ledgers from a real Prometheus that contains given samples: several runs, an hour apart."""
+"""Test ledgers of several runs whose samples are in a real Prometheus."""
 
 import time
 from collections.abc import Iterator
@@ -68,7 +68,7 @@ def nginx_restarted(job: str, seconds: float, value: int) -> int:
     return value - 5_090 - 100 if job == "nginx" and seconds > 30 else value
 
 
-#: What Prometheus has stored, by the name of the run. The exporters' pages are always correct.
+#: How each run's samples in Prometheus differ from the correct ones. The exporters' pages are always correct.
 RUNS = {
     each.__name__: each
     for each in (tenfold, one_too_many_of_the_load, nothing_before, nothing_after, a_gap, nginx_restarted)
@@ -77,7 +77,7 @@ RUNS = {
 
 @pytest.fixture(scope="module")
 def starts() -> dict[str, float]:
-    """The start times of the runs. The runs are an hour apart; the latest was two hours ago."""
+    """The start time of each run, by name. The runs are an hour apart, and the latest one was two hours ago."""
     now = int(time.time())
     return {name: now - 7200 - 3600 * number for number, name in enumerate(RUNS)}
 
@@ -90,7 +90,7 @@ def prometheus(starts: dict[str, float], tmp_path_factory: pytest.TempPathFactor
 
 
 def lines_of(starts: dict[str, float]) -> Iterator[str]:
-    """Yield the samples in the OpenMetrics text format."""
+    """Yield the samples of all runs in the OpenMetrics text format."""
     rows: dict[str, list[str]] = {}
     for run, began in starts.items():
         for job, series in SERIES.items():
@@ -105,12 +105,12 @@ def lines_of(starts: dict[str, float]) -> Iterator[str]:
                         all_labels = ",".join(f'{label}="{text}"' for label, text in (("job", job), *labels))
                         rows.setdefault(name, []).append(f"{name}{{{all_labels}}} {value} {began + moment}")
     for lines in rows.values():
-        # Sort each series by time.
+        # Sort the samples of each series by time.
         yield from sorted(lines, key=lambda line: (line.rsplit(" ", 2)[0], float(line.rsplit(" ", 1)[1])))
 
 
 def snapshot(began: float, seconds: float) -> Snapshot:
-    """Return the snapshot of the exporters' pages this many seconds after the first one."""
+    """Return a snapshot of the exporters' pages, taken this many seconds after the first one."""
     values = {job: {key: at(counter, seconds) for key, counter in of.items()} for job, of in SERIES.items()}
     return Snapshot(began + seconds, values)
 

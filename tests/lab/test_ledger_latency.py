@@ -1,4 +1,4 @@
-"""Quantiles from three tiers: exact values from Locust, buckets from the other two."""
+"""Test quantiles from three tiers: exact values from Locust, and histogram buckets from NGINX and Django."""
 
 import math
 

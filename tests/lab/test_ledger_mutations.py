@@ -1,4 +1,4 @@
-"""A lab that miscounts on purpose: its ledger fails and names the tier at fault."""
+"""Test a lab that miscounts: its ledger fails and names the tier at fault."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def lab(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
-    """The lab's command in the copy, run in a hostile environment, with the lab already started."""
+    """A function that runs the lab's command in the copied checkout, in a hostile shell. The lab is already running."""
     run = command_in(checkout, lab_ports(), hostile.environment(tmp_path_factory.mktemp("hostile")))
     started = run("up")
     assert started.returncode == 0, started.stderr
@@ -54,7 +54,7 @@ def test_a_lab_that_counts_correctly_is_exact_even_in_a_hostile_shell(lab, check
 
 @pytest.fixture
 def mtail_program(checkout: Path, lab: Command) -> Iterator[Path]:
-    """The access log exporter's mtail program. A test may change it; it is restored afterwards."""
+    """The access log exporter's mtail program. A test may change it. It is restored afterwards."""
     program = checkout / "nginx" / "access_log.mtail"
     right = program.read_text()
     yield program

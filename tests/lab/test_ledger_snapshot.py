@@ -1,4 +1,4 @@
-"""What is read from the exporters' pages, and when two reads amount to an exact snapshot."""
+"""Test what is read from the exporters' pages, and when two reads make an exact snapshot."""
 
 import pytest
 
@@ -47,7 +47,7 @@ def test_a_snapshot_is_exact_only_if_nothing_but_its_own_reads_changed(second, s
 
 
 def since(start: float, count: float, requests: float = 0) -> Snapshot:
-    """A snapshot of Django and uWSGI, which start together."""
+    """Return a snapshot of Django's and uWSGI's request counters. Both services started at ``start``."""
     return Snapshot(
         0,
         {

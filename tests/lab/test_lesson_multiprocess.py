@@ -1,4 +1,4 @@
-"""The lesson about several workers: its counts, its output, and that it leaves nothing behind."""
+"""Test the lesson about multiple workers: its counts, its output, and its cleanup."""
 
 import os
 import signal
@@ -25,7 +25,10 @@ PROCESSES = 11
 
 
 class Lesson(NamedTuple):
-    """The lesson's scrapes, the processes seen while it ran, and those of them that `make down` would have stopped."""
+    """The lesson's scrapes, and the processes seen while it ran.
+
+    ``of_the_lab`` contains the processes that `make down` would have stopped.
+    """
 
     scrapes: list[Scrape]
     processes: set[psutil.Process]
@@ -40,7 +43,7 @@ class Lesson(NamedTuple):
 
 @pytest.fixture(scope="module")
 def lesson() -> Lesson:
-    """The real lesson, run once."""
+    """The results of the real lesson, which is run once for all tests."""
     this = psutil.Process()
     others, seen, of_the_lab = set(this.children()), set(), set()
     with ThreadPoolExecutor(1) as pool:
@@ -53,7 +56,7 @@ def lesson() -> Lesson:
 
 
 def living(processes: set[psutil.Process]) -> list[psutil.Process]:
-    """Return the processes that have not exited; zombies count as exited."""
+    """Return the processes that have not exited. Zombies count as exited."""
     found = []
     for process in processes:
         try:
@@ -65,7 +68,7 @@ def living(processes: set[psutil.Process]) -> list[psutil.Process]:
 
 
 def folders_of(pid: int) -> list[Path]:
-    """Return the folders that the lesson in a process has created and not removed."""
+    """Return the temporary folders that the lesson with this process ID has not removed."""
     places = (Path(tempfile.gettempdir()), Path("/dev/shm"))
     return [path for place in places for path in place.glob(f"pomar-lesson-{pid}-*")]
 
@@ -78,7 +81,7 @@ def test_the_correct_counter_equals_the_requests_sent_at_every_scrape(lesson):
 def test_the_naive_counter_loses_what_a_killed_worker_had_counted(lesson):
     killed = lesson.scrapes[lesson.killed_at]
 
-    # With 200 requests and 6 scrapes, the busiest of four workers handles at least 52, up to 6 of which are scrapes.
+    # Four workers handled 200 requests and 6 scrapes: the busiest one at least 52, of which at most 6 were scrapes.
     assert killed.sent == 200
     assert killed.lost >= 46
     assert all(scrape.naive <= scrape.sent - killed.lost for scrape in lesson.scrapes[lesson.killed_at + 1 :])
@@ -113,7 +116,7 @@ def test_stopping_the_lab_does_not_stop_the_lesson(lesson):
     assert lesson.of_the_lab == set()
 
 
-#: Restores the default signal handlers. Signals may be ignored if the tests run under `nohup` or in the background.
+#: Code that restores the default signal handlers, because `nohup` or a background job may have disabled them.
 HEARS_SIGNALS = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     "[signal.signal(number, signal.SIG_DFL) for number in (signal.SIGHUP, signal.SIGTERM)]"
@@ -192,7 +195,7 @@ def test_increase_treats_every_decrease_as_a_counter_reset(values, grown):
     assert increase(values) == grown
 
 
-#: For Prometheus, the naive values increase by 12 + 9 + 55 + 31 = 107.
+#: According to Prometheus, the naive counter increases by 12 + 9 + 55 + 31 = 107.
 SCRAPES = [
     Scrape(sent=0, naive=0, correct=0, worker=1),
     Scrape(sent=40, naive=12, correct=40, worker=1),

@@ -1,4 +1,4 @@
-"""Live dashboards: how their URLs are parsed, and the pages of a running receiver in a real browser."""
+"""Live dashboards: test URL parsing, and load the pages served by a running receiver in a real browser."""
 
 import time
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ from tests.receiver import running_receiver
 from tests.stored import every_five_seconds, prometheus_with
 
 LAB = next(each for each in model.load() if each.uid == "pomar-lab")
-#: The panel on this dashboard with a bar for each job.
+#: The key of the panel on this dashboard that shows how many targets are down.
 TARGETS = next(f"{LAB.uid}-{panel.id}" for panel in LAB.panels if panel.title == "Targets down")
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 
 
 @pytest.fixture(scope="module")
 def stopping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, object]]:
-    """A receiver with live dashboards, and the Prometheus that it queries. A test may stop this Prometheus."""
+    """The URL of a receiver with live dashboards, and the Prometheus that it queries, so that a test can stop it."""
     now = time.time()
     labels = 'namespace="pomar",job="{}",instance="{}"'
     samples = [
@@ -130,13 +130,13 @@ def test_dashboards_redirect_to_grafana_if_there_is_one(tmp_path):
 
 @pytest.fixture(scope="module", params=[(1280, 900), (390, 844)], ids=["desk", "phone"])
 def browser(request: pytest.FixtureRequest) -> Iterator[WebDriver]:
-    """Headless Chromium with a given window size."""
+    """Headless Chromium, first with a desktop-sized window, then with a phone-sized one."""
     with chromium_of(*request.param) as found:
         yield found
 
 
 def shown(browser: WebDriver, key: str) -> str:
-    """Return the text that a panel shows."""
+    """Return the text in a panel."""
     return browser.find_element(By.CSS_SELECTOR, f"[data-key='{key}'] .body").text
 
 
@@ -152,7 +152,7 @@ def test_a_browser_can_render_the_page_and_select_values_without_scrolling(recei
 
 
 def test_an_open_page_says_when_prometheus_goes_down(stopping, tmp_path_factory):
-    """This must be the last test with this Prometheus, because it stops it."""
+    """This must be the last test in the module, because it stops the Prometheus that all tests share."""
     receiver, prometheus = stopping
     with chromium_of(1280, 900) as browser:
         browser.get(f"{receiver}/dashboards/{LAB.uid}")

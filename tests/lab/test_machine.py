@@ -1,4 +1,4 @@
-"""The lab works around limits on the user's machine, or reports them in one sentence."""
+"""Test that the lab works around limits on the user's machine, or reports each of them in one sentence."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Whatever stops the lab's command, it prints one sentence or nothing, and no traceback."""
+"""Test that the lab's command prints one sentence or nothing when it is stopped, and never a traceback."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ MAKE = [sys.executable, "-IS", "lab/bootstrap.py"]
 @pytest.mark.parametrize("command", [LAB, MAKE], ids=["lab", "bootstrap"])
 @pytest.mark.parametrize("seconds", [0.05, 0.15, 0.3])
 def test_ctrl_c_during_the_imports_prints_no_traceback(command, seconds):
-    # bootstrap.py also does this. A signal that arrives while Python itself is starting stays pending.
+    # Block SIGINT, as bootstrap.py does. A signal that arrives while Python itself is starting then stays pending.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         starting = subprocess.Popen([*command, "status"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -31,7 +31,7 @@ def test_ctrl_c_during_the_imports_prints_no_traceback(command, seconds):
 
     # On a fast machine, the imports are already done and click handles the signal.
     assert said in ("lab: interrupted before anything was changed.\n", "\nAborted!\n", "")
-    # If the signal arrives while exec() runs a string, as in namedtuple, it kills Python even though it is caught.
+    # A signal kills Python if it arrives while exec() runs a string, as in namedtuple, even though it is caught.
     assert starting.returncode in (1, -signal.SIGINT)
 
 
@@ -54,7 +54,7 @@ def test_a_full_disk_behind_stdout_is_a_one_line_error():
 
 
 def run_as_command(body: str, **variables: str) -> subprocess.CompletedProcess:
-    """Run the lab's command with ``body`` instead of its subcommands."""
+    """Run the lab's command, but with the code in ``body`` instead of its subcommands."""
     script = f"import runpy\nfrom lab import cli, console\ndef main(**_):\n    {body}\ncli.main = main\n"
     script += "runpy.run_module('lab', run_name='__main__')"
     environment = os.environ | variables

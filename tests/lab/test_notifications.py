@@ -1,4 +1,4 @@
-"""What `lab alerts` prints from Prometheus, Alertmanager and the receiver, and its message if one of them is down."""
+"""Test what `lab alerts` prints about Prometheus, Alertmanager and the receiver, even if one of them is down."""
 
 import json
 import re
@@ -23,7 +23,7 @@ Addresses = dict[str, str]
 
 
 class Lab:
-    """A lab that only knows its URLs."""
+    """A stand-in for a runtime that only knows its services' URLs."""
 
     def __init__(self, addresses: Mapping[str, str], *, running: bool = True) -> None:
         self._addresses = addresses
@@ -40,7 +40,7 @@ class Lab:
 
 @contextmanager
 def answering(answers: Mapping[str, object]) -> Iterator[str]:
-    """Serve JSON at each of these paths, and 500 at every other path; yield the URL."""
+    """Serve the JSON for each of these paths, and 500 for every other path. Yield the server's URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -58,7 +58,7 @@ def answering(answers: Mapping[str, object]) -> Iterator[str]:
 
 
 def firing(name: str, state: str, summary: str, **labels: str) -> dict:
-    """Return an alert as Prometheus's API returns it, active for five minutes."""
+    """Return an alert in the format of Prometheus's API. It has been active for five minutes."""
     began = datetime.now(UTC) - timedelta(minutes=5)
     return {
         **{"labels": {"alertname": name, "namespace": "pomar", **labels}, "annotations": {"summary": summary}},
@@ -67,7 +67,7 @@ def firing(name: str, state: str, summary: str, **labels: str) -> dict:
 
 
 def in_alertmanager(name: str, *, inhibited_by: str = "", silenced_by: str = "", **labels: str) -> dict:
-    """Return an alert as Alertmanager's API returns it; its fingerprint is its name."""
+    """Return an alert in the format of Alertmanager's API. Its name is also its fingerprint."""
     began = datetime.now(UTC) - timedelta(hours=2)
     quiet = bool(inhibited_by or silenced_by)
     return {

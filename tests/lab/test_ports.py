@@ -1,4 +1,4 @@
-"""Ports that another program uses."""
+"""Test how the lab handles ports that another program is using."""
 
 import os
 import socket
@@ -67,7 +67,7 @@ def test_a_port_taken_only_on_ipv6_is_refused(address):
 def test_ports_can_be_checked_on_a_machine_without_ipv6():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    # A separate network namespace with a loopback interface but no IPv6.
+    # Use a separate network namespace, which has a loopback interface but no IPv6.
     script = 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6; ip link set lo up; exec "$@"'
     check = f"from lab.runtimes import ports; ports.refuse_taken({{'A_PORT': '{port}'}}, ['A_PORT'])"
     command = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", script, "sh", sys.executable, "-c", check]
@@ -85,7 +85,7 @@ def test_a_free_port_is_accepted():
 
 
 def test_a_free_port_stays_reserved_until_its_service_binds_it():
-    # A separate network namespace has so few ephemeral ports that other programs soon get each of them.
+    # Use a separate network namespace with only 20 ephemeral ports, so that other sockets would soon get ours.
     script = 'echo 40000 40019 > /proc/sys/net/ipv4/ip_local_port_range; ip link set lo up; exec "$@"'
     check = """
 import contextlib, socket

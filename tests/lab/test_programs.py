@@ -1,4 +1,4 @@
-"""The host runtime's programs, which the real apt downloads from the tests' own sources."""
+"""Test how the host runtime gets its programs, with the real apt and local package sources."""
 
 import hashlib
 import shutil
@@ -17,7 +17,7 @@ DEAD = "http://127.0.0.1:1"
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
-    """A folder that is an apt source with one package, ``pomar-test``, which contains one program."""
+    """A local apt archive with one package, ``pomar-test``, which contains one program."""
     tree = tmp_path / "tree"
     (tree / "DEBIAN").mkdir(parents=True)
     (tree / "usr" / "bin").mkdir(parents=True)
@@ -36,7 +36,7 @@ def archive(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sources(tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder for apt's sources, with only the archive. Packages are unpacked into the test's own folder."""
+    """The folder with apt's sources: only the local archive. Packages are unpacked into a temporary folder."""
     folder = tmp_path / "sources.list.d"
     folder.mkdir()
     (folder / "archive.list").write_text(f"deb [trusted=yes] file:{archive} ./\n")
@@ -58,7 +58,7 @@ def sources(tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 def unpacked() -> Path:
-    """Return the path to which the program from ``pomar-test`` is unpacked."""
+    """Return the path of the program unpacked from ``pomar-test``."""
     return programs.UNPACKED / "usr" / "bin" / "pomar-test"
 
 

@@ -1,4 +1,4 @@
-"""The notification receiver as a running program: what it keeps, shows and rejects."""
+"""Test a running notification receiver: what it stores, shows and rejects."""
 
 import json
 import re
@@ -20,13 +20,13 @@ from tests.receiver import RECEIVER, notification, running_receiver
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """The file for the notifications, in a folder that does not exist yet."""
+    """The path of the file with the notifications, in a folder that does not exist yet."""
     return tmp_path / "receiver" / "notifications.jsonl"
 
 
 @pytest.fixture
 def receiver(file: Path) -> Iterator[str]:
-    """A running receiver."""
+    """The URL of a running receiver."""
     with running_receiver(file) as url:
         yield url
 

@@ -1,4 +1,4 @@
-"""`make images` with the real docker command, which queries a local test registry without an engine."""
+"""Test `make images` with the real docker command, which queries a local test registry and needs no engine."""
 
 import hashlib
 import json
@@ -50,7 +50,7 @@ def index(architectures: list[str]) -> bytes:
     return json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}).encode()
 
 
-#: The keys are the last segment of the path: a tag or a digest.
+#: The media type and content of each manifest and config, by the last segment of its URL: a tag or a digest.
 CONTENTS = {
     **{tag: (INDEX, index(architectures)) for tag, architectures in TAGS.items()},
     "single": (MANIFEST, manifest("amd64")),
@@ -96,7 +96,7 @@ def registry_host(tmp_path, monkeypatch) -> Iterator[str]:
 
 
 def all_but(**images: str) -> dict[str, str]:
-    """Return the settings with these official images. All other images are built locally, so they are not checked."""
+    """Return the settings with only these official images. All others are built locally, so they are not checked."""
     return settings.load({}) | dict.fromkeys(settings.OFFICIAL_IMAGES, "localhost/pomar/app:official") | images
 
 

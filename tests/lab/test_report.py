@@ -1,4 +1,4 @@
-"""The load test report: each panel type with data from a real Prometheus, and the page in a real browser."""
+"""Test the load test report: each panel type with data from a real Prometheus, and the page in a real browser."""
 
 import html
 import json
@@ -62,7 +62,7 @@ def run(
     reasons: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> Run:
-    """Return a run with a ledger that is exact or has these differences, reasons and notes."""
+    """Return a run with these differences, reasons and notes in its ledger. By default, the ledger is exact."""
     account = settle(Counts(Counter()), differences)
     ledger = Ledger(result["start"], result["end"], account, [], list(reasons), list(notes))
     return Run(Path("load.json"), result, ledger)
@@ -76,7 +76,7 @@ def no_api() -> Api:
 
 
 def panel(kind: str, *queries: str, needs: tuple[str, ...] = (), **more: object) -> Panel:
-    """Return a panel of one type with these queries. ``more`` is the rest of its JSON."""
+    """Return a panel of this type with these queries. ``more`` is added to its JSON."""
     instant = kind == "table"
     targets = [
         {"refId": letter, "expr": expr, "instant": instant, "format": "table" if instant else "time_series"}
@@ -278,7 +278,7 @@ def test_a_change_is_marked_as_better_or_worse(before, after, lower_is_better, c
 
 
 def dashboards(*panels: Panel) -> list[Dashboard]:
-    """Return one dashboard with these panels, each with a different ID."""
+    """Return a list with one dashboard, which has these panels. Their IDs start at 1."""
     numbered = [
         Panel(each.dashboard, number, f"{each.type} {HOSTILE}", each.type, each.json, each.needs)
         for number, each in enumerate(panels, start=1)
@@ -288,7 +288,7 @@ def dashboards(*panels: Panel) -> list[Dashboard]:
 
 @pytest.fixture
 def every_kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dashboard with a panel of every supported type and one of an unsupported type."""
+    """Use one dashboard: a panel of every supported type, one of an unsupported type, and three without a result."""
     shown = dashboards(
         panel("timeseries", "up"),
         panel("stat", "up"),
@@ -319,7 +319,7 @@ def chromium() -> Iterator[WebDriver]:
 
 @pytest.fixture
 def browser(chromium: WebDriver) -> Iterator[WebDriver]:
-    """Headless Chromium with a desktop-sized window, and without log entries from an earlier test."""
+    """Headless Chromium with a desktop-sized window. Log entries from earlier tests have been discarded."""
     chromium.get("about:blank")
     chromium.get_log("browser")
     yield chromium
@@ -332,7 +332,7 @@ def states(browser) -> list[str]:
 
 
 def opened(browser, tmp_path: Path, runs: list[Run], api: Api) -> Path:
-    """Write a report to a file and open it with no network."""
+    """Write a report to a file, open it in a browser without a network, and return the file."""
     file = tmp_path / "report.html"
     page.write(file, runs, api, frozenset())
     browser.execute_cdp_cmd("Network.enable", {})

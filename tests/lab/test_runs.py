@@ -1,4 +1,4 @@
-"""Which run counts as the last one, and which clock is used to measure durations."""
+"""Test which run counts as the last one, which clock measures durations, and which versions are recorded."""
 
 import json
 import re
@@ -19,7 +19,7 @@ def reports(tmp_path, monkeypatch):
 
 
 def test_the_last_run_is_found_by_its_start_time_not_its_file_name(reports):
-    # Earlier versions used local time in file names: here 9 hours ahead of UTC and 8 hours behind it.
+    # Earlier versions used local time in file names. Here, it is 9 hours ahead of UTC, then 8 hours behind.
     (reports / "load-20261125-060000-smoke.json").write_text(json.dumps({"start": 1_795_640_400.0}))
     (reports / "load-20261124-132000-steady.json").write_text(json.dumps({"start": 1_795_642_800.0}))
     (reports / "load-20261126-000000-smoke.json").write_text("{")

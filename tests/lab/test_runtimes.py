@@ -1,4 +1,4 @@
-"""Which runtime is selected, and the error if it cannot be used."""
+"""Test which runtime is selected, and which error is printed if it cannot be used."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def script_in(path: Path, text: str) -> None:
 
 @pytest.fixture
 def compose_plugin(monkeypatch, tmp_path) -> Callable[[str], None]:
-    """Docker with a fake Compose plugin and no user configuration. Call the fixture to change the version."""
+    """Use Docker with a fake Compose plugin and no user configuration. Return a function that sets the version."""
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.delenv("DOCKER_CONTEXT", raising=False)
@@ -136,7 +136,7 @@ def test_a_compose_plugin_that_is_too_old_is_reported(monkeypatch, compose_plugi
 def test_compose_5_needs_the_buildx_plugin(monkeypatch, compose_plugin, tmp_path, has_buildx):
     monkeypatch.setenv("DOCKER_HOST", NOWHERE)
     compose_plugin("5.6.1")
-    # This takes precedence over any plugin on this machine.
+    # This plugin takes precedence over any other buildx on this machine.
     metadata = '{"SchemaVersion": "0.1.0", "Vendor": "Docker Inc.", "Version": "1", "ShortDescription": "Buildx"}'
     script_in(tmp_path / "cli-plugins" / "docker-buildx", f"echo '{metadata}'" if has_buildx else "exit 1")
 

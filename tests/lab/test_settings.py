@@ -1,4 +1,4 @@
-"""``.env`` and the environment: which values are accepted, and the one-sentence errors for all others."""
+"""Test which values in ``.env`` and in the environment are accepted, and the one-sentence errors for all others."""
 
 from pathlib import Path
 

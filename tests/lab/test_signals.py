@@ -1,4 +1,4 @@
-"""Signals that terminate a program: handled once, and ignored during cleanup."""
+"""Test that a signal to terminate is handled once, and that later ones are ignored during cleanup."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ import pytest
 
 from lab import signals
 
-#: A signal that arrives just before read() blocks is handled only after it, so the program polls for its lines.
+#: A signal that arrives just before read() blocks is handled only after read() returns, so the program polls for input.
 PROGRAM = """
 import select
 import sys
@@ -33,7 +33,7 @@ with signals.handled_once():
 
 
 def begin(*ignored: signal.Signals) -> subprocess.Popen:
-    """Start the program and wait until it is ready. It ignores only these signals, whatever its parent ignores."""
+    """Start the program and wait until it is ready. It ignores only these signals, even if its parent ignores more."""
 
     def decide() -> None:
         for each in signals.ENDING:
@@ -68,7 +68,7 @@ def test_a_signal_ignored_by_nohup_stays_ignored():
     assert program.stdout.readline() == "goes on with it\n"
 
     program.send_signal(signal.SIGTERM)
-    # Wait until the signal has been handled: before that, the block itself would read the line sent below.
+    # Wait until the signal has been handled. Before that, the block would read the line that is meant for the cleanup.
     assert program.stdout.readline() == "cleaning up\n"
 
     assert program.communicate("all\n", timeout=10)[0] == "cleaned up all\n"
@@ -98,7 +98,7 @@ def test_a_child_gets_its_signal_when_its_parent_is_killed():
     child = "import signal; print('ready', flush=True); print(signal.sigwait([signal.SIGTERM]).name, flush=True)"
     parent = (
         "import signal, subprocess, sys; from lab import signals; "
-        # The child inherits the blocked signal, so a signal that arrives before sigwait() is not lost.
+        # SIGTERM is blocked in the child, too. So the signal is not lost if it arrives before sigwait().
         "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); "
         "with_this = signals.to_child_of_this(signal.SIGTERM); "
         "subprocess.run([sys.executable, '-c', sys.argv[1]], start_new_session=True, preexec_fn=with_this)"

@@ -1,4 +1,4 @@
-"""`make update` either updates the lock files for the Python packages or changes nothing."""
+"""Test that `make update` either updates the lock files for the Python packages or changes nothing."""
 
 import os
 import re
@@ -19,12 +19,12 @@ idna==3.7 \\
 
 @pytest.fixture
 def lab(checkout):
-    """The lab's command in the checkout. No test here starts a lab."""
+    """A function that runs the lab's command in the checkout. No test here starts a lab."""
     return command_in(checkout, {})
 
 
 def online(done):
-    """Return a finished command. If no package index can be reached, skip the test. In CI, never skip it."""
+    """Return this finished command. If it could not reach a package index, skip the test. In CI, never skip it."""
     if "Check the network." in done.stderr and "CI" not in os.environ:
         pytest.skip("no package index can be reached")
     return done

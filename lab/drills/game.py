@@ -89,7 +89,7 @@ def play(runtime: Runtime, seed: int) -> bool:
         else:
             tries = "the first attempt" if attempts == 1 else f"attempt {attempts}"
             click.echo(f"\nRight on {tries}, after {times.rough(this.seconds)}.")
-        click.echo(f"The tier was {this.incident.tier}, and the cause: {this.incident.cause}.")
+        click.echo(f"The tier was {this.incident.tier}. Cause: {this.incident.cause}.")
         click.echo(_debrief(runtime, this, wait=bool(attempts)))
         click.echo(f"\nTo play the same incident again: make incident SEED={seed}")
     return bool(attempts)

@@ -71,7 +71,7 @@ def test_a_round_is_won_with_the_right_tier_and_cause_and_shows_evidence(runtime
     assert "It is not nginx. Its signals before the incident and now:" in said
     assert "The tier is right, but the cause is not." in said
     assert "Right on attempt 3, after " in said
-    assert "The tier was database, and the cause: the database rejects the application's SQL statements." in said
+    assert "The tier was database. Cause: the database rejects the application's SQL statements." in said
     row = next(line for line in said.splitlines() if line.startswith("failed SQL statements"))
     assert "rises" in row
     assert "Overview: Database errors" in row
@@ -88,5 +88,5 @@ def test_giving_up_reveals_the_cause_and_reverts_the_fault(runtime):
 
     assert player.returncode == 1, said
     assert "Given up after " in said
-    assert "The tier was django, and the cause: a view raises an exception." in said
+    assert "The tier was django. Cause: a view raises an exception." in said
     eventually(lambda: errors(runtime), because="the lab recovers", timeout=40, wanted=lambda seen: seen == 0)

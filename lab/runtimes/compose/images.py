@@ -128,8 +128,8 @@ def _make_base(suite: str, name: str) -> None:
         return
     if not shutil.which("mmdebstrap"):
         raise LabError(
-            f"debian:{suite}-slim cannot be pulled ({trouble}), and there is no mmdebstrap to build it from Debian "
-            f"packages: install mmdebstrap{', or fix the network' if network.failed(trouble) else ''}."
+            f"debian:{suite}-slim cannot be pulled ({trouble}), and mmdebstrap is not installed, which builds it from "
+            f"Debian packages: install mmdebstrap{', or fix the network' if network.failed(trouble) else ''}."
         )
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "base.tar"

@@ -48,7 +48,7 @@ restart: ## Restart one service: S=nginx
 clean: ## Stop the lab and delete its data: FORCE=1 skips the confirmation
 	$(LAB) clean $(call flag,FORCE,--force)
 
-# Prints the ledger and writes the report afterwards. Write `DURATION=` as `90s`, `5m` or `1h`, for example.
+# Prints the ledger and writes the report afterwards. Set `DURATION` to a value such as `90s`, `5m` or `1h`.
 load: ## Run a load test: PROFILE=smoke|steady|ramp|spike|flash-sale USERS=… DURATION=… SEED=…
 	$(LAB) load $(LOAD)
 
@@ -76,7 +76,7 @@ alerts: ## Show the firing alerts, their state in Alertmanager, and the notifica
 drill: ## Inject a fault under load and wait until its alerts fire and resolve: D=bad-deploy
 	$(LAB) drill $(call option,D,-- )
 
-# Each takes about two minutes, except the last, which takes up to an hour.
+# Each takes two to four minutes, except the last, which takes up to an hour.
 drills: ## Run every drill that this runtime supports
 	$(LAB) drills
 

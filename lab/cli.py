@@ -106,7 +106,7 @@ def status() -> None:
     if failing:
         sys.exit(1)
     click.echo()
-    console.table(chosen.notes())
+    console.table([_dashboards(chosen), *chosen.notes()])
 
 
 @main.command()
@@ -135,7 +135,10 @@ def clean(force: bool) -> None:
     """Stop the lab and delete its data, certificates and secrets."""
     chosen = runtime()
     if not force:
-        click.confirm("Delete all orders, metrics, certificates and secrets of this lab?", abort=True)
+        try:
+            click.confirm("Delete this lab's orders, metrics, run reports, certificates and secrets?", abort=True)
+        except click.Abort as error:
+            raise LabError("nothing was deleted. FORCE=1 skips the question.") from error
     chosen.clean()
     kept = " The database at LAB_DATABASE_URL is unchanged." if chosen.settings["LAB_DATABASE_URL"] else ""
     click.echo(f"The lab is stopped ({chosen.name}) and its data is deleted. Downloads and builds are kept.{kept}")
@@ -152,10 +155,13 @@ def named(chosen: Runtime, name: str) -> Service:
 
 def show_addresses(chosen: Runtime) -> None:
     """Print the URLs of the lab's pages, the CA certificate to trust, and other notes."""
-    # This URL redirects to Grafana, or shows a live dashboard if there is no Grafana.
-    dashboards = chosen.shown_url(services.named("receiver"), "/dashboards/")
     pages = [(known.name, chosen.shown_url(known), known.what) for known in chosen.services if known.page]
-    console.table([("dashboards", dashboards, "every service at a glance"), *pages, *chosen.notes()])
+    console.table([_dashboards(chosen), *pages, *chosen.notes()])
+
+
+def _dashboards(chosen: Runtime) -> tuple[str, str, str]:
+    """Return the row for the dashboards' URL, which redirects to Grafana or, without Grafana, shows them live."""
+    return "dashboards", chosen.shown_url(services.named("receiver"), "/dashboards/"), "every service at a glance"
 
 
 def load_options(command):
@@ -173,6 +179,9 @@ def variables(options: Mapping[str, str | None]) -> dict[str, str]:
 
 @main.command()
 @click.option("--profile", default="steady", show_default=True)
+@click.option(
+    "--until-stopped", is_flag=True, flag_value="1", hidden=True, help="Stopping the run early is not a failure."
+)
 @load_options
 def load(profile: str, **options: str | None) -> None:
     """Restock, run a load test and print its ledger; exit with 1 if a request fails or the counts do not match."""
@@ -204,8 +213,9 @@ def report(results: tuple[Path, ...], compare: bool, listed: str) -> None:
         raise LabError('a report covers one run, a comparison covers two: set R=A or R="A B".')
     chosen = runtime()
     file = archive.report(chosen, [archive.read(chosen, each.resolve()) for each in results])
-    click.echo(f"Report: {shown(file)}")
-    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+    display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    click.echo(f"Report: {shown(file)}{'' if display else ' (not opened, because this session has no display)'}")
+    if display:
         webbrowser.open(file.as_uri())
 
 

@@ -75,7 +75,7 @@ def _entry(row: object, path: Path) -> Entry:
     if missing := required - row.keys():
         raise LabError(f"{path.name}: {row['name']} lacks {', '.join(sorted(missing))}.")
     if unknown := row.keys() - known.keys():
-        raise LabError(f"{path.name}: {row['name']} has the unknown field {', '.join(sorted(unknown))}.")
+        raise LabError(f"{path.name}: {row['name']} has unknown fields: {', '.join(sorted(unknown))}.")
     for name, allowed in (("type", TYPES), ("moves", MOVES)):
         if row[name] not in allowed:
             raise LabError(

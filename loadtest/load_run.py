@@ -102,7 +102,7 @@ class LoadRun:
         duration = time.monotonic() - self._began
         self._progress.kill(block=False)
         self._progress = None
-        if self._environment.shape_class:
+        if self._environment.shape_class and not self.options.until_stopped:
             self.tally.stopped_early = duration < self.options.profile.seconds
         stats = self._environment.stats
         rows = [_row(entry, entry.name) for entry in stats.entries.values()]

@@ -21,11 +21,13 @@ class BadOption(Exception):
 class Options(NamedTuple):
     """The options for a load run.
 
-    ``profile_named`` is true if PROFILE is set. ``token`` lets NGINX recognize the load run.
+    ``profile_named`` is true if PROFILE is set. ``until_stopped`` means that the run is meant to be stopped before its
+    time is up. ``token`` lets NGINX recognize the load run.
     """
 
     profile: Profile
     profile_named: bool
+    until_stopped: bool
     seed: int
     ca_file: Path | None
     token: str | None
@@ -45,6 +47,7 @@ def read_options(environment: Mapping[str, str]) -> Options:
     return Options(
         profile=PROFILES[name].scaled(users=_users(given.get("USERS")), seconds=_seconds(given.get("DURATION"))),
         profile_named="PROFILE" in given,
+        until_stopped="UNTIL_STOPPED" in given,
         seed=_seed(given.get("SEED", "1")),
         ca_file=_ca_file(given.get("LAB_CA_FILE")),
         token=_token(given.get("LAB_TOKEN_FILE")),

@@ -17,7 +17,7 @@ FOR_PROMTOOL = {**os.environ, "TMPDIR": "/dev/shm" if os.access("/dev/shm", os.W
 
 
 def program(name: str) -> Path:
-    """Return the path of the program ``name``. If it is not found, fail the test with one sentence."""
+    """Return the path of the program ``name``. If it is not found, fail the test with a one-sentence message."""
     found = shutil.which(name) or next((str(folder / name) for folder in FOLDERS if (folder / name).is_file()), None)
     if not found:
         pytest.fail(f"{name} is neither on the PATH nor under .lab/: run `make up`, or install it.", pytrace=False)

@@ -19,10 +19,14 @@ def running_receiver(file: Path, *flags: str) -> Iterator[str]:
     command = [*RECEIVER, f"--file={file}", "--listen-address=127.0.0.1:0", *flags]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         try:
-            port = re.search(r"on port (\d+)\.$", process.stderr.readline())[1]
-            yield f"http://127.0.0.1:{port}"
+            yield url_of(process)
         finally:
             process.terminate()
+
+
+def url_of(process: subprocess.Popen) -> str:
+    """Return the URL of a receiver that is starting, from the first line of its log."""
+    return f"http://127.0.0.1:{re.search(r'on port ([0-9]+),', process.stderr.readline())[1]}"
 
 
 def notification(

@@ -131,7 +131,7 @@ def _row(path: Path, row: dict, kind: type, key: str):
     name = row.get(key, "a row without a name")
     known = {each.name: each for each in fields(kind)}
     if unknown := row.keys() - known.keys():
-        raise LabError(f"{path.name}: {name} has the unknown field {', '.join(sorted(map(str, unknown)))}.")
+        raise LabError(f"{path.name}: {name} has unknown fields: {', '.join(sorted(map(str, unknown)))}.")
     needed = {each.name for each in known.values() if each.default is MISSING}
     if missing := needed - row.keys():
         written = sorted("for" if each == "hold" else each for each in missing)

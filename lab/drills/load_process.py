@@ -42,7 +42,15 @@ def running_load(runtime: Runtime, calm_seconds: float) -> Iterator[None]:
     with signals.handled_once():
         with log.open("w") as output:
             load = subprocess.Popen(
-                [sys.executable, "-m", "lab", "load", "--profile=steady", f"--duration={LONGEST_SECONDS}"],
+                [
+                    sys.executable,
+                    "-m",
+                    "lab",
+                    "load",
+                    "--profile=steady",
+                    f"--duration={LONGEST_SECONDS}",
+                    "--until-stopped",
+                ],
                 cwd=ROOT,
                 env={**os.environ, "RUNTIME": runtime.name, "LAB": str(STATE)},
                 stdin=subprocess.DEVNULL,

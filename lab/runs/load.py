@@ -24,7 +24,8 @@ def shop(runtime: Runtime, profile: str, options: Mapping[str, str] | None = Non
     """Restock the shop, run a load profile, and return Locust's exit code and the result file.
 
     The file also contains the lab's settings and versions, and the snapshots before and after the run, from which the
-    ledger is built. ``options`` are further variables for ``loadtest/`` (``USERS``, ``DURATION``, ``SEED``).
+    ledger is built. ``options`` are further variables for ``loadtest/`` (``USERS``, ``DURATION``, ``SEED``,
+    ``UNTIL_STOPPED``).
     Raises LabError if the lab is not running, if another load run is in progress, or if an option is invalid.
     """
     variables = {**(options or {}), "PROFILE": profile}
@@ -47,7 +48,8 @@ def shop(runtime: Runtime, profile: str, options: Mapping[str, str] | None = Non
 
 def _planned(variables: Mapping[str, str]) -> str:
     chosen = read_options(variables)
-    return f"{chosen.profile.users} users for {chosen.profile.seconds:g} s"
+    time = "until it is stopped" if chosen.until_stopped else f"for {chosen.profile.seconds:g} s"
+    return f"{chosen.profile.users} users {time}"
 
 
 def _done(run: Mapping) -> str:

@@ -96,7 +96,7 @@ def test_a_form_with_an_invalid_token_is_shown_again_with_a_valid_one(shopper, t
     again = shopper.checkout(token=page.context["form"]["token"].value())
 
     assert page.status_code == 400
-    assert b"This form has expired" in page.content
+    assert b"This form had expired" in page.content
     assert mark(shopper.get(again["Location"]), "data-order")
 
 

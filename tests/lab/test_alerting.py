@@ -110,8 +110,8 @@ def test_a_window_is_at_least_four_scrapes():
         ("alert: Broken", "must be a list of mappings"),
         ("- just words", "must be a list of mappings"),
         (ALERT.replace("alert: Broken", "severity: page", 1), "a row without a name is missing the field alert"),
-        (ALERT + "  colour: red\n", "Broken has the unknown field colour"),
-        (ALERT + "  1: red\n", "Broken has the unknown field 1"),
+        (ALERT + "  colour: red\n", "Broken has unknown fields: colour"),
+        (ALERT + "  1: red\n", "Broken has unknown fields: 1"),
         (
             ALERT.replace("  for: 1m\n", "").replace("  summary: It is broken.\n", ""),
             "Broken is missing the field for, summary",
@@ -152,7 +152,7 @@ def test_an_error_in_the_alerts_table_names_the_row(tmp_path, text, sentence):
     [
         ("- [", "cannot be read"),
         ("target: 0.9", "must be a list of mappings"),
-        (OBJECTIVE + "  for: 1m\n", "all-good has the unknown field for"),
+        (OBJECTIVE + "  for: 1m\n", "all-good has unknown fields: for"),
         (OBJECTIVE.replace("  target: 0.9\n", ""), "all-good is missing the field target"),
         (OBJECTIVE + OBJECTIVE, "has two rows named all-good"),
         (OBJECTIVE.replace("0.9", "0"), "the target of all-good is 0: it must be between 0 and 1"),

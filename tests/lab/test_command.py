@@ -201,7 +201,10 @@ def test_clean_asks_before_it_deletes_data(lab, checkout):
     data.parent.mkdir()
     data.write_text("orders")
 
-    assert lab("clean").returncode == 1
+    refused = lab("clean")
+
+    assert refused.returncode == 1
+    assert refused.stderr.endswith("lab: nothing was deleted. FORCE=1 skips the question.\n")
     assert data.exists()
     assert lab("clean", "--force").returncode == 0
     assert not data.exists()

@@ -75,5 +75,5 @@ def test_compose_without_buildx_is_rejected_with_advice(plugins):
 
     assert engine.why_not() == (
         f"Compose {VERSION} cannot build images without Docker's buildx plugin, which is missing",
-        "install the package docker-buildx (Debian, Ubuntu) or docker-buildx-plugin (Docker's own repository)",
+        "install the package docker-buildx (Debian, Ubuntu) or docker-buildx-plugin (from Docker's own repository)",
     )

@@ -24,7 +24,7 @@ GOOD = "- {name: up_total, type: counter, help: Ups., unit: ups, job: django, mo
         (GOOD.replace("unit: ups, ", ""), "up_total lacks unit"),
         (GOOD.replace("type: counter", "type: meter"), "up_total has type 'meter'"),
         (GOOD.replace("moves: load", "moves: often"), "up_total has moves 'often'"),
-        (GOOD.replace("moves: load", "moves: load, colour: red"), "up_total has the unknown field colour"),
+        (GOOD.replace("moves: load", "moves: load, colour: red"), "up_total has unknown fields: colour"),
         (GOOD + GOOD, "lists up_total twice"),
         (GOOD.replace("moves: load", "moves: load, optional_labels: [a]"), "optional_labels that are not in labels: a"),
     ],

@@ -166,7 +166,7 @@ def test_a_service_that_is_down_is_named_and_the_others_are_printed(addresses, n
     text, complete = notifications.page(Lab(addresses | {name: f"http://127.0.0.1:{port}"}))
 
     assert not complete
-    refused = re.findall(r"(\w+) does not (?:answer|respond) at (\S+)", text)
+    refused = re.findall(r"(\w+) is not responding at (\S+)", text)
     assert [(each, url.startswith(f"http://127.0.0.1:{port}")) for each, url in refused] == [(name.capitalize(), True)]
     assert text.count("UwsgiDown") >= 2
 

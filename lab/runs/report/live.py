@@ -67,7 +67,7 @@ class Live:
         self._url = url
 
     def page(self, uid: str, query: str) -> str | None:
-        """Return a dashboard's page for the query string of its URL, or None if there is no such dashboard."""
+        """Return a dashboard's page for a URL with this query string, or None if there is no such dashboard."""
         shown = model.find(uid)
         if not shown:
             return None
@@ -154,7 +154,7 @@ def _result(api: Api, view: View, panel: Panel, now: span.Span, chosen: Mapping[
 
 
 def _run(now: span.Span, events: Sequence[Mapping]) -> dict[str, Any]:
-    """Return the time range in the form that the script expects: as a run that fills the whole range."""
+    """Return the time range as a single run that spans it, which is the form that the script expects."""
     edges = {"start": now.start, "from": now.start, "end": now.end, "to": now.end}
     return {"name": "", **edges, "annotations": list(events)}
 

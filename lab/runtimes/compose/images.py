@@ -54,7 +54,10 @@ def choose(settings: Mapping[str, str]) -> tuple[str, str]:
     if not _missing(settings):
         return "official", "they are already on this machine"
     if _there("image", base(settings["DEBIAN_SUITE"])):
-        return "debian", "they have already been built here; to pull the official ones, set IMAGES=official"
+        return (
+            "debian",
+            "they have already been built in this Docker engine; to pull the official ones, set IMAGES=official",
+        )
     try:
         _pull(settings)
     except LabError as error:

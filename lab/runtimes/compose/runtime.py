@@ -222,7 +222,14 @@ class ComposeRuntime(Runtime):
         if "grafana" in self.provides:
             password = self._inner_file("grafana", "/run/secrets/grafana/admin-password")
             return [*rows, ("Grafana admin", password, "password for the user admin; viewing needs no login")]
-        return [*rows, ("Grafana", "not included", "Debian has no Grafana package; IMAGES=official includes Grafana")]
+        return [
+            *rows,
+            (
+                "Grafana",
+                "not included",
+                "Debian has no Grafana package: see the dashboards above, or use IMAGES=official",
+            ),
+        ]
 
     def _locust(self, variables: Mapping[str, str], arguments: Sequence[str], port: str = "") -> Locust:
         # Locust's output passes through the docker command, so Locust itself sees no terminal.

@@ -273,7 +273,7 @@ def all_drills() -> None:
 def _drill(wanted: Sequence[catalogue.Drill]) -> None:
     """Run drills one after the other and print when each alert fired and resolved; exit with 1 if a drill fails."""
     chosen = runtime()
-    rows = [("drill", "alert", "fired after", "resolved after")]
+    rows = [("drill", "alert", "fired after the fault", "resolved after the revert")]
     failed = []
     for each in wanted:
         try:
@@ -287,6 +287,8 @@ def _drill(wanted: Sequence[catalogue.Drill]) -> None:
         console.table(rows)
     for sentence in failed:
         click.echo(sentence, err=True)
+    if not failed and wanted:
+        click.echo("\nPASSED: every alert fired and resolved.")
     sys.exit(1 if failed else 0)
 
 

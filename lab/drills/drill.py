@@ -71,6 +71,7 @@ def run_drill(runtime: Runtime, drill: Drill) -> Timeline:
             _await(watch, timeline, "pending", "firing")
             click.echo(f"            see the panel {drill.panel}, and {', '.join(watch.runbooks())}")
             notified = _await_notifications(watch, timeline)
+        click.echo(f"            waiting for {', '.join(drill.alerts)} to resolve …")
         _await(watch, timeline, RESOLVED)
         _await_resolved_notifications(watch, timeline, notified)
     return timeline

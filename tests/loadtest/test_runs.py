@@ -4,9 +4,11 @@ import json
 import re
 import secrets
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,6 +44,16 @@ class Shop(NamedTuple):
         """Run one of the shop's management commands."""
         manage_py = APP / "manage.py"
         subprocess.run([sys.executable, manage_py, *command], env=self.environment, check=True, capture_output=True)
+
+    def stock(self) -> list[int]:
+        """Return the stock of every product."""
+        path = self.environment["DATABASE_URL"].removeprefix("sqlite://")
+        with closing(sqlite3.connect(path)) as database:
+            return [stock for (stock,) in database.execute("SELECT stock FROM product_product")]
+
+    def checkouts(self) -> int:
+        """Return how many orders visitors have tried to place."""
+        return self.request_log.read_text().count(" POST /checkout/")
 
     def requests_answered(self) -> int:
         """Return how many requests uWSGI's workers have handled, including those for static files."""
@@ -138,14 +150,21 @@ def test_a_run_visits_every_view_and_its_request_count_matches_the_shops(shop, t
 
 
 def test_a_flash_sale_sells_the_whole_stock_and_refuses_further_orders(shop, tmp_path):
-    # Keep the stock so low that it sells out in time, even while other tests keep the machine busy.
     shop.restock(2)
+    before = shop.checkouts()
+    options = {"PROFILE": "flash-sale", "USERS": "25", "DURATION": "90", "UNTIL_STOPPED": "1"}
 
-    run = _run(f"http://127.0.0.1:{shop.port}", tmp_path, PROFILE="flash-sale", USERS="25", DURATION="10")
+    process = _start(f"http://127.0.0.1:{shop.port}", tmp_path / "result.json", **options)
+    eventually(shop.stock, because="three products are on sale", timeout=80, wanted=lambda stock: stock.count(0) == 3)
+    # The six units are at most six orders, and the buyers who come too late are refused.
+    eventually(shop.checkouts, because="more buyers than units", timeout=60, wanted=lambda seen: seen >= before + 15)
+    process.send_signal(signal.SIGINT)
+    output = process.communicate(timeout=60)[0]
 
-    assert run.code == 0, run.output
-    assert run.result["units"] == 3 * 2
-    assert run.result["orders_refused"] == run.result["counts"]["checkout:checkout"]["POST"]["409"] > 0
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert process.returncode == 0, output
+    assert result["units"] == 3 * 2
+    assert result["orders_refused"] == result["counts"]["checkout:checkout"]["POST"]["409"] > 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)

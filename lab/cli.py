@@ -414,5 +414,11 @@ def pytest(*arguments: str) -> int:
     """Run pytest in the checkout and return its exit code."""
     environment = {**os.environ, "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
     command = [tool("python"), "-m", "pytest", *arguments]
-    with_this = signals.to_child_of_this(signal.SIGINT)
-    return subprocess.run(command, cwd=ROOT, env=environment, preexec_fn=with_this).returncode
+    with signals.starting_child(signal.SIGINT) as with_this:
+        running = subprocess.Popen(command, cwd=ROOT, env=environment, preexec_fn=with_this)
+    with running:
+        try:
+            return running.wait()
+        except BaseException:
+            running.kill()
+            raise

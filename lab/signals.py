@@ -13,21 +13,34 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
 
-def to_child_of_this(number: signal.Signals) -> Callable[[], None]:
-    """Return a ``preexec_fn`` that makes the child get this signal when this process exits, even by SIGKILL.
+@contextmanager
+def starting_child(number: signal.Signals) -> Iterator[Callable[[], None]]:
+    """Yield a ``preexec_fn`` that makes the child get this signal when this process exits, even by SIGKILL.
+
+    Start the child in this block. It blocks the ``ENDING`` signals, because Python discards an exception that is
+    raised while it forks: the KeyboardInterrupt of :func:`handled_once` would be lost.
 
     The kernel sends the signal when the *thread* that started the child exits, so start the child from a thread that
     lives as long as the process.
     """
     parent = os.getpid()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
 
     def ask() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, int(number))
         # The parent may have exited before prctl was called.
         if os.getppid() != parent:
             os.kill(os.getpid(), number)
+        for each in ENDING:
+            # Until the child runs its program, it still has this process's handlers.
+            if callable(signal.getsignal(each)):
+                signal.signal(each, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    return ask
+    try:
+        yield ask
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

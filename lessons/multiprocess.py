@@ -150,7 +150,7 @@ class Shop:
         app, metrics, stats, http = free_ports(4)
         self._shop, self._metrics, self._stats = (f"http://127.0.0.1:{port}" for port in (http, metrics, stats))
         ports = {"APP_PORT": str(app), "APP_METRICS_PORT": str(metrics), "APP_STATS_PORT": str(stats)}
-        with self._log.open("w") as log:
+        with self._log.open("w") as log, signals.starting_child(signal.SIGTERM) as with_this:
             self._process = psutil.Popen(
                 # Add an HTTP socket, because the ini file's socket speaks the uwsgi protocol. Change the titles of the
                 # processes, because `make down` kills processes that have the lab's titles.
@@ -161,7 +161,7 @@ class Shop:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=signals.to_child_of_this(signal.SIGTERM),
+                preexec_fn=with_this,
             )
 
     def send(self, number: int) -> None:

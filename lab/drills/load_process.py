@@ -38,9 +38,8 @@ def running_load(runtime: Runtime, calm_seconds: float) -> Iterator[None]:
     began = time.time()
     LOGS.mkdir(exist_ok=True)
     log = LOGS / "drill-load.log"
-    with_this = signals.to_child_of_this(signal.SIGTERM)
     with signals.handled_once():
-        with log.open("w") as output:
+        with log.open("w") as output, signals.starting_child(signal.SIGTERM) as with_this:
             load = subprocess.Popen(
                 [
                     sys.executable,

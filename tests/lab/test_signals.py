@@ -100,8 +100,9 @@ def test_a_child_gets_its_signal_when_its_parent_is_killed():
         "import signal, subprocess, sys; from lab import signals; "
         # SIGTERM is blocked in the child, too. So the signal is not lost if it arrives before sigwait().
         "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); "
-        "with_this = signals.to_child_of_this(signal.SIGTERM); "
-        "subprocess.run([sys.executable, '-c', sys.argv[1]], start_new_session=True, preexec_fn=with_this)"
+        "starting = signals.starting_child(signal.SIGTERM); with_this = starting.__enter__(); "
+        "child = subprocess.Popen([sys.executable, '-c', sys.argv[1]], start_new_session=True, preexec_fn=with_this); "
+        "starting.__exit__(None, None, None); child.wait()"
     )
     with subprocess.Popen([sys.executable, "-c", parent, child], stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout.readline() == "ready\n"
@@ -109,3 +110,22 @@ def test_a_child_gets_its_signal_when_its_parent_is_killed():
         program.kill()
 
         assert program.stdout.read() == "SIGTERM\n"
+
+
+def test_a_signal_that_arrives_while_a_child_is_started_is_not_lost():
+    program = """if True:
+        import os, signal, subprocess
+        from lab import signals
+
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGINT))
+        with signals.handled_once():
+            with signals.starting_child(signal.SIGTERM) as with_this:
+                child = subprocess.Popen(["true"], preexec_fn=with_this)
+            print("the signal was lost")
+    """
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=10)
+
+    assert (done.stdout, done.returncode) == ("", -signal.SIGINT)
+    assert done.stderr.rstrip().endswith("KeyboardInterrupt")

@@ -102,3 +102,16 @@ def container(pod: dict, name: str) -> dict:
 def env(container: dict) -> dict[str, str]:
     """Return a container's environment variables that have a fixed value."""
     return {each["name"]: each["value"] for each in container.get("env", []) if "value" in each}
+
+
+def mounted(objects: list[dict], pod: dict, name: str, folder: str) -> dict[str, str]:
+    """Return the files that a container sees below a folder, by path, from the ConfigMaps alone."""
+    (mount,) = (each for each in container(pod, name)["volumeMounts"] if each["mountPath"] == folder)
+    (volume,) = (each for each in pod["spec"]["volumes"] if each["name"] == mount["name"])
+    sources = volume["projected"]["sources"] if "projected" in volume else [volume]
+    files = {}
+    for source in (each["configMap"] for each in sources if "configMap" in each):
+        data = one(objects, "ConfigMap", source["name"])["data"]
+        for item in source.get("items") or [{"key": key, "path": key} for key in data]:
+            files[item["path"]] = data[item["key"]]
+    return files

@@ -43,7 +43,7 @@ def test_liveness_checks_only_the_process_itself():
     assert probes["nginx-exporter"]["httpGet"] == {"path": "/", "port": "metrics"}
     assert probes["uwsgi-exporter"]["httpGet"]["path"] == "/-/healthy"
     # uWSGI's master serves its statistics itself, even if all workers are stuck.
-    assert '("127.0.0.1", 1717)' in probes["app"]["exec"]["command"][-1]
+    assert '("127.0.0.1", 1717,' in probes["app"]["exec"]["command"][-1]
     # The status page needs no worker of uWSGI.
     assert probes["nginx"]["exec"]["command"][-1] == "http://127.0.0.1:8081/nginx/status"
 

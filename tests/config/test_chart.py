@@ -135,13 +135,15 @@ def test_a_wrong_value_is_refused_with_its_place_and_the_reason(values, sentence
         ("shop", {"nameOverride": "shop"}, "shop"),
         ("shop", {"fullnameOverride": "web"}, "web"),
         ("a" * 53, {}, "a" * 40),
+        ("shop", {"nameOverride": "b" * 70}, f"shop-{'b' * 35}"),
     ],
 )
 def test_objects_are_named_after_the_release(release, values, name):
     objects = render(values, release=release)
 
     assert one(objects, "Deployment", name)
-    assert max(len(each["metadata"]["name"]) for each in objects) <= 63
+    for each in objects:
+        assert max(map(len, (each["metadata"]["name"], *each["metadata"]["labels"].values()))) <= 63
     assert all(each["metadata"]["name"].startswith((name, "pomar-only-release")) for each in objects)
 
 

@@ -1,9 +1,12 @@
 """The Helm chart renders no password. Each pod gets only its own keys of a Secret that exists or that a Job creates."""
 
+import re
+
 import pytest
 
+from lab.paths import ROOT
 from lab.runtimes.kubernetes import prepare
-from tests.config.chart import EVERYTHING, container, env, one, pods, render, shop_pod
+from tests.config.chart import EVERYTHING, container, containers, env, one, pods, render, shop_pod
 
 
 def job(objects: list[dict], component: str) -> dict:
@@ -67,6 +70,32 @@ def test_the_job_creates_every_key_that_a_pod_uses():
     assert used["pomar-secrets"] <= made
     # For the load test, and for monitoring.
     assert made - used["pomar-secrets"] == {"loadtest-lab-token", "grafana-admin-password"}
+
+
+def secret_files(pod: dict, container: dict) -> set[str]:
+    """Return the path of each file that a container sees from a Secret."""
+    volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
+    return {
+        f"{mount['mountPath']}/{item['path']}"
+        for mount in container.get("volumeMounts", [])
+        for source in volumes.get(mount["name"], {})
+        .get("projected", {})
+        .get("sources", [volumes.get(mount["name"], {})])
+        for item in source.get("secret", {}).get("items", [])
+    }
+
+
+def test_every_secret_file_that_a_container_is_told_to_read_exists():
+    scripts = "".join(path.read_text() for path in (ROOT / "postgres").glob("*.sh"))
+    named = set()
+    for _, pod in pods(render(EVERYTHING)):
+        for each in containers(pod):
+            told = [each.get("command"), each.get("args"), env(each), each["name"] == "postgres" and scripts]
+            files = set(re.findall(r"/run/secrets/[\w./-]+", str(told)))
+            assert files <= secret_files(pod, each), each["name"]
+            named |= files
+
+    assert len(named) == 11
 
 
 def test_no_password_is_rendered():

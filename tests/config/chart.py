@@ -115,3 +115,9 @@ def mounted(objects: list[dict], pod: dict, name: str, folder: str) -> dict[str,
         for item in source.get("items") or [{"key": key, "path": key} for key in data]:
             files[item["path"]] = data[item["key"]]
     return files
+
+
+def listen_conf(values: dict | None = None, **options: str) -> str:
+    """Return NGINX's listen.conf in the shop pod."""
+    objects = render(values, **options)
+    return mounted(objects, shop_pod(objects), "nginx", "/srv/nginx/made.template")["listen.conf"]

@@ -8,7 +8,7 @@ cp made.template/* made/
 while sleep 60; do
     if ! cmp -s made.template/shop.crt made/shop.crt; then
         cp made.template/shop.crt made.template/shop.key made/
-        kill -HUP 1
+        kill -HUP $$
     fi
 done &
 exec sh conf/start.sh /srv/nginx

@@ -59,6 +59,7 @@ def write_listen_conf(names: list[str]) -> None:
         "LISTEN_ADDRESS": "0.0.0.0",
         # The syntax since NGINX 1.25.1. All kinds of images have a newer version.
         "HTTP2": "; http2 on; include http2.conf",
+        "VISITOR_SCHEME": "$scheme",
         **pod.PORTS,
         "SHOP_HTTPS_AUTHORITY_PORT": f":{os.environ['SHOP_HTTPS_PORT']}",
         "SHOP_HOSTS": " ".join(names),

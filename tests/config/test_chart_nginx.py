@@ -152,7 +152,9 @@ def test_a_stopping_nginx_finishes_requests_and_keeps_its_counters(tmp_path):
     front = ChartFront(tmp_path, QUICK)
     template = tmp_path / "made.template"
     template.mkdir()
-    (template / "draining.conf").write_text(front.on_free_ports((CHART / "files" / "draining.conf").read_text()))
+    (template / "draining.conf").write_text(
+        front.on_free_ports((CHART / "files" / "nginx" / "draining.conf").read_text())
+    )
     (*_, script) = container(shop_pod(render(QUICK)), "nginx")["lifecycle"]["preStop"]["exec"]["command"]
     with front.running() as nginx, front.app_running():
         for _ in range(5):
@@ -206,7 +208,7 @@ def test_nginx_loads_a_renewed_certificate_without_a_restart(tmp_path):
         f'#!/bin/sh\nexec {program("nginx")} -p {tmp_path}/ -e stderr -c conf/nginx.conf -g "{user}daemon off;"\n'
     )
     wrapper.chmod(0o755)
-    script = (CHART / "files" / "start-in-pod.sh").read_text()
+    script = (CHART / "files" / "nginx" / "start-in-pod.sh").read_text()
     assert "while sleep 60; do" in script
     started = tmp_path / "start.sh"
     started.write_text(script.replace("/srv/nginx", str(tmp_path)).replace("sleep 60", "sleep 0.2"))

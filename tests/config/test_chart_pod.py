@@ -40,6 +40,8 @@ def test_a_pod_is_ready_when_nginx_returns_a_page_over_https():
 def test_liveness_checks_only_the_process_itself():
     probes = {each["name"]: each["livenessProbe"] for each in shop_pod(render())["spec"]["containers"]}
 
+    # A stuck container is restarted at once. Otherwise, the kubelet would wait for its preStop hook first.
+    assert {name: probe["terminationGracePeriodSeconds"] for name, probe in probes.items()} == dict.fromkeys(SHOP, 5)
     assert probes["nginx-exporter"]["httpGet"] == {"path": "/", "port": "metrics"}
     assert probes["uwsgi-exporter"]["httpGet"]["path"] == "/-/healthy"
     # uWSGI's master serves its statistics itself, even if all workers are stuck.
@@ -106,6 +108,7 @@ def test_before_kubernetes_1_30_containers_run_the_program_sleep():
 
     stops = [each["lifecycle"]["preStop"] for each in pod["spec"]["containers"] if each["name"] != "nginx"]
     assert stops == [{"exec": {"command": ["sleep", "96"]}}] * 4
+    assert "terminationGracePeriodSeconds" not in str([each["livenessProbe"] for each in pod["spec"]["containers"]])
 
 
 def test_a_lab_stops_faster_but_never_with_less_than_a_minute_of_grace():

@@ -33,6 +33,14 @@ def test_the_official_images_are_those_in_the_env_file():
     }
 
 
+def test_containers_run_as_the_users_of_the_official_images():
+    facts = yaml.safe_load((ROOT / "images" / "facts.yaml").read_text())
+
+    for name in ("nginx", "postgres", "valkey"):
+        user = facts[f"IMAGE_{name.upper()}"]["users"][name]
+        assert f"{VALUES[name]['runAsUser']}:{VALUES[name]['runAsGroup']}" == user
+
+
 def test_the_projects_own_images_have_the_names_that_compose_builds():
     for name, service in (("app", "app"), ("prepare", "prepare"), ("uwsgiExporter", "uwsgi-exporter")):
         assert VALUES["images"][name] == COMPOSE[service]["image"]
@@ -53,6 +61,13 @@ def test_nginx_sees_the_files_that_compose_mounts():
 
     assert "./nginx:/srv/nginx/conf:ro,z" in COMPOSE["nginx"]["volumes"]
     assert mounted(objects, shop_pod(objects), "nginx", "/srv/nginx/conf") == wanted
+
+
+def test_nginx_gets_only_what_the_chart_makes_for_it_in_addition():
+    objects = render()
+
+    made = mounted(objects, shop_pod(objects), "nginx", "/srv/nginx/made.template")
+    assert made.keys() == {"listen.conf", "draining.conf", "start-in-pod.sh"}
 
 
 def test_postgresql_sees_the_files_that_compose_mounts():

@@ -12,15 +12,15 @@
 {{/* Labels: (list $ COMPONENT). Selectors must never change, so they have no version. */}}
 {{- define "pomar.selector" -}}
 {{- $ := index . 0 -}}
-app.kubernetes.io/name: {{ include "pomar.name" $ }}
-app.kubernetes.io/instance: {{ $.Release.Name }}
+app.kubernetes.io/name: {{ include "pomar.name" $ | quote }}
+app.kubernetes.io/instance: {{ $.Release.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
 {{- define "pomar.labels" -}}
 {{- $ := index . 0 -}}
 {{ include "pomar.selector" . }}
-app.kubernetes.io/part-of: {{ include "pomar.name" $ }}
+app.kubernetes.io/part-of: {{ include "pomar.name" $ | quote }}
 app.kubernetes.io/version: {{ $.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ $.Release.Service }}
 {{- end }}
@@ -80,7 +80,7 @@ securityContext:
 {{/* What every container has: (list $ IMAGE RESOURCES USER GROUP). */}}
 {{- define "pomar.container" -}}
 {{- $ := index . 0 -}}
-image: {{ index $.Values.images (index . 1) }}
+image: {{ index $.Values.images (index . 1) | quote }}
 imagePullPolicy: {{ $.Values.imagePullPolicy }}
 {{ include "pomar.limits" (list $ (index . 2) (index . 3) (index . 4)) }}
 {{- end }}
@@ -127,10 +127,18 @@ command:
   - {{ . | quote }}
 {{- end }}
 
-{{/* Liveness of an exporter: it responds, whether or not its service is up. The argument is a path. */}}
+{{/* Liveness of an exporter, which responds whether or not its service is up: (list $ PATH). */}}
 {{- define "pomar.exporterProbe" -}}
-httpGet: {path: {{ . }}, port: metrics}
+httpGet: {path: {{ index . 1 }}, port: metrics}
 periodSeconds: 20
 timeoutSeconds: 5
 failureThreshold: 3
+{{ include "pomar.restart" (index . 0) }}
+{{- end }}
+
+{{/* Part of a liveness probe: a stuck container is restarted at once, instead of after its preStop hook. */}}
+{{- define "pomar.restart" -}}
+{{- if .Values.termination.sleepAction -}}
+terminationGracePeriodSeconds: 5
+{{- end -}}
 {{- end }}

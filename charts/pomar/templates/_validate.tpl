@@ -1,5 +1,9 @@
 {{/* Values that cannot work together. The schema checks each value by itself. */}}
 {{- define "pomar.validate" -}}
+{{- $name := include "pomar.fullname" . -}}
+{{- if not (regexMatch "^[a-z][-a-z0-9]*$" $name) -}}
+{{- fail (printf "%s cannot be the name of a Service: set fullnameOverride to a name of letters, digits and dashes" $name) -}}
+{{- end -}}
 {{- with .Values -}}
 {{- range concat (values .images) .app.previousImages -}}
 {{- if hasSuffix ":latest" . -}}
@@ -8,6 +12,12 @@
 {{- end -}}
 {{- if not (or .postgres.enabled .database.existingSecret) -}}
 {{- fail "there is no database: set database.existingSecret to a Secret with its URL, or postgres.enabled to true" -}}
+{{- end -}}
+{{- if and .postgres.enabled .database.existingSecret -}}
+{{- fail "there are two databases: set postgres.enabled to false, or database.existingSecret to nothing" -}}
+{{- end -}}
+{{- if and .valkey.enabled .cache.existingSecret -}}
+{{- fail "there are two caches: set valkey.enabled to false, or cache.existingSecret to nothing" -}}
 {{- end -}}
 {{- if and .proxy.enabled (not .proxy.realIpFrom) -}}
 {{- fail "proxy.enabled needs proxy.realIpFrom, the networks of the proxy that terminates TLS: for example [10.0.0.0/8]" -}}

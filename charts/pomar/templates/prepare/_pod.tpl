@@ -18,10 +18,10 @@ spec:
       env:
         - {name: NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
         {{- if not .Values.secrets.existingSecret }}
-        - {name: SECRET, value: {{ include "pomar.secret" . }}}
+        - {name: SECRET, value: {{ include "pomar.secret" . | quote }}}
         {{- end }}
         {{- if not .Values.tls.existingSecret }}
-        - {name: TLS_SECRET, value: {{ include "pomar.tlsSecret" . }}}
+        - {name: TLS_SECRET, value: {{ include "pomar.tlsSecret" . | quote }}}
         - {name: AUTHORITY_SECRET, value: {{ include "pomar.fullname" . }}-authority}
         {{- end }}
         - {name: SECRET_LABELS, value: {{ include "pomar.selector" (list . "secrets") | fromYaml | toJson | quote }}}

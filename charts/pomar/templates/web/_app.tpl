@@ -16,7 +16,7 @@
   projected:
     sources:
       - secret:
-          name: {{ include "pomar.secret" . }}
+          name: {{ include "pomar.secret" . | quote }}
           items:
             - {key: app-secret-key, path: secret-key}
             {{- if .Values.lab.enabled }}
@@ -25,8 +25,8 @@
       - {{- include "pomar.databaseItem" (list . "app-database-url" .Values.database.key) | nindent 8 }}
       {{- with include "pomar.cacheSecret" . }}
       - secret:
-          name: {{ . }}
-          items: [{key: {{ ternary "app-cache-url" $.Values.cache.key $.Values.valkey.enabled }}, path: cache-url}]
+          name: {{ . | quote }}
+          items: [{key: {{ ternary "app-cache-url" $.Values.cache.key $.Values.valkey.enabled | quote }}, path: cache-url}]
       {{- end }}
 {{- end }}
 
@@ -34,15 +34,15 @@
 {{- define "pomar.databaseItem" -}}
 {{- $ := index . 0 -}}
 secret:
-  name: {{ include "pomar.databaseSecret" $ }}
-  items: [{key: {{ ternary (index . 1) (index . 2) $.Values.postgres.enabled }}, path: database-url}]
+  name: {{ include "pomar.databaseSecret" $ | quote }}
+  items: [{key: {{ ternary (index . 1) (index . 2) $.Values.postgres.enabled | quote }}, path: database-url}]
 {{- end }}
 
 {{/* Copies the static files of one image: (list $ NAME IMAGE). */}}
 {{- define "pomar.static" -}}
 {{- $ := index . 0 -}}
 - name: {{ index . 1 }}
-  image: {{ index . 2 }}
+  image: {{ index . 2 | quote }}
   imagePullPolicy: {{ $.Values.imagePullPolicy }}
   {{- include "pomar.limits" (list $ "migrate" $.Values.app.runAsUser $.Values.app.runAsGroup) | nindent 2 }}
   command: [cp, -R, {{ printf "%s/." $.Values.app.staticRoot | quote }}, /srv/published]

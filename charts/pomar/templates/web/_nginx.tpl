@@ -76,7 +76,7 @@ real_ip_recursive on;
 {{- $_ := set $files "routes.conf" . -}}
 {{- end -}}
 {{- $made := dict "listen.conf" (include "pomar.listenConf" .) -}}
-{{- range $path, $bytes := .Files.Glob "files/*" -}}
+{{- range $path, $bytes := .Files.Glob "files/nginx/*" -}}
 {{- $_ := set $made (base $path) (toString $bytes) -}}
 {{- end -}}
 conf: {{- toYaml $files | nindent 2 }}

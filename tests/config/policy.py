@@ -80,7 +80,10 @@ def _restricted(container: dict) -> Iterator[str]:
         if security.get(field) != value:
             yield f"{field} is {security.get(field)}"
     for field in ("runAsUser", "runAsGroup"):
-        if security.get(field, 0) == 0:
+        # Helm renders large numbers as 1e+09, which Kubernetes refuses.
+        if not isinstance(security.get(field), int):
+            yield f"{field} is not a number"
+        elif security[field] == 0:
             yield f"{field} is root"
     if security.get("privileged"):
         yield "is privileged"

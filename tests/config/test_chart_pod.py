@@ -37,6 +37,13 @@ def test_a_pod_is_ready_when_nginx_returns_a_page_over_https():
     assert [each["name"] for each in containers(pod) if "readinessProbe" in each] == ["nginx"]
 
 
+def test_a_user_id_of_any_size_is_rendered_as_a_number():
+    security = container(shop_pod(render({"app": {"runAsUser": 1_000_700_000}})), "app")["securityContext"]
+
+    assert security["runAsUser"] == 1_000_700_000
+    assert isinstance(security["runAsUser"], int)
+
+
 def test_liveness_checks_only_the_process_itself():
     probes = {each["name"]: each["livenessProbe"] for each in shop_pod(render())["spec"]["containers"]}
 

@@ -89,8 +89,8 @@ imagePullPolicy: {{ $.Values.imagePullPolicy }}
 {{- define "pomar.limits" -}}
 {{- $ := index . 0 -}}
 securityContext:
-  runAsUser: {{ index . 2 }}
-  runAsGroup: {{ index . 3 }}
+  runAsUser: {{ index . 2 | int64 }}
+  runAsGroup: {{ index . 3 | int64 }}
   runAsNonRoot: true
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true

@@ -48,7 +48,8 @@ def helm(*arguments: object, values: dict | None = None) -> str:
     command = [programs.find("helm"), *map(str, arguments), *(["--values=-"] if values else [])]
     done = subprocess.run(command, input=json.dumps(values or {}), capture_output=True, text=True)
     if done.returncode:
-        raise ChartError("\n".join(line for line in done.stderr.splitlines() if "symbolic link" not in line))
+        lines = [line for line in done.stderr.splitlines() if line and "symbolic link" not in line]
+        raise ChartError("\n".join(lines))
     return done.stdout
 
 

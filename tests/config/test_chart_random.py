@@ -27,7 +27,7 @@ def values(schema: dict, *, in_list: bool = False) -> st.SearchStrategy:
     no defaults.
     """
     if "$ref" in schema:
-        return values(SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]], in_list=in_list)
+        return values(SCHEMA["definitions"][schema["$ref"].rpartition("/")[2]], in_list=in_list)
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
     if "oneOf" in schema:

@@ -139,15 +139,16 @@ def test_values_that_cannot_work_are_refused_in_one_sentence(values, sentence):
         render(values)
 
 
-@pytest.mark.skipif(programs.helm_version(programs.find("helm")) < (4, 0), reason="Helm 3 needs a cluster for this")
 def test_the_notes_name_the_commands_for_this_release():
+    if programs.helm_version(programs.find("helm")) < (4, 0):
+        pytest.skip("Helm 3 needs a cluster for this")
     text = helm("install", "shop", CHART, "--namespace=shops", "--dry-run=client", values={"lab": {"enabled": True}})
 
     notes = text.partition("NOTES:")[2]
     assert "rollout status deployment/shop-pomar\n" in notes
     assert "port-forward service/shop-pomar 8443:443\n" in notes
     assert "get secret shop-pomar-tls " in notes
-    assert "delete persistentvolumeclaims,secrets --selector app.kubernetes.io/instance=shop\n" in notes
+    assert "delete persistentvolumeclaims,secrets --selector kept-for-release=shop\n" in notes
     assert "This is a lab" in notes
 
 

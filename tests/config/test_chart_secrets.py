@@ -1,5 +1,6 @@
 """The Helm chart renders no password. Each pod gets only its own keys of a Secret that exists or that a Job creates."""
 
+import json
 import re
 
 import pytest
@@ -119,6 +120,17 @@ def test_only_the_job_can_use_the_kubernetes_api_and_only_for_its_secrets():
             "verbs": ["get", "update"],
         },
     ]
+
+
+def test_what_is_kept_has_one_label_in_common_and_none_of_the_release():
+    objects = render()
+    (claim,) = one(objects, "StatefulSet", "pomar-postgres")["spec"]["volumeClaimTemplates"]
+    of_secrets = env(job(objects, "prepare")["spec"]["template"]["spec"]["containers"][0])["SECRET_LABELS"]
+
+    for labels in (claim["metadata"]["labels"], json.loads(of_secrets)):
+        assert labels["kept-for-release"] == "pomar"
+        # Argo CD deletes objects with this label that are not in the chart.
+        assert "app.kubernetes.io/instance" not in labels
 
 
 def test_existing_secrets_are_used_and_none_is_created():

@@ -89,7 +89,7 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
         "SECRET": "pomar-secrets",
         "TLS_SECRET": "pomar-tls",
         "AUTHORITY_SECRET": "pomar-authority",
-        "SECRET_LABELS": '{"app.kubernetes.io/instance": "pomar"}',
+        "SECRET_LABELS": '{"kept-for-release": "pomar"}',
         "SHOP_HOSTS": "shop.example,localhost,pomar",
         "POSTGRES_HOST": "pomar-postgres",
         "VALKEY_HOST": "pomar-valkey",
@@ -115,7 +115,7 @@ def test_the_first_run_creates_all_secrets_with_the_releases_labels(api):
 
     assert api.secrets.keys() == {"pomar-secrets", "pomar-tls", "pomar-authority"}
     for secret in api.secrets.values():
-        assert secret["metadata"]["labels"] == {"app.kubernetes.io/instance": "pomar"}
+        assert secret["metadata"]["labels"] == {"kept-for-release": "pomar"}
     assert api.secrets["pomar-tls"]["type"] == "kubernetes.io/tls"
 
 

@@ -25,6 +25,15 @@ app.kubernetes.io/version: {{ $.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ $.Release.Service }}
 {{- end }}
 
+{{/* Labels of what stays when the release is uninstalled: (list $ COMPONENT). Without `instance`, by which Argo CD finds
+     objects that it may delete. */}}
+{{- define "pomar.kept" -}}
+{{- $ := index . 0 -}}
+app.kubernetes.io/name: {{ include "pomar.name" $ | quote }}
+app.kubernetes.io/component: {{ index . 1 }}
+kept-for-release: {{ $.Release.Name | quote }}
+{{- end }}
+
 {{/* Every name that NGINX, Django and the certificate accept, separated by commas. */}}
 {{- define "pomar.hosts" -}}
 {{- $name := include "pomar.fullname" . -}}

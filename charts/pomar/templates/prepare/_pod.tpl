@@ -24,7 +24,7 @@ spec:
         - {name: TLS_SECRET, value: {{ include "pomar.tlsSecret" . | quote }}}
         - {name: AUTHORITY_SECRET, value: {{ include "pomar.fullname" . }}-authority}
         {{- end }}
-        - {name: SECRET_LABELS, value: {{ include "pomar.selector" (list . "secrets") | fromYaml | toJson | quote }}}
+        - {name: SECRET_LABELS, value: {{ include "pomar.kept" (list . "secrets") | fromYaml | toJson | quote }}}
         - {name: SHOP_HOSTS, value: {{ include "pomar.hosts" . | quote }}}
         - {name: POSTGRES_HOST, value: {{ include "pomar.fullname" . }}-postgres}
         - {name: VALKEY_HOST, value: {{ include "pomar.fullname" . }}-valkey}

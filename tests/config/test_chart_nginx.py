@@ -7,6 +7,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 
 from lab.runtimes import certificates
 from lab.runtimes.ports import free_ports
-from tests.config.chart import CHART, container, listen_conf, render, shop_pod
+from tests.config.chart import CHART, container, env, listen_conf, render, shop_pod
 from tests.config.front import Front, can_connect, ending, read_all
 from tests.eventually import eventually
 from tests.programs import program
@@ -143,6 +144,31 @@ def test_the_listener_for_a_proxy_has_the_same_limits_as_the_shop(tmp_path):
         (421, "refused"),
         (405, "refused"),
     ]
+
+
+# helm test
+
+
+@pytest.mark.parametrize(
+    ("path", "result"),
+    [("/", "✓ the shop is ready: 200, expected 200"), ("/?status=503", "✗ the shop is ready: 503, expected 200")],
+)
+def test_the_test_pod_notices_whether_the_shop_works(tmp_path, path, result):
+    front = ChartFront(tmp_path)
+    (pod,) = (each for each in render() if each["kind"] == "Pod")
+    (visit,) = pod["spec"]["containers"]
+    (program_text,) = visit["args"]
+    variables = {"SERVICE": "127.0.0.1", "HOST": "localhost", "READINESS_PATH": path}
+    variables |= {"HTTPS_PORT": str(front.https), "HTTP_PORT": str(front.http)}
+    assert env(visit).keys() == variables.keys()
+
+    command = [sys.executable, "-c", program_text.replace("/srv/tls/ca.crt", str(front.ca))]
+    with front.running(), front.app_running():
+        done = subprocess.run(command, env=variables, capture_output=True, text=True)
+
+    assert done.stdout.splitlines()[0] == result, done.stderr
+    assert done.stdout.count("✓") == (5 if result.startswith("✓") else 4)
+    assert done.returncode == (0 if result.startswith("✓") else 1)
 
 
 # Draining

@@ -7,7 +7,7 @@ import pytest
 
 from lab.paths import ROOT
 from lab.runtimes.kubernetes import prepare
-from tests.config.chart import EVERYTHING, container, containers, env, one, pods, render, shop_pod
+from tests.config.chart import CHART, EVERYTHING, container, containers, env, one, pods, render, shop_pod
 
 
 def job(objects: list[dict], component: str) -> dict:
@@ -143,6 +143,14 @@ def test_existing_secrets_are_used_and_none_is_created():
         "shop-tls": {"tls.crt", "tls.key", "ca.crt"},
     }
     assert not any("prepare" in each["metadata"]["name"] for each in objects)
+
+
+def test_the_documented_keys_are_those_of_an_existing_secret():
+    values = (CHART / "values.yaml").read_text()
+    comment = re.search(r"# An existing Secret. Its keys:(.*?)existingSecret", values, re.DOTALL)[1]
+
+    used = secret_keys(render({"secrets": {"existingSecret": "mine"}, "lab": {"enabled": True}}))["mine"]
+    assert set(re.findall(r"[a-z]+(?:-[a-z]+)+(?:\.[a-z]+)?", comment)) == used
 
 
 def test_an_existing_certificate_leaves_only_the_passwords_to_the_job():

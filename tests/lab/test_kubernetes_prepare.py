@@ -4,7 +4,10 @@ import base64
 import copy
 import json
 import re
+import shutil
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -214,11 +217,23 @@ def test_an_invalid_host_fails_in_one_sentence_before_anything_is_created(api, m
     assert api.secrets == {}
 
 
-def test_the_image_contains_everything_that_the_job_imports():
-    copied = (ROOT / "loadtest" / "Dockerfile").read_text()
+@pytest.mark.parametrize("runtime", ["compose", "kubernetes"])
+def test_the_image_contains_everything_that_prepare_imports(tmp_path, runtime):
+    """Copy what the Dockerfile copies, and import the program from there."""
+    for line in re.findall(
+        r"^COPY --chmod=0755 (lab.*)$", (ROOT / "loadtest" / "Dockerfile").read_text(), re.MULTILINE
+    ):
+        *sources, target = line.split()
+        for source in sources:
+            place = tmp_path / target / Path(source).name if target.endswith("/") else tmp_path / target
+            copy_any = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
+            place.parent.mkdir(parents=True, exist_ok=True)
+            copy_any(ROOT / source, place)
 
-    for module in ("certificates.py", "credentials.py", "hosts.py", "kubernetes/__init__.py", "kubernetes/prepare.py"):
-        assert f"lab/runtimes/{module} " in copied
+    command = [sys.executable, "-c", f"import lab.runtimes.{runtime}.prepare as it; print(it.__file__)"]
+    done = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True)
+
+    assert done.stdout.strip() == str(tmp_path / "lab" / "runtimes" / runtime / "prepare.py"), done.stderr
 
 
 def test_certificates_last_longer_than_the_weekly_job_needs():

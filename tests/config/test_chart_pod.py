@@ -1,11 +1,13 @@
 """The shop pod of the Helm chart: its probes, how it starts and stops, and pods of other projects."""
 
 import shutil
+import subprocess
 
 import yaml
 
 from lab.paths import ROOT
 from tests.config.chart import CHART, EVERYTHING, container, containers, env, mounted, render, shop_pod
+from tests.eventually import eventually
 
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 SHOP = ("app", "nginx", "uwsgi-exporter", "nginx-exporter", "access-log-exporter")
@@ -62,6 +64,31 @@ def test_no_pod_serves_requests_before_the_migrations_are_applied():
 
     assert first["command"][-1] == "python manage.py migrate --check"
     assert first["image"] == VALUES["images"]["app"]
+
+
+def waiting(script: str) -> list[str]:
+    """Return the command with which a pod waits until a script succeeds, but with shorter pauses."""
+    *command, given = shop_pod(render({"app": {"migrated": script}}))["spec"]["initContainers"][0]["command"]
+    assert given == script
+    assert "sleep 3 " in command[2]
+    return [each.replace("sleep 3 ", "sleep 0.1 ") for each in command] + [script]
+
+
+def test_a_pod_waits_until_the_command_succeeds(tmp_path):
+    command = waiting("echo tried >>log; [ $(wc -l <log) -eq 3 ]")
+
+    assert subprocess.run(command, cwd=tmp_path, timeout=10).returncode == 0
+    assert (tmp_path / "log").read_text() == "tried\n" * 3
+
+
+def test_a_waiting_pod_exits_at_once_when_it_is_stopped(tmp_path):
+    process = subprocess.Popen(waiting("touch tried; false"), cwd=tmp_path)
+    try:
+        eventually((tmp_path / "tried").exists, because="the command runs")
+        process.terminate()
+        assert process.wait(timeout=2) == 143
+    finally:
+        process.kill()
 
 
 def test_static_files_of_earlier_images_are_copied_first():

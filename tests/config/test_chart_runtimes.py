@@ -144,6 +144,14 @@ def test_valkey_and_postgresql_are_started_as_in_compose():
     assert env(container(postgres, "postgres"))["PGDATA"] == COMPOSE["postgres"]["environment"]["PGDATA"]
 
 
+def test_postgresql_can_write_to_its_volume_and_start_again():
+    postgres = one(render({"postgres": {"runAsGroup": 105}}), "StatefulSet", "pomar-postgres")["spec"]["template"]
+
+    security = postgres["spec"]["securityContext"]
+    # With the default policy, each start would make the data readable for the group, which PostgreSQL refuses.
+    assert (security["fsGroup"], security["fsGroupChangePolicy"]) == (105, "OnRootMismatch")
+
+
 def test_the_app_has_the_settings_from_compose():
     given = env(container(shop_pod(render(preset="lab")), "app"))
     settings_in_compose = COMPOSE["app"]["environment"].keys() - COMPOSE["valkey"].get("environment", {}).keys()

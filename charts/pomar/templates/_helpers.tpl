@@ -65,7 +65,7 @@ automountServiceAccountToken: false
 {{ include "pomar.anyPod" . }}
 {{- end }}
 
-{{/* What every pod has. */}}
+{{/* What every pod has. The security context comes last, so that a pod can add to it. */}}
 {{- define "pomar.anyPod" -}}
 # Otherwise a Service named "app" would set APP_PORT, which uWSGI reads.
 enableServiceLinks: false

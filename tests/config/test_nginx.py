@@ -89,7 +89,7 @@ def test_the_template_has_exactly_the_variables_that_a_runtime_must_set():
 
     assert set(template.get_identifiers()) == {
         *("LISTEN_ADDRESS", "SHOP_HTTPS_PORT", "SHOP_HTTP_PORT", "SHOP_HTTPS_AUTHORITY_PORT", "SHOP_HOSTS"),
-        *("NGINX_STATUS_PORT", "APP_PORT", "HTTP2"),
+        *("NGINX_STATUS_PORT", "APP_PORT", "HTTP2", "VISITOR_SCHEME"),
     }
 
 

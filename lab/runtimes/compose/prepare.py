@@ -4,10 +4,7 @@ Runs in the one-shot service ``prepare`` whenever the lab starts. Existing secre
 folder in ``VOLUMES`` is a volume, mounted only by the services that need its files.
 """
 
-import hashlib
-import json
 import os
-import secrets
 import sys
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,7 +12,7 @@ from pathlib import Path
 from string import Template
 
 from lab.paths import write_file
-from lab.runtimes import certificates, hosts
+from lab.runtimes import certificates, credentials, hosts
 from lab.runtimes.compose import pod
 
 VOLUMES = Path("/volumes")
@@ -24,11 +21,11 @@ AUTHORITY = VOLUMES / "authority"
 TEMPLATE = Path("/srv/listen.conf.template")
 
 
-def secret(name: str, size: int = 32, make: Callable[[int], str] = secrets.token_urlsafe) -> str:
-    """Return the secret with this name. If it does not exist, create it from ``size`` random bytes."""
+def secret(name: str, make: Callable[[], str]) -> str:
+    """Return the secret with this name. If it does not exist, create it."""
     path = AUTHORITY / name
     if not path.exists():
-        write(path, make(size), 0o600)
+        write(path, make(), 0o600)
     return path.read_text()
 
 
@@ -52,37 +49,8 @@ def write_certificates(hosts: list[str], days: int | None = None) -> None:
 
 def write_credentials() -> None:
     """Give each service its own credentials, and nothing else."""
-    roles = {role: secret(f"postgres-{role}") for role in ("admin", "owner", "shop", "exporter")}
-    for role, password in roles.items():
-        write(VOLUMES / "postgres-secrets" / f"{role}-password", password)
-    for role, folder in (("shop", "app-secrets"), ("owner", "migrate-secrets")):
-        # Each service has its own key. The migrations sign nothing, so they do not need the shop's key.
-        write(VOLUMES / folder / "secret-key", secret(f"{role}-secret-key", 64))
-        write(VOLUMES / folder / "database-url", f"postgres://{role}:{roles[role]}@postgres:5432/shop")
-    write(VOLUMES / "postgres-exporter-secrets" / "password", roles["exporter"])
-
-    users = {user: secret(f"valkey-{user}") for user in ("shop", "exporter")}
-    write(VOLUMES / "app-secrets" / "cache-url", f"redis://shop:{users['shop']}@valkey:6379/0")
-    write(
-        VOLUMES / "redis-exporter-secrets" / "passwords.json",
-        json.dumps({"redis://exporter@valkey:6379": users["exporter"]}),
-    )
-    # Hexadecimal, because NGINX's comparison is case-insensitive.
-    token = secret("lab-token", make=secrets.token_hex, size=16)
-    for folder in ("app-secrets", "loadtest-secrets"):
-        write(VOLUMES / folder / "lab-token", token)
-    write(VOLUMES / "nginx-made" / "lab-token.conf", f"{token} right;\n")
-    digests = {user: hashlib.sha256(password.encode()).hexdigest() for user, password in users.items()}
-    write(
-        VOLUMES / "valkey-secrets" / "users.acl",
-        # Without a password, only PING is allowed. The health check uses it.
-        "user default on nopass -@all +ping\n"
-        f"user shop on #{digests['shop']} ~* -@all +@connection -@admin -@dangerous"
-        " +get +set +setex +psetex +del +exists\n"
-        f"user exporter on #{digests['exporter']} -@all +@connection -@admin -@dangerous +info"
-        " +config|get +slowlog|get +slowlog|len +latency|latest +latency|histogram +client|list +dbsize\n",
-    )
-    write(VOLUMES / "grafana-secrets" / "admin-password", secret("grafana-admin", 18))
+    for path, text in credentials.files(secret, postgres="postgres", valkey="valkey").items():
+        write(VOLUMES / path, text)
 
 
 def write_listen_conf(names: list[str]) -> None:
@@ -91,6 +59,7 @@ def write_listen_conf(names: list[str]) -> None:
         "LISTEN_ADDRESS": "0.0.0.0",
         # The syntax since NGINX 1.25.1. NGINX is newer than that in every kind of image.
         "HTTP2": "; http2 on; include http2.conf",
+        "VISITOR_SCHEME": "$scheme",
         **pod.PORTS,
         "SHOP_HTTPS_AUTHORITY_PORT": f":{os.environ['SHOP_HTTPS_PORT']}",
         "SHOP_HOSTS": " ".join(names),

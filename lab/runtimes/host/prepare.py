@@ -165,7 +165,8 @@ def write_listen_conf(prefix: Path, values: Mapping[str, str], nginx: Sequence[s
     test = [*nginx, "-t", "-e", "stderr", "-p", f"{prefix}/", "-c", "conf/nginx.conf"]
     for http2 in (*HTTP2, ""):
         target = prefix / "made" / "listen.conf"
-        _render(ROOT / "nginx" / "listen.conf.template", target, {**values, "HTTP2": http2})
+        rendered = {**values, "HTTP2": http2, "VISITOR_SCHEME": "$scheme"}
+        _render(ROOT / "nginx" / "listen.conf.template", target, rendered)
         if http2 and subprocess.run(test, stdin=subprocess.DEVNULL, capture_output=True, **options).returncode == 0:
             return
 

@@ -1,0 +1,1 @@
+"""The lab on Kubernetes, installed with the Helm chart in ``charts/pomar``."""

@@ -51,7 +51,7 @@ BY_LOG = Query(
     "access log",
 )
 UNPARSED = Query("sum(increase(nginx_access_log_unparsed_lines_total{$selector}[$__range]))", instant=True)
-LOG_AGE = Query("time() - min(nginx_access_log_start_time_seconds{$selector})", instant=True)
+LOG_AGE = Query("time() - max(nginx_access_log_start_time_seconds{$selector})", instant=True)
 
 
 def build(objectives: Objectives) -> Dashboard:

@@ -2,6 +2,9 @@
 
 In a query, ``$selector`` stands for the selected namespace, job and instance. The datasource and the job are variables,
 so the dashboards work for any system with these exporters.
+
+The shop may run as several instances (pods). Counters are added up over them. If each instance has its own limit, such
+as its number of workers, the panel shows the instance that is closest to its limit.
 """
 
 from dataclasses import dataclass
@@ -45,6 +48,16 @@ def quantile(q: float, buckets: str, by: str = "") -> str:
 def quantiles(buckets: str) -> tuple[Query, ...]:
     """Return the queries for a histogram's median, 95th and 99th percentile."""
     return tuple(Query(quantile(q, buckets), f"p{q * 100:g}") for q in (0.5, 0.95, 0.99))
+
+
+def in_database(metric: str, by: str = "") -> str:
+    """Return the query for a gauge that every instance reads from the database that they share.
+
+    The result is the maximum over the instances of a shop, which all have the same value, give or take a few seconds.
+    Shops in several namespaces are added up. ``by`` is a label.
+    """
+    total, labels = (f"sum by ({by}) ", f"namespace, {by}") if by else ("sum", "namespace")
+    return f"{total}(max by ({labels}) ({metric}{{$selector}}))"
 
 
 def or_zero(events: str, beside: str) -> str:

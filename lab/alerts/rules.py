@@ -37,7 +37,11 @@ ADVERBS = {"page": "fast", "ticket": "slowly"}
 BASE = "5m"
 RATIO = "slo:error_ratio:rate"
 #: For each prefix of counter names: the metric with the time at which the exporter started counting.
-STARTS = {"nginx_http_": "nginx_access_log_start_time_seconds", "django_": "pomar_counters_start_time_seconds"}
+STARTS = {
+    "nginx_http_": "nginx_access_log_start_time_seconds",
+    "django_": "pomar_counters_start_time_seconds",
+    "pomar_": "pomar_counters_start_time_seconds",
+}
 FROM_ZERO = re.compile(
     rf"(?P<function>rate|increase)_from_zero\((?P<series>(?P<source>{'|'.join(STARTS)})\w*(?:{{[^}}]*}})?)\[(?P<window>\w+)]\)"
 )

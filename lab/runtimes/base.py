@@ -139,9 +139,19 @@ class Runtime(ABC):
         """Return a service's URL in the form that users see."""
         return self.url(service, path).replace("//127.0.0.1:", "//localhost:", 1)
 
+    def pods(self) -> dict[str, str]:
+        """Return the shop's pods whose counters can be read: each one's name, and ``is being stopped`` if it is.
+
+        Prometheus's series have the name in the label ``pod``. On a runtime where the shop is always one pod, that pod
+        has no name. Raises OSError if the pods cannot be listed.
+        """
+        return {"": ""}
+
     @abstractmethod
-    def read(self, service: Service, path: str, *, port: str = "") -> str:
+    def read(self, service: Service, path: str, *, port: str = "", pod: str = "") -> str:
         """Send a GET request to a service's main port, or to the port in the setting ``port``, and return the response.
+
+        ``pod`` is the name of one of the shop's pods; without it, any of them responds.
 
         Also works for services that cannot be reached from this machine. Raises OSError unless the status is 200.
         """

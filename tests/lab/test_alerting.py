@@ -240,7 +240,7 @@ def test_an_alert_without_keep_has_no_keep_firing_for(tmp_path, factor):
 def without_times(text: str) -> str:
     """Return a rule's text with all durations replaced, including those in the names of recorded series."""
     return re.sub(
-        r"\b(\d+[smhd])\b|(?<=:rate)\d+[smhd]\b|(?<= / )(?:20|300)(?= unless)|(?<=time\(\) - )(?:20|300)\b",
+        r"\b(\d+[smhd])\b|(?<=:rate)\d+[smhd]\b|(?<= / )(?:20|300)(?= unless)|(?<=time\(\) - )(?:20|60|300|900)\b",
         "TIME",
         text,
     )
@@ -343,6 +343,9 @@ SELECTOR = re.compile(r"\{([^}]*)\}")
 MATCHER = re.compile(r'(?P<label>\w+)(?P<operator>=~|!~|!=|=)"(?P<value>[^"]*)"')
 BY = re.compile(r"\bby \(([^)]*)\)")
 ON = re.compile(r"\bon \([^)]*\)")
+ON_INSTANCE = re.compile(r"(?<=\bon \()instance(?=\))")
+#: An aggregation over the instances of the shop.
+OVER_INSTANCES = re.compile(r"\b(?:sum|max|min|avg)(?=\(| by \((?!job|instance))")
 THRESHOLD = re.compile(r"(?:[<>]=?|==|!=) (?P<number>\d+(?:\.\d+)?)")
 
 
@@ -425,6 +428,10 @@ def mistakes(expr: str) -> Iterator[tuple[str, str]]:
         for one in re.finditer(r"\w+", found[1]):
             start = found.start(1) + one.end()
             yield "label", replaced(expr, (start, start), "_not")
+    for found in ON_INSTANCE.finditer(expr):
+        yield "label", replaced(expr, found.span(), "")
+    for found in OVER_INSTANCES.finditer(expr):
+        yield "aggregation", replaced(expr, found.span(), "max" if found[0] == "sum" else "sum")
     for found in THRESHOLD.finditer(expr):
         number = float(found["number"])
         for other in (number * 1.25, number * 0.8) if number not in (0, 1) else (number + 1, number - 1):
@@ -432,16 +439,17 @@ def mistakes(expr: str) -> Iterator[tuple[str, str]]:
 
 
 @cache
-def cases_of(path: Path) -> list[dict]:
-    """Return all cases in a promtool test file."""
-    return yaml.load(path.read_text(), yaml.CSafeLoader)["tests"]
+def cases_of(name: str) -> list[dict]:
+    """Return all promtool test cases for one rules file: those with one shop, and those with several pods."""
+    files = (TESTS / f"{name}.yaml", TESTS / "pods.yaml")
+    return [case for file in files for case in yaml.load(file.read_text(), yaml.CSafeLoader)["tests"]]
 
 
 def alert_tests(name: str) -> dict:
     """Return the promtool tests for an alert."""
     tests = []
-    for one in cases_of(TESTS / "alerts.yaml"):
-        if mine := [case for case in one["alert_rule_test"] if case["alertname"] == name]:
+    for one in cases_of("alerts"):
+        if mine := [case for case in one.get("alert_rule_test", []) if case["alertname"] == name]:
             tests.append(one | {"alert_rule_test": mine})
     return {"tests": tests}
 
@@ -450,7 +458,7 @@ def objective_tests(objective: str) -> dict:
     """Return the promtool tests for an objective's recorded series."""
     label = f'objective="{objective}"'
     tests = []
-    for one in cases_of(TESTS / "objectives.yaml"):
+    for one in cases_of("objectives"):
         cases = []
         for case in one.get("promql_expr_test", []):
             samples = [sample for sample in case["exp_samples"] if label in sample["labels"]]
@@ -525,6 +533,18 @@ HARMLESS = {
     " + (prometheus_tsdb_wal_storage_size_bytes or 0 * prometheus_tsdb_storage_blocks_bytes)"
     " + (prometheus_tsdb_head_chunks_storage_size_bytes or 0 * prometheus_tsdb_storage_blocks_bytes))"
     " / (prometheus_tsdb_retention_limit_bytes > 1) > 0.9",
+    # A sum of counts is 0 when the largest is 0.
+    'NoOrders: max(increase_from_zero(pomar_orders_total{outcome="placed"}[$window])) == 0'
+    ' and on () sum(rate(nginx_http_responses_total{route="product:detail"}[$window])) > 0.5'
+    " and on () pomar_counters_start_time_seconds == pomar_counters_start_time_seconds offset $window",
+    *(
+        f'{name}, slo:bad:rate20s: sum(rate_from_zero(nginx_http_responses_total{{{routes},status=~"5.."}}[$window]))'
+        f" or 0 * max(rate_from_zero(nginx_http_responses_total{{{routes}}}[$window]))"
+        for name, routes in (
+            ("shopping-availability", 'route!~"refused|redirect"'),
+            ("checkout-availability", 'route="checkout:checkout"'),
+        )
+    ),
 }
 
 
@@ -539,7 +559,7 @@ def seen_by_promtool(paths: list[Path]) -> list[bool]:
 
 
 def test_the_promtool_tests_detect_every_mistake_in_a_rule(tmp_path):
-    """Mistakes are a wrong metric, label, value or operator, or a changed number.
+    """Mistakes are a wrong metric, label, value, operator or aggregation, or a changed number.
 
     Thresholds are changed by +25% and -20% (or by 1 if they are 0 or 1), durations by one scrape.
     """

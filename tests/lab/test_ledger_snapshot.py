@@ -1,5 +1,7 @@
 """Test what is read from the exporters' pages, and when two reads make an exact snapshot."""
 
+from dataclasses import replace
+
 import pytest
 
 from lab.runs.ledger.snapshot import Snapshot, _fallen, _moving, route_of, series_on
@@ -91,5 +93,8 @@ def test_a_snapshot_can_be_saved_as_json():
         {"django": "decreased"},
         "changed",
     )
+    of_pods = replace(snapshot, until=13.5)
 
     assert Snapshot.from_json(snapshot.as_json()) == snapshot
+    assert Snapshot.from_json(of_pods.as_json()) == of_pods
+    assert of_pods.as_json().keys() - snapshot.as_json().keys() == {"until"}

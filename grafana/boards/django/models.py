@@ -1,16 +1,16 @@
 """Rows written per model, and migrations."""
 
 from grafana.boards.panels import Panel, stat, timeseries
-from grafana.boards.queries import Query
+from grafana.boards.queries import Query, in_database
 from grafana.boards.thresholds import NONE_IS_GOOD
 
 ROWS = {
     action: Query(f"sum by (model) (rate(django_model_{action}_total{{$selector}}[$__rate_interval]))", "{{model}}")
     for action in ("inserts", "updates", "deletes")
 }
-UNAPPLIED = Query("sum(django_migrations_unapplied_total{$selector})")
+UNAPPLIED = Query(f"sum({in_database('django_migrations_unapplied_total', 'connection')})")
 MIGRATIONS = [
-    Query(f"sum by (connection) (django_migrations_{state}_total{{$selector}})", f"{state} ({{{{connection}}}})")
+    Query(in_database(f"django_migrations_{state}_total", "connection"), f"{state} ({{{{connection}}}})")
     for state in ("applied", "unapplied")
 ]
 

@@ -29,13 +29,18 @@ TIME_WITH_QUEUE = Query(
     "with listen queue",
 )
 # The busy state is sampled at each scrape. This misses short requests but, unlike the running time, shows stuck ones.
-WORKERS_BUSY = Query("avg(avg_over_time(uwsgi_worker_busy{$selector}[$__rate_interval]))", "busy workers")
+WORKERS_BUSY = Query(
+    "max(avg by (instance) (avg_over_time(uwsgi_worker_busy{$selector}[$__rate_interval])))", "busy workers"
+)
 WORKER_TIME = Query(
-    "sum(rate(uwsgi_worker_running_time_seconds{$selector}[$__rate_interval])) / sum(uwsgi_workers{$selector})",
+    "max(sum by (instance) (rate(uwsgi_worker_running_time_seconds{$selector}[$__rate_interval]))"
+    " / sum by (instance) (uwsgi_workers{$selector}))",
     "worker time",
 )
 QUEUE_FULL = Query(
-    "sum(uwsgi_socket_queue_length{$selector}) / sum(uwsgi_socket_max_queue_length{$selector})", "listen queue"
+    "max(sum by (instance) (uwsgi_socket_queue_length{$selector})"
+    " / sum by (instance) (uwsgi_socket_max_queue_length{$selector}))",
+    "listen queue",
 )
 
 
@@ -79,8 +84,9 @@ def saturation() -> Panel:
     return timeseries(
         "uWSGI saturation",
         "percentunit",
-        "Share of worker time spent on requests, share of workers that are busy, and share of the listen queue in use."
-        " Workers that are busy without worker time are stuck. A queue that stays above 0 means too few workers.",
+        "Share of worker time spent on requests, share of workers that are busy, and share of the listen queue in use,"
+        " each at the instance where it is highest. Workers that are busy without worker time are stuck. A queue that"
+        " stays above 0 means too few workers.",
         WORKER_TIME,
         WORKERS_BUSY,
         QUEUE_FULL,

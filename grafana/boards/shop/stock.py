@@ -1,17 +1,17 @@
 """Sales and stock."""
 
 from grafana.boards.panels import UP_OR_DOWN, Panel, bar_gauge, stat, timeseries
-from grafana.boards.queries import Query
+from grafana.boards.queries import Query, in_database
 from grafana.boards.thresholds import NONE_IS_GOOD, UP
 
-SOLD_OUT = "sum(pomar_products_sold_out{$selector})"
+SOLD_OUT = in_database("pomar_products_sold_out")
 DATABASE = Query("min(pomar_database_up{$selector})")
 
 SOLD = Query("60 * sum by (category) (rate(pomar_items_sold_total{$selector}[$__rate_interval]))", "{{category}}")
-STOCK = Query("sum by (category) (pomar_stock_units{$selector})", "{{category}}")
+UNITS = in_database("pomar_stock_units", "category")
+STOCK = Query(UNITS, "{{category}}")
 TIME_LEFT = Query(
-    "sum by (category) (pomar_stock_units{$selector})"
-    " / (sum by (category) (rate(pomar_items_sold_total{$selector}[$__range])) > 0)",
+    f"{UNITS} / (sum by (category) (rate(pomar_items_sold_total{{$selector}}[$__range])) > 0)",
     "{{category}}",
     instant=True,
 )

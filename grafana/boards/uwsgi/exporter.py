@@ -7,7 +7,7 @@ from grafana.boards.thresholds import NONE_IS_GOOD, UP
 REACHED = Query("min(uwsgi_up{$selector})")
 
 LAST_SCRAPE = Query("max(uwsgi_exporter_last_scrape_error{$selector})")
-COUNTING = Query("time() - min(pomar_counters_start_time_seconds{$selector})", instant=True)
+COUNTING = Query("time() - max(pomar_counters_start_time_seconds{$selector})", instant=True)
 SCRAPES = Query("sum(rate(uwsgi_exporter_scrapes_total{$selector}[$__rate_interval]))", "reads")
 FAILED_SCRAPES = Query("sum(rate(uwsgi_exporter_scrape_errors_total{$selector}[$__rate_interval]))", "failed")
 SCRAPE_DURATION = Query(

@@ -5,7 +5,7 @@ from grafana.boards.queries import Query
 from grafana.boards.thresholds import SHARE_USED
 from grafana.boards.uwsgi.requests import WORKER
 
-SHARE_BUSY = Query("avg(avg_over_time(uwsgi_worker_busy{$selector}[$__rate_interval]))")
+SHARE_BUSY = Query("max(avg by (instance) (avg_over_time(uwsgi_worker_busy{$selector}[$__rate_interval])))")
 QUEUED_NOW = Query("sum(uwsgi_listen_queue_length{$selector})")
 
 # The states are sampled at each scrape, so use the mean over the rate interval.
@@ -43,7 +43,8 @@ def share_busy() -> Panel:
     return stat(
         "Busy workers",
         "percentunit",
-        "Share of workers that are handling a request. Should be below 70%; at 100%, the next request has to wait.",
+        "Share of an instance's workers that are handling a request, at the instance with the highest share. Should be"
+        " below 70%; at 100%, the next request has to wait.",
         SHARE_BUSY,
         thresholds=SHARE_USED,
         runbook="WorkersSaturated",

@@ -6,14 +6,14 @@ same increase in both sources.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
 from lab.errors import LabError
-from lab.runs.ledger import account, latency, snapshot
+from lab.runs.ledger import account, ended, latency, snapshot
 from lab.runs.ledger.account import Account
 from lab.runs.ledger.comparison import Difference
 from lab.runs.ledger.counts import (
@@ -27,7 +27,8 @@ from lab.runs.ledger.counts import (
     counts_of,
     routes_of_load_alone,
 )
-from lab.runs.ledger.snapshot import Series, Snapshot, counters, counting_since
+from lab.runs.ledger.ended import Ended
+from lab.runs.ledger.snapshot import Series, Snapshot, counters, counting_since, pod_of, pods_of
 from lab.runs.ledger.stored import Prometheus, Sample
 from lab.runtimes import services
 from lab.runtimes.base import Runtime
@@ -81,21 +82,22 @@ def open_books(runtime: Runtime, patience: float = snapshot.PATIENCE_SECONDS) ->
 
 
 def _is_current(prometheus: Prometheus, opening: Snapshot) -> bool:
-    """Return whether Prometheus has a recent sample from every job, none of them higher than the exporter's page."""
-    return all(
-        prometheus.was_scraped_before(job, opening.at)
-        and all(
-            n <= opening.values[job].get(series, 0)
-            for series, n in counters(prometheus.values(job, snapshot.FAMILIES[job], opening.at)).items()
-        )
-        for job in opening.values.keys() - opening.fell
-    )
+    """Return whether Prometheus has a recent sample from every target, none of them higher than the exporter's page."""
+    for job in opening.values.keys() - opening.fell:
+        values, pods = opening.values[job], pods_of(opening.values[job])
+        stored = counters(prometheus.values(job, snapshot.FAMILIES[job], opening.at))
+        higher = any(n > values.get(series, 0) for series, n in stored.items() if pod_of(series) in pods)
+        if higher or not prometheus.was_scraped_before(job, opening.at, pods):
+            return False
+    return True
 
 
 def balance(prometheus: Prometheus, opening: Snapshot, closing: Snapshot, result: Mapping) -> Ledger:
     """Return the ledger of a run between two snapshots; ``result`` is the content of its result file."""
     pages = {job: _page(prometheus, job, opening, closing) for job in snapshot.FAMILIES}
     increases = {job: page.increase for job, page in pages.items() if page.increase}
+    if increases.keys() >= {"nginx", "nginx-log"}:
+        increases["nginx"] |= _final_status(pages, opening)
     moving = [
         f"the shop did not settle for the snapshot {when} the run ({each.moving})"
         for when, each in (("before", opening), ("after", closing))
@@ -110,16 +112,22 @@ def balance(prometheus: Prometheus, opening: Snapshot, closing: Snapshot, result
         settled,
         _quantiles(prometheus, pages, opening.at, result, counts),
         [*dict.fromkeys(reason for page in pages.values() for reason in page.reasons), *moving, *settled.doubts],
-        [note for page in pages.values() for note in page.notes],
+        [*(note for page in pages.values() for note in page.notes), *_pods_that_ended(pages.values())],
     )
 
 
 @dataclass(frozen=True)
 class _Page:
-    """One job's data for a run: the increases in its counters, the first scrape after the run, and any findings."""
+    """One job's data for a run: the increases in its counters, and any findings.
+
+    ``scraped`` is the Unix time of the first scrape after the run. ``stored`` are Prometheus's samples until then, and
+    ``ended`` is what they contain about pods that ended.
+    """
 
     increase: dict[Series, float] = field(default_factory=dict)
     scraped: float | None = None
+    stored: dict[Series, list[Sample]] = field(default_factory=dict)
+    ended: Ended = field(default_factory=Ended)
     differences: list[Difference] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -136,51 +144,92 @@ def _page(prometheus: Prometheus, job: str, opening: Snapshot, closing: Snapshot
     if silent:
         when, why = silent[0]
         return _Page(reasons=[f"{tier} could not be read {when} the run: its exporter did not respond ({why})"])
-    if when := _reset_on_pages(job, opening, closing):
-        return _Page(reasons=[f"{RESETS[job]}, at {_clock(when)}"])
-    increase = _increase(opening.values[job], closing.values[job])
+    if reset := _reset_on_pages(job, opening, closing):
+        return _Page(reasons=[_reset(job, *reset)])
+    pods_before, pods_after = pods_of(opening.values[job]), pods_of(closing.values[job])
+    increase = _increase(opening.values[job], counters(closing.values[job]))
+    # Only Prometheus knows what a pod that ended has counted.
+    alone = increase if pods_before <= pods_after else {}
     try:
-        end = prometheus.first_scrape(job, closing.at)
-        if end is None or not prometheus.was_scraped_before(job, opening.at):
+        end = prometheus.first_scrape(job, closing.end, pods_after)
+        if end is None or not prometheus.was_scraped_before(job, opening.at, pods_before):
             moment = "after" if end is None else "before"
-            return _Page(increase, reasons=[f"Prometheus has no samples of {job} from {moment} the run"])
+            return _Page(alone, reasons=[f"Prometheus has no samples of {job} from {moment} the run"])
         before = prometheus.values(job, snapshot.FAMILIES[job], opening.at)
         stored = prometheus.samples(job, snapshot.FAMILIES[job], opening.at, end)
         missed = prometheus.missed_scrapes(job, opening.at, closing.at)
     except LabError as error:
-        return _Page(increase, reasons=[error.message.removesuffix(".")])
-    if when := _reset_in_samples(before, stored, opening.at):
-        return _Page(reasons=[f"{RESETS[job]}, at {_clock(when)}"])
+        return _Page(alone, reasons=[error.message.removesuffix(".")])
+    if reset := _reset_in_samples(before, stored, opening.at):
+        return _Page(reasons=[_reset(job, *reset)])
+    gone = ended.of_job(stored, opening.at, pods_before, pods_after)
+    if gone.lost:
+        return _Page(reasons=[_loss(tier, pod, gone.scraped[pod]) for pod in gone.lost])
+    increase |= _increase(opening.values[job], counters(gone.values))
     notes = [
         f"Prometheus did not scrape {job} for {seconds:.0f} s from {_clock(at)}; no counts were lost"
         for at, seconds in missed
     ]
-    return _Page(increase, end, _compared_with_pages(job, before, stored, opening, closing), notes=notes)
+    return _Page(increase, end, stored, gone, _compared_with_pages(job, before, stored, opening, closing), notes=notes)
 
 
 def _increase(before: Mapping[Series, float], after: Mapping[Series, float]) -> dict[Series, float]:
-    return {series: n - before.get(series, 0) for series, n in counters(after).items()}
+    return {series: n - before.get(series, 0) for series, n in after.items()}
 
 
-def _reset_on_pages(job: str, opening: Snapshot, closing: Snapshot) -> float | None:
-    """Return the Unix time at which a job's counters were reset between the snapshots, or None if they were not."""
-    start = counting_since(closing.values, job)
-    if start != counting_since(opening.values, job):
-        return start or closing.at
-    new = closing.values[job]
-    fell = any(new.get(series, 0) < n for series, n in counters(opening.values[job]).items())
-    return closing.at if fell else None
+def _reset(job: str, when: float, pod: str) -> str:
+    return f"{RESETS[job]}{f' in pod {pod}' if pod else ''}, at {_clock(when)}"
+
+
+def _loss(tier: str, pod: str, scraped: float) -> str:
+    return (
+        f"pod {pod} ended before its counts had settled: requests that it served after its last scrape, at "
+        f"{_clock(scraped)}, are missing from {tier}"
+    )
+
+
+def _pods_that_ended(pages: Iterable[_Page]) -> list[str]:
+    scraped: dict[str, float] = {}
+    for page in pages:
+        for pod, at in page.ended.scraped.items():
+            scraped[pod] = max(at, scraped.get(pod, at))
+    return [
+        f"pod {pod} ended during the run; its counts are from its last scrape, at {_clock(at)}"
+        for pod, at in sorted(scraped.items())
+    ]
+
+
+def _final_status(pages: Mapping[str, _Page], opening: Snapshot) -> dict[Series, float]:
+    """Return the final increases of NGINX's own request counters in the pods that ended."""
+    status, log = pages["nginx"], pages["nginx-log"].stored
+    return {
+        series: ended.final_status(pod, n, status.ended.scraped[pod], log, opening)
+        for series, n in status.increase.items()
+        if (pod := pod_of(series)) in status.ended.scraped
+    }
+
+
+def _reset_on_pages(job: str, opening: Snapshot, closing: Snapshot) -> tuple[float, str] | None:
+    """Return when a job's counters were reset between the snapshots, and in which pod, or None if they were not."""
+    start, start_before = counting_since(closing.values, job), counting_since(opening.values, job)
+    old, new = opening.values[job], closing.values[job]
+    both = pods_of(old) & pods_of(new)
+    for pod in sorted(both):
+        if start.get(pod) != start_before.get(pod):
+            return start.get(pod) or closing.at, pod
+    fell = [pod_of(series) for series, n in counters(old).items() if pod_of(series) in both and new.get(series, 0) < n]
+    return (closing.at, fell[0]) if fell else None
 
 
 def _reset_in_samples(
     before: Mapping[Series, float], stored: Mapping[Series, list[Sample]], opened: float
-) -> float | None:
-    """Return the Unix time at which a counter first decreased in Prometheus's samples, or None.
+) -> tuple[float, str] | None:
+    """Return when a counter first decreased in Prometheus's samples, as a Unix time, and in which pod, or None.
 
     This also finds a counter that has since risen above its old value.
     """
     fallen = [
-        at
+        (at, pod_of(series))
         for series, samples in stored.items()
         if series[0].endswith("_total")
         for (_, earlier), (at, later) in pairwise([(opened, before.get(series, 0)), *_since(samples, opened)])
@@ -210,7 +259,7 @@ def _compared_with_pages(
     for series, page_after in counters(closing.values[job]).items():
         page_before = opening.values[job].get(series, 0)
         samples = stored.get(series, [])
-        last_before, first_after = before.get(series, 0), next((n for at, n in samples if at > closing.at), 0)
+        last_before, first_after = before.get(series, 0), next((n for at, n in samples if at > closing.end), 0)
         if series[0] == LOADS_OWN:
             agree = first_after - last_before == page_after - page_before
         elif opening.moving or closing.moving:
@@ -218,7 +267,7 @@ def _compared_with_pages(
         else:
             # Samples from before the opening snapshot may belong to counters that have been reset since.
             between = _since(samples, opening.at)
-            first_since = next((n for _, n in between), first_after)
+            first_since = next((n for at, n in between if at > opening.end), first_after)
             last_until = next((n for at, n in reversed(between) if at < closing.at), last_before)
             agree = last_before <= page_before <= first_since and last_until <= page_after <= first_after
         if not agree:
@@ -241,7 +290,10 @@ def _quantiles(
             continue
         with suppress(LabError):
             before, after = (prometheus.values(job, [f"{name}_bucket"], at) for at in (start, end))
-            increase = {series: n - before.get(series, 0) for series, n in after.items()}
+            if gone := pages[job].ended.scraped:
+                stored = prometheus.samples(job, [f"{name}_bucket"], start, end)
+                after |= ended.of_job(stored, start, gone, pods_of(after)).values
+            increase = _increase(before, after)
             histograms[job] = latency.by_route(increase, label)
     return latency.compare(result.get("seconds", {}), histograms, routes_of_load_alone(counts))
 

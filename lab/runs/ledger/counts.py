@@ -125,22 +125,26 @@ def counts_of(result: Mapping, increases: Mapping[str, Mapping[Series, float]], 
         return Counts(sent, load)
     log = workers = app = status = None
     if of:
+        upstream: Counter[tuple[str, str]] = Counter()
+        for labels, n in _of(of, "nginx_http_upstream_requests_total"):
+            upstream[labels["route"], labels["outcome"]] += n
         log = Log(
             _keys(of, "nginx_http_responses_total", "route"),
-            Counter(
-                {(labels["route"], labels["outcome"]): n for labels, n in _of(of, "nginx_http_upstream_requests_total")}
-            ),
+            upstream,
             _sum(of, "nginx_status_page_requests_total"),
         )
     if of := increases.get("uwsgi"):
         names = ("uwsgi_worker_requests_total", "uwsgi_worker_harakiri_count_total", "uwsgi_worker_respawn_count_total")
         workers = Workers(*(_sum(of, name) for name in names))
     if of := increases.get("django"):
+        by_status: Counter[str] = Counter()
+        for labels, n in _of(of, "django_http_responses_total_by_status_total"):
+            by_status[labels["status"]] += n
         app = App(
             _sum(of, "django_http_requests_before_middlewares_total"),
             _sum(of, "django_http_responses_before_middlewares_total"),
             _keys(of, "django_http_responses_total_by_status_view_method_total", "view"),
-            +Counter({labels["status"]: n for labels, n in _of(of, "django_http_responses_total_by_status_total")}),
+            +by_status,
         )
     if of := increases.get("nginx"):
         status = _sum(of, "nginx_http_requests_total")

@@ -3,6 +3,9 @@
 The exporters are read one after the other, and requests, such as the probe's, may arrive between two reads. So all
 exporters are read twice. If no counter has changed in between, apart from NGINX's count of the reads themselves, the
 values belong to one moment: a double collect (Afek et al., Atomic Snapshots of Shared Memory, 1993).
+
+If the shop runs in several pods, they are read one after the other, because no request is in two of them. Their series
+have the label ``pod``, as in Prometheus.
 """
 
 import re
@@ -66,7 +69,8 @@ class Snapshot:
 
     ``values`` contains the counters by job and series. ``silent`` contains the jobs that did not respond, with the
     error. ``fell`` contains the jobs with a counter that decreased between two reads, and a description of the
-    decrease. ``moving`` says what kept changing; it is empty for an exact snapshot.
+    decrease. ``moving`` says what kept changing; it is empty for an exact snapshot. If the pods have names, ``at`` and
+    ``until`` are when the first and the last of them was read. Otherwise, ``until`` is 0.
     """
 
     at: float
@@ -74,11 +78,18 @@ class Snapshot:
     silent: dict[str, str] = field(default_factory=dict)
     fell: dict[str, str] = field(default_factory=dict)
     moving: str = ""
+    until: float = 0
+
+    @property
+    def end(self) -> float:
+        """The Unix time from which on nothing that happened is in the snapshot."""
+        return self.until or self.at
 
     def as_json(self) -> dict:
         """Return the snapshot as JSON types."""
         values = {job: [[name, dict(labels), n] for (name, labels), n in of.items()] for job, of in self.values.items()}
-        return {"at": self.at, "values": values, "silent": self.silent, "fell": self.fell, "moving": self.moving}
+        plain = {"at": self.at, "values": values, "silent": self.silent, "fell": self.fell, "moving": self.moving}
+        return plain | ({"until": self.until} if self.until else {})
 
     @classmethod
     def from_json(cls, plain: Mapping) -> "Snapshot":
@@ -87,18 +98,55 @@ class Snapshot:
             job: {(name, tuple(sorted(labels.items()))): n for name, labels, n in rows}
             for job, rows in plain["values"].items()
         }
-        return cls(plain["at"], values, plain["silent"], plain["fell"], plain["moving"])
+        return cls(plain["at"], values, plain["silent"], plain["fell"], plain["moving"], plain.get("until", cls.until))
 
 
 def take(runtime: Runtime, patience: float = PATIENCE_SECONDS) -> Snapshot:
     """Return a snapshot. After ``patience`` seconds without a quiet moment, return one that says what kept changing."""
+    deadline = time.monotonic() + patience
+    while True:
+        late = time.monotonic() > deadline
+        try:
+            pods = runtime.pods()
+            stopping = ", ".join(f"pod {pod} {change}" for pod, change in pods.items() if change)
+            if late or not stopping:
+                found = {pod: _take(runtime, pod, deadline - time.monotonic()) for pod in pods}
+                if late or runtime.pods() == pods:
+                    return _merged(found, stopping)
+        except OSError as error:
+            if late:
+                silent = dict.fromkeys(FAMILIES, f"{type(error).__name__} when listing the pods")
+                return Snapshot(time.time(), {}, silent)
+        time.sleep(PAUSE_SECONDS)
+
+
+def _merged(found: Mapping[str, Snapshot], stopping: str) -> Snapshot:
+    """Return the snapshots of all pods as one. ``stopping`` says which of them are being stopped."""
+    if found.keys() == {""}:
+        return found[""]
+    values: dict[str, dict[Series, float]] = {job: {} for job in FAMILIES}
+    silent, fell = dict.fromkeys(FAMILIES if not found else (), "no pod is running"), {}
+    moving = [stopping] if stopping else []
+    for pod, of in found.items():
+        for job, series in of.values.items():
+            values[job] |= {(name, tuple(sorted((*labels, ("pod", pod))))): n for (name, labels), n in series.items()}
+        silent |= {job: f"{why} in pod {pod}" for job, why in of.silent.items()}
+        fell |= {job: f"{what} in pod {pod}" for job, what in of.fell.items()}
+        moving += [f"{of.moving} in pod {pod}"] if of.moving else []
+    times = [of.at for of in found.values()] or [time.time()]
+    values = {job: of for job, of in values.items() if job not in silent}
+    return Snapshot(min(times), values, silent, fell, ", ".join(moving), until=max(times))
+
+
+def _take(runtime: Runtime, pod: str, patience: float) -> Snapshot:
+    """Return a snapshot of one pod."""
     began = time.monotonic()
     fell: dict[str, str] = {}
-    last = _read(runtime)
+    last = _read(runtime, pod)
     while True:
         time.sleep(PAUSE_SECONDS)
         at = time.time()
-        latest = _read(runtime)
+        latest = _read(runtime, pod)
         fell = _fallen(last, latest) | fell
         moving = _moving(last, latest, fell)
         waited = time.monotonic() - began
@@ -126,11 +174,12 @@ def series_on(page: str, names: Iterable[str]) -> Iterator[tuple[Series, float]]
                 yield (sample.name, tuple(sorted(sample.labels.items()))), sample.value
 
 
-def _read(runtime: Runtime) -> Snapshot:
+def _read(runtime: Runtime, pod: str) -> Snapshot:
     values, silent = {}, {}
     for job, names in FAMILIES.items():
         try:
-            values[job] = dict(series_on(runtime.read(services.named(EXPORTERS[job]), "/metrics"), names))
+            page = runtime.read(services.named(EXPORTERS[job]), "/metrics", pod=pod)
+            values[job] = dict(series_on(page, names))
         except OSError as error:
             silent[job] = f"{type(error).__name__}"
             continue
@@ -140,10 +189,20 @@ def _read(runtime: Runtime) -> Snapshot:
     return Snapshot(time.time(), values, silent)
 
 
-def counting_since(values: Mapping[str, Mapping[Series, float]], job: str) -> float | None:
-    """Return the Unix time when a job's counters started, or None if unknown. uWSGI's and Django's start together."""
-    source, name = START_TIMES.get(job, ("", ""))
-    return values.get(source, {}).get((name, ()))
+def pod_of(series: Series) -> str:
+    """Return the name of the pod that a series belongs to; empty if the pod has no name."""
+    return dict(series[1]).get("pod", "")
+
+
+def pods_of(values: Iterable[Series]) -> set[str]:
+    """Return the names of the pods that these series belong to."""
+    return {pod_of(series) for series in values}
+
+
+def counting_since(values: Mapping[str, Mapping[Series, float]], job: str) -> dict[str, float]:
+    """Return the Unix time when a job's counters started in each pod, if known. uWSGI's and Django's start together."""
+    source, metric = START_TIMES.get(job, ("", ""))
+    return {pod_of(series): n for series, n in values.get(source, {}).items() if series[0] == metric}
 
 
 def counters(values: Mapping[Series, float]) -> dict[Series, float]:

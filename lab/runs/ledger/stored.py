@@ -12,14 +12,14 @@ from statistics import median
 
 from lab.errors import LabError
 from lab.prometheus import Api
-from lab.runs.ledger.snapshot import Series
+from lab.runs.ledger.snapshot import Series, pod_of
 
 #: The maximum age of the last sample before a snapshot: three scrapes.
 NEAR_SECONDS = 15
 #: Timeout for the first scrape after a snapshot.
 PATIENCE_SECONDS = 30
-#: Labels that Prometheus adds to the target's own.
-ADDED = {"__name__", "job", "instance", "namespace"}
+#: Labels that Prometheus adds to the target's own. The label ``pod`` is kept, because each pod has its own counters.
+ADDED = {"__name__", "job", "instance", "namespace", "container", "endpoint"}
 
 #: A Unix time and a value.
 Sample = tuple[float, float]
@@ -51,38 +51,48 @@ class Prometheus:
         near = self.samples(job, names, at, at)
         return {series: samples[-1][1] for series, samples in near.items() if series in alive}
 
-    def first_scrape(self, job: str, after: float) -> float | None:
-        """Return the Unix time of a job's first successful scrape after ``after``. Wait for it if necessary.
+    def first_scrape(self, job: str, after: float, pods: Iterable[str] = ()) -> float | None:
+        """Return the Unix time by which each of these pods has had a successful scrape after ``after``.
 
-        Return None if there is none within ``PATIENCE_SECONDS``, or if Prometheus does not respond for that long.
+        Without ``pods``, return the time of the first scrape of any target of the job. Wait for it if necessary. Return
+        None if there is none within ``PATIENCE_SECONDS``, or if Prometheus does not respond for that long.
         """
+        wanted = set(pods)
         while True:
             now = time.time()
             with suppress(LabError):
-                seen = [at for at, up in self._ups(job, after, min(now, after + PATIENCE_SECONDS)) if up and at > after]
-                if seen:
-                    return seen[0]
+                ups = self._ups(job, after, min(now, after + PATIENCE_SECONDS))
+                first = {
+                    pod: min(seen) for pod, of in ups.items() if (seen := [at for at, up in of if up and at > after])
+                }
+                if first and wanted <= first.keys():
+                    return max(first[pod] for pod in wanted) if wanted else min(first.values())
             if now > after + PATIENCE_SECONDS:
                 return None
             time.sleep(0.2)
 
-    def was_scraped_before(self, job: str, moment: float) -> bool:
-        """Return whether the last scrape of a job before ``moment`` was successful and recent."""
-        ups = [up for at, up in self._ups(job, moment, moment) if at < moment]
-        return bool(ups and ups[-1])
+    def was_scraped_before(self, job: str, moment: float, pods: Iterable[str]) -> bool:
+        """Return whether the last scrape of each of these pods before ``moment`` was successful and recent."""
+        ups = self._ups(job, moment, moment)
+        last = {pod: [up for at, up in of if at < moment][-1:] for pod, of in ups.items()}
+        return all(any(last.get(pod, [])) for pod in pods)
 
     def missed_scrapes(self, job: str, start: float, end: float) -> list[Sample]:
-        """Return the gaps between a job's scrapes: the Unix time when each gap began, and its length in seconds."""
-        seen = [at for at, up in self._ups(job, start, end) if up]
-        steps = [later - at for at, later in pairwise(seen)]
-        usual = median(steps) if steps else 0
-        return [(at, step) for at, step in zip(seen, steps, strict=False) if step > 1.5 * usual]
+        """Return the gaps between scrapes of a pod: the Unix time when each gap began, and its length in seconds."""
+        return [gap for of in self._ups(job, start, end).values() for gap in _gaps([at for at, up in of if up])]
 
-    def _ups(self, job: str, start: float, end: float) -> list[Sample]:
-        return next(iter(self.samples(job, ["up"], start, end).values()), [])
+    def _ups(self, job: str, start: float, end: float) -> dict[str, list[Sample]]:
+        """Return the samples of ``up`` for each pod of a job."""
+        return {pod_of(series): samples for series, samples in self.samples(job, ["up"], start, end).items()}
 
     def _ask(self, query: str, at: float) -> list[dict]:
         return self._api.query(query, at).series
+
+
+def _gaps(scrapes: list[float]) -> list[Sample]:
+    steps = [later - at for at, later in pairwise(scrapes)]
+    usual = median(steps) if steps else 0
+    return [(at, step) for at, step in zip(scrapes, steps, strict=False) if step > 1.5 * usual]
 
 
 def _selector(job: str, names: Iterable[str]) -> str:

@@ -178,7 +178,7 @@ class ComposeRuntime(Runtime):
         scheme = "https" if service.tls else "http"
         return f"{scheme}://127.0.0.1:{self.settings[service.port]}{path}"
 
-    def read(self, service: Service, path: str, *, port: str = "") -> str:
+    def read(self, service: Service, path: str, *, port: str = "", pod: str = "") -> str:
         port = port or service.port
         host = "127.0.0.1" if port in pod.ON_LOOPBACK else "shop-metrics"
         return self._inside.get(f"http://{host}:{self.settings[port]}{path}")

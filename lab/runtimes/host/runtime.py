@@ -158,7 +158,7 @@ class HostRuntime(Runtime):
         scheme = "https" if service.tls else "http"
         return f"{scheme}://127.0.0.1:{self.settings[service.port]}{path}" if service.port else ""
 
-    def read(self, service: Service, path: str, *, port: str = "") -> str:
+    def read(self, service: Service, path: str, *, port: str = "", pod: str = "") -> str:
         response = http.get(f"http://127.0.0.1:{self.settings[port or service.port]}{path}", timeout=5)
         response.raise_for_status()
         return response.text

@@ -1,0 +1,101 @@
+{{/* prometheus.yml. */}}
+{{- define "pomar.prometheusConfig" -}}
+{{- $name := include "pomar.fullname" . -}}
+{{- $host := first .Values.hosts -}}
+{{- with .Values -}}
+global:
+  scrape_interval: {{ .termination.scrapeIntervalSeconds }}s
+  scrape_timeout: {{ include "pomar.scrapeTimeoutSeconds" $ }}s
+  evaluation_interval: {{ .termination.scrapeIntervalSeconds }}s
+  # The base URLs for the links in each alert.
+  external_labels:
+    runbooks_url: {{ .monitoring.urls.runbooks | quote }}
+    dashboards_url: {{ .monitoring.urls.dashboards | quote }}
+
+rule_files:
+  - rules/*.yaml
+  {{- if .lab.enabled }}
+  # Normally empty. A drill may put a rule here and remove it again.
+  - /srv/drill/*.yaml
+  {{- end }}
+
+scrape_configs:
+  - job_name: kubernetes-pods-containers
+    kubernetes_sd_configs:
+      - role: pod
+        namespaces: {names: [{{ $.Release.Namespace }}]}
+    relabel_configs: {{- include "pomar.relabelConfigs" $ | nindent 6 }}
+
+  # Probes the shop through its Service, under the name that visitors use.
+  - job_name: blackbox
+    metrics_path: /probe
+    static_configs:
+      - targets: ["{{ $name }}-blackbox-exporter:9115"]
+        labels:
+          namespace: {{ $.Release.Namespace }}
+          instance: {{ include "pomar.url" (list "https" $host .service.httpsPort 443) }}
+          __param_module: shop
+          __param_target: https://{{ $name }}:{{ .service.httpsPort }}{{ .monitoring.probePath }}
+          __param_hostname: {{ $host | quote }}
+      - targets: ["{{ $name }}-blackbox-exporter:9115"]
+        labels:
+          namespace: {{ $.Release.Namespace }}
+          instance: {{ include "pomar.url" (list "http" $host .service.httpPort 80) }}
+          __param_module: redirect
+          __param_target: http://{{ $name }}:{{ .service.httpPort }}/
+          __param_hostname: {{ $host | quote }}
+
+  # With honor_labels, pushed metrics keep the job and instance labels that they were pushed with.
+  - job_name: pushgateway
+    honor_labels: true
+    static_configs:
+      - targets: ["{{ $name }}-pushgateway:9091"]
+        labels: {namespace: {{ $.Release.Namespace }}, instance: pushgateway}
+
+alerting:
+  # These two labels are only for use in the rules. Alerts are sent without them.
+  alert_relabel_configs:
+    - regex: runbooks_url|dashboards_url
+      action: labeldrop
+  alertmanagers:
+    - static_configs:
+        - targets: ["{{ $name }}-alertmanager:9093"]
+{{- end }}
+{{- end }}
+
+{{/* A URL without the path, and without the port if it is the default: (list SCHEME HOST PORT DEFAULT). */}}
+{{- define "pomar.url" -}}
+{{- $port := index . 2 | int -}}
+{{ index . 0 }}://{{ index . 1 }}{{ if ne $port (index . 3 | int) }}:{{ $port }}{{ end }}
+{{- end }}
+
+{{/* The volume `data` of a StatefulSet if nothing is to be stored: (the value `storage`). */}}
+{{- define "pomar.dataVolume" -}}
+{{- if not .enabled }}
+- name: data
+  emptyDir: {sizeLimit: {{ .size }}}
+{{- end }}
+{{- end }}
+
+{{/* The claim to the volume `data` of a StatefulSet: (list $ COMPONENT STORAGE). */}}
+{{- define "pomar.dataClaim" -}}
+{{- $ := index . 0 -}}
+{{- $component := index . 1 -}}
+{{- with index . 2 -}}
+{{- if .enabled -}}
+volumeClaimTemplates:
+  - apiVersion: v1
+    kind: PersistentVolumeClaim
+    metadata:
+      name: data
+      labels: {{- include "pomar.selector" (list $ $component) | nindent 8 }}
+    spec:
+      accessModes: [ReadWriteOnce]
+      {{- with .storageClassName }}
+      storageClassName: {{ . }}
+      {{- end }}
+      resources:
+        requests: {storage: {{ .size }}}
+{{- end }}
+{{- end }}
+{{- end }}

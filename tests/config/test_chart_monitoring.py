@@ -1,0 +1,198 @@
+"""Mode ``bundled`` of the Helm chart: the same files, flags and settings as in Compose, and nothing that is open."""
+
+import re
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from lab.paths import ROOT
+from tests.config.chart import EVERYTHING, container, mounted, one, pods, render
+from tests.config.policy import violations
+from tests.config.test_chart_policy import VERSIONS, without
+from tests.config.test_chart_runtimes import COMPOSE, checkout
+from tests.config.test_prometheus import promtool
+
+BUNDLED = {"monitoring": {"mode": "bundled"}}
+#: Everything that mode `bundled` can do, without the objects that EVERYTHING adds elsewhere.
+ALL = {**EVERYTHING, "monitoring": {"mode": "bundled", "accessFrom": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}}
+#: The services of this mode, and the Kubernetes object that runs each.
+SERVICES = {
+    "prometheus": "StatefulSet",
+    "alertmanager": "StatefulSet",
+    "receiver": "Deployment",
+    "pushgateway": "Deployment",
+    "blackbox-exporter": "Deployment",
+    "grafana": "Deployment",
+}
+SETS = {
+    "bundled": {"values": BUNDLED},
+    "everything": {"values": ALL},
+    "without Grafana": {"values": {"monitoring": {"mode": "bundled", "grafana": {"enabled": False}}}},
+    "nothing stored": {
+        "values": {
+            "monitoring": {
+                "mode": "bundled",
+                "prometheus": {"storage": {"enabled": False}},
+                "alertmanager": {"existingSecret": "alerting", "storage": {"enabled": False}},
+            }
+        }
+    },
+}
+
+
+def pod_of(service: str, values: dict | None = None, **options: str) -> tuple[list[dict], dict]:
+    """Return all objects, and the pod of one monitoring service."""
+    objects = render(values or BUNDLED, **options)
+    return objects, one(objects, SERVICES[service], f"pomar-{service}")["spec"]["template"]
+
+
+def files_of(service: str, folder: str, values: dict | None = None, **options: str) -> dict[str, str]:
+    """Return the files that a service sees below a folder."""
+    return mounted(*pod_of(service, values, **options), service, folder)
+
+
+@pytest.mark.parametrize("options", SETS.values(), ids=SETS)
+def test_every_pod_follows_the_policy(options):
+    assert violations(render(**options)) == []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", ["everything", "nothing stored"])
+def test_every_object_matches_the_schema_of_the_kubernetes_api(name, version):
+    for each in render(**SETS[name]):
+        assert kubernetes_validate.validate(each, version, strict=True) == version
+
+
+def test_the_policy_notices_everything_that_is_removed():
+    names = tuple(f"{kind}/pomar-{service} " for service, kind in SERVICES.items())
+    workloads = [each for each in render(BUNDLED) if each["kind"] in SERVICES.values()]
+    changes = [(what, objects) for what, objects in without(workloads) if what.startswith(names)]
+
+    assert len(changes) > 100
+    assert [what for what, objects in changes if not violations(objects)] == []
+
+
+def test_mode_none_renders_nothing_for_monitoring():
+    names = {each["metadata"]["name"] for each in render()}
+
+    assert names
+    assert not [name for name in names if re.search("|".join(SERVICES), name)]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_reaches_its_pods_on_the_port_from_compose(service):
+    objects, pod = pod_of(service)
+    found = one(objects, "Service", f"pomar-{service}")["spec"]
+    (port,) = found["ports"]
+    (listens,) = container(pod, service)["ports"]
+    published = COMPOSE[service].get("ports", ["127.0.0.1:9115:9115"])[0].rpartition(":")[2]
+
+    assert port["port"] == port["targetPort"] == listens["containerPort"] == int(published)
+    assert found["selector"].items() <= pod["metadata"]["labels"].items()
+
+
+def test_prometheus_sees_the_rules_for_production():
+    seen = files_of("prometheus", "/etc/prometheus")
+
+    production, lab = checkout("prometheus/production"), checkout("prometheus/rules")
+    # What contains no time windows is the same for both.
+    wanted = {name: production.get(name, lab[name]) for name in lab}
+    assert {path: text for path, text in seen.items() if path != "prometheus.yml"} == {
+        f"rules/{name}": text for name, text in wanted.items()
+    }
+    assert wanted["alerts.yaml"] != lab["alerts.yaml"]
+
+
+def test_prometheus_sees_the_rules_of_the_lab_in_its_preset():
+    seen = files_of("prometheus", "/etc/prometheus", {}, preset="lab")
+
+    assert seen.keys() - {"prometheus.yml"} == {f"rules/{name}" for name in checkout("prometheus/rules")}
+    for name, text in checkout("prometheus/rules").items():
+        assert seen[f"rules/{name}"] == text
+
+
+@pytest.mark.parametrize("preset", ["", "lab"])
+def test_prometheus_accepts_its_configuration(tmp_path, preset):
+    for path, text in files_of("prometheus", "/etc/prometheus", preset=preset).items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+
+    config = yaml.safe_load((tmp_path / "prometheus.yml").read_text())
+    # Debian 12's promtool is built without kubernetes_sd.
+    del config["scrape_configs"][0]["kubernetes_sd_configs"]
+    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
+    promtool("check", "config", tmp_path / "prometheus.yml")
+
+
+def test_prometheus_scrapes_at_the_interval_that_stopping_pods_wait_for():
+    for preset, seconds in (("", 30), ("lab", 5)):
+        config = yaml.safe_load(files_of("prometheus", "/etc/prometheus", preset=preset)["prometheus.yml"])
+        assert config["global"]["scrape_interval"] == f"{seconds}s"
+    # Of the lab.
+    ours = yaml.safe_load((ROOT / "prometheus" / "prometheus.yml").read_text())["global"]
+    del config["global"]["external_labels"], ours["external_labels"]
+    assert config["global"] == ours
+
+
+def test_the_alerts_link_to_the_given_urls_without_labels_for_them():
+    urls = {"runbooks": "https://wiki.example/run", "dashboards": "https://grafana.example/d"}
+    text = files_of("prometheus", "/etc/prometheus", {"monitoring": {"mode": "bundled", "urls": urls}})
+    config = yaml.safe_load(text["prometheus.yml"])
+
+    assert config["global"]["external_labels"] == {f"{name}_url": url for name, url in urls.items()}
+    ours = yaml.safe_load((ROOT / "prometheus" / "prometheus.yml").read_text())
+    assert config["alerting"]["alert_relabel_configs"] == ours["alerting"]["alert_relabel_configs"]
+
+
+def test_the_probes_visit_the_shops_service_under_the_name_of_visitors():
+    values = {**BUNDLED, "hosts": ["shop.example.org", "localhost"], "service": {"httpPort": 8080}}
+    config = yaml.safe_load(files_of("prometheus", "/etc/prometheus", values)["prometheus.yml"])
+
+    (job,) = (each for each in config["scrape_configs"] if each["job_name"] == "blackbox")
+    assert job["metrics_path"] == "/probe"
+    assert [each["labels"] for each in job["static_configs"]] == [
+        {
+            "namespace": "shops",
+            "instance": "https://shop.example.org",
+            "__param_module": "shop",
+            "__param_target": "https://pomar:443/health/ready",
+            "__param_hostname": "shop.example.org",
+        },
+        {
+            "namespace": "shops",
+            "instance": "http://shop.example.org:8080",
+            "__param_module": "redirect",
+            "__param_target": "http://pomar:8080/",
+            "__param_hostname": "shop.example.org",
+        },
+    ]
+
+
+def test_every_host_in_prometheus_yml_is_a_service_with_that_port():
+    objects, _ = pod_of("prometheus")
+    text = files_of("prometheus", "/etc/prometheus")["prometheus.yml"]
+    named = set(re.findall(r"(?:\"|//)(pomar[a-z-]*):(\d+)", text))
+
+    ports = {
+        (each["metadata"]["name"], str(port["port"]))
+        for each in objects
+        if each["kind"] == "Service"
+        for port in each["spec"]["ports"]
+    }
+    assert len(named) == 5
+    assert named <= ports
+
+
+def test_prometheus_may_see_the_pods_of_its_namespace_and_nothing_else():
+    objects, pod = pod_of("prometheus")
+
+    assert pod["spec"]["serviceAccountName"] == "pomar-prometheus"
+    rules = one(objects, "Role", "pomar-prometheus")["rules"]
+    assert rules == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}]
+    binding = one(objects, "RoleBinding", "pomar-prometheus")
+    assert (binding["roleRef"]["kind"], binding["roleRef"]["name"]) == ("Role", "pomar-prometheus")
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "pomar-prometheus", "namespace": "shops"}]
+    assert not [each for each in render(ALL) if each["kind"].startswith("ClusterRole")]
+    others = {name for name, each in pods(objects) if each["spec"].get("automountServiceAccountToken") is not False}
+    assert {name for name in others if "-prepare" not in name} == {"StatefulSet/pomar-prometheus"}

@@ -10,6 +10,7 @@ import requests
 import yaml
 
 from lab.runtimes.ports import free_ports
+from tests.config import operators
 from tests.config.chart import mounted, one, pods, render, shop_pod
 from tests.config.cluster import Cluster
 from tests.config.front import ending
@@ -19,6 +20,9 @@ from tests.eventually import eventually
 #: Debian 12's Prometheus is built without kubernetes_sd. These releases have version 2.53 and version 3.
 RELEASES = ("trixie", "forky")
 VALUES = {"monitoring": {"mode": "bundled"}, "termination": {"scrapeIntervalSeconds": 5}}
+OPERATOR = {**VALUES, "monitoring": {"mode": "operator"}}
+GKE = {**VALUES, "monitoring": {"mode": "gke"}}
+OPERATOR_JOB = "operator"
 #: The job of each container that serves metrics, and its port: the jobs are those of the other runtimes.
 SHOP = {"app": ("django", 8001), "uwsgi-exporter": ("uwsgi", 9117), "nginx-exporter": ("nginx", 9113)} | {
     "access-log-exporter": ("nginx-log", 3903)
@@ -91,7 +95,7 @@ def fill(cluster: Cluster) -> set[Target]:
 
 
 def variants(config: dict, api: str) -> dict:
-    """Return the configuration with the first job once as it is, and once without each of its rules."""
+    """Return the configuration with the first job as it is, without each of its rules, and as operators make it."""
     (whole, *rest) = config["scrape_configs"]
     jobs = [whole]
     for number, rule in enumerate(whole["relabel_configs"]):
@@ -101,6 +105,9 @@ def variants(config: dict, api: str) -> dict:
         {key: value for key, value in each.items() if key != "namespaces"} for each in whole["kubernetes_sd_configs"]
     ]
     jobs.append({**whole, "job_name": "without the namespace", "kubernetes_sd_configs": everywhere})
+    jobs.append(operators.of_pod_monitor(one(render(OPERATOR), "PodMonitor", "pomar"), "shops", OPERATOR_JOB))
+    monitorings = [each for each in render(GKE) if each["kind"] == "PodMonitoring"]
+    jobs += [operators.of_pod_monitoring(each, "shops") for each in monitorings]
     jobs = copy.deepcopy(jobs)
     for each in (each for job in jobs for each in job["kubernetes_sd_configs"]):
         each["api_server"] = api
@@ -205,3 +212,21 @@ def test_without_the_fourth_rule_the_errors_of_the_article_appear(found):
     assert all("404 Not Found" in errors["nginx", f"{port}/metrics"] for port in (8443, 8080))
     refused = {job for (job, port), error in errors.items() if "refused" in error}
     assert refused == {"wait-for-migrations", "static"}
+
+
+def test_the_operators_pod_monitor_has_the_same_result(found):
+    assert found[OPERATOR_JOB] == found[JOB]
+
+
+@pytest.mark.parametrize("container", SHOP)
+def test_googles_pod_monitorings_find_the_shops_exporters(found, container):
+    job, port = SHOP[container]
+    own = {each for each in found[JOB] if ("job", job) in each.labels}
+    # Everything is the same but `instance`, which also has the port.
+    wanted = {
+        Target(each.url, frozenset({**labels, "instance": f"{labels['pod']}:{port}"}.items()))
+        for each, labels in ((each, dict(each.labels)) for each in own)
+    }
+
+    assert len(own) == 3
+    assert found[job] == wanted

@@ -21,7 +21,7 @@ URLS = {"runbooks": "https://wiki.example/run", "dashboards": "https://grafana.e
 
 
 def production(*, urls: dict[str, str]) -> list[dict]:
-    """Return the groups of rules for production with these base URLs in the place of external labels."""
+    """Return the groups of rules for production with these base URLs instead of external labels."""
     files = checkout("prometheus/rules") | checkout("prometheus/production")
     groups = []
     for name in sorted(files.keys() - {"prometheus.yml"}):

@@ -56,8 +56,9 @@ def _file(name: str, what: str, presets: Sequence[str], values: Sequence[str]) -
         *(f"--values charts/pomar/presets/{preset}.yaml" for preset in presets),
         *(f"--set {value}" for value in values),
     ]
-    # The blackbox exporter checks the certificate.
-    admin, ca = (ADMIN, " --from-file=ca.crt=…") if name == "bundled" else ("", "")
+    admin = ADMIN if name == "bundled" else ""
+    # The blackbox exporter, which goes with the dashboards, checks the certificate.
+    ca = " --from-file=ca.crt=…" if dashboards else ""
     lines = "".join(f" \\\n#     {option}" for option in options)
     head = HEAD.format(what=what, options=lines, admin=admin, ca=ca, dashboards=dashboards, name=name)
     return head + _rendered(" ".join(options).split())

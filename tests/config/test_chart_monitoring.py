@@ -1,13 +1,15 @@
 """Mode ``bundled`` of the Helm chart: the same files, flags and settings as in Compose, and nothing that is open."""
 
+import json
 import re
 
 import kubernetes_validate
 import pytest
 import yaml
 
+from lab import times
 from lab.paths import ROOT
-from tests.config.chart import EVERYTHING, container, mounted, one, pods, render
+from tests.config.chart import CHART, EVERYTHING, ChartError, container, helm, mounted, one, pods, render
 from tests.config.policy import violations
 from tests.config.test_chart_policy import VERSIONS, without
 from tests.config.test_chart_runtimes import COMPOSE, checkout
@@ -196,3 +198,45 @@ def test_prometheus_may_see_the_pods_of_its_namespace_and_nothing_else():
     assert not [each for each in render(ALL) if each["kind"].startswith("ClusterRole")]
     others = {name for name, each in pods(objects) if each["spec"].get("automountServiceAccountToken") is not False}
     assert {name for name in others if "-prepare" not in name} == {"StatefulSet/pomar-prometheus"}
+
+
+def notes(values: dict) -> str:
+    """Return what Helm prints after it has installed the chart."""
+    text = helm("install", "pomar", CHART, "--namespace=shops", "--dry-run=client", "--output=json", values=values)
+    return json.loads(text)["info"]["notes"]
+
+
+def test_the_notes_say_how_to_open_each_page():
+    text = notes(BUNDLED)
+
+    for service in ("prometheus", "alertmanager", "receiver", "grafana"):
+        port = COMPOSE[service]["ports"][0].rpartition(":")[2]
+        assert f"kubectl --namespace shops port-forward service/pomar-{service} {port}\n" in text
+    assert "get secret pomar-secrets --output jsonpath='{.data.grafana-admin-password}'" in text
+    assert "set monitoring.alertmanager.existingSecret" in text
+
+
+def test_the_notes_say_if_nothing_collects_the_metrics():
+    sentence = "Nothing collects the metrics yet: set monitoring.mode."
+
+    assert sentence in notes({"replicas": 1})
+    assert sentence not in notes({"monitoring": {"mode": "gke"}})
+
+
+@pytest.mark.parametrize(("rules", "seconds"), [("production", 75), ("lab", 5)])
+def test_an_interval_that_is_too_long_for_the_windows_of_the_alerts_is_refused(rules, seconds):
+    folder = {"production": "prometheus/production", "lab": "prometheus/rules"}[rules]
+    windows = {times.seconds(each) for text in checkout(folder).values() for each in re.findall(r"\[(\w+)\]", text)}
+
+    def rendered(interval: int, mode: str) -> list[dict]:
+        return render(
+            {"monitoring": {"mode": mode, "rules": rules}, "termination": {"scrapeIntervalSeconds": interval}}
+        )
+
+    # A window must hold four scrapes.
+    assert min(windows) / 4 == seconds
+    for mode in ("bundled", "operator", "gke"):
+        assert rendered(seconds, mode)
+        with pytest.raises(ChartError, match=f"termination.scrapeIntervalSeconds is more than {seconds}: "):
+            rendered(seconds + 1, mode)
+    assert rendered(seconds + 1, "none")

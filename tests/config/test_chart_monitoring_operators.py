@@ -10,8 +10,9 @@ from cloudcoil.models.prometheus_operator import v1
 from lab import contract
 from tests.config.chart import one, render, shop_pod
 from tests.config.policy import METRICS_PORTS
-from tests.config.test_chart_monitoring import ALL, BUNDLED
+from tests.config.test_chart_monitoring import ALL, BUNDLED, files_of
 from tests.config.test_chart_monitoring_discovery import SHOP
+from tests.config.test_chart_networks import reachable
 from tests.config.test_chart_runtimes import checkout
 from tests.config.test_prometheus import promtool
 
@@ -38,11 +39,12 @@ def round_trip(object_: dict) -> dict:
     return model.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
-@pytest.mark.parametrize("kind", ["PodMonitor", "PrometheusRule"])
-def test_the_operator_knows_every_field(kind):
-    for options in ({"values": OPERATOR}, {"preset": "operator"}):
-        found = one(render(**options), kind, "pomar")
-        assert round_trip(found) == found
+@pytest.mark.parametrize("options", [{"values": OPERATOR}, {"preset": "operator"}], ids=["defaults", "preset"])
+def test_the_operator_knows_every_field(options):
+    found = [each for each in render(**options) if each["apiVersion"] == "monitoring.coreos.com/v1"]
+
+    assert [each["kind"] for each in found] == ["PodMonitor", "Probe", "Probe", "PrometheusRule"]
+    assert [round_trip(each) for each in found] == found
 
 
 def test_a_field_that_the_operator_does_not_know_is_noticed():
@@ -85,13 +87,37 @@ def test_the_sidecar_of_kube_prometheus_stack_takes_each_dashboard():
     assert all(len(each["data"]) == 1 for each in found)
 
 
-def test_the_operator_mode_installs_no_monitoring_service():
+def test_the_operator_visits_the_shop_as_in_mode_bundled():
+    shop_from = [{"ipBlock": {"cidr": "10.0.0.0/8"}}]
+    objects = render({**OPERATOR, "hosts": ["shop.example.org"], "networkPolicy": {"shopFrom": shop_from}})
+    probes = [one(objects, "Probe", f"pomar-{module}")["spec"] for module in ("shop", "redirect")]
+    config = files_of("prometheus", "/etc/prometheus", {**BUNDLED, "hosts": ["shop.example.org"]})["prometheus.yml"]
+    (job,) = (each for each in yaml.safe_load(config)["scrape_configs"] if each["job_name"] == "blackbox")
+
+    for probe, bundled in zip(probes, job["static_configs"], strict=True):
+        static = probe["targets"]["staticConfig"]
+        set_by_rules = {rule["targetLabel"]: rule["replacement"] for rule in static["relabelingConfigs"]}
+        # The Operator sets the namespace.
+        labels = {"__param_module": probe["module"], "__param_target": static["static"][0], "namespace": "shops"}
+        assert labels | set_by_rules == bundled["labels"]
+        assert probe["jobName"] == "blackbox"
+        assert probe["prober"] == {"url": "pomar-blackbox-exporter.shops.svc:9115"}
+    assert ("blackbox-exporter", "web", 8443) in reachable(objects)
+
+
+def test_only_given_sources_reach_the_blackbox_exporter_of_the_operator():
+    assert not [each for each in reachable(render(OPERATOR)) if each[1] == "blackbox-exporter"]
+    assert ("given", "blackbox-exporter", 9115) in reachable(render(preset="operator"))
+
+
+def test_other_modes_install_no_further_service():
     kinds = {"Deployment", "StatefulSet", "Service"}
 
     def workloads(objects: list[dict]) -> set[str]:
         return {each["metadata"]["name"] for each in objects if each["kind"] in kinds}
 
-    assert workloads(render(OPERATOR)) == workloads(render(GKE)) == workloads(render())
+    assert workloads(render(GKE)) == workloads(render())
+    assert workloads(render(OPERATOR)) == workloads(render()) | {"pomar-blackbox-exporter"}
 
 
 def monitorings(values: dict, **options: str) -> dict[str, dict]:

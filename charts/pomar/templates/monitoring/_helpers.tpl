@@ -5,6 +5,10 @@
 
 {{/* Prometheus's rule files, by name, as JSON. Production has no files of its own for rules without time windows. */}}
 {{- define "pomar.ruleFiles" -}}
+{{- $most := ternary 5 75 (eq .Values.monitoring.rules "lab") -}}
+{{- if gt (int .Values.termination.scrapeIntervalSeconds) $most -}}
+{{- fail (printf "termination.scrapeIntervalSeconds is more than %d: the shortest window of the alerts must hold four scrapes" $most) -}}
+{{- end -}}
 {{- $files := dict -}}
 {{- range $path, $bytes := .Files.Glob "prometheus/rules/*.yaml" -}}
 {{- $own := $.Files.Get (printf "prometheus/production/%s" (base $path)) -}}
@@ -55,7 +59,7 @@
 - source_labels:
     - __meta_kubernetes_pod_label_app_kubernetes_io_name
     - __meta_kubernetes_pod_label_app_kubernetes_io_instance
-  regex: {{ include "pomar.name" . }};{{ .Release.Name }}
+  regex: {{ printf "%s;%s" (include "pomar.name" .) .Release.Name | regexQuoteMeta | squote }}
   action: keep
 # Not while init containers run, and not once the pod has ended. A pod that is being deleted still counts as running.
 - source_labels: [__meta_kubernetes_pod_phase]
@@ -95,4 +99,25 @@
 {{/* All dashboards' text. */}}
 {{- define "pomar.dashboards" -}}
 {{- range $path, $bytes := .Files.Glob "grafana/dashboards/*.json" -}}{{ toString $bytes }}{{- end -}}
+{{- end }}
+
+{{/* What the blackbox exporter visits: the shop's Service under the name that visitors use, as JSON. */}}
+{{- define "pomar.probes" -}}
+{{- $name := include "pomar.fullname" . -}}
+{{- $host := first .Values.hosts -}}
+{{- with .Values -}}
+{{- $https := dict "module" "shop" "host" $host
+  "target" (printf "https://%s:%d%s" $name (int .service.httpsPort) .monitoring.probePath)
+  "instance" (include "pomar.url" (list "https" $host .service.httpsPort 443)) -}}
+{{- $http := dict "module" "redirect" "host" $host
+  "target" (printf "http://%s:%d/" $name (int .service.httpPort))
+  "instance" (include "pomar.url" (list "http" $host .service.httpPort 80)) -}}
+{{- list $https $http | toJson -}}
+{{- end -}}
+{{- end }}
+
+{{/* A URL without the path, and without the port if it is the default: (list SCHEME HOST PORT DEFAULT). */}}
+{{- define "pomar.url" -}}
+{{- $port := index . 2 | int -}}
+{{ index . 0 }}://{{ index . 1 }}{{ if ne $port (index . 3 | int) }}:{{ $port }}{{ end }}
 {{- end }}

@@ -1,7 +1,6 @@
 {{/* prometheus.yml. */}}
 {{- define "pomar.prometheusConfig" -}}
 {{- $name := include "pomar.fullname" . -}}
-{{- $host := first .Values.hosts -}}
 {{- with .Values -}}
 global:
   scrape_interval: {{ .termination.scrapeIntervalSeconds }}s
@@ -23,34 +22,29 @@ scrape_configs:
   - job_name: kubernetes-pods-containers
     kubernetes_sd_configs:
       - role: pod
-        namespaces: {names: [{{ $.Release.Namespace }}]}
+        namespaces: {names: [{{ $.Release.Namespace | quote }}]}
     relabel_configs: {{- include "pomar.relabelConfigs" $ | nindent 6 }}
 
   # Probes the shop through its Service, under the name that visitors use.
   - job_name: blackbox
     metrics_path: /probe
     static_configs:
+      {{- range include "pomar.probes" $ | fromJsonArray }}
       - targets: ["{{ $name }}-blackbox-exporter:9115"]
         labels:
-          namespace: {{ $.Release.Namespace }}
-          instance: {{ include "pomar.url" (list "https" $host .service.httpsPort 443) }}
-          __param_module: shop
-          __param_target: https://{{ $name }}:{{ .service.httpsPort }}{{ .monitoring.probePath }}
-          __param_hostname: {{ $host | quote }}
-      - targets: ["{{ $name }}-blackbox-exporter:9115"]
-        labels:
-          namespace: {{ $.Release.Namespace }}
-          instance: {{ include "pomar.url" (list "http" $host .service.httpPort 80) }}
-          __param_module: redirect
-          __param_target: http://{{ $name }}:{{ .service.httpPort }}/
-          __param_hostname: {{ $host | quote }}
+          namespace: {{ $.Release.Namespace | quote }}
+          instance: {{ .instance | quote }}
+          __param_module: {{ .module }}
+          __param_target: {{ .target | quote }}
+          __param_hostname: {{ .host | quote }}
+      {{- end }}
 
   # With honor_labels, pushed metrics keep the job and instance labels that they were pushed with.
   - job_name: pushgateway
     honor_labels: true
     static_configs:
       - targets: ["{{ $name }}-pushgateway:9091"]
-        labels: {namespace: {{ $.Release.Namespace }}, instance: pushgateway}
+        labels: {namespace: {{ $.Release.Namespace | quote }}, instance: pushgateway}
 
 alerting:
   # These two labels are only for use in the rules. Alerts are sent without them.
@@ -61,12 +55,6 @@ alerting:
     - static_configs:
         - targets: ["{{ $name }}-alertmanager:9093"]
 {{- end }}
-{{- end }}
-
-{{/* A URL without the path, and without the port if it is the default: (list SCHEME HOST PORT DEFAULT). */}}
-{{- define "pomar.url" -}}
-{{- $port := index . 2 | int -}}
-{{ index . 0 }}://{{ index . 1 }}{{ if ne $port (index . 3 | int) }}:{{ $port }}{{ end }}
 {{- end }}
 
 {{/* The volume `data` of a StatefulSet if nothing is to be stored: (the value `storage`). */}}

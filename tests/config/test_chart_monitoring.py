@@ -240,3 +240,28 @@ def test_an_interval_that_is_too_long_for_the_windows_of_the_alerts_is_refused(r
         with pytest.raises(ChartError, match=f"termination.scrapeIntervalSeconds is more than {seconds}: "):
             rendered(seconds + 1, mode)
     assert rendered(seconds + 1, "none")
+
+
+def test_odd_urls_and_names_stay_as_they_are():
+    url, path = "http://a.example:80/x:#&'%{y}", "/ready:?a=1&b='%20#"
+    urls = dict.fromkeys(("prometheus", "alertmanager", "grafana", "runbooks", "dashboards"), url)
+    values = {"monitoring": {"mode": "bundled", "urls": urls, "probePath": path}}
+    objects, pod = pod_of("prometheus", values)
+    config = yaml.safe_load(mounted(objects, pod, "prometheus", "/etc/prometheus")["prometheus.yml"])
+
+    assert set(config["global"]["external_labels"].values()) == {url}
+    assert config["scrape_configs"][1]["static_configs"][0]["labels"]["__param_target"] == f"https://pomar:443{path}"
+    for service, flag in (
+        ("prometheus", "web.external-url"),
+        ("alertmanager", "web.external-url"),
+        ("receiver", "grafana"),
+    ):
+        assert f"--{flag}={url}" in container(pod_of(service, values)[1], service)["args"]
+
+
+def test_a_dot_in_the_releases_name_matches_only_a_dot():
+    objects = render(BUNDLED, release="my.pomar")
+    config = yaml.safe_load(one(objects, "ConfigMap", "my.pomar-prometheus")["data"]["prometheus.yml"])
+
+    rules = [each.get("regex") for each in config["scrape_configs"][0]["relabel_configs"]]
+    assert r"pomar;my\.pomar" in rules

@@ -101,7 +101,7 @@ test: ## Run all tests, starting the lab if needed; THOROUGH=1 includes the slow
 check: ## Run the linters and the tests that need no running lab
 	$(LAB) check
 
-generate: ## Write the generated files: docs/metrics.md, the tables in the docs, nginx/routes.conf, dashboards, rules, product pictures
+generate: ## Write the generated files: docs/metrics.md, the tables in the docs, nginx/routes.conf, dashboards, rules, k8s/, product pictures
 	$(LAB) generate
 
 # Writes `requirements/`, with hashes. Also lists images that are past their end of support. Run `make check` afterwards.

@@ -366,7 +366,7 @@ def check() -> None:
 @main.command()
 def generate() -> None:
     """Write all generated files."""
-    from tools import artwork, docs
+    from tools import artwork, docs, manifests
 
     host = HostRuntime(settings.load(os.environ))
     page = contract.page(contract.load())
@@ -381,6 +381,10 @@ def generate() -> None:
         file.parent.mkdir(exist_ok=True)
         file.write_text(content)
     (ROOT / "nginx" / "routes.conf").write_text(f"{routes}\n")
+    # Rendered from the files above.
+    for file, content in manifests.files().items():
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(content)
     click.echo(f"Product images drawn: {artwork.write()}")
 
 

@@ -62,7 +62,8 @@ def render(values: dict | None = None, *, preset: str = "", release: str = "poma
 def _rendered(values: str, preset: str, release: str, chart: Path) -> str:
     options = [f"--values={CHART / 'presets' / f'{preset}.yaml'}"] if preset else []
     text = helm("template", release, chart, "--namespace=shops", *options, values=json.loads(values))
-    return json.dumps([document for document in yaml.safe_load_all(text) if document])
+    # The loader written in C is ten times as fast, which matters for the dashboards.
+    return json.dumps([document for document in yaml.load_all(text, yaml.CSafeLoader) if document])
 
 
 def one(objects: list[dict], kind: str, name: str) -> dict:

@@ -12,6 +12,9 @@ METRICS_PORTS = {
     "access-log-exporter": 3903,
     "postgres-exporter": 9187,
     "redis-exporter": 9121,
+    "prometheus": 9090,
+    "alertmanager": 9093,
+    "grafana": 3000,
 }
 #: The standard allows these types of volumes.
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}

@@ -350,6 +350,20 @@ def test_mtail_leaves_no_files_behind(mtail, tmp_path):
     assert list((tmp_path / "mtail").iterdir()) == []
 
 
+def test_mtail_never_counts_what_was_logged_before_it_opened_the_log(tmp_path):
+    front = Front(tmp_path)
+    log = front.prefix / "logs" / "metrics.log"
+    log.write_text('product:list GET 200 0.100 "0.100" 1 answered other\n')
+
+    with front.mtail_running() as port:
+        with log.open("a") as file:
+            file.write('cart:show GET 200 0.100 "0.100" 1 answered other\n')
+        name = "nginx_http_responses_total"
+        eventually(lambda: total(port, name), because="mtail reads the second line")
+
+        assert {dict(key[1])["route"] for key in samples(port) if key[0] == name} == {"cart:show"}
+
+
 def test_requests_through_nginx_are_counted_in_the_right_series(tmp_path):
     front = Front(tmp_path)
     with front.running(), front.app_running(), front.rotation_running(max_bytes=1_000_000):

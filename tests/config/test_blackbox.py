@@ -35,17 +35,25 @@ def old_shop(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def probe(shop, old_shop, tmp_path_factory):
-    """A function that probes a URL with a module from blackbox/blackbox.yml. It trusts both shops' CAs."""
+def named_shop(tmp_path_factory):
+    """A healthy shop that accepts no other name than its public one."""
+    named_shop = Front(tmp_path_factory.mktemp("named-shop"), hosts=["shop.example.org"])
+    with named_shop.running(), named_shop.app_running():
+        yield named_shop
+
+
+@pytest.fixture(scope="module")
+def probe(shop, old_shop, named_shop, tmp_path_factory):
+    """A function that probes a URL with a module from blackbox/blackbox.yml. It trusts all shops' CAs."""
     folder = tmp_path_factory.mktemp("blackbox")
     (folder / "tls").mkdir()
-    (folder / "tls" / "ca.crt").write_bytes(shop.ca.read_bytes() + old_shop.ca.read_bytes())
+    (folder / "tls" / "ca.crt").write_bytes(b"".join(each.ca.read_bytes() for each in (shop, old_shop, named_shop)))
     (port,) = free_ports(1)
     command = [program("prometheus-blackbox-exporter"), f"--config.file={ROOT / 'blackbox' / 'blackbox.yml'}"]
     command += [f"--web.listen-address=127.0.0.1:{port}"]
 
-    def ask(module: str, target: str) -> dict[str, float]:
-        parameters = {"module": module, "target": target}
+    def ask(module: str, target: str, **more: str) -> dict[str, float]:
+        parameters = {"module": module, "target": target, **more}
         text = requests.get(f"http://127.0.0.1:{port}/probe", params=parameters, timeout=10).text
         return {one.name: one.value for family in text_string_to_metric_families(text) for one in family.samples}
 
@@ -106,3 +114,15 @@ def test_a_closed_port_fails(probe):
     (port,) = free_ports(1)
 
     assert probe("shop", f"https://127.0.0.1:{port}/")["probe_success"] == 0
+
+
+@pytest.mark.parametrize("module", ["shop", "redirect"])
+def test_a_shop_behind_another_name_passes_only_with_its_own_name(named_shop, probe, module):
+    """On Kubernetes, the target is the shop's Service."""
+    urls = {
+        "shop": f"https://127.0.0.1:{named_shop.https}/health/ready",
+        "redirect": f"http://127.0.0.1:{named_shop.http}/",
+    }
+
+    assert probe(module, urls[module])["probe_success"] == 0
+    assert probe(module, urls[module], hostname="shop.example.org")["probe_success"] == 1

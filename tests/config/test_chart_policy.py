@@ -26,7 +26,8 @@ def test_every_pod_follows_the_policy(objects):
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_object_matches_the_schema_of_the_kubernetes_api(objects, version):
-    for each in objects:
+    # test_chart_monitoring_operators.py checks the types of operators.
+    for each in (each for each in objects if not each["apiVersion"].startswith("monitoring.")):
         assert kubernetes_validate.validate(each, version, strict=True) == version
 
 

@@ -15,7 +15,7 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 #: Values that the schema passes on to Kubernetes as they are. They are tested by example.
 PASSED_ON = {
     *("global", "strategy", "affinity", "livenessProbe", "tolerations", "topologySpreadConstraints"),
-    *("extraEnv", "shopFrom", "metricsFrom"),
+    *("extraEnv", "shopFrom", "metricsFrom", "accessFrom"),
 }
 TEXT = st.text(string.ascii_letters + string.digits + " .:/'\"#{}%&*-_|>\\", max_size=20)
 
@@ -55,20 +55,38 @@ def values(schema: dict, *, in_list: bool = False) -> st.SearchStrategy:
     return st.dictionaries(st.from_regex(r"\A[a-z]{1,9}\Z"), TEXT, max_size=2)
 
 
-# Without shrinking, because Helm takes a while for each set of values.
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
-@given(values(SCHEMA))
-def test_random_values_render_valid_objects_or_are_refused_in_one_sentence(given_values):
+#: Without shrinking, because Helm takes a while for each set of values.
+FEW = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+
+
+def check(given_values: dict) -> None:
+    """Fail if the chart neither renders valid objects nor refuses the values in one sentence."""
     try:
         objects = render(given_values)
     except ChartError as error:
         refused = error
     else:
         assert violations(objects) == []
-        for each in objects:
+        # test_chart_monitoring_operators.py checks the types of operators.
+        for each in (each for each in objects if not each["apiVersion"].startswith("monitoring.")):
             kubernetes_validate.validate(each, "1.30", strict=True)
         return
 
     # One of the chart's own sentences: neither the schema's, nor an error in a template, nor invalid YAML.
     assert re.match(r"Error: execution error at \(\S+\): [a-z0-9]", str(refused)), refused
     assert "error calling" not in str(refused)
+
+
+@FEW
+@given(values(SCHEMA))
+def test_random_values_render_valid_objects_or_are_refused_in_one_sentence(given_values):
+    check(given_values)
+
+
+@FEW
+@given(
+    values(SCHEMA["properties"]["monitoring"]),
+    st.sampled_from(SCHEMA["properties"]["monitoring"]["properties"]["mode"]["enum"]),
+)
+def test_random_values_for_monitoring_do_so_in_every_mode(given_values, mode):
+    check({"monitoring": given_values | {"mode": mode}})

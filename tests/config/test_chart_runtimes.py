@@ -20,7 +20,8 @@ def official(setting: str) -> str:
 
 
 def test_the_official_images_are_those_in_the_env_file():
-    own = {"app", "uwsgiExporter", "accessLogExporter", "prepare"}
+    # prometheus-to-sd exists only on Kubernetes.
+    own = {"app", "uwsgiExporter", "accessLogExporter", "prepare", "receiver", "prometheusToSd"}
     images = {name: image for name, image in VALUES["images"].items() if name not in own}
 
     assert images == {
@@ -30,6 +31,11 @@ def test_the_official_images_are_those_in_the_env_file():
         "postgresExporter": official("IMAGE_POSTGRES_EXPORTER"),
         "valkey": official("IMAGE_VALKEY"),
         "redisExporter": official("IMAGE_REDIS_EXPORTER"),
+        "prometheus": official("IMAGE_PROMETHEUS"),
+        "alertmanager": official("IMAGE_ALERTMANAGER"),
+        "pushgateway": official("IMAGE_PUSHGATEWAY"),
+        "blackboxExporter": official("IMAGE_BLACKBOX_EXPORTER"),
+        "grafana": official("IMAGE_GRAFANA"),
     }
 
 
@@ -42,7 +48,8 @@ def test_containers_run_as_the_users_of_the_official_images():
 
 
 def test_the_projects_own_images_have_the_names_that_compose_builds():
-    for name, service in (("app", "app"), ("prepare", "prepare"), ("uwsgiExporter", "uwsgi-exporter")):
+    same = {"app": "app", "prepare": "prepare", "receiver": "receiver", "uwsgiExporter": "uwsgi-exporter"}
+    for name, service in same.items():
         assert VALUES["images"][name] == COMPOSE[service]["image"]
     assert VALUES["images"]["accessLogExporter"] == COMPOSE["access-log-exporter"]["image"]
 

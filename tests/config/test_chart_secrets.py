@@ -124,11 +124,12 @@ def test_only_the_job_can_use_the_kubernetes_api_and_only_for_its_secrets():
 
 
 def test_what_is_kept_has_one_label_in_common_and_none_of_the_release():
-    objects = render()
-    (claim,) = one(objects, "StatefulSet", "pomar-postgres")["spec"]["volumeClaimTemplates"]
+    objects = render({"monitoring": {"mode": "bundled"}})
+    claims = [claim for each in objects for claim in each.get("spec", {}).get("volumeClaimTemplates", [])]
+    assert len(claims) == 3
     of_secrets = env(job(objects, "prepare")["spec"]["template"]["spec"]["containers"][0])["SECRET_LABELS"]
 
-    for labels in (claim["metadata"]["labels"], json.loads(of_secrets)):
+    for labels in (*(claim["metadata"]["labels"] for claim in claims), json.loads(of_secrets)):
         assert labels["kept-for-release"] == "pomar"
         # Argo CD deletes objects with this label that are not in the chart.
         assert "app.kubernetes.io/instance" not in labels
@@ -150,7 +151,8 @@ def test_the_documented_keys_are_those_of_an_existing_secret():
     values = (CHART / "values.yaml").read_text()
     comment = re.search(r"# An existing Secret. Its keys:(.*?)existingSecret", values, re.DOTALL)[1]
 
-    used = secret_keys(render({"secrets": {"existingSecret": "mine"}, "lab": {"enabled": True}}))["mine"]
+    everything = {"lab": {"enabled": True}, "monitoring": {"mode": "bundled"}}
+    used = secret_keys(render({"secrets": {"existingSecret": "mine"}, **everything}))["mine"]
     assert set(re.findall(r"[a-z]+(?:-[a-z]+)+(?:\.[a-z]+)?", comment)) == used
 
 

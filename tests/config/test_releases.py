@@ -1,12 +1,11 @@
-"""Test the lab's configuration with programs from other Debian releases. All other tests use this machine's programs.
+"""Test the lab's configuration with programs from other Debian releases.
 
-The Debian archive must be one of apt's sources. Otherwise these tests are skipped, or fail if ``CI`` is set.
+Most other tests use this machine's programs.
 """
 
 import configparser
 import json
 import os
-import platform
 import re
 import shlex
 import subprocess
@@ -20,21 +19,19 @@ import pytest
 import requests
 import yaml
 
-from lab.errors import LabError
 from lab.paths import ROOT
 from lab.runtimes import settings
 from lab.runtimes.host import prepare, programs
 from lab.runtimes.ports import free_ports
 from lab.runtimes.services import SERVICES, Service
 from tests.config.front import Front, ending
+from tests.config.releases import RELEASES, own_release, programs_of
 from tests.config.samples import total
 from tests.config.test_alertmanager import ALL as ALERTMANAGER_FILES
 from tests.config.test_prometheus import JOBS, RULE_TESTS, RULES, TARGETS, targets_of
 from tests.eventually import eventually
 from tests.programs import FOR_PROMTOOL, program
 
-#: The stable releases that have every program that the lab needs, and the testing release.
-RELEASES = ("bookworm", "trixie", "forky")
 #: The rules with production time windows.
 PRODUCTION = sorted((ROOT / "prometheus" / "production").glob("*.yaml"))
 #: Exporters that run only in containers, each with its address in compose.yaml and one of its metrics.
@@ -58,24 +55,10 @@ class Services:
     services: list[Service]
 
 
-def own_release() -> str:
-    """Return the code name of this machine's release, or an empty string."""
-    try:
-        return platform.freedesktop_os_release().get("VERSION_CODENAME", "")
-    except OSError:
-        return ""
-
-
 @pytest.fixture(scope="module", params=[name for name in RELEASES if name != own_release()])
 def release(request: pytest.FixtureRequest) -> Iterator[Path]:
     """The folder with the programs from each release in turn. It is first on the PATH."""
-    try:
-        folder = programs.of_release(request.param, [f"prometheus-{name}" for name in ONLY_IN_CONTAINERS])
-    except LabError as error:
-        reason = f"the programs from {request.param} are missing: {error.message}"
-        if os.environ.get("CI"):
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
+    folder = programs_of(request.param)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", str(folder), prepend=os.pathsep)
         yield folder

@@ -39,6 +39,7 @@ from lab.runtimes.services import Service
 #: files keep their order, because pytest-xdist would run those with the fewest tests last, and those take the longest.
 NEED_NO_LAB = (
     "--ignore=tests/live",
+    "--ignore=tests/kubernetes",
     "--numprocesses=4",
     # Do not restart a worker that faulthandler_timeout killed: its file would run again and hang again.
     "--max-worker-restart=0",

@@ -104,7 +104,7 @@ CONSTRAINT = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSc
 #: Values that cannot work together or with Kubernetes, and the chart's sentence.
 IMPOSSIBLE = {
     "latest": ({"images": {"nginx": "nginx:latest"}}, "the image nginx:latest can change at any time: set"),
-    "an earlier image that is latest": ({"app": {"previousImages": ["a/b:latest"]}}, "a/b:latest changes without"),
+    "an earlier image that is latest": ({"app": {"previousImages": ["a/b:latest"]}}, "a/b:latest can change at any"),
     "a name that starts with a digit": ({"fullnameOverride": "1a"}, "1a cannot be the name of a Service: set fullname"),
     "no database": ({"postgres": {"enabled": False}}, "there is no database: set database.existingSecret to a Secret"),
     "two databases": ({"database": {"existingSecret": "a"}}, "there are two databases: set postgres.enabled to false"),
@@ -114,7 +114,7 @@ IMPOSSIBLE = {
     "a drain that is too short": ({"termination": {"drainSeconds": 5}}, "drainSeconds is less than app.harakiri"),
     "a minimum above the maximum": (
         {"autoscaling": {"enabled": True, "minReplicas": 9}},
-        "autoscaling.minReplicas is more than autoscaling.maxReplicas",
+        "autoscaling.minReplicas is greater than autoscaling.maxReplicas",
     ),
     "a label selector": (
         {"topologySpreadConstraints": [{**CONSTRAINT, "labelSelector": {}}]},

@@ -81,14 +81,25 @@ def open_books(runtime: Runtime, patience: float = snapshot.PATIENCE_SECONDS) ->
 
 
 def _is_current(prometheus: Prometheus, opening: Snapshot) -> bool:
-    """Return whether Prometheus has a recent sample from every job, none of them higher than the exporter's page."""
+    """Return whether Prometheus has a recent sample from every job that matches the exporter's page.
+
+    The counters for load runs must be equal: if they are not, Prometheus has not scraped the end of an earlier run yet.
+    The others may have increased since the scrape.
+    """
     return all(
-        prometheus.was_scraped_before(job, opening.at)
-        and all(
-            n <= opening.values[job].get(series, 0)
-            for series, n in counters(prometheus.values(job, snapshot.FAMILIES[job], opening.at)).items()
-        )
+        prometheus.was_scraped_before(job, opening.at) and _matches(prometheus, job, opening)
         for job in opening.values.keys() - opening.fell
+    )
+
+
+def _matches(prometheus: Prometheus, job: str, opening: Snapshot) -> bool:
+    page = counters(opening.values[job])
+    stored = counters(prometheus.values(job, snapshot.FAMILIES[job], opening.at))
+    return all(
+        stored.get(series, 0) == page.get(series, 0)
+        if series[0] == LOADS_OWN
+        else stored.get(series, 0) <= page.get(series, 0)
+        for series in page.keys() | stored.keys()
     )
 
 

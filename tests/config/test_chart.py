@@ -103,18 +103,18 @@ NOT_ALLOWED = {
 CONSTRAINT = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
 #: Values that cannot work together or with Kubernetes, and the chart's sentence.
 IMPOSSIBLE = {
-    "latest": ({"images": {"nginx": "nginx:latest"}}, "nginx:latest changes without notice: name an exact version"),
-    "an earlier image that is latest": ({"app": {"previousImages": ["a/b:latest"]}}, "a/b:latest changes without"),
+    "latest": ({"images": {"nginx": "nginx:latest"}}, "the image nginx:latest can change at any time: set"),
+    "an earlier image that is latest": ({"app": {"previousImages": ["a/b:latest"]}}, "a/b:latest can change at any"),
     "a name that starts with a digit": ({"fullnameOverride": "1a"}, "1a cannot be the name of a Service: set fullname"),
     "no database": ({"postgres": {"enabled": False}}, "there is no database: set database.existingSecret to a Secret"),
     "two databases": ({"database": {"existingSecret": "a"}}, "there are two databases: set postgres.enabled to false"),
     "two caches": ({"cache": {"existingSecret": "a"}}, "there are two caches: set valkey.enabled to false, or"),
     "an unknown proxy": ({"proxy": {"enabled": True}}, "proxy.enabled needs proxy.realIpFrom, the networks of the"),
-    "the same port twice": ({"service": {"httpPort": 443}}, "two ports of the Service are the same: change service."),
+    "the same port twice": ({"service": {"httpPort": 443}}, "service.httpsPort and service.httpPort must differ"),
     "a drain that is too short": ({"termination": {"drainSeconds": 5}}, "drainSeconds is less than app.harakiri"),
     "a minimum above the maximum": (
         {"autoscaling": {"enabled": True, "minReplicas": 9}},
-        "autoscaling.minReplicas is more than autoscaling.maxReplicas",
+        "autoscaling.minReplicas is greater than autoscaling.maxReplicas",
     ),
     "a label selector": (
         {"topologySpreadConstraints": [{**CONSTRAINT, "labelSelector": {}}]},

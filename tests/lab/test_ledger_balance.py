@@ -233,3 +233,15 @@ def test_samples_from_before_a_counter_reset_are_not_part_of_the_run():
     assert books._compared_with_pages("django", {}, stored, opening, closing) == []
     stored[series][-1] = (102.0, 19)
     assert len(books._compared_with_pages("django", {}, stored, opening, closing)) == 1
+
+
+def test_a_run_begins_only_after_prometheus_has_scraped_the_end_of_the_last_one(prometheus, starts):
+    current, after_a_load, after_a_probe = (snapshot(starts["right"], 0) for _ in range(3))
+    after_a_load.values["nginx-log"]["nginx_http_load_responses_total", LIST] += 1
+    after_a_probe.values["nginx"]["nginx_http_requests_total", ()] += 1
+
+    assert [books._is_current(prometheus, each) for each in (current, after_a_load, after_a_probe)] == [
+        True,
+        False,
+        True,
+    ]

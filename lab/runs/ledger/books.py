@@ -6,7 +6,7 @@ same increase in both sources.
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -82,14 +82,28 @@ def open_books(runtime: Runtime, patience: float = snapshot.PATIENCE_SECONDS) ->
 
 
 def _is_current(prometheus: Prometheus, opening: Snapshot) -> bool:
-    """Return whether Prometheus has a recent sample from every target, none of them higher than the exporter's page."""
+    """Return whether Prometheus has a recent sample from every target that matches the exporter's page.
+
+    The counters for load runs must be equal: if they are not, Prometheus has not scraped the end of an earlier run yet.
+    The others may have increased since the scrape.
+    """
     for job in opening.values.keys() - opening.fell:
-        values, pods = opening.values[job], pods_of(opening.values[job])
-        stored = counters(prometheus.values(job, snapshot.FAMILIES[job], opening.at))
-        higher = any(n > values.get(series, 0) for series, n in stored.items() if pod_of(series) in pods)
-        if higher or not prometheus.was_scraped_before(job, opening.at, pods):
+        pods = pods_of(opening.values[job])
+        if not prometheus.was_scraped_before(job, opening.at, pods) or not _matches(prometheus, job, opening, pods):
             return False
     return True
+
+
+def _matches(prometheus: Prometheus, job: str, opening: Snapshot, pods: Set[str]) -> bool:
+    page = counters(opening.values[job])
+    stored = counters(prometheus.values(job, snapshot.FAMILIES[job], opening.at))
+    return all(
+        stored.get(series, 0) == page.get(series, 0)
+        if series[0] == LOADS_OWN
+        else stored.get(series, 0) <= page.get(series, 0)
+        for series in page.keys() | stored.keys()
+        if pod_of(series) in pods
+    )
 
 
 def balance(prometheus: Prometheus, opening: Snapshot, closing: Snapshot, result: Mapping) -> Ledger:

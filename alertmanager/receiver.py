@@ -51,7 +51,7 @@ class Handler(BaseHTTPRequestHandler):
             self._respond(200, "ready\n")
         elif section == "runbooks" and (page := runbooks.page(rest)):
             self._respond(200, page, "text/html")
-        elif section == "dashboards" and re.fullmatch(r"[\w./-]*", rest):
+        elif section == "dashboards" and re.fullmatch(r"[\w./-]{,64}", rest):
             self._show_dashboard(rest, query)
         else:
             self._respond_not_found()
@@ -157,7 +157,7 @@ class Server(ThreadingMixIn, TCPServer):
 
     def handle_error(self, request: object, client_address: tuple) -> None:
         """Print one line if a client has closed its connection, and the full traceback for any other error."""
-        if isinstance(error := sys.exception(), OSError):
+        if isinstance(error := sys.exception(), ConnectionError | TimeoutError):
             say(f"the client at {client_address[0]} closed its connection: {error}.")
         else:
             super().handle_error(request, client_address)

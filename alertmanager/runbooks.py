@@ -20,7 +20,7 @@ def page(name: str) -> str | None:
     """Return a runbook's page, or the index if ``name`` is empty. Return None if the runbook does not exist."""
     file = FOLDER / f"{name or INDEX}.md"
     # A name that consists only of word characters cannot lead out of the folder.
-    if not re.fullmatch(r"\w*", name) or not file.is_file():
+    if not re.fullmatch(r"\w{,64}", name) or not file.is_file():
         return None
     tokens = MARKDOWN.parse(file.read_text(encoding="utf-8"))
     _rewrite_links(tokens)

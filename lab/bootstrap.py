@@ -120,8 +120,8 @@ def check_requirements() -> tuple[str, str]:
 
 
 def check_venv() -> tuple[str, str]:
-    """Check that this Python can create a virtual environment, unless there is a current one."""
-    if is_current():
+    """Check that this Python can create a virtual environment, unless there is one that is in use."""
+    if is_current() or lab_runs():
         return "not needed: the environment exists", ""
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
         return "", "this Python has no venv module: install it (on Debian: apt install python3-venv)."
@@ -318,6 +318,9 @@ def main() -> None:
         except KeyboardInterrupt:
             shutil.rmtree(VENV, ignore_errors=True)
             fail("interrupted while creating the Python environment; run the same command again.")
+        except BrokenPipeError:
+            shutil.rmtree(VENV, ignore_errors=True)
+            raise
         except (OSError, subprocess.CalledProcessError) as error:
             shutil.rmtree(VENV, ignore_errors=True)
             fail(cannot_hold(error))

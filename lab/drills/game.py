@@ -66,7 +66,7 @@ def broken(runtime: Runtime, incident: Incident) -> Iterator[Round]:
 def play(runtime: Runtime, seed: int) -> bool:
     """Play one round in the terminal and return whether the tier and the cause were found. Ctrl-C gives up."""
     with broken(runtime, choose(runtime, seed)) as this:
-        where = runtime.shown_url(services.named("grafana" if "grafana" in runtime.provides else "prometheus"), "/")
+        where = runtime.shown_url(services.named("receiver"), "/dashboards/")
         click.echo(
             f"\n{SYMPTOMS[this.incident.symptom]} It started just now.\nWhich tier is it, and what is the cause? See"
             f" {where}, `make alerts` and `make logs`.\nCtrl-C gives up."
@@ -104,8 +104,9 @@ def _debrief(runtime: Runtime, this: Round, *, wait: bool) -> str:
     if wait and _missing(this, now):
         seconds = max(this.incident.seconds - this.seconds, LAG_SECONDS)
         click.echo(f"Waiting until the evidence appears in Prometheus (up to {seconds:.0f} s, Ctrl-C skips this) …")
-        with suppress(KeyboardInterrupt):
-            now = _await_evidence(runtime, this, seconds)
+        with suppress(KeyboardInterrupt, LabError):
+            _await_evidence(runtime, this, seconds)
+        now = read(runtime)
     missing = _missing(this, now)
     late = f"\nNot visible in Prometheus yet: {', '.join(missing)}." if missing else ""
     return f"The evidence:\n{_evidence(this, now)}{late}"

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from lab import bootstrap, cli, doctor
@@ -63,6 +64,16 @@ def test_up_runs_every_check_of_the_list_in_order(idle, monkeypatch):
         idle.up()
 
     assert ran == [each.name for each in sorted(checks, key=lambda each: each.fresh)]
+
+
+def test_ports_of_leftover_processes_are_not_reported_as_taken(monkeypatch):
+    host = RUNTIMES["host"](settings.load({}))
+    monkeypatch.setattr(host, "_orphans", lambda: [psutil.Process()])
+    ports = next(each for each in host.checks() if each.name == "ports")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        host._wanted["PROMETHEUS_PORT"] = str(taken.getsockname()[1])
+
+        assert ports.run().startswith("not checked, because `make up` first stops processes")
 
 
 @pytest.mark.parametrize("name", RUNTIMES)
@@ -200,6 +211,7 @@ def test_a_state_folder_that_cannot_be_written_fails_its_check(tmp_path):
 
 def test_an_old_python_and_a_python_without_venv_are_rejected(monkeypatch):
     monkeypatch.setattr(bootstrap, "is_current", lambda: False)
+    monkeypatch.setattr(bootstrap, "lab_runs", lambda: False)
     monkeypatch.setattr(sys, "version_info", (3, 10, 4))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
@@ -210,11 +222,13 @@ def test_an_old_python_and_a_python_without_venv_are_rejected(monkeypatch):
 def test_only_down_is_allowed_for_a_lab_from_another_environment(monkeypatch):
     monkeypatch.setattr(bootstrap, "is_current", lambda: False)
     monkeypatch.setattr(bootstrap, "lab_runs", lambda: True)
+    # The lab was started with another Python, and this one has no venv module.
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
     refusals = {}
     for verb in ("up", "down"):
         monkeypatch.setattr(sys, "argv", ["bootstrap.py", verb])
-        refusals[verb] = bootstrap.check_requirements()[1]
+        refusals[verb] = bootstrap.check_requirements()[1] + bootstrap.check_venv()[1]
 
     assert refusals == {
         "up": "the running lab was started with other requirements or another Python: run `make down` first.",

@@ -9,7 +9,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from lab.dashboards import model
-from lab.runs.report.live import View
+from lab.runs.report import live
+from lab.runs.report.live import Live, View
 from tests.browser import chromium_of
 from tests.eventually import eventually
 from tests.receiver import running_receiver
@@ -112,6 +113,16 @@ def test_the_page_reports_that_prometheus_does_not_respond(tmp_path):
     }
     assert page.status_code == 200
     assert found["problem"] in page.text.replace("&#39;", "'")
+
+
+def test_a_slow_prometheus_does_not_delay_the_page_beyond_its_patience(monkeypatch, tmp_path):
+    samples = every_five_seconds('up{namespace="pomar",job="django",instance="one"}', [1] * 60, time.time())
+    monkeypatch.setattr(live, "PATIENCE_SECONDS", 0)
+
+    with prometheus_with(samples, tmp_path) as url:
+        found = Live(url).data(LAB.uid, f"panels={TARGETS}")
+
+    assert found["panels"] == {TARGETS: live.TOO_SLOW}
 
 
 def test_dashboards_redirect_to_grafana_if_there_is_one(tmp_path):

@@ -107,7 +107,7 @@ def test_the_runbook_index_links_to_every_runbook(receiver):
     assert set(re.findall(r'href="/runbooks/(\w+)"', page)) == names
 
 
-@pytest.mark.parametrize("path", ["Nothing", "../alerts", "..%2falerts", "README.md", "NginxDown/", "%00"])
+@pytest.mark.parametrize("path", ["Nothing", "../alerts", "..%2falerts", "README.md", "NginxDown/", "%00", "a" * 300])
 def test_only_runbooks_are_served_below_their_path(receiver, path):
     request = requests.Request("GET", receiver).prepare()
     request.url = f"{receiver}/runbooks/{path}"

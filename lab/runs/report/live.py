@@ -20,6 +20,9 @@ from lab.runs.report.drawing import Drawn
 
 #: If Prometheus hangs, a live page cannot wait as long as a report can.
 TIMEOUT_SECONDS = 5
+#: Seconds after which no further panel is queried. With the last query's timeout, the browser's 15 s are not exceeded.
+PATIENCE_SECONDS = 8
+TOO_SLOW = {"state": "failed", "message": "Prometheus is too slow to query this panel as well."}
 #: The content types of the files that the page loads, by file extension.
 CONTENT_TYPES = {".js": "text/javascript", ".css": "text/css"}
 WAITING = {"state": "waiting", "message": ""}
@@ -99,18 +102,20 @@ class Live:
             return None
         view = View.of(shown, query)
         wanted = set(",".join(parse_qs(query).get("panels", [])).split(","))
-        api, now, chosen = self._api(), view.span(), view.chosen
+        api, now, chosen, panels = self._api(), view.span(), view.chosen, {}
+        began = time.monotonic()
         try:
             # The cheapest query possible: does Prometheus respond at all?
             api.query("vector(1)", now.end)
+            events = timeline.events(api, now)
         except LabError as error:
             return {"problem": error.message}
-        panels = {
-            key: _result(api, view, panel, now, chosen)
-            for panel in shown.panels
-            if (key := f"{shown.uid}-{panel.id}") in wanted
-        }
-        return {"run": _run(now, timeline.events(api, now)), "panels": panels}
+        for panel in shown.panels:
+            if (key := f"{shown.uid}-{panel.id}") in wanted:
+                slow = time.monotonic() - began > PATIENCE_SECONDS
+                # With an Api of its own, a panel whose query takes too long does not affect the others.
+                panels[key] = TOO_SLOW if slow else _result(self._api(), view, panel, now, chosen)
+        return {"run": _run(now, events), "panels": panels}
 
     @staticmethod
     def first() -> str:
@@ -149,7 +154,8 @@ def _result(api: Api, view: View, panel: Panel, now: span.Span, chosen: Mapping[
     _, problem = drawing.form(view.dashboard, panel, now, chosen)
     found = problem or drawing.result(api, panel, now, chosen, set(panel.needs))
     if found["state"] == "empty" and panel.needs:
-        return {"state": "absent", "message": f"This panel needs {' and '.join(panel.needs)}."}
+        needed = " and ".join(panel.needs)
+        return {"state": "empty", "message": f"No data in this time range. This panel needs {needed}."}
     return found
 
 

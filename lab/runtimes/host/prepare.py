@@ -32,10 +32,11 @@ METRICS_BYTES = 128 * 1024 * 1024
 RECEIVER_IN_CONTAINERS = "http://receiver:8095/"
 #: The end of a `listen` directive that enables HTTP/2: first for NGINX 1.25.1 and later, then for older versions.
 HTTP2 = ("; http2 on; include http2.conf", " http2; include http2.conf")
-#: The folders in the checkout that the processes read or are started from.
+#: The folders and files in the checkout that the processes read or are started from.
 SOURCES = (
     *("alertmanager", "app", "blackbox", "grafana", "host", "nginx", "prometheus", "telemetry/src"),
-    *("lab/dashboards", "lab/runs/report"),
+    *("lab/dashboards", "lab/runs/report", "lab/errors.py", "lab/http.py", "lab/paths.py", "lab/prometheus.py"),
+    "lab/times.py",
 )
 
 
@@ -113,7 +114,7 @@ def memory_is_safe() -> bool:
 def sources_digest() -> str:
     """Return a digest of the files in the checkout that the processes use, to detect changes."""
     digest = hashlib.sha256()
-    for path in sorted(path for folder in SOURCES for path in (ROOT / folder).rglob("*")):
+    for path in sorted(path for each in SOURCES for path in (ROOT / each, *(ROOT / each).rglob("*"))):
         if path.is_file() and path.suffix != ".pyc":
             digest.update(f"{path.relative_to(ROOT)}\0".encode())
             digest.update(path.read_bytes())

@@ -102,9 +102,14 @@ class HostRuntime(Runtime):
         return (
             Check("running lab", self._refuse_other_settings, fresh=False),
             Check("limits", _set_limits),
-            Check("ports", lambda: ports.refuse_taken(self._wanted, names)),
+            Check("ports", lambda: self._refuse_taken_ports(names)),
             Check("programs", programs.check),
         )
+
+    def _refuse_taken_ports(self, names: list[str]) -> str:
+        if self._orphans():
+            return "not checked, because `make up` first stops processes that are left from an earlier start"
+        return ports.refuse_taken(self._wanted, names)
 
     def stop(self, service: Service) -> None:
         with self._lock():

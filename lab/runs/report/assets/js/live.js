@@ -75,6 +75,8 @@ if (kept) root.dataset.theme = kept;
 offerThemes();
 for (const start of [keepTheme, followWidth, drawForPaper]) start();
 document.querySelector(".controls").addEventListener("change", (event) => event.currentTarget.submit());
+// After the Back button, browsers would show the options that were selected later.
+addEventListener("pageshow", () => document.querySelector(".controls").reset());
 document.addEventListener("visibilitychange", () => refresh());
 document.querySelector(".boards [aria-current]").scrollIntoView({ block: "nearest", inline: "center" });
 drawInView(seen);

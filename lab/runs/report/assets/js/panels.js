@@ -72,6 +72,10 @@ window.drawAll = () => {
   for (const view of views) if (!view.fresh) draw(view);
 };
 
+const READING_MILLISECONDS = 10000;
+let lastMove = -Infinity;
+document.addEventListener("pointermove", () => (lastMove = performance.now()));
+
 /** Gives a panel new results, and draws it if it is in view. Series keep their colours. */
 export function update(key, results) {
   const view = views.find((each) => each.panel.key === key);
@@ -82,8 +86,9 @@ export function update(key, results) {
     if (styleOf(view.panel, name).hidden) view.hidden.add(name);
   }
   view.fresh = false;
-  // A chart under the pointer is not redrawn and keeps its tooltip until the next results.
-  if (inView.has(view) && !view.body.querySelector(".chart:hover")) keepingPlace(view.body, () => draw(view));
+  // A chart under a pointer that has just moved is not redrawn, so that it keeps its tooltip.
+  const isRead = view.body.querySelector(".chart:hover") && performance.now() - lastMove < READING_MILLISECONDS;
+  if (inView.has(view) && !isRead) keepingPlace(view.body, () => draw(view));
 }
 
 /** Redraws an element's content and keeps its scroll position and focus. */

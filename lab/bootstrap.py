@@ -129,13 +129,14 @@ def check_venv() -> tuple[str, str]:
 
 
 def check_state() -> tuple[str, str]:
-    """Check that ``.lab`` can be written, unless the environment in it is current."""
-    if not is_current():
-        try:
-            STATE.mkdir(exist_ok=True)
-            (STATE / "bootstrap.lock").touch()
-        except OSError as error:
-            return "", cannot_hold(error)
+    """Check that ``.lab`` can hold the environment, unless the environment exists."""
+    if is_current():
+        return "not needed: the environment exists", ""
+    try:
+        STATE.mkdir(exist_ok=True)
+        (STATE / "bootstrap.lock").touch()
+    except OSError as error:
+        return "", cannot_hold(error)
     return str(STATE), ""
 
 
@@ -151,7 +152,7 @@ CHECKS = {
     "path": check_path,
     "environment": check_requirements,
     "venv module": check_venv,
-    "folder .lab": check_state,
+    "environment folder": check_state,
 }
 
 

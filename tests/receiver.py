@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import requests
+
 from lab.paths import ROOT
 
 #: The command that starts a receiver. Run it in the checkout.
@@ -27,6 +29,14 @@ def running_receiver(file: Path, *flags: str) -> Iterator[str]:
 def url_of(process: subprocess.Popen) -> str:
     """Return the URL of a receiver that is starting, from the first line of its log."""
     return f"http://127.0.0.1:{re.search(r'on port ([0-9]+),', process.stderr.readline())[1]}"
+
+
+def status_of(url: str) -> int:
+    """Return the status for a URL, which is sent as it is: requests would remove ``..`` and the like."""
+    request = requests.Request("GET", url).prepare()
+    request.url = url
+    with requests.Session() as session:
+        return session.send(request, timeout=10).status_code
 
 
 def notification(

@@ -203,7 +203,7 @@ DRILLS = (
     ),
     Drill(
         "series-flood",
-        "Clients send random paths, hosts, methods and search words, none of which may create a series.",
+        "Clients send random paths, hosts, methods and search terms, none of which may create a series.",
         ("ClientErrors",),
         "Lab: Series by job",
         lambda lab: faults.random_clients(lab, 4),

@@ -205,8 +205,8 @@ def test_a_state_folder_that_cannot_be_written_fails_its_check(tmp_path):
 
     done = bootstrap_alone(folder)
 
-    assert failed(done.stdout).keys() == {"folder .lab"}
-    assert "the lab cannot write to" in failed(done.stdout)["folder .lab"]
+    assert failed(done.stdout).keys() == {"environment folder"}
+    assert "the lab cannot write to" in failed(done.stdout)["environment folder"]
 
 
 def test_an_old_python_and_a_python_without_venv_are_rejected(monkeypatch):

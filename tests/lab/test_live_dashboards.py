@@ -13,7 +13,7 @@ from lab.runs.report import live
 from lab.runs.report.live import Live, View
 from tests.browser import chromium_of
 from tests.eventually import eventually
-from tests.receiver import running_receiver
+from tests.receiver import running_receiver, status_of
 from tests.stored import every_five_seconds, prometheus_with
 
 LAB = next(each for each in model.load() if each.uid == "pomar-lab")
@@ -82,14 +82,19 @@ def test_the_index_redirects_to_the_first_dashboard(receiver):
 
 
 @pytest.mark.parametrize(
-    "path", ["nothing", "nothing/data", "assets/../page.py", "assets/page.html.j2", "assets/js", "a/b"]
+    "path",
+    [
+        "nothing",
+        "nothing/data",
+        "assets/../page.py",
+        "assets/page.html.j2",
+        "assets/js",
+        "a/b",
+        f"assets/{'a' * 300}.js",
+    ],
 )
 def test_any_other_path_is_not_found(receiver, path):
-    request = requests.Request("GET", receiver).prepare()
-    request.url = f"{receiver}/dashboards/{path}"
-
-    with requests.Session() as session:
-        assert session.send(request, timeout=10).status_code == 404
+    assert status_of(f"{receiver}/dashboards/{path}") == 404
 
 
 def test_a_panel_shows_the_results_for_the_selected_values(receiver):

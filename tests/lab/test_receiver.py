@@ -15,7 +15,7 @@ import requests
 from alertmanager import notifications as stored
 from alertmanager.runbooks import FOLDER
 from lab.paths import ROOT
-from tests.receiver import RECEIVER, notification, running_receiver, url_of
+from tests.receiver import RECEIVER, notification, running_receiver, status_of, url_of
 
 
 @pytest.fixture
@@ -109,11 +109,7 @@ def test_the_runbook_index_links_to_every_runbook(receiver):
 
 @pytest.mark.parametrize("path", ["Nothing", "../alerts", "..%2falerts", "README.md", "NginxDown/", "%00", "a" * 300])
 def test_only_runbooks_are_served_below_their_path(receiver, path):
-    request = requests.Request("GET", receiver).prepare()
-    request.url = f"{receiver}/runbooks/{path}"
-
-    with requests.Session() as session:
-        assert session.send(request, timeout=5).status_code == 404
+    assert status_of(f"{receiver}/runbooks/{path}") == 404
 
 
 def test_the_page_says_when_there_are_no_notifications_yet(receiver):

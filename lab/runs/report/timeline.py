@@ -48,12 +48,9 @@ def timeline(api: Api, span: Span) -> Timeline:
         message = (
             "Not even the Watchdog fired, although it always fires. Prometheus had no rules, or has no data from then."
         )
-    elif not periods:
-        message = "No alert fired except the Watchdog, which always fires."
     else:
-        fired = [each.name for each in periods if each.state == "firing"]
-        names = ", ".join(dict.fromkeys(fired))
-        message = f"{names or 'No alert'} fired. (The Watchdog always fires.)"
+        fired = dict.fromkeys(each.name for each in periods if each.state == "firing")
+        message = f"{', '.join(fired) or 'No alert'} fired. (The Watchdog always fires.)"
     return Timeline(message, sorted(periods, key=lambda period: (period.start, period.name)))
 
 

@@ -109,8 +109,8 @@ def _pull(settings: Mapping[str, str]) -> None:
     """Pull the missing official images. If one cannot be pulled, raise LabError with the reason."""
     for image in _missing(settings):
         with console.step(f"{image} pulled"):
-            if trouble := _cannot_pull(image):
-                raise LabError(f"{image} cannot be pulled: {trouble}{advice(trouble)}")
+            if problem := _cannot_pull(image):
+                raise LabError(f"{image} cannot be pulled: {problem}{advice(problem)}")
 
 
 def _cannot_pull(image: str) -> str:
@@ -119,20 +119,20 @@ def _cannot_pull(image: str) -> str:
         command = ["docker", "pull", "--quiet", image]
         done = subprocess.run(command, capture_output=True, text=True, timeout=PULL_SECONDS)
     except subprocess.TimeoutExpired:
-        return f"the pull took longer than {PULL_SECONDS} s"
+        return f"the pull timed out after {PULL_SECONDS} s"
     return "" if done.returncode == 0 else last_line(done.stderr).removeprefix("Error response from daemon: ")
 
 
 def _make_base(suite: str, name: str) -> None:
     """Pull and tag the official Debian image or, if it cannot be pulled, build an image from Debian packages."""
-    trouble = _cannot_pull(f"debian:{suite}-slim")
-    if not trouble:
+    problem = _cannot_pull(f"debian:{suite}-slim")
+    if not problem:
         docker("tag", f"debian:{suite}-slim", name)
         return
     if not shutil.which("mmdebstrap"):
         raise LabError(
-            f"debian:{suite}-slim cannot be pulled ({trouble}), and mmdebstrap is not installed, which builds it from "
-            f"Debian packages: install mmdebstrap{', or fix the network' if network.failed(trouble) else ''}."
+            f"debian:{suite}-slim cannot be pulled ({problem}), and mmdebstrap is not installed, which builds it from "
+            f"Debian packages: install mmdebstrap{', or fix the network' if network.failed(problem) else ''}."
         )
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "base.tar"

@@ -391,7 +391,8 @@ class ComposeRuntime(Runtime):
         # With IMAGES=auto, it is not known yet whether Grafana will be included.
         known = self.settings["IMAGES"] != "auto"
         published = [each.port for each in self.services if each.page and (known or each.name != "grafana")]
-        return ports.refuse_taken(self.settings, [*published, "SHOP_HTTP_PORT"])
+        found = ports.refuse_taken(self.settings, [*published, "SHOP_HTTP_PORT"])
+        return found if known else f"{found}; Grafana's port is checked when its image has been pulled"
 
     def _refuse_other_settings(self) -> str:
         found = super()._refuse_other_settings()

@@ -252,9 +252,9 @@ def _must(command: list[str], cwd: Path = ROOT, broken: Sequence[str] = ()) -> N
         lines = [line for line in log.read().decode(errors="replace").splitlines() if line.startswith(("E:", "dpkg"))]
     unread = f"apt cannot read {', '.join(broken)}; " if broken else ""
     # The errors about unreadable sources were logged before this command ran.
-    away = network.failed("\n".join(lines)) or (broken and network.failed(APT_LOG.read_text(errors="replace")))
+    offline = network.failed("\n".join(lines)) or (broken and network.failed(APT_LOG.read_text(errors="replace")))
     raise LabError(
         f"the Debian packages could not be unpacked: {unread}{(lines or ['no reason given'])[0].rstrip('.')}. "
-        f"{'Check the network, install' if away else 'Install'} the programs yourself, or start a Docker engine "
+        f"{'Check the network, install' if offline else 'Install'} the programs yourself, or start a Docker engine "
         f"(full log: {APT_LOG})."
     )

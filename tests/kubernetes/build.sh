@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Build Kubernetes 1.20.2 from Debian 12's source package: build.sh WORK_FOLDER RESULT_FOLDER. Needs golang-1.19-go.
-# The result is one program with all services (hyperkube.go), the program of the pause image, and a static BusyBox for
-# the images in the tests. Go's cache stays in the work folder, so an interrupted build continues where it stopped.
+# The result is one program with all services (hyperkube.go), and the program of the pause image. Go's cache stays in
+# the work folder, so an interrupted build continues where it stopped.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 work=$1 result=$2
@@ -18,10 +18,8 @@ apt=(apt-get -qq -o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache" 
     -o "Dir::Etc::SourceList=$work/sources.list" -o APT::Sandbox::User=root)
 "${apt[@]}" update
 "${apt[@]}" source --download-only kubernetes
-"${apt[@]}" download busybox-static golang-github-modern-go-reflect2-dev
-for package in ./*.deb; do
-    dpkg-deb --extract "$package" debian
-done
+"${apt[@]}" download golang-github-modern-go-reflect2-dev
+dpkg-deb --extract golang-github-modern-go-reflect2-dev_*.deb debian
 
 source=$work/go/src/k8s.io/kubernetes
 rm -rf "$source"
@@ -45,15 +43,18 @@ packages=$(grep --recursive --files-with-matches --include='*.go' '+k8s:openapi-
     -h hack/boilerplate/boilerplate.generatego.txt -r /dev/null
 
 # Without a version, the API server would say v0.0.0, and a chart's kubeVersion would refuse it.
-stamp=k8s.io/kubernetes/vendor/k8s.io/component-base/version
 IFS=. read -r major minor _ <<<"$version"
+flags='-s -w'
+for package in component-base/version client-go/pkg/version; do
+    stamp=k8s.io/kubernetes/vendor/k8s.io/$package
+    flags+=" -X $stamp.gitVersion=v$version -X $stamp.gitMajor=$major -X $stamp.gitMinor=$minor"
+    flags+=" -X $stamp.gitCommit=debian -X $stamp.gitTreeState=clean"
+done
 mkdir cmd/hyperkube cmd/pause
 cp "$here/hyperkube.go" cmd/hyperkube/
 cp "$here/pause.go" cmd/pause/
-go build -o "$result/hyperkube" -ldflags "-s -w -X $stamp.gitVersion=v$version -X $stamp.gitMajor=$major
-    -X $stamp.gitMinor=$minor -X $stamp.gitCommit=debian -X $stamp.gitTreeState=clean" ./cmd/hyperkube
+go build -o "$result/hyperkube" -ldflags "$flags" ./cmd/hyperkube
 go build -o "$result/pause" -ldflags '-s -w' ./cmd/pause
-cp "$work/debian/bin/busybox" "$result/"
 for name in kube-apiserver kube-controller-manager kube-proxy kube-scheduler kubelet; do
     ln -sf hyperkube "$result/$name"
 done

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -132,7 +132,9 @@ class Cluster:
     def _launch(self, programs: Path, listener: socket.socket, keep: bool) -> None:
         """Start the node and show its progress until it is ready."""
         node = [sys.executable, *FLAGS, "-m", "tests.kubernetes.node"]
-        with (self._logs / "node.log").open("wb") as log:
+        with ExitStack() as stack:
+            log = stack.enter_context((self._logs / "node.log").open("wb"))
+            with_this = None if keep else stack.enter_context(signals.starting_child(signal.SIGKILL))
             process = subprocess.Popen(
                 [*UNSHARE, *node, self._state, self._logs, programs, self.cgroup, str(listener.fileno())],
                 cwd=ROOT,
@@ -143,7 +145,7 @@ class Cluster:
                 text=True,
                 pass_fds=[listener.fileno()],
                 start_new_session=True,
-                preexec_fn=None if keep else signals.to_child_of_this(signal.SIGKILL),
+                preexec_fn=with_this,
             )
         started = psutil.Process(process.pid).create_time()
         write_file(self._pid_file, json.dumps({"pid": process.pid, "started": started}))

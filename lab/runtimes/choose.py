@@ -9,8 +9,9 @@ from lab.runtimes.base import Runtime
 from lab.runtimes.compose import engine
 from lab.runtimes.compose.runtime import ComposeRuntime, own_containers
 from lab.runtimes.host.runtime import HostRuntime
+from lab.runtimes.kubernetes.runtime import KubernetesRuntime
 
-RUNTIMES: dict[str, type[Runtime]] = {"compose": ComposeRuntime, "host": HostRuntime}
+RUNTIMES = ("compose", "host", "kubernetes")
 
 
 def choose(environment: Mapping[str, str]) -> tuple[Runtime, str]:
@@ -25,6 +26,10 @@ def choose(environment: Mapping[str, str]) -> tuple[Runtime, str]:
     chosen = settings.load(environment)
     if wanted == "host":
         return HostRuntime(chosen), "RUNTIME=host is set"
+    if wanted == "kubernetes":
+        return KubernetesRuntime(chosen, environment), "RUNTIME=kubernetes is set"
+    if not wanted and KubernetesRuntime.running_settings.exists():
+        return KubernetesRuntime(chosen, environment), "it is already running"
     problem, fix = engine.why_not()
     if wanted == "compose":
         if problem:
@@ -39,20 +44,25 @@ def choose(environment: Mapping[str, str]) -> tuple[Runtime, str]:
 
 
 def to_test_on(environment: Mapping[str, str]) -> str:
-    """Return the name of the running runtime. If none is running, return ``host``, which needs no Docker engine."""
+    """Return the name of the running runtime. If none is running, return ``host``, which needs no Docker engine.
+
+    The live tests do not run on Kubernetes; ``tests/kubernetes`` are its tests.
+    """
     running = ComposeRuntime(settings.load(environment)).is_running()
     return "compose" if running else "host"
 
 
 def refuse_other(runtime: Runtime) -> str:
-    """Raise LabError if this checkout's lab is running on the other runtime and is therefore using the ports."""
-    if runtime.name == "host":
+    """Raise LabError if this checkout's lab is running on another runtime and is therefore using the ports."""
+    if runtime.name != "kubernetes" and KubernetesRuntime.running_settings.exists():
+        raise LabError("the lab is running on Kubernetes: stop it first with `make down RUNTIME=kubernetes`.")
+    if runtime.name != "compose":
         # A hanging Docker engine must not keep the host runtime from starting. The ports are still checked.
         known = {}
         with suppress(LabError):
             known = own_containers()
         if any(container.state == "running" for container in known.values()):
             raise LabError("the lab is running under Docker Compose: stop it first with `make down RUNTIME=compose`.")
-    elif HostRuntime(runtime.settings).is_running():
+    if runtime.name != "host" and HostRuntime(runtime.settings).is_running():
         raise LabError("the lab is running as processes on the host: stop it first with `make down RUNTIME=host`.")
     return "this checkout's lab is not running there"

@@ -18,7 +18,8 @@ TOOLS = (
     *("http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NIX_SSL_CERT_FILE", "BUILD_CA_FILE"),
     *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS", "DOCKER_TLS_VERIFY"),
-    *("DOCKER_API_VERSION", "SSH_AUTH_SOCK", "KUBECONFIG", "KUBE_CONTEXT"),
+    *("DOCKER_API_VERSION", "SSH_AUTH_SOCK"),
+    *("KUBECONFIG", "KUBE_CONTEXT", "KUBE_VALUES", "IMAGE_REGISTRY", "IMAGE_LOADER"),
 )
 #: The pip settings that are passed on: where to get packages and how to reach the index, but not where to install.
 PIP = (

@@ -13,7 +13,7 @@ def hierarchies() -> list[Path]:
     """Return the root of each hierarchy: one for version 2, otherwise one for each mounted controller."""
     if (ROOT / "cgroup.controllers").exists():
         return [ROOT]
-    return sorted(path for path in ROOT.iterdir() if path.is_dir() and not path.is_symlink())
+    return sorted(path for path in ROOT.iterdir() if path.is_mount() and not path.is_symlink())
 
 
 def create(name: str) -> None:

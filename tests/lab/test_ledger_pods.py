@@ -97,7 +97,12 @@ def api(server: tuple[ApiServer, str]) -> Iterator[ApiServer]:
 
 @pytest.fixture
 def runtime(api: ApiServer, server: tuple[ApiServer, str], prometheus: str) -> InCluster:
-    return InCluster(Pods(requests.Session(), server[1], "pomar", api_server.SELECTOR), prometheus)
+    def get(path: str) -> str:
+        response = requests.get(f"{server[1]}{path}", timeout=5)
+        response.raise_for_status()
+        return response.text
+
+    return InCluster(Pods(get, "pomar", api_server.SELECTOR), prometheus)
 
 
 @pytest.fixture

@@ -329,12 +329,15 @@ class Compose:
         ca = next((path for path in authorities if path and Path(path).is_file()), None)
         return own | dict(self._settings) | ({"BUILD_CA_FILE": ca} if ca else {})
 
+    def config(self) -> dict[str, dict]:
+        """Return the configuration of each service."""
+        return json.loads(self.must("--profile", "*", "config", "--format", "json"))["services"]
+
     def mounted(self) -> dict[str, list[Path]]:
         """Return the files and folders that each service mounts from the checkout."""
-        services = json.loads(self.must("--profile", "*", "config", "--format", "json"))["services"]
         return {
             name: [Path(volume["source"]) for volume in service.get("volumes", []) if volume["type"] == "bind"]
-            for name, service in services.items()
+            for name, service in self.config().items()
         }
 
     def start(self, log: str, *arguments: str) -> subprocess.Popen:

@@ -133,6 +133,9 @@ class KubernetesRuntime(Runtime):
     def stop(self, service: Service) -> None:
         with self._lock():
             if service.name in IN_THE_POD:
+                # A pod with a stopped container is not ready. Requests must reach it nevertheless, as on the other
+                # runtimes, because otherwise every fault would be the same: the shop cannot be reached.
+                self._serve_from_unready_pods(True)
                 for name in self.pods():
                     self._set_image(name, service, NO_IMAGE)
                     # Without this, the container first waits until Prometheus has read its final counts.
@@ -152,6 +155,9 @@ class KubernetesRuntime(Runtime):
                 self._scale(service, 1)
             with console.step(service.name):
                 self.wait(lambda: self._problem(service), STOP_SECONDS)
+            objects = self._objects()
+            if service.name in IN_THE_POD and not any(objects.problem("web", name) for name in IN_THE_POD):
+                self._serve_from_unready_pods(False)
 
     def restart(self, service: Service) -> None:
         """Replace the pods of a service, as `kubectl rollout restart` does, and return when the new ones work."""
@@ -393,6 +399,10 @@ class KubernetesRuntime(Runtime):
                 f"--selector={SELECTOR},app.kubernetes.io/component={service.name}",
                 f"--timeout={STOP_SECONDS}s",
             )
+
+    def _serve_from_unready_pods(self, also: bool) -> None:
+        patch = {"spec": {"publishNotReadyAddresses": also}}
+        self.kubectl("patch", "service", RELEASE, f"--patch={json.dumps(patch)}")
 
     def _set_image(self, pod: str, service: Service, image: str) -> None:
         self.kubectl("set", "image", f"pod/{pod}", f"{service.name}={image}")

@@ -7,7 +7,7 @@ from lab.runtimes.base import Runtime
 
 ENTRIES = contract.load()
 #: Labels that do not come from the exporter, but from Prometheus or a rule.
-FROM_PROMETHEUS = {"__name__", "job", "instance", "namespace"}
+FROM_PROMETHEUS = {"__name__", "job", "instance", "namespace", "pod"}
 #: Jobs for which the contract lists every metric. For other jobs, it lists only the useful metrics.
 WHOLE = ("django", "uwsgi", "nginx", "nginx-log")
 #: Prefixes of metrics that the contract omits: about the language runtime, the exporter's process or its HTTP handler.

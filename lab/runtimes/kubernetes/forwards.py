@@ -1,7 +1,7 @@
-"""Forward ports of this machine to the cluster's Services until stopped.
+"""Forward ports of this machine to pods until stopped, and to another pod as soon as one is deleted.
 
-kubectl's own forward ends when its pod does, so each one is started again. The arguments are the context, the
-namespace, and SERVICE:LOCAL:REMOTE for each port.
+kubectl's own forward to a Service keeps the pod that it has chosen, even when that pod is being stopped. The arguments
+are the context, the namespace, the selector of all pods, and COMPONENT:LOCAL:REMOTE for each port.
 """
 
 import json
@@ -10,9 +10,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from queue import Empty, Queue
 
 import psutil
 
@@ -23,7 +24,7 @@ from lab.runtimes.environment import for_tools
 from lab.runtimes.kubernetes.kubectl import Kubectl
 
 LOG = LOGS / "forwards.log"
-#: The pause before a forward is started again.
+#: How often the forwards are checked, and the pause before a new watch.
 PAUSE_SECONDS = 0.5
 STOP_SECONDS = 10
 
@@ -34,10 +35,10 @@ class Forwards:
     def __init__(self, state: Path) -> None:
         self._state = state
 
-    def start(self, kubectl: Kubectl, ports: Iterable[tuple[str, str, str]]) -> None:
-        """Forward each port: a Service, the port on 127.0.0.1, and the Service's port. Replaces earlier forwards."""
+    def start(self, kubectl: Kubectl, selector: str, ports: Iterable[tuple[str, str, str]]) -> None:
+        """Forward each port: a component, the port on 127.0.0.1, and the pod's port. Replaces earlier forwards."""
         self.stop()
-        arguments = [kubectl.context, kubectl.namespace, *map(":".join, ports)]
+        arguments = [kubectl.context, kubectl.namespace, selector, *map(":".join, ports)]
         with LOG.open("w") as log:
             process = subprocess.Popen(
                 [sys.executable, *FLAGS, "-m", __name__, *arguments],
@@ -70,27 +71,70 @@ class Forwards:
             return False
 
 
-def _keep(command: list[str]) -> None:
+class Forward:
+    """A port on 127.0.0.1 and the pod it is forwarded to: one of ``component``, and its port ``remote``."""
+
+    def __init__(self, kubectl: Kubectl, component: str, local: str, remote: str) -> None:
+        self._kubectl, self._component, self._ports = kubectl, component, f"{local}:{remote}"
+        self._pod, self._process = "", None
+
+    def follow(self, pods: Mapping[str, str]) -> None:
+        """Forward to one of ``pods``, the components of the ready pods by name. Keep the pod if it is still there."""
+        if pods.get(self._pod) == self._component and self._process.poll() is None:
+            return
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+        self._pod = next((name for name, component in sorted(pods.items()) if component == self._component), "")
+        if self._pod:
+            command = self._kubectl.command("port-forward", "--address=127.0.0.1", f"pod/{self._pod}", self._ports)
+            self._process = _start(command)
+
+
+def _start(command: Sequence[str], **options) -> subprocess.Popen:
+    """Start a command that is killed when this process exits."""
+    with signals.starting_child(signal.SIGKILL) as with_this:
+        return subprocess.Popen(command, env=for_tools(), stdin=subprocess.DEVNULL, preexec_fn=with_this, **options)
+
+
+def _watch(kubectl: Kubectl, selector: str, events: Queue[dict | None]) -> None:
+    """Put every change of a pod into the queue. None means that all pods follow, because a new watch has begun."""
+    options = [f"--selector={selector}", "--watch", "--output-watch-events", "--output=json"]
     while True:
-        with signals.starting_child(signal.SIGKILL) as with_this:
-            forward = subprocess.Popen(command, env=for_tools(), stdin=subprocess.DEVNULL, preexec_fn=with_this)
-        forward.wait()
+        events.put(None)
+        with _start(kubectl.command("get", "pods", *options), stdout=subprocess.PIPE, text=True) as watch:
+            for line in watch.stdout:
+                events.put(json.loads(line))
         time.sleep(PAUSE_SECONDS)
 
 
+def _is_ready(pod: Mapping) -> bool:
+    conditions = {each["type"]: each["status"] for each in pod["status"].get("conditions", ())}
+    return "deletionTimestamp" not in pod["metadata"] and conditions.get("Ready") == "True"
+
+
 def main() -> None:
-    """Run all forwards until SIGTERM."""
-    context, namespace, *wanted = sys.argv[1:]
+    """Run all forwards until this process is stopped."""
+    context, namespace, selector, *wanted = sys.argv[1:]
     kubectl = Kubectl(context, namespace)
-    for each in wanted:
-        service, local, remote = each.split(":")
-        command = kubectl.command("port-forward", "--address=127.0.0.1", f"service/{service}", f"{local}:{remote}")
-        threading.Thread(target=_keep, args=(command,), daemon=True).start()
-    signal.sigwait({signal.SIGTERM})
-    # Each kubectl is killed with the thread that started it.
+    forwards = [Forward(kubectl, *each.split(":")) for each in wanted]
+    events: Queue[dict | None] = Queue()
+    threading.Thread(target=_watch, args=(kubectl, selector, events), daemon=True).start()
+    pods: dict[str, str] = {}
+    while True:
+        with suppress(Empty):
+            event = events.get(timeout=PAUSE_SECONDS)
+            if event is None:
+                pods.clear()
+                continue
+            pod = event["object"]
+            name = pod["metadata"]["name"]
+            pods.pop(name, None)
+            if event["type"] != "DELETED" and _is_ready(pod):
+                pods[name] = pod["metadata"]["labels"]["app.kubernetes.io/component"]
+        for forward in forwards:
+            forward.follow(pods)
 
 
 if __name__ == "__main__":
-    # Before any thread starts, so that none of them takes the signal.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     main()

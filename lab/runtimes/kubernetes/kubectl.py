@@ -40,6 +40,16 @@ class Kubectl:
         options = [f"--kube-context={self.context}", f"--namespace={self.namespace}", *self._own()]
         return self._output([str(programs.find("helm")), *options, *arguments])
 
+    def upgrade(self, release: str, chart: Path, values: Sequence[str | Path]) -> None:
+        """Install a release, or change it, with these files of values. Raises LabError if that fails.
+
+        Fields that something else has changed get the chart's values again, for example the number of replicas.
+        """
+        helm = programs.find("helm")
+        # Helm 3 always does that.
+        force = ["--force-conflicts"] if programs.helm_version(helm) >= (4, 0) else []
+        self.helm("upgrade", "--install", release, str(chart), *force, *(f"--values={file}" for file in values))
+
     def get(self, kinds: str, *arguments: str) -> list[dict]:
         """Return the objects of these kinds (``pods,jobs``). Raises LabError if the API server does not respond."""
         found = self("get", kinds, "--output=json", f"--request-timeout={REQUEST_SECONDS}s", *arguments)

@@ -50,7 +50,7 @@ NO_IMAGE = "localhost/pomar/stopped:1"
 START_SECONDS = 600
 STOP_SECONDS = 90
 LOAD = f"{RELEASE}-loadtest"
-#: The services with pages, apart from the shop, and the ports of their Kubernetes Services.
+#: The services with pages, apart from the shop, and the ports of their pods.
 PAGES = {"prometheus": "9090", "alertmanager": "9093", "pushgateway": "9091", "receiver": "8095", "grafana": "3000"}
 #: Settings that are fixed in the cluster.
 FIXED = {name: port for name, port in PORTS.items() if name not in PUBLISHED}
@@ -292,7 +292,7 @@ class KubernetesRuntime(Runtime):
             self.kubectl("annotate", "namespace", NAMESPACE, f"{CHECKOUT}={ROOT}")
         files = [PRESET, values, *filter(None, [self._environment.get("KUBE_VALUES")])]
         with console.step("release installed"):
-            self.kubectl.helm("upgrade", "--install", RELEASE, str(CHART), *(f"--values={file}" for file in files))
+            self.kubectl.upgrade(RELEASE, CHART, files)
 
     def _values(self, kind: str, names: Mapping[str, str]) -> dict:
         """Return the chart's values for the lab's settings."""
@@ -366,13 +366,13 @@ class KubernetesRuntime(Runtime):
     def _forward(self) -> None:
         """Forward the ports of all services with pages, and return when Prometheus scrapes every target."""
         wanted = [
-            (f"{RELEASE}-{name}", self.settings[services.named(name).port], port)
+            (name, self.settings[services.named(name).port], port)
             for name, port in PAGES.items()
             if services.named(name) in self.services
         ]
-        wanted += [(RELEASE, self.settings[name], self.settings[name]) for name in PUBLISHED]
+        wanted += [("web", self.settings[name], PORTS[name]) for name in PUBLISHED]
         with console.step("ports forwarded"):
-            self._forwards.start(self.kubectl, wanted)
+            self._forwards.start(self.kubectl, SELECTOR, wanted)
             for service in self.services:
                 self.wait(lambda service=service: self.answers(service), READY_SECONDS)
         self._await_targets()

@@ -17,6 +17,7 @@ from lab.runtimes import certificates
 from lab.runtimes.ports import free_ports
 from tests.config.chart import CHART, container, env, listen_conf, render, shop_pod
 from tests.config.front import Front, can_connect, ending, read_all
+from tests.config.samples import total
 from tests.eventually import eventually
 from tests.programs import program
 
@@ -219,40 +220,77 @@ def listens(port: int) -> bool:
         return False
 
 
-# The certificate
+# Starting
 
 
-def test_nginx_loads_a_renewed_certificate_without_a_restart(tmp_path):
-    front = ChartFront(tmp_path)
-    given = tmp_path / "made.template"
-    (tmp_path / "made").rename(given)
-    (tmp_path / "made").mkdir()
-    wrapper = tmp_path / "bin" / "nginx"
+@contextmanager
+def started_in_pod(front: ChartFront, **settings: str):
+    """Run NGINX with the start script of the pod, which checks the certificate more often than in a pod.
+
+    ``settings`` are environment variables.
+    """
+    prefix = front.prefix
+    (prefix / "made").rename(prefix / "made.template")
+    (prefix / "made").mkdir()
+    wrapper = prefix / "bin" / "nginx"
     wrapper.parent.mkdir()
     user = "user root; " if os.geteuid() == 0 else ""
     wrapper.write_text(
-        f'#!/bin/sh\nexec {program("nginx")} -p {tmp_path}/ -e stderr -c conf/nginx.conf -g "{user}daemon off;"\n'
+        f'#!/bin/sh\nexec {program("nginx")} -p {prefix}/ -e stderr -c conf/nginx.conf -g "{user}daemon off;"\n'
     )
     wrapper.chmod(0o755)
     script = (CHART / "files" / "nginx" / "start-in-pod.sh").read_text()
     assert "while sleep 60; do" in script
-    started = tmp_path / "start.sh"
-    started.write_text(script.replace("/srv/nginx", str(tmp_path)).replace("sleep 60", "sleep 0.2"))
+    started = prefix / "start.sh"
+    started.write_text(script.replace("/srv/nginx", str(prefix)).replace("sleep 60", "sleep 0.2"))
     path = f"{wrapper.parent}:{os.environ['PATH']}"
     # In a session of its own, because the scripts leave loops behind that end only with their container.
-    process = subprocess.Popen(["sh", started], env={"PATH": path}, start_new_session=True)
+    process = subprocess.Popen(["sh", started], env={"PATH": path, **settings}, start_new_session=True)
     try:
+        yield process
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_nginx_loads_a_renewed_certificate_without_a_restart(tmp_path):
+    front = ChartFront(tmp_path)
+    with started_in_pod(front) as process:
         first = eventually(lambda: served(front.https), because="NGINX starts")
         renewed = certificates.ensure(tmp_path / "renewed", ["shop.example"])
         for file in (renewed.shop_key, renewed.shop):
-            shutil.copy(file, given / file.name)
+            shutil.copy(file, tmp_path / "made.template" / file.name)
 
         eventually(lambda: served(front.https), because="NGINX reloads", wanted=lambda it: it != first)
         assert process.poll() is None
         assert served(front.https) == ssl.PEM_cert_to_DER_cert(renewed.shop.read_text())
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+
+
+def test_mtail_counts_the_requests_that_arrive_before_its_log_exists(tmp_path):
+    front = ChartFront(tmp_path)
+    name = "nginx_http_responses_total"
+    # The log is handed over to mtail two seconds after NGINX has started.
+    quick = {"LOG_CHECK_SECONDS": "2", "LOG_GRACE_SECONDS": "0.5"}
+    with front.mtail_running() as port, started_in_pod(front, **quick):
+        eventually(lambda: can_connect(front.http), because="NGINX starts")
+        for _ in range(3):
+            front.get("/", port=front.http, tls=False)
+        assert total(port, name) == 0
+        eventually(
+            lambda: total(port, name),
+            because="mtail counts each request once",
+            wanted=lambda count: count == 3,
+        )
+
+
+def test_a_restarted_nginx_keeps_its_log(tmp_path):
+    front = ChartFront(tmp_path)
+    log = tmp_path / "logs" / "metrics.log"
+    log.write_text("as before\n")
+    with started_in_pod(front):
+        eventually(lambda: can_connect(front.http), because="NGINX starts")
+
+        assert log.read_text() == "as before\n"
 
 
 def served(port: int) -> bytes:

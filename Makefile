@@ -93,8 +93,8 @@ load-ui: ## Run load tests from Locust's web interface
 lesson-multiprocess: ## See how Django's counters go wrong with several workers, and how to get them right
 	$(LAB) lesson-multiprocess
 
-# Uses the running lab, or starts one on the host. With `RUNTIME=host` or `RUNTIME=compose` it runs only the tests
-# that need a lab.
+# Uses the running lab, or starts one on the host. With `RUNTIME=host`, `RUNTIME=compose` or `RUNTIME=kubernetes` it runs
+# only the tests that need a lab.
 test: ## Run all tests, starting the lab if needed; THOROUGH=1 includes the slow tests that this runtime skips by default
 	$(LAB) test $(call flag,THOROUGH,--thorough)
 

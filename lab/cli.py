@@ -47,6 +47,21 @@ NEED_NO_LAB = (
     "--no-loadscope-reorder",
 )
 
+#: The live tests that also run in a Kubernetes cluster, apart from those that only run there.
+IN_A_CLUSTER = tuple(
+    f"tests/live/{name}"
+    for name in (
+        "test_contract.py",
+        "test_counts.py",
+        "test_dashboards.py",
+        "test_series_bounded.py",
+        "test_ledger.py::test_a_steady_run_has_no_remainder",
+        "kubernetes/test_pods.py",
+        "test_drills.py::test_a_drill_makes_its_alerts_fire_and_resolve",
+        "kubernetes/test_drills.py",
+    )
+)
+
 
 def runtime() -> Runtime:
     """Return the runtime set in ``RUNTIME``, or the one that suits this machine, with validated settings."""
@@ -343,15 +358,16 @@ def test(thorough: bool, arguments: tuple[str, ...]) -> None:
     """Run the tests; ARGUMENTS are passed to pytest.
 
     The tests that need no lab run first. The live tests then use the running lab, or start one on the host. With
-    RUNTIME=host or RUNTIME=compose, only the live tests run, on that runtime.
+    RUNTIME=host, compose or kubernetes, only the live tests run, on that runtime.
     """
     asked = os.environ.get("RUNTIME", "")
     os.environ["RUNTIME"] = asked or choose.to_test_on(os.environ)
-    if asked != "compose":
+    if asked not in ("compose", "kubernetes"):
         programs.find_all()
+    live = IN_A_CLUSTER if asked == "kubernetes" else ("tests/live",)
     if not arguments and not asked and (code := pytest(*NEED_NO_LAB)):
         sys.exit(code)
-    sys.exit(pytest(*(arguments or ("tests/live",)), *(["--thorough"] if thorough else [])))
+    sys.exit(pytest(*(arguments or live), *(["--thorough"] if thorough else [])))
 
 
 @main.command()

@@ -46,7 +46,7 @@ def choose(environment: Mapping[str, str]) -> tuple[Runtime, str]:
 def to_test_on(environment: Mapping[str, str]) -> str:
     """Return the name of the running runtime. If none is running, return ``host``, which needs no Docker engine.
 
-    The live tests do not run on Kubernetes; ``tests/kubernetes`` are its tests.
+    It is never ``kubernetes``, because only some of the live tests run in a cluster.
     """
     running = ComposeRuntime(settings.load(environment)).is_running()
     return "compose" if running else "host"

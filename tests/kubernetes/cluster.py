@@ -111,6 +111,16 @@ class Cluster:
                 reason = console.last_line(said.decode(errors="replace"))
                 raise LabError(f"{', '.join(images)} could not be loaded into the test cluster: {reason}")
 
+    def environment(self) -> dict[str, str]:
+        """Return the variables with which the lab's Kubernetes runtime uses this cluster."""
+        loader = [sys.executable, *FLAGS, "-m", __spec__.name, "load"]
+        return {
+            "KUBECONFIG": str(self.kubeconfig),
+            "KUBE_CONTEXT": CONTEXT,
+            "KUBE_VALUES": str(FOLDER / "values.yaml"),
+            "IMAGE_LOADER": shlex.join(loader),
+        }
+
     def _write_files(self, port: int) -> None:
         """Create the certificates, tokens and kubeconfigs. ``port`` is the API server's port on this machine."""
         files = self._state / "lib" / "kubernetes"
@@ -235,7 +245,8 @@ def up() -> None:
     cluster = Cluster()
     with signals.handled_once():
         cluster.up()
-    click.echo(f"export KUBECONFIG={shlex.quote(str(cluster.kubeconfig))} KUBE_CONTEXT={CONTEXT}")
+    variables = cluster.environment().items()
+    click.echo(f"export {' '.join(f'{name}={shlex.quote(value)}' for name, value in variables)}")
 
 
 @main.command()

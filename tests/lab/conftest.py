@@ -13,6 +13,7 @@ import pytest
 from lab.bootstrap import FLAGS
 from lab.paths import ROOT, STATE
 from lab.runtimes import settings
+from lab.runtimes.kubernetes.runtime import KubernetesRuntime
 from lab.runtimes.ports import free_ports
 
 Command = Callable[..., subprocess.CompletedProcess]
@@ -20,6 +21,12 @@ Command = Callable[..., subprocess.CompletedProcess]
 
 #: Every special character that a checkout's path may contain, some non-ASCII characters, and a trailing space.
 ACCEPTED = "!&'()+-.;<=>@]^_{|}~ ü日本🍎e\u0301 "
+
+
+@pytest.fixture(autouse=True)
+def no_lab_in_a_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep a lab that this checkout runs in a cluster out of the tests: no runtime would be chosen but that one."""
+    monkeypatch.setattr(KubernetesRuntime, "running_settings", tmp_path / "settings-in-cluster.json")
 
 
 def copy_of_checkout(folder: Path) -> Path:

@@ -129,7 +129,7 @@ def test_a_taken_port_fails_its_check_and_the_other_checks_still_run(lab):
         ({}, ["prlimit", "--nofile=256"], "limits", "the limit of 256 open files is too low: raise it to 2048"),
         ({}, ["prlimit", "--nproc=100"], "limits", "processes and threads for this user is too low: raise it to 512"),
         ({"UWSGI_WORKERS": "many"}, [], "settings", "UWSGI_WORKERS is 'many', but must be"),
-        ({"RUNTIME": "kubernetes"}, [], "runtime", "RUNTIME is 'kubernetes', but must be one of"),
+        ({"RUNTIME": "podman"}, [], "runtime", "RUNTIME is 'podman', but must be one of"),
         ({"RUNTIME": "compose", "PATH": "/nowhere"}, [], "runtime", "there is no docker command: install Docker"),
     ],
     ids=["files", "processes", "settings", "runtime", "docker"],

@@ -3,13 +3,16 @@
 import json
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from lab.runs import load
 from lab.runtimes import choose
 from lab.runtimes.base import Runtime
+from tests.kubernetes.cluster import Cluster
 from tests.live.observer import Observer
 
 
@@ -19,7 +22,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def runtime() -> Iterator[Runtime]:
+def cluster() -> Iterator[None]:
+    """The cluster for ``RUNTIME=kubernetes``: that in ``KUBE_CONTEXT``, or one that is built from Debian packages."""
+    if os.environ.get("RUNTIME") != "kubernetes" or os.environ.get("KUBE_CONTEXT"):
+        yield
+        return
+    own = Cluster()
+    with nullcontext() if own.is_running() else own, patch.dict(os.environ, own.environment()):
+        yield
+
+
+@pytest.fixture(scope="session")
+def runtime(cluster: None) -> Iterator[Runtime]:
     """The runtime to test, with its lab running. ``RUNTIME`` selects it; the default is ``host``."""
     chosen, _ = choose.choose({"RUNTIME": "host", **os.environ})
     choose.refuse_other(chosen)

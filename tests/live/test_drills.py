@@ -13,7 +13,7 @@ from lab.errors import LabError
 from lab.runtimes import services
 
 #: One fast drill for each runtime; `make drills` runs all of them.
-QUICK = {"host": "exporter-stopped", "compose": "database-down"}
+QUICK = {"host": "exporter-stopped", "compose": "database-down", "kubernetes": "exporter-stopped"}
 
 
 def test_a_drill_makes_its_alerts_fire_and_resolve(runtime):

@@ -18,7 +18,6 @@ from queue import Empty, Queue
 import psutil
 
 from lab import signals
-from lab.bootstrap import FLAGS
 from lab.paths import LOGS, ROOT, write_file
 from lab.runtimes.environment import for_tools
 from lab.runtimes.kubernetes.kubectl import Kubectl
@@ -41,7 +40,7 @@ class Forwards:
         arguments = [kubectl.context, kubectl.namespace, selector, *map(":".join, ports)]
         with LOG.open("w") as log:
             process = subprocess.Popen(
-                [sys.executable, *FLAGS, "-m", __name__, *arguments],
+                [sys.executable, "-m", __name__, *arguments],
                 cwd=ROOT,
                 env=for_tools(),
                 stdin=subprocess.DEVNULL,

@@ -93,6 +93,15 @@ class KubernetesRuntime(Runtime):
     def is_running(self) -> bool:
         return bool(self.context) and bool(self.kubectl.get("deployments", f"--selector={WEB}"))
 
+    def _of_running_lab(self) -> dict[str, str] | None:
+        try:
+            return super()._of_running_lab()
+        except LabError as error:
+            raise LabError(
+                f"the lab was started in the cluster {self.context}, which cannot be used now ({error.message}): "
+                f"start it, or delete {self.running_settings} to forget that lab."
+            ) from error
+
     def checks(self) -> tuple[Check, ...]:
         return (
             Check("cluster", self._refuse_no_cluster, fresh=False),

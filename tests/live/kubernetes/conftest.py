@@ -18,3 +18,10 @@ def kubernetes_only() -> None:
 def kubectl(runtime) -> Kubectl:
     """kubectl for the lab's namespace."""
     return runtime.kubectl
+
+
+@pytest.fixture
+def thorough_only(request: pytest.FixtureRequest) -> None:
+    """Skip a slow test, unless ``--thorough`` is given."""
+    if not request.config.getoption("thorough"):
+        pytest.skip("slow: `make test RUNTIME=kubernetes THOROUGH=1` also runs it")

@@ -38,6 +38,7 @@ RELEASE = "pomar"
 CHECKOUT = "pomar/checkout"
 CHART = ROOT / "charts" / "pomar"
 PRESET = CHART / "presets" / "lab.yaml"
+VALUES = OWN / "values.json"
 #: The containers of the shop's pod. Each of the other services has a pod of its own.
 IN_THE_POD = ("app", "nginx", "nginx-exporter", "uwsgi-exporter", "access-log-exporter")
 SELECTOR = f"app.kubernetes.io/instance={RELEASE}"
@@ -278,7 +279,7 @@ class KubernetesRuntime(Runtime):
 
     def _start_load(self) -> None:
         """Start the Job in which Locust runs, and return when it is ready."""
-        image = json.loads((OWN / "values.json").read_text())["images"]["prepare"]
+        image = json.loads(VALUES.read_text())["images"]["prepare"]
         manifest = json.loads((Path(__file__).parent / "loadtest.json").read_text())
         manifest["metadata"]["name"] = LOAD
         manifest["spec"]["template"]["spec"]["containers"][0]["image"] = image
@@ -294,14 +295,18 @@ class KubernetesRuntime(Runtime):
         nodes = self.kubectl.get("nodes")
         there = {name for node in nodes for image in node["status"]["images"] for name in image.get("names") or ()}
         names = images.hand_over(images.of_services(compose), self.context, self._environment, there)
-        values = OWN / "values.json"
-        write_file(values, json.dumps(self._values(kind, names), indent=2))
+        write_file(VALUES, json.dumps(self._values(kind, names), indent=2))
         if not self._namespace():
             self.kubectl("create", "namespace", NAMESPACE)
             self.kubectl("annotate", "namespace", NAMESPACE, f"{CHECKOUT}={ROOT}")
-        files = [PRESET, values, *filter(None, [self._environment.get("KUBE_VALUES")])]
         with console.step("release installed"):
-            self.kubectl.upgrade(RELEASE, CHART, files)
+            self.kubectl.upgrade(RELEASE, CHART, self.value_files)
+
+    @property
+    def value_files(self) -> list[Path]:
+        """The files of values for the chart. Later ones override earlier ones."""
+        own = self._environment.get("KUBE_VALUES")
+        return [PRESET, VALUES, *([Path(own)] if own else [])]
 
     def _values(self, kind: str, names: Mapping[str, str]) -> dict:
         """Return the chart's values for the lab's settings."""
@@ -470,7 +475,10 @@ class KubernetesRuntime(Runtime):
         self._forwards.stop()
         if self._namespace():
             self.end_stray_load()
-            self.kubectl.helm("uninstall", RELEASE, "--ignore-not-found", "--wait")
+            with console.step("pods stopped, after Prometheus has read their final counts"):
+                self.kubectl.helm("uninstall", RELEASE, "--ignore-not-found")
+                # Otherwise a new lab would begin while Prometheus cannot scrape the old pods.
+                self.kubectl("wait", "--for=delete", "pod", f"--selector={SELECTOR}", f"--timeout={STOP_SECONDS}s")
         self.running_settings.unlink(missing_ok=True)
 
     def _remove_data(self) -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lab.errors import LabError
-from lab.runtimes.kubernetes.runtime import CHART, CHECKOUT, NAMESPACE, OWN, PRESET
+from lab.runtimes.kubernetes.runtime import CHART, CHECKOUT, NAMESPACE
 from tests.live.kubernetes.test_pods import settled
 
 #: What Kubernetes itself puts into every namespace.
@@ -52,7 +52,7 @@ def test_a_second_up_replaces_no_pod(runtime):
 
 
 def test_a_second_release_in_the_namespace_is_refused(runtime, kubectl):
-    values = [f"--values={file}" for file in (PRESET, OWN / "values.json")]
+    values = [f"--values={file}" for file in runtime.value_files]
 
     with pytest.raises(LabError, match=r"`helm install` failed: .*(exists|another release|one release)"):
         kubectl.helm("install", "second", str(CHART), *values)

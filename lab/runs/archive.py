@@ -30,8 +30,8 @@ def read(runtime: Runtime, file: Path) -> Run:
         opening, closing = (Snapshot.from_json(result["books"][name]) for name in ("opening", "closing"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise LabError(f"{file} is not a load run result ({type(error).__name__}): `make load` writes one.") from error
-    ledger = books.balance(Prometheus(runtime.url(services.named("prometheus"), "")), opening, closing, result)
-    return Run(file, result, ledger)
+    prometheus = Prometheus(runtime.url(services.named("prometheus"), ""), runtime.labels)
+    return Run(file, result, books.balance(prometheus, opening, closing, result))
 
 
 def report(runtime: Runtime, shown: Sequence[Run]) -> Path:
@@ -41,7 +41,8 @@ def report(runtime: Runtime, shown: Sequence[Run]) -> Path:
     the report says so and shows only the data from the run itself.
     """
     url = runtime.url(services.named("prometheus"), "")
-    Prometheus(url).first_scrape("pushgateway", max(run.end for run in shown) + PUSH_SECONDS)
+    finished = max(run.end for run in shown)
+    Prometheus(url, runtime.labels).first_scrape("pushgateway", finished + PUSH_SECONDS)
     names = [run.file.stem for run in shown]
     file = shown[0].file.with_name(f"{'-and-'.join(names)}.html")
     page.write(file, shown, Api(url), runtime.provides)

@@ -75,6 +75,11 @@ class Runtime(ABC):
         """The optional features that this runtime has: ``postgres``, ``redis``, ``grafana`` …"""
 
     @property
+    def labels(self) -> dict[str, str]:
+        """The labels in Prometheus that only this lab's series have. Empty if it has no other lab's series."""
+        return {}
+
+    @property
     def services(self) -> tuple[Service, ...]:
         """The services of this runtime, in start order."""
         return with_provided(self.provides)

@@ -1,18 +1,24 @@
 """Test Alertmanager's configuration: its syntax, its receivers, and its routes and inhibition rules."""
 
+import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 import yaml
 
 from lab import times
-from lab.paths import ROOT
+from lab.paths import ROOT, STATE
 from lab.runtimes import settings
 from lab.runtimes.host.prepare import RECEIVER_IN_CONTAINERS, alertmanager_yml
+from lab.runtimes.ports import free_ports
+from tests.config.front import ending
 from tests.config.rules import alert_names
+from tests.eventually import eventually
 from tests.programs import program
 
 CONFIGURATION = ROOT / "alertmanager" / "alertmanager.yml"
@@ -143,3 +149,71 @@ def test_a_cause_outlasts_the_windows_of_the_alerts_that_it_inhibits(path):
         assert kept >= max(map(times.seconds, windows), default=0), (cause["alert"], silenced["alert"])
         # If the inhibited alert has its own keep_firing_for, the cause must keep firing for longer than that.
         assert kept > times.seconds(silenced.get("keep_firing_for", "0s")), (cause["alert"], silenced["alert"])
+
+
+@pytest.fixture
+def alertmanager(tmp_path) -> Iterator[str]:
+    """A running Alertmanager with the lab's configuration, and the URL of its alerts. No receiver is running."""
+    port, receiver = free_ports(2)
+    (tmp_path / "alertmanager.yml").write_text(alertmanager_yml(settings.load({"RECEIVER_PORT": str(receiver)})))
+    started = shutil.which("alertmanager") or program("prometheus-alertmanager")
+    command = ["sh", ROOT / "host" / "with-share.sh", started]
+    command += [f"--config.file={tmp_path}/alertmanager.yml", f"--storage.path={tmp_path}"]
+    command += [f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="]
+    url, environment = f"http://127.0.0.1:{port}", {**os.environ, "LAB": str(STATE)}
+    with (tmp_path / "log").open("wb") as log, ending(command, env=environment, stdout=log, stderr=log):
+        eventually(lambda: requests.get(f"{url}/-/ready", timeout=2).ok, because="Alertmanager starts", timeout=20)
+        yield f"{url}/api/v2/alerts"
+
+
+#: For each case: the causes, each with its pod, and for each of the other alerts that fire, its pod and whether it is
+#: inhibited. Alerts without a pod add up all pods; on a runtime where the shop is always one pod, no alert has a pod.
+FIRING = {
+    "the shop is always one pod": (
+        [("UwsgiDown", "")],
+        {("UpstreamFailing", ""): True, ("ServerErrors", ""): True, ("DatabaseErrors", ""): False},
+    ),
+    "NGINX is down in one of several pods": (
+        [("NginxDown", "a")],
+        {("NoOrders", "a"): True, ("NoOrders", "b"): False, ("NoOrders", ""): False, ("UpstreamFailing", ""): False},
+    ),
+    "uWSGI is down in one of several pods": (
+        [("UwsgiDown", "a")],
+        {("ServerErrors", "a"): True, ("ServerErrors", ""): False, ("MetricsFreshnessBurnFast", ""): False},
+    ),
+    "the database cannot be reached by the only pod": (
+        [("DatabaseDown", "")],
+        {("DatabaseErrors", ""): True, ("CheckoutFailing", ""): True, ("UpstreamFailing", ""): False},
+    ),
+    "the database cannot be reached by one of several pods": (
+        [("DatabaseDown", "a")],
+        {("DatabaseErrors", "a"): True, ("DatabaseErrors", ""): False, ("CheckoutFailing", ""): False},
+    ),
+    "PostgreSQL is down, in a pod of its own": (
+        [("PostgresDown", "postgres")],
+        {("DatabaseDown", "a"): True, ("DatabaseErrors", ""): True, ("UpstreamFailing", ""): False},
+    ),
+    "all pods are down": (
+        [("UwsgiDown", "a"), ("UwsgiDown", "b"), ("ShopUnreachable", "")],
+        {("ServerErrors", ""): True, ("NoOrders", ""): True, ("UpstreamFailing", ""): False},
+    ),
+}
+
+
+@pytest.mark.parametrize(("causes", "others"), FIRING.values(), ids=FIRING)
+def test_a_cause_in_one_of_several_pods_inhibits_only_alerts_about_that_pod(alertmanager, causes, others):
+    firing = [{"alertname": name, "pod": pod, "severity": "page"} for name, pod in [*causes, *others]]
+    for labels in firing:
+        if labels["alertname"] == "ShopUnreachable":
+            labels["instance"] = "https://localhost:8443"
+    requests.post(alertmanager, json=[{"labels": labels} for labels in firing], timeout=5).raise_for_status()
+
+    def inhibited_alerts() -> dict[tuple[str, str], bool]:
+        return {
+            (each["labels"]["alertname"], each["labels"].get("pod", "")): bool(each["status"]["inhibitedBy"])
+            for each in requests.get(alertmanager, timeout=5).json()
+        }
+
+    # Each case has an inhibited alert, which shows that Alertmanager knows the cause.
+    wanted = dict.fromkeys(causes, False) | others
+    eventually(inhibited_alerts, because="the right alerts are inhibited", wanted=lambda seen: seen == wanted)

@@ -99,6 +99,28 @@ NOT_ALLOWED = {
     "an impatient probe": ({"readiness": {"timeoutSeconds": 1}}, "readiness.timeoutSeconds"),
     "an unknown kind of monitoring": ({"monitoring": {"mode": "x"}}, "monitoring.mode"),
     "a proxy by name": ({"proxy": {"realIpFrom": ["proxy"]}}, "proxy.realIpFrom.0"),
+    "a label with a space": (
+        {"monitoring": {"operator": {"labels": {"release": "a b"}}}},
+        "monitoring.operator.labels.release",
+    ),
+    "a label that is a number": (
+        {"monitoring": {"operator": {"labels": {"release": 1}}}},
+        "monitoring.operator.labels.release",
+    ),
+    "a label that is too long": (
+        {"monitoring": {"dashboards": {"labels": {"grafana_dashboard": "a" * 64}}}},
+        "monitoring.dashboards.labels.grafana_dashboard",
+    ),
+    "another label of the dashboards": (
+        {"monitoring": {"dashboards": {"labels": {"team": "-shop"}}}},
+        "monitoring.dashboards.labels.team",
+    ),
+    "the name of a label": ({"monitoring": {"operator": {"labels": {"my label": "a"}}}}, "my label"),
+    "the name of a label of the dashboards": ({"monitoring": {"dashboards": {"labels": {"a/b/c": "a"}}}}, "a.b.c"),
+    "a label of the nodes": ({"nodeSelector": {"zone": "a b"}}, "nodeSelector.zone"),
+    "an annotation that is not text": ({"podAnnotations": {"team": True}}, "podAnnotations.team"),
+    "the name of an annotation": ({"podAnnotations": {"my team": "a"}}, "my team"),
+    "an annotation of the Ingress": ({"ingress": {"annotations": {"a": 1}}}, "ingress.annotations.a"),
 }
 CONSTRAINT = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
 #: Values that cannot work together or with Kubernetes, and the chart's sentence.

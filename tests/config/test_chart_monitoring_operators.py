@@ -8,13 +8,14 @@ import yaml
 from cloudcoil.models.prometheus_operator import v1
 
 from lab import contract
+from lab.paths import ROOT
 from tests.config.chart import one, render, shop_pod
 from tests.config.policy import METRICS_PORTS
 from tests.config.test_chart_monitoring import ALL, BUNDLED, files_of
 from tests.config.test_chart_monitoring_discovery import SHOP
 from tests.config.test_chart_networks import reachable
 from tests.config.test_chart_runtimes import checkout
-from tests.config.test_prometheus import promtool
+from tests.config.test_prometheus import PODS, promtool
 
 OPERATOR = {"monitoring": {"mode": "operator"}}
 GKE = {"monitoring": {"mode": "gke"}}
@@ -181,24 +182,45 @@ def test_no_rule_for_google_joins_exporters_by_instance():
     assert not [labels for labels in joined if "instance" in labels and "job" not in labels]
 
 
-def test_promtool_accepts_googles_rules_and_an_alert_that_joins_two_exporters(tmp_path):
-    rules = [rule for group in google_rules(URLS) for rule in group["rules"]]
-    (tmp_path / "all.yaml").write_text(yaml.safe_dump({"groups": google_rules(URLS)}))
-    promtool("check", "rules", "--lint-fatal", tmp_path / "all.yaml")
+def test_promtool_accepts_googles_rules(tmp_path):
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": google_rules(URLS)}))
+    promtool("check", "rules", "--lint-fatal", tmp_path / "rules.yaml")
 
-    (alert,) = (rule for rule in rules if rule.get("alert") == "UwsgiDown")
-    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "one", "rules": [alert]}]}))
-    series = [
-        {"series": 'uwsgi_up{job="uwsgi",pod="a",instance="a:9117"}', "values": "0x60"},
-        {"series": 'uwsgi_up{job="uwsgi",pod="b",instance="b:9117"}', "values": "0x60"},
-        # The workers of this pod are running.
-        {"series": 'pomar_worker_resident_memory_bytes{job="django",pod="b",instance="b:8001"}', "values": "1x60"},
+
+def with_googles_labels(case: dict) -> dict:
+    """Return a case of ``prometheus/tests/pods.yaml`` with Google's label ``instance`` and clickable links."""
+    ports = dict(SHOP.values())
+
+    def instance(found: re.Match) -> str:
+        return f'job="{found[1]}", pod="{found[2]}", instance="{found[2]}:{ports[found[1]]}"'
+
+    for each in case["input_series"]:
+        each["series"] = re.sub(r'job="([^"]+)", pod="([^"]+)", instance="\2"', instance, each["series"])
+    for alert in (alert for each in case["alert_rule_test"] for alert in each["exp_alerts"]):
+        labels, texts = alert["exp_labels"], alert["exp_annotations"]
+        labels["instance"] = f"{labels['pod']}:{ports[labels['job']]}"
+        texts["description"] = texts["description"].replace(f" {labels['pod']} ", f" {labels['instance']} ")
+        for what, url in URLS.items():
+            texts[f"{what.removesuffix('s')}_url"] = url + texts[f"{what.removesuffix('s')}_url"]
+    return case
+
+
+def test_googles_alerts_that_join_exporters_pass_the_tests_of_several_pods(tmp_path):
+    rules = one(render({"monitoring": {"mode": "gke", "urls": URLS}}, preset="lab"), "Rules", "pomar")["spec"]
+    joining = {rule["alert"] for each in rules["groups"] for rule in each["rules"] if "on (pod)" in rule["expr"]}
+    assert joining == {"TierBlind", "UwsgiDown"}
+    content = yaml.safe_load((ROOT / "prometheus" / "tests" / PODS).read_text())
+    cases = [
+        with_googles_labels(case)
+        for case in content["tests"]
+        if joining & {each["alertname"] for each in case.get("alert_rule_test", [])}
     ]
-    case = {"expr": 'ALERTS{alertstate="firing"}', "eval_time": "50m"}
-    labels = 'alertname="UwsgiDown",alertstate="firing",instance="a:9117",job="uwsgi",pod="a",severity="page"'
-    sample = {"labels": f"ALERTS{{{labels}}}", "value": 1}
-    test = {"interval": "1m", "input_series": series, "promql_expr_test": [{**case, "exp_samples": [sample]}]}
-    (tmp_path / "tests.yaml").write_text(yaml.safe_dump({"rule_files": ["rules.yaml"], "tests": [test]}))
+    assert len(cases) >= 4
+    assert 'instance="shop-a:9117"' in str(cases)
+
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules))
+    test = {"rule_files": ["rules.yaml"], "evaluation_interval": content["evaluation_interval"], "tests": cases}
+    (tmp_path / "tests.yaml").write_text(yaml.safe_dump(test))
     promtool("test", "rules", tmp_path / "tests.yaml")
 
 

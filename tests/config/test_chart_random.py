@@ -52,7 +52,7 @@ def values(schema: dict, *, in_list: bool = False) -> st.SearchStrategy:
             known = {key: values(each) for key, each in schema["properties"].items() if key not in PASSED_ON}
             required = {key: known.pop(key) for key in schema.get("required", []) if in_list}
             return st.fixed_dictionaries(required, optional=known)
-    return st.dictionaries(st.from_regex(r"\A[a-z]{1,9}\Z"), TEXT, max_size=2)
+    return st.dictionaries(st.from_regex(r"\A[a-z]{1,9}\Z"), values(schema["additionalProperties"]), max_size=2)
 
 
 #: Without shrinking, because Helm takes a while for each set of values.

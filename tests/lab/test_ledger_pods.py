@@ -3,18 +3,20 @@
 The pods' metrics pages come from an API server, through the pod proxy. A real Prometheus scrapes the same pages.
 """
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import requests
 import yaml
 
+from lab.runs import archive
 from lab.runs.ledger import books, snapshot, text
 from lab.runs.ledger.books import Ledger
-from lab.runs.ledger.stored import Prometheus
 from lab.runtimes import settings
 from lab.runtimes.kubernetes.pods import Pods
 from lab.runtimes.ports import free_ports
@@ -37,6 +39,7 @@ class InCluster:
 
     cluster: Pods
     prometheus: str
+    labels: dict[str, str]
 
     def url(self, service: Service, path: str = "/") -> str:
         return f"{self.prometheus}{path}"
@@ -56,18 +59,21 @@ def server() -> Iterator[tuple[ApiServer, str]]:
 
 @pytest.fixture(scope="module")
 def prometheus(server: tuple[ApiServer, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Prometheus that scrapes the pods' pages every second, and its URL. A pod that does not exist is down."""
+    """A Prometheus that scrapes the pods' pages every second, and its URL. A pod that does not exist is down.
+
+    It also scrapes a pod of another shop, whose counters increase like those of the first pod.
+    """
     folder = tmp_path_factory.mktemp("prometheus")
     (port,) = free_ports(1)
     targets = [
         {
             "targets": [server[1].removeprefix("http://")],
             "labels": {
-                **{"job": job, "namespace": "pomar", "pod": pod, "instance": pod},
-                "__metrics_path__": f"/api/v1/namespaces/pomar/pods/{pod}:{number}/proxy/metrics",
+                **{"job": job, "namespace": namespace, "pod": pod, "instance": pod},
+                "__metrics_path__": f"/api/v1/namespaces/pomar/pods/{page}:{number}/proxy/metrics",
             },
         }
-        for pod in NAMES
+        for namespace, pod, page in [*(("pomar", name, name) for name in NAMES), ("other", "other-a", NAMES[0])]
         for job, number in PORTS.items()
     ]
     config = {
@@ -102,11 +108,11 @@ def runtime(api: ApiServer, server: tuple[ApiServer, str], prometheus: str) -> I
         response.raise_for_status()
         return response.text
 
-    return InCluster(Pods(get, "pomar", api_server.SELECTOR), prometheus)
+    return InCluster(Pods(get, "pomar", api_server.SELECTOR), prometheus, {"namespace": "pomar"})
 
 
 @pytest.fixture
-def run(runtime: InCluster) -> Callable[[Callable[[], dict[str, int]]], Ledger]:
+def run(runtime: InCluster, tmp_path: Path) -> Callable[[Callable[[], dict[str, int]]], Ledger]:
     """A function that calls its argument between two snapshots and returns the ledger.
 
     The argument returns the number of requests that Locust sent, by route.
@@ -117,7 +123,10 @@ def run(runtime: InCluster) -> Callable[[Callable[[], dict[str, int]]], Ledger]:
         sent = during()
         closing = snapshot.take(runtime, patience=20)
         result = {"counts": {route: {"GET": {"200": n}} for route, n in sent.items()}, "seconds": {}}
-        return books.balance(Prometheus(runtime.prometheus), opening, closing, result)
+        (tmp_path / "run.json").write_text(
+            json.dumps(result | {"books": {"opening": opening.as_json(), "closing": closing.as_json()}})
+        )
+        return archive.read(runtime, tmp_path / "run.json").ledger
 
     return ledger
 

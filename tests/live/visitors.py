@@ -110,7 +110,8 @@ class Visitors:
         found: list[Ledger] = []
         yield found
         closing = snapshot.take(self._runtime, patience)
-        found.append(books.balance(Prometheus(self._observer.prometheus), opening, closing, self.tally.as_json()))
+        prometheus = Prometheus(self._observer.prometheus, self._runtime.labels)
+        found.append(books.balance(prometheus, opening, closing, self.tally.as_json()))
 
     def statuses(self) -> Counter[int]:
         """Return how often each status was received."""

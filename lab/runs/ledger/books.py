@@ -68,7 +68,7 @@ def open_books(runtime: Runtime, patience: float = snapshot.PATIENCE_SECONDS) ->
 
     After a service restart, this takes a few seconds. If Prometheus does not respond, the ledger says so later.
     """
-    prometheus = Prometheus(runtime.url(services.named("prometheus"), ""))
+    prometheus = Prometheus(runtime.url(services.named("prometheus"), ""), runtime.labels)
     deadline = time.monotonic() + patience
     fell: dict[str, str] = {}
     while True:

@@ -5,7 +5,7 @@ The ledger does not use ``increase()``, which extrapolates to the ends of its wi
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from itertools import pairwise
 from statistics import median
@@ -26,18 +26,19 @@ Sample = tuple[float, float]
 
 
 class Prometheus:
-    """The lab's Prometheus at ``url``.
+    """The lab's Prometheus at ``url``. Series without these ``labels`` belong to other shops and are ignored.
 
     All methods except ``first_scrape`` raise LabError if Prometheus does not respond.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, labels: Mapping[str, str] | None = None) -> None:
         self._api = Api(url)
+        self._labels = labels or {}
 
     def samples(self, job: str, names: Iterable[str], start: float, end: float) -> dict[Series, list[Sample]]:
         """Return a job's raw samples of these metrics, from ``NEAR_SECONDS`` before ``start`` to ``end``."""
         window = int(end - start + NEAR_SECONDS) + 1
-        found = self._ask(f"{_selector(job, names)}[{window}s]", end)
+        found = self._ask(f"{self._selector(job, names)}[{window}s]", end)
         return {_series(each["metric"]): [(float(at), float(n)) for at, n in each["values"]] for each in found}
 
     def values(self, job: str, names: Iterable[str], at: float) -> dict[Series, float]:
@@ -47,7 +48,7 @@ class Prometheus:
 
         The series of a restarted exporter become stale with the first scrape after the restart.
         """
-        alive = {_series(each["metric"]) for each in self._ask(_selector(job, names), at)}
+        alive = {_series(each["metric"]) for each in self._ask(self._selector(job, names), at)}
         near = self.samples(job, names, at, at)
         return {series: samples[-1][1] for series, samples in near.items() if series in alive}
 
@@ -85,6 +86,10 @@ class Prometheus:
         """Return the samples of ``up`` for each pod of a job."""
         return {pod_of(series): samples for series, samples in self.samples(job, ["up"], start, end).items()}
 
+    def _selector(self, job: str, names: Iterable[str]) -> str:
+        labels = "".join(f',{name}="{value}"' for name, value in {"job": job, **self._labels}.items())
+        return f'{{__name__=~"{"|".join(names)}"{labels}}}'
+
     def _ask(self, query: str, at: float) -> list[dict]:
         return self._api.query(query, at).series
 
@@ -93,10 +98,6 @@ def _gaps(scrapes: list[float]) -> list[Sample]:
     steps = [later - at for at, later in pairwise(scrapes)]
     usual = median(steps) if steps else 0
     return [(at, step) for at, step in zip(scrapes, steps, strict=False) if step > 1.5 * usual]
-
-
-def _selector(job: str, names: Iterable[str]) -> str:
-    return f'{{__name__=~"{"|".join(names)}",job="{job}"}}'
 
 
 def _series(metric: dict[str, str]) -> Series:

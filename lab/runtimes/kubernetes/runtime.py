@@ -91,6 +91,10 @@ class KubernetesRuntime(Runtime):
     def provides(self) -> frozenset[str]:
         return frozenset({"postgres", "redis"} | ({"grafana"} if self.settings["IMAGES"] == "official" else set()))
 
+    @property
+    def labels(self) -> dict[str, str]:
+        return {"namespace": NAMESPACE}
+
     def is_running(self) -> bool:
         return bool(self.context) and bool(self.kubectl.get("deployments", f"--selector={WEB}"))
 

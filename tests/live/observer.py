@@ -39,17 +39,18 @@ class Observer:
     def _url(runtime: Runtime, name: str) -> str:
         return os.environ.get(f"LAB_URL_{name.upper()}", runtime.url(services.named(name), ""))
 
-    def page(self, job: str) -> str:
-        """Fetch an exporter's metrics page."""
-        return self._runtime.read(services.named(EXPORTERS[job]), "/metrics")
+    def page(self, job: str, pod: str = "") -> str:
+        """Fetch an exporter's metrics page, from any pod of the shop unless one is named."""
+        return self._runtime.read(services.named(EXPORTERS[job]), "/metrics", pod=pod)
 
     def samples(self, job: str) -> Iterator[Sample]:
-        """Fetch an exporter's metrics page and yield its samples."""
-        for family in text_string_to_metric_families(self.page(job)):
-            yield from family.samples
+        """Fetch an exporter's metrics page from each pod of the shop and yield the samples."""
+        for pod in self._runtime.pods():
+            for family in text_string_to_metric_families(self.page(job, pod)):
+                yield from family.samples
 
     def on_page(self, job: str, name: str, **labels: str) -> float:
-        """Fetch an exporter's metrics page and return the sum of the samples with this name and these labels."""
+        """Fetch an exporter's metrics pages and return the sum of the samples with this name and these labels."""
         return sum(
             sample.value
             for sample in self.samples(job)

@@ -19,16 +19,16 @@ from lab.errors import LabError
 from lab.paths import LOGS, ROOT, STATE, write_file
 from lab.runtimes import ports, services
 from lab.runtimes.base import APP, READY_SECONDS, Check, Locust, Runtime
-from lab.runtimes.compose import engine
 from lab.runtimes.compose import images as compose_images
 from lab.runtimes.compose.engine import Compose
 from lab.runtimes.compose.pod import ON_LOOPBACK, PORTS, PUBLISHED
 from lab.runtimes.environment import for_tools
-from lab.runtimes.kubernetes import images
+from lab.runtimes.kubernetes import images, values
 from lab.runtimes.kubernetes.forwards import Forwards
 from lab.runtimes.kubernetes.kubectl import Kubectl
 from lab.runtimes.kubernetes.objects import Objects
 from lab.runtimes.kubernetes.pods import Pods
+from lab.runtimes.kubernetes.values import CHART, PRESET
 from lab.runtimes.services import Service
 
 OWN = STATE / "kubernetes"
@@ -36,8 +36,6 @@ NAMESPACE = "pomar-lab"
 RELEASE = "pomar"
 #: The annotation of the namespace that says which checkout installed it.
 CHECKOUT = "pomar/checkout"
-CHART = ROOT / "charts" / "pomar"
-PRESET = CHART / "presets" / "lab.yaml"
 VALUES = OWN / "values.json"
 #: The containers of the shop's pod. Each of the other services has a pod of its own.
 IN_THE_POD = ("app", "nginx", "nginx-exporter", "uwsgi-exporter", "access-log-exporter")
@@ -299,7 +297,7 @@ class KubernetesRuntime(Runtime):
         nodes = self.kubectl.get("nodes")
         there = {name for node in nodes for image in node["status"]["images"] for name in image.get("names") or ()}
         names = images.hand_over(images.of_services(compose), self.context, self._environment, there)
-        write_file(VALUES, json.dumps(self._values(kind, names), indent=2))
+        write_file(VALUES, json.dumps(values.of_lab(self.settings, kind, names), indent=2))
         if not self._namespace():
             self.kubectl("create", "namespace", NAMESPACE)
             self.kubectl("annotate", "namespace", NAMESPACE, f"{CHECKOUT}={ROOT}")
@@ -311,42 +309,6 @@ class KubernetesRuntime(Runtime):
         """The files of values for the chart. Later ones override earlier ones."""
         own = self._environment.get("KUBE_VALUES")
         return [PRESET, VALUES, *([Path(own)] if own else [])]
-
-    def _values(self, kind: str, names: Mapping[str, str]) -> dict:
-        """Return the chart's values for the lab's settings."""
-        chosen = self.settings
-        page = {name: f"http://localhost:{chosen[f'{name.upper()}_PORT']}" for name in ("prometheus", "alertmanager")}
-        receiver = f"http://localhost:{chosen['RECEIVER_PORT']}"
-        page |= {"grafana": f"http://localhost:{chosen['GRAFANA_PORT']}"}
-        page |= {"runbooks": f"{receiver}/runbooks", "dashboards": f"{receiver}/dashboards"}
-        known = json.loads((CHART / "values.schema.json").read_text())["properties"]["images"]["properties"]
-        of_chart = {_camel(name): image for name, image in names.items() if _camel(name) in known}
-        values = {
-            "images": of_chart,
-            "hosts": chosen["SHOP_HOSTS"].split(","),
-            "service": {"httpsPort": int(chosen["SHOP_HTTPS_PORT"]), "httpPort": int(chosen["SHOP_HTTP_PORT"])},
-            "app": {
-                "workers": int(chosen["UWSGI_WORKERS"]),
-                "maxRequests": int(chosen["UWSGI_MAX_REQUESTS"]),
-                "harakiriSeconds": int(chosen["UWSGI_HARAKIRI"]),
-            },
-            "resources": {
-                "app": {"limits": {"cpu": chosen["APP_CPUS"], "memory": chosen["APP_MEMORY"].replace("m", "Mi")}}
-            },
-            "monitoring": {
-                "urls": page,
-                "grafana": {"enabled": kind == "official"},
-                "prometheus": {
-                    "retentionTime": chosen["PROMETHEUS_RETENTION_TIME"],
-                    "retentionSize": chosen["PROMETHEUS_RETENTION_SIZE"],
-                },
-            },
-        }
-        if kind == "debian":
-            # The users in Debian's packages have other IDs than those of the official images.
-            for name in ("postgres", "valkey"):
-                values[name] = dict(zip(("runAsUser", "runAsGroup"), _ids(names[name], name), strict=True))
-        return values
 
     def _show_start(self) -> None:
         """Show each service when it works. Raises LabError if one fails or takes too long."""
@@ -497,11 +459,6 @@ def _place(service: Service) -> tuple[str, str]:
     return ("web" if service.name in IN_THE_POD else service.name), service.name
 
 
-def _camel(name: str) -> str:
-    first, *others = name.split("-")
-    return first + "".join(map(str.capitalize, others))
-
-
 def _first(states: Mapping[str, str]) -> str:
     """Return a pod that is running and not being stopped. Raises LabError if there is none."""
     for name, change in states.items():
@@ -512,9 +469,3 @@ def _first(states: Mapping[str, str]) -> str:
 
 def _image_of(template: Mapping, container: str) -> str:
     return next(each["image"] for each in template["spec"]["containers"] if each["name"] == container)
-
-
-def _ids(image: str, user: str) -> list[int]:
-    """Return the IDs of a user and its group in an image."""
-    script = f"id -u {user}; id -g {user}"
-    return [int(line) for line in engine.docker("run", "--rm", "--entrypoint=sh", image, "-c", script).stdout.split()]

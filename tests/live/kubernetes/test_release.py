@@ -5,7 +5,8 @@ import json
 import pytest
 
 from lab.errors import LabError
-from lab.runtimes.kubernetes.runtime import CHART, CHECKOUT, NAMESPACE
+from lab.runtimes.kubernetes.runtime import CHECKOUT, NAMESPACE
+from lab.runtimes.kubernetes.values import CHART
 from tests.live.kubernetes.test_pods import settled
 
 #: What Kubernetes itself puts into every namespace.

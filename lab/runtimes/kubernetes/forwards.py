@@ -1,4 +1,4 @@
-"""Forward ports of this machine to pods until stopped, and to another pod as soon as one is deleted.
+"""Forward local ports to pods until this process is stopped. If a pod is deleted or not ready, forward to another.
 
 kubectl's own forward to a Service keeps the pod that it has chosen, even when that pod is being stopped. The arguments
 are the context, the namespace, the selector of all pods, and COMPONENT:LOCAL:REMOTE for each port.
@@ -71,14 +71,14 @@ class Forwards:
 
 
 class Forward:
-    """A port on 127.0.0.1 and the pod it is forwarded to: one of ``component``, and its port ``remote``."""
+    """Forwards the port ``local`` on 127.0.0.1 to the port ``remote`` of a pod of ``component``."""
 
     def __init__(self, kubectl: Kubectl, component: str, local: str, remote: str) -> None:
         self._kubectl, self._component, self._ports = kubectl, component, f"{local}:{remote}"
         self._pod, self._process = "", None
 
     def follow(self, pods: Mapping[str, str]) -> None:
-        """Forward to one of ``pods``, the components of the ready pods by name. Keep the pod if it is still there."""
+        """Forward to a pod in ``pods``, which has the component of each ready pod. Do nothing if the pod still is."""
         if pods.get(self._pod) == self._component and self._process.poll() is None:
             return
         if self._process:
@@ -97,7 +97,7 @@ def _start(command: Sequence[str], **options) -> subprocess.Popen:
 
 
 def _watch(kubectl: Kubectl, selector: str, events: Queue[dict | None]) -> None:
-    """Put every change of a pod into the queue. None means that all pods follow, because a new watch has begun."""
+    """Put every change of a pod into the queue. None means that a new watch has begun, which lists all."""
     options = [f"--selector={selector}", "--watch", "--output-watch-events", "--output=json"]
     while True:
         events.put(None)

@@ -35,8 +35,8 @@ def how(context: str, environment: Mapping[str, str]) -> str:
     if command := _loader(context):
         return f"with `{' '.join(command)}`"
     raise LabError(
-        f"the lab cannot tell how the cluster {context} gets images: set IMAGE_REGISTRY to a registry that it can pull "
-        "from, or IMAGE_LOADER to a command that gets the images' names as arguments."
+        f"the lab does not know how to copy images to {context}: set IMAGE_REGISTRY to a registry that you can push to "
+        "and the cluster can pull from, or IMAGE_LOADER to a command that copies the images named in its arguments."
     )
 
 
@@ -50,8 +50,8 @@ def hand_over(
 ) -> dict[str, str]:
     """Copy the images that were built here to the cluster, and return the name of each service's image there.
 
-    A name ends with the image's ID, so that a rebuilt image replaces the pods. ``there`` lists images that the cluster
-    has already. Raises LabError if an image cannot be copied.
+    The tag is the beginning of the image's ID, so a rebuilt image starts a rollout. ``there`` contains the names of the
+    images that every node has. Raises LabError if an image cannot be copied.
     """
     registry = environment.get("IMAGE_REGISTRY", "").rstrip("/")
     names = {image: _tagged(image, registry) for image in sorted(set(images.values())) if image.startswith(BUILT_HERE)}
@@ -88,6 +88,8 @@ def _run(command: Sequence[str]) -> None:
     except FileNotFoundError as error:
         raise LabError(f"{command[0]}, which copies images to the cluster, is not installed.") from error
     except subprocess.TimeoutExpired as error:
-        raise LabError(f"`{command[0]}` has not copied the images to the cluster within {SECONDS} s.") from error
+        raise LabError(
+            f"`{command[0]}` was stopped, because it had not copied the images after {SECONDS} s."
+        ) from error
     if done.returncode:
         raise LabError(f"`{command[0]}` cannot copy images to the cluster: {console.last_line(done.stderr)}")

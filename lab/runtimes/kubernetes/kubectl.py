@@ -78,7 +78,7 @@ class Kubectl:
         try:
             done = subprocess.run(command, env=environment, input=said, capture_output=True, text=True, timeout=SECONDS)
         except subprocess.TimeoutExpired as error:
-            raise LabError(f"`{shown}` is still running after {SECONDS} s: does the cluster respond?") from error
+            raise LabError(f"`{shown}` was stopped after {SECONDS} s: check that the cluster responds.") from error
         if done.returncode:
             raise LabError(f"`{shown}` failed: {console.last_line(done.stderr).removeprefix('Error: ')}")
         return done.stdout

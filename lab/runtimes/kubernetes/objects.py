@@ -21,7 +21,7 @@ class Objects:
         return f"{found['kind'].lower()}/{found['metadata']['name']}"
 
     def state(self, component: str, container: str) -> str:
-        """Return how many pods of a component have a container that is ready, in words."""
+        """Return how many pods of a component have this container ready, for example ``1 of 2 ready``."""
         ready = [self._waits_for(pod, container) == "" for pod in self._pods(component)]
         return f"{sum(ready)} of {len(ready)} ready" if ready else "stopped"
 
@@ -49,7 +49,7 @@ class Objects:
         return "not finished" if unfinished or not jobs else ""
 
     def failure(self) -> tuple[str, str, str] | None:
-        """Return a pod, its container that will not start by itself, and the reason. None if there is none."""
+        """Return the pod, container and reason of the first container that cannot start without help, or None."""
         for pod in self._of("Pod"):
             status = pod["status"]
             for each in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):

@@ -1,4 +1,4 @@
-"""The shop's pods and their metrics pages, read through the Kubernetes API server."""
+"""Pods and their metrics pages, read through the Kubernetes API server."""
 
 import json
 from collections.abc import Callable
@@ -6,10 +6,10 @@ from urllib.parse import urlencode
 
 
 class Pods:
-    """The pods in a namespace that have some labels.
+    """The pods in a namespace that match a label selector.
 
-    ``get`` returns the API server's response for a path, and raises OSError unless the status is 200. ``labels`` is a
-    label selector, such as ``app.kubernetes.io/component=web``. All methods raise the OSErrors of ``get``.
+    ``get`` returns the API server's response for a path, and raises OSError unless the status is 200. ``labels`` is
+    the selector, such as ``app.kubernetes.io/component=web``. All methods raise the OSErrors of ``get``.
     """
 
     def __init__(self, get: Callable[[str], str], namespace: str, labels: str) -> None:

@@ -59,8 +59,9 @@ FIXED |= {"LAB_DATABASE_URL": "", "LAB_CACHE_URL": ""}
 class KubernetesRuntime(Runtime):
     """The lab as a Helm release in a namespace of its own.
 
-    ``environment`` contains the variables ``KUBE_CONTEXT`` (the cluster; a running lab keeps its own), ``KUBE_VALUES``
-    (a file with more values for the chart), and ``IMAGE_REGISTRY`` or ``IMAGE_LOADER`` (how images get there).
+    ``environment`` contains the variables ``KUBE_CONTEXT`` (the kubectl context; by default, that of the running lab),
+    ``KUBE_VALUES`` (a values file that overrides the lab's values), and ``IMAGE_REGISTRY`` or ``IMAGE_LOADER`` (how
+    images get into the cluster).
     """
 
     name = "kubernetes"
@@ -82,7 +83,7 @@ class KubernetesRuntime(Runtime):
     def kubectl(self) -> Kubectl:
         """kubectl for the lab's namespace. Raises LabError if no cluster was named."""
         if not self.context:
-            raise LabError("KUBE_CONTEXT is missing: set it to the cluster's name in `kubectl config get-contexts`.")
+            raise LabError("KUBE_CONTEXT is missing: set it to a name that `kubectl config get-contexts` lists.")
         return Kubectl(self.context, NAMESPACE)
 
     @property
@@ -101,8 +102,8 @@ class KubernetesRuntime(Runtime):
             return super()._of_running_lab()
         except LabError as error:
             raise LabError(
-                f"the lab was started in the cluster {self.context}, which cannot be used now ({error.message}): "
-                f"start it, or delete {self.running_settings} to forget that lab."
+                f"the lab was started in the cluster {self.context}, which cannot be read ({error.message}): start the "
+                f"cluster, or delete {self.running_settings}, and this checkout no longer uses the lab there."
             ) from error
 
     def checks(self) -> tuple[Check, ...]:
@@ -185,7 +186,7 @@ class KubernetesRuntime(Runtime):
             self.run(["kill", "-HUP", "1"], service, check=True, stdin=subprocess.DEVNULL)
 
     def certify(self, lifetime: timedelta | None) -> None:
-        raise LabError("on Kubernetes, NGINX takes minutes to load another certificate: use another runtime for this.")
+        raise LabError("on Kubernetes, a new certificate takes minutes to reach NGINX: use another runtime for this.")
 
     def states(self) -> Iterator[tuple[Service, str, str]]:
         objects = self._objects()
@@ -294,8 +295,8 @@ class KubernetesRuntime(Runtime):
             compose_images.build(compose)
         else:
             compose_images.make(compose, self.settings, kind)
-        nodes = self.kubectl.get("nodes")
-        there = {name for node in nodes for image in node["status"]["images"] for name in image.get("names") or ()}
+        nodes = [node["status"]["images"] for node in self.kubectl.get("nodes")]
+        there = set.intersection(*({name for each in node for name in each.get("names") or ()} for node in nodes))
         names = images.hand_over(images.of_services(compose), self.context, self._environment, there)
         write_file(VALUES, json.dumps(values.of_lab(self.settings, kind, names), indent=2))
         if not self._namespace():
@@ -329,7 +330,10 @@ class KubernetesRuntime(Runtime):
                     raise LabError(self._why_not_started(*failed))
                 if time.monotonic() - began > START_SECONDS:
                     name = next(iter(waiting))
-                    raise LabError(f"{name} has not started within {START_SECONDS} s: see `kubectl get events`.")
+                    raise LabError(
+                        f"{name} is not ready after {START_SECONDS} s: see "
+                        f"`kubectl --context={self.context} --namespace={NAMESPACE} get events`."
+                    )
                 time.sleep(0.5)
 
     def _why_not_started(self, pod: str, container: str, reason: str) -> str:
@@ -409,7 +413,10 @@ class KubernetesRuntime(Runtime):
             return f"{NAMESPACE} does not exist yet"
         checkout = (found["metadata"].get("annotations") or {}).get(CHECKOUT)
         if not checkout:
-            raise LabError(f"the namespace {NAMESPACE} in {self.context} is not the lab's: delete or rename it.")
+            raise LabError(
+                f"the namespace {NAMESPACE} in {self.context} has no annotation {CHECKOUT}, so the lab did not create "
+                "it: use another cluster, or delete the namespace if nobody needs it."
+            )
         if checkout != str(ROOT):
             raise LabError(
                 f"the lab of another checkout uses the namespace {NAMESPACE} in {self.context}: run "

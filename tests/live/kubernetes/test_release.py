@@ -67,7 +67,7 @@ def test_a_namespace_that_is_not_the_labs_is_left_alone(runtime, kubectl):
     checkout = found["metadata"]["annotations"][CHECKOUT]
     try:
         kubectl("annotate", "namespace", NAMESPACE, f"{CHECKOUT}-")
-        with pytest.raises(LabError, match=r"the namespace pomar-lab in .+ is not the lab's"):
+        with pytest.raises(LabError, match=r"the namespace pomar-lab in .+ has no annotation"):
             runtime.clean()
         kubectl("annotate", "namespace", NAMESPACE, f"{CHECKOUT}=/another/checkout")
         with pytest.raises(LabError, match=r"the lab of another checkout uses the namespace .+ in /another/checkout"):

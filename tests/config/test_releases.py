@@ -135,8 +135,9 @@ def of_single_alerts(tests: Path, folder: Path) -> list[Path]:
 
     For every test, promtool evaluates all rules in the file. One file with all tests would take five times as long.
     """
-    groups = yaml.safe_load((ROOT / "prometheus" / "rules" / tests.name).read_text())["groups"]
     whole = yaml.safe_load(tests.read_text())
+    files = [yaml.safe_load((tests.parent / name).read_text()) for name in whole["rule_files"]]
+    groups = [group for file in files for group in file["groups"]]
     by_alerts: dict[frozenset[str], list[dict]] = {}
     for test in whole["tests"]:
         names = frozenset(case["alertname"] for case in test.get("alert_rule_test", []))

@@ -10,10 +10,13 @@ SECONDS = 5
 
 
 def hierarchies() -> list[Path]:
-    """Return the root of each hierarchy: one for version 2, otherwise one for each mounted controller."""
+    """Return the root of each hierarchy: one for version 2, otherwise one for each mounted controller.
+
+    With both versions, version 2 has no controllers and the cluster does not use it: there, its folder is not a mount.
+    """
     if (ROOT / "cgroup.controllers").exists():
         return [ROOT]
-    return sorted(path for path in ROOT.iterdir() if path.is_mount() and not path.is_symlink())
+    return sorted(path for path in ROOT.iterdir() if path.is_dir() and not path.is_symlink() and path.name != "unified")
 
 
 def create(name: str) -> None:

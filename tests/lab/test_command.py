@@ -149,7 +149,7 @@ def test_a_command_that_cannot_run_says_why(lab, command, words):
 
 
 def test_up_names_an_unknown_runtime(lab):
-    assert "RUNTIME is 'kubernetes'" in sentence(lab("up", RUNTIME="kubernetes"))
+    assert "RUNTIME is 'podman'" in sentence(lab("up", RUNTIME="podman"))
 
 
 def test_a_second_start_at_the_same_time_is_refused(lab, checkout):

@@ -64,6 +64,16 @@ def test_a_control_group_of_version_2_has_every_controller(monkeypatch, tmp_path
     assert (tmp_path / "cgroup.subtree_control").read_text() == "+cpu +memory +pids"
 
 
+def test_no_control_group_is_created_for_a_version_that_the_cluster_does_not_use(monkeypatch, tmp_path):
+    monkeypatch.setattr(cgroups, "ROOT", tmp_path)
+    for name in ("cpu", "memory", "unified"):
+        (tmp_path / name).mkdir()
+
+    cgroups.create("pomar-1")
+
+    assert sorted(path.parent.name for path in tmp_path.glob("*/pomar-1")) == ["cpu", "memory"]
+
+
 def test_a_control_group_is_removed_with_the_groups_in_it(monkeypatch, tmp_path):
     monkeypatch.setattr(cgroups, "ROOT", tmp_path)
     for controller in ("cpu", "memory"):

@@ -73,7 +73,7 @@ def test_after_a_load_no_panel_is_empty(address, shopped):
             wrong = {
                 key: state
                 for key, state in drawn.items()
-                if state != "drawn" and not (state == "absent" and key in needy)
+                if state != "drawn" and not (state == "empty" and key in needy)
             }
             assert wrong == {}, each.title
         assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []

@@ -16,10 +16,11 @@ from lab.errors import LabError
 from lab.paths import LOGS, ROOT, STATE
 from lab.runtimes import ports, services
 from lab.runtimes.base import APP, READY_SECONDS, Check, Locust, Runtime, load_runs
-from lab.runtimes.compose import engine, files, images, pod
+from lab.runtimes.compose import engine, files, images
 from lab.runtimes.compose import prepare as prepare_script
 from lab.runtimes.compose.engine import Compose, Container, docker
 from lab.runtimes.compose.inside import Inside
+from lab.runtimes.compose.pod import ON_LOOPBACK, PORTS, PUBLISHED
 from lab.runtimes.services import Service
 
 OWN = STATE / "compose"
@@ -34,7 +35,7 @@ KINDS = {
     "lookalike": "look-alikes of the official ones, built from Debian packages",
 }
 #: Settings that are fixed in containers, regardless of their values for the host runtime.
-FIXED = {name: port for name, port in pod.PORTS.items() if name not in pod.PUBLISHED}
+FIXED = {name: port for name, port in PORTS.items() if name not in PUBLISHED}
 FIXED |= {"LAB_DATABASE_URL": "", "LAB_CACHE_URL": ""}
 
 
@@ -180,7 +181,7 @@ class ComposeRuntime(Runtime):
 
     def read(self, service: Service, path: str, *, port: str = "", pod: str = "") -> str:
         port = port or service.port
-        host = "127.0.0.1" if port in pod.ON_LOOPBACK else "shop-metrics"
+        host = "127.0.0.1" if port in ON_LOOPBACK else "shop-metrics"
         return self._inside.get(f"http://{host}:{self.settings[port]}{path}")
 
     def run(self, command: Sequence[str], service: Service = APP, **options) -> subprocess.CompletedProcess:

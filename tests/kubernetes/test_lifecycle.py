@@ -25,12 +25,15 @@ FOLDERS = (
 SYSCTLS = ("kernel/panic", "kernel/panic_on_oops", "net/ipv4/ip_forward", "vm/overcommit_memory")
 #: A command that starts a cluster with other programs, and stops it at the end of its input.
 START = """
+import signal
 import sys
 from pathlib import Path
 from lab import signals
 from tests.kubernetes import build, cluster
 state, logs, programs = map(Path, sys.argv[1:])
 build.build = lambda: programs
+# A test run in the background ignores it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with signals.handled_once(), cluster.Cluster(state, logs):
     sys.stdin.read()
 """

@@ -12,7 +12,8 @@ import yaml
 from lab.paths import ROOT
 from lab.runtimes import services, settings
 from lab.runtimes.compose.engine import Compose
-from lab.runtimes.compose.runtime import FIXED, ONE_SHOTS
+from lab.runtimes.compose.pod import FIXED
+from lab.runtimes.compose.runtime import ONE_SHOTS
 
 #: Services whose images have no shell and so cannot run health checks. `make up` and Prometheus check them instead.
 WITHOUT_A_SHELL = {"shop", "nginx-exporter", "redis-exporter"}

@@ -16,3 +16,6 @@ PORTS = {
 PUBLISHED = ("SHOP_HTTPS_PORT", "SHOP_HTTP_PORT")
 #: The ports that are bound to the pod's loopback interface instead of Prometheus's network.
 ON_LOOPBACK = ("APP_STATS_PORT", "NGINX_STATUS_PORT")
+#: Settings that are fixed in containers, regardless of their values for the host runtime.
+FIXED = {name: port for name, port in PORTS.items() if name not in PUBLISHED}
+FIXED |= {"LAB_DATABASE_URL": "", "LAB_CACHE_URL": ""}

@@ -20,7 +20,7 @@ from lab.runtimes.compose import engine, files, images
 from lab.runtimes.compose import prepare as prepare_script
 from lab.runtimes.compose.engine import Compose, Container, docker
 from lab.runtimes.compose.inside import Inside
-from lab.runtimes.compose.pod import ON_LOOPBACK, PORTS, PUBLISHED
+from lab.runtimes.compose.pod import FIXED, ON_LOOPBACK
 from lab.runtimes.services import Service
 
 OWN = STATE / "compose"
@@ -34,9 +34,6 @@ KINDS = {
     "debian": "built from Debian packages",
     "lookalike": "look-alikes of the official ones, built from Debian packages",
 }
-#: Settings that are fixed in containers, regardless of their values for the host runtime.
-FIXED = {name: port for name, port in PORTS.items() if name not in PUBLISHED}
-FIXED |= {"LAB_DATABASE_URL": "", "LAB_CACHE_URL": ""}
 
 
 def own_containers() -> dict[str, Container]:

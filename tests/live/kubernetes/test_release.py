@@ -55,10 +55,11 @@ def test_a_second_up_replaces_no_pod(runtime):
 def test_a_second_release_in_the_namespace_is_refused(runtime, kubectl):
     values = [f"--values={file}" for file in runtime.value_files]
 
-    with pytest.raises(LabError, match=r"`helm install` failed: .*(exists|another release|one release)"):
-        kubectl.helm("install", "second", str(CHART), *values)
-
-    kubectl.helm("uninstall", "second", "--ignore-not-found")
+    try:
+        with pytest.raises(LabError, match=r'`helm install` failed: .*ConfigMap "pomar-only-release" .+ exists'):
+            kubectl.helm("install", "second", str(CHART), *values)
+    finally:
+        kubectl.helm("uninstall", "second", "--ignore-not-found")
     assert [each["name"] for each in json.loads(kubectl.helm("list", "--output=json"))] == ["pomar"]
 
 

@@ -2,7 +2,7 @@
 
 A pod that is stopped gracefully finishes its last request, and is then scraped at least twice more. Its last two
 samples are equal, and show its final counts. A pod that is killed (forced deletion, out of memory, lost node) may serve
-requests after its last scrape. Nobody has counted these.
+requests after its last scrape. Prometheus never sees their counts.
 """
 
 from collections import Counter
